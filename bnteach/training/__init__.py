@@ -1,0 +1,32 @@
+"""Small PyTorch experiments on real data, step by step.
+
+networks.py    two small networks, with batch normalization and without
+loop.py        one optimisation step at a time; `train` runs them all
+evaluation.py  evaluation mode for a moment, accuracy
+recorder.py    what is written down on the way: loss, accuracy, pre-activations, gradients
+seeds.py       seeds, and the same experiment over several of them
+
+PyTorch computes these experiments. To see NumPy's batch normalization train inside the same networks,
+pass a network through `bnteach.torch_bridge.replace_batch_norm`.
+"""
+
+from .evaluation import accuracy, evaluating
+from .loop import Step, train, training_steps
+from .networks import mlp, small_cnn
+from .recorder import History, Recorder
+from .seeds import SeedSummary, over_seeds, set_seed
+
+__all__ = [
+    "History",
+    "Recorder",
+    "SeedSummary",
+    "Step",
+    "accuracy",
+    "evaluating",
+    "mlp",
+    "over_seeds",
+    "set_seed",
+    "small_cnn",
+    "train",
+    "training_steps",
+]

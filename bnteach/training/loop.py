@@ -1,0 +1,180 @@
+"""The training loop, one optimisation step at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import torch
+from torch import nn
+from torch.nn.functional import cross_entropy
+from tqdm import tqdm
+
+from ..data import Digits
+from .recorder import History, Recorder
+
+__all__ = ["Step", "train", "training_steps"]
+
+
+class Step(NamedTuple):
+    """What one optimisation step leaves behind.
+
+    Attributes:
+        number: steps done so far, counted from 1.
+        epoch: the pass through the data that the step belongs to, counted from 1.
+        loss: cross-entropy of the step's batch, before the weights moved. It may be nan or inf.
+    """
+
+    number: int
+    epoch: int
+    loss: float
+
+
+def training_steps(
+    model: nn.Module,
+    data: Digits,
+    *,
+    batch_size: int = 60,
+    learning_rate: float | Callable[[int], float] = 0.1,
+    epochs: int = 10,
+    seed: int = 0,
+    optimizer: Callable[..., torch.optim.Optimizer] = torch.optim.SGD,
+) -> Iterator[Step]:
+    """Train `model`, and hand control back after every optimisation step.
+
+    The loop is a generator: it rests until you ask for the next step, and you may stop, wait or look into
+    the network between two steps. Ending it early leaves the model as the last step left it.
+
+    What surprises: an epoch's last, incomplete batch is left out, so that every batch statistic is taken over
+    the same number of values (1 347 digits in batches of 60 make 22 steps; the other 27 digits wait for
+    another epoch's shuffle). A loss that is nan or inf does not end the training: it is reported as it is.
+    Batches this small train faster on one thread: call `torch.set_num_threads(1)` before.
+
+    Args:
+        model: a network that gives logits (n, classes). It is put in training mode once, by this call: a
+            layer that you set to evaluation afterwards stays frozen.
+        data: the digits; `data.images()` for a convolutional network. Its dtype must be the model's.
+        batch_size: pictures in a step.
+        learning_rate: a number, or a function that gives the rate for the step of that number (from 1).
+        epochs: passes through the training set, at least 1.
+        seed: of the shuffling. Two networks trained with the same seed see the same batches.
+        optimizer: called once as `optimizer(model.parameters(), lr=...)`; for momentum give
+            `functools.partial(torch.optim.SGD, momentum=0.9)`.
+
+    Yields:
+        Step, with number, epoch and loss.
+
+    Raises:
+        ValueError: batch_size is not between 1 and the number of training pictures, or epochs is below 1;
+            raised by the call itself, before the first step.
+
+    Example:
+        >>> from bnteach.data import digits
+        >>> from bnteach.training import mlp
+        >>> steps = training_steps(mlp([64, 32, 10]), digits(), learning_rate=0.5)
+        >>> next(steps).number, next(steps).number
+        (1, 2)
+
+    Source: training a batch-normalized network, Ioffe & Szegedy 2015, section 3.1 and algorithm 2.
+    """
+    total_steps(data, batch_size, epochs)
+    rate = learning_rate if callable(learning_rate) else lambda number: learning_rate
+    model.train()
+    batches = _batches(data, batch_size, epochs, seed)
+    return _steps(model, batches, optimizer(model.parameters(), lr=rate(1)), rate)
+
+
+def _steps(model, batches, optimizer, rate) -> Iterator[Step]:
+    for number, (epoch, x, y) in enumerate(batches, start=1):
+        for group in optimizer.param_groups:
+            group["lr"] = rate(number)
+        loss = cross_entropy(model(x), y)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        yield Step(number, epoch, loss.item())
+
+
+def _batches(data: Digits, batch_size: int, epochs: int, seed: int):
+    x, y = torch.from_numpy(data.x_train), torch.from_numpy(data.y_train)
+    generator = torch.Generator().manual_seed(seed)
+    for epoch in range(1, epochs + 1):
+        order = torch.randperm(len(x), generator=generator)
+        for chosen in order.split(batch_size)[: len(x) // batch_size]:
+            yield epoch, x[chosen], y[chosen]
+
+
+def total_steps(data: Digits, batch_size: int, epochs: int) -> int:
+    """How many steps `training_steps` will make.
+
+    Raises:
+        ValueError: batch_size is not between 1 and the number of training pictures, or epochs is below 1.
+
+    Example:
+        >>> from bnteach.data import digits
+        >>> total_steps(digits(), batch_size=60, epochs=3)
+        66
+    """
+    n = len(data.x_train)
+    if not 1 <= batch_size <= n:
+        raise ValueError(f"batch_size is {batch_size}, expected 1 to {n}, the number of training pictures")
+    if epochs < 1:
+        raise ValueError(f"epochs is {epochs}, expected at least 1")
+    return epochs * (n // batch_size)
+
+
+def train(
+    model: nn.Module,
+    data: Digits,
+    *,
+    batch_size: int = 60,
+    learning_rate: float | Callable[[int], float] = 0.1,
+    epochs: int = 10,
+    seed: int = 0,
+    optimizer: Callable[..., torch.optim.Optimizer] = torch.optim.SGD,
+    layer: str | None = None,
+    unit: int | None = None,
+    every: int = 20,
+    progress: bool = True,
+    description: str = "training",
+) -> History:
+    """Train `model` to the end and return what was recorded on the way.
+
+    The progress bar is plain text on stderr. In a lesson, pass `progress=False` where the training takes
+    less than two seconds; elsewhere tag the cell `nbval-ignore-output`, because a bar shows times.
+
+    Args:
+        model, data, batch_size, learning_rate, epochs, seed, optimizer: as in `training_steps`.
+        layer, unit: what else to watch, such as the input of "activation_3": as in `Recorder`.
+        every: record at each `every`-th step, and at the last.
+        progress: show the bar.
+        description: the words before the bar.
+
+    Returns:
+        History: arrays of what was recorded.
+
+    Raises:
+        ValueError: as `training_steps` and `Recorder` do.
+
+    Example:
+        >>> from bnteach.data import digits
+        >>> from bnteach.training import mlp
+        >>> history = train(mlp([64, 32, 10]), digits(), epochs=2, every=11, progress=False)
+        >>> history.loss.shape, history.recorded_at
+        ((44,), array([11, 22, 33, 44]))
+    """
+    total = total_steps(data, batch_size, epochs)
+    with Recorder(model, data, layer=layer, unit=unit, every=every) as recorder:
+        steps = training_steps(
+            model,
+            data,
+            batch_size=batch_size,
+            learning_rate=learning_rate,
+            epochs=epochs,
+            seed=seed,
+            optimizer=optimizer,
+        )
+        for step in tqdm(steps, total=total, desc=description, disable=not progress):
+            recorder.record(step)
+        recorder.measure(step.number)
+    return recorder.history()

@@ -1,0 +1,178 @@
+"""What is written down while a network learns: loss, accuracy, one layer's input, gradients."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import nn
+
+from ..data import Digits
+from .evaluation import accuracy
+
+if TYPE_CHECKING:
+    from .loop import Step
+
+__all__ = ["BIN_EDGES", "PERCENTILES", "History", "Recorder"]
+
+PERCENTILES = (15, 50, 85)
+"""The percentiles that Ioffe & Szegedy 2015 draw in figure 1 (b, c)."""
+
+BIN_EDGES = np.linspace(-8, 8, 65)
+"""Edges of the histogram's bins. Fixed, so that the histograms of a whole training can be compared."""
+
+
+@dataclass(frozen=True)
+class History:
+    """The record of one training, as arrays.
+
+    Attributes:
+        loss: cross-entropy of each step's batch, (steps,). Not smoothed, and not cut where it is nan or inf.
+        recorded_at: the numbers of the steps at which the rest was measured, (k,).
+        test_accuracy: on the whole test set, in evaluation mode, (k,).
+        weight_names: the layers whose weights receive a gradient, in forward order.
+        gradient_norms: Euclidean norm of the loss's gradient for each of these weights, (k, len(weight_names)).
+        percentiles: the 15th, 50th and 85th percentile of the watched values, (k, 3); None without a layer.
+        histograms: the share of the watched values in each bin of `BIN_EDGES`, (k, 64); None without a layer.
+            The two end bins also hold what lies beyond them. The shares add up to less than 1 where
+            some values were nan.
+    """
+
+    loss: np.ndarray
+    recorded_at: np.ndarray
+    test_accuracy: np.ndarray
+    weight_names: tuple[str, ...]
+    gradient_norms: np.ndarray
+    percentiles: np.ndarray | None
+    histograms: np.ndarray | None
+
+    @property
+    def diverged(self) -> bool:
+        """True if some step's loss was nan or inf."""
+        return not np.isfinite(self.loss).all()
+
+    def __repr__(self) -> str:
+        state = "diverged" if self.diverged else "all losses finite"
+        last = f", test accuracy {self.test_accuracy[-1]:.1%}" if len(self.test_accuracy) else ""
+        return f"History({len(self.loss)} steps, {state}{last})"
+
+
+class Recorder(AbstractContextManager):
+    """Writes down what happens in a network while `training_steps` trains it.
+
+    The watched values are the input of the layer `layer`: for "activation_3" these are the third layer's
+    pre-activations. They are those of the training step's own batch, as the network computed them in training
+    mode, and are read by a forward hook. Use the recorder in a `with` block, or call `close`, to take the hook away.
+
+    Args:
+        model: the network.
+        data: its test set is used for the accuracy.
+        layer: a name in `model.named_modules()`, or None to watch no layer.
+        unit: watch this one column (or feature map) of the layer's input, as figure 1 of the paper does; None
+            watches all.
+        every: measure at each `every`-th step. The loss is noted at each step.
+
+    Raises:
+        ValueError: layer names no module of the model, unit is given without a layer, or every is below 1.
+
+    Example:
+        >>> from bnteach.data import digits
+        >>> from bnteach.training import mlp, training_steps
+        >>> model, data = mlp([64, 32, 10]), digits()
+        >>> with Recorder(model, data, layer="activation_1", every=11) as recorder:
+        ...     for step in training_steps(model, data, epochs=1):
+        ...         recorder.record(step)
+        >>> recorder.history().percentiles.shape
+        (2, 3)
+
+    Source: Ioffe & Szegedy 2015, section 4.1 and figure 1.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        data: Digits,
+        *,
+        layer: str | None = None,
+        unit: int | None = None,
+        every: int = 20,
+    ):
+        if every < 1:
+            raise ValueError(f"every is {every}, expected at least 1")
+        if unit is not None and layer is None:
+            raise ValueError(f"unit is {unit} but layer is None: name the layer that the unit belongs to")
+        self.model, self.data, self.unit, self.every = model, data, unit, every
+        self._weights = {
+            name.removesuffix(".weight"): weight
+            for name, weight in model.named_parameters()
+            if weight.ndim > 1 and weight.requires_grad
+        }
+        self._watched: torch.Tensor | None = None
+        self._hook = None if layer is None else _module(model, layer).register_forward_pre_hook(self._watch)
+        self._loss: list[float] = []
+        self._rows: list[tuple[int, float, list[float]]] = []
+        self._distributions: list[tuple[np.ndarray, np.ndarray]] = []
+
+    def _watch(self, module: nn.Module, inputs: tuple[torch.Tensor, ...]) -> None:
+        values = inputs[0].detach()
+        # A copy, because an activation with inplace=True writes over its input right after this.
+        self._watched = (values if self.unit is None else values[:, self.unit]).clone()
+
+    def record(self, step: Step) -> None:
+        """Note the step's loss, and measure everything else if its turn has come."""
+        self._loss.append(step.loss)
+        if step.number % self.every == 0:
+            self.measure(step.number)
+
+    def measure(self, number: int) -> None:
+        """Measure now, as of step `number`; a step that is measured already is left alone."""
+        if self._rows and self._rows[-1][0] == number:
+            return
+        # First the distribution: the accuracy runs the network on the test set, and the hook hears that too.
+        if self._watched is not None:
+            self._distributions.append(_distribution(self._watched.numpy()))
+        share = accuracy(self.model, self.data.x_test, self.data.y_test)
+        self._rows.append((number, share, [_norm(weight.grad) for weight in self._weights.values()]))
+
+    def history(self) -> History:
+        """Everything recorded so far. It may be asked for at any time, also in the middle of a training."""
+        numbers, shares, norms = zip(*self._rows) if self._rows else ((), (), ())
+        percentiles, histograms = zip(*self._distributions) if self._distributions else (None, None)
+        return History(
+            loss=np.array(self._loss),
+            recorded_at=np.array(numbers, dtype=int),
+            test_accuracy=np.array(shares, dtype=float),
+            weight_names=tuple(self._weights),
+            gradient_norms=np.array(norms).reshape(len(numbers), len(self._weights)),
+            percentiles=None if percentiles is None else np.array(percentiles),
+            histograms=None if histograms is None else np.array(histograms),
+        )
+
+    def close(self) -> None:
+        """Take the forward hook away. The record stays."""
+        if self._hook is not None:
+            self._hook.remove()
+
+    def __exit__(self, *error) -> None:
+        self.close()
+
+
+def _module(model: nn.Module, name: str) -> nn.Module:
+    modules = dict(model.named_modules())
+    if name not in modules:
+        known = ", ".join(filter(None, modules))
+        raise ValueError(f"layer is {name!r}, expected the name of a module of the model: {known}")
+    return modules[name]
+
+
+def _distribution(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    inside = np.clip(values[~np.isnan(values)], BIN_EDGES[0], BIN_EDGES[-1])
+    counts, _ = np.histogram(inside, BIN_EDGES)
+    return np.percentile(values, PERCENTILES), counts / values.size
+
+
+def _norm(gradient: torch.Tensor | None) -> float:
+    return float("nan") if gradient is None else gradient.norm().item()
