@@ -1,0 +1,77 @@
+# Everything is one command:  make lab   make test   make help
+# Each command makes the environment .venv first, if it is missing or if the pins have changed.
+#
+# Variables:
+#   PYTHON=python3.12   the Python to build .venv with (3.10 to 3.14; found by itself when not given)
+#   TORCH_INDEX=https://download.pytorch.org/whl/cpu
+#                       On Linux, PyPI's PyTorch brings several GB of CUDA libraries. With this index pip takes the
+#                       CPU build instead, which is all the lessons need. Empty by default: then PyPI alone is asked.
+#   FORCE=1             make notebooks: build every lesson, also those that are up to date
+#   ARGS="..."          make test, test-browser, lab, bench: further arguments, e.g.  make test ARGS="-k momentum"
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+PYTHON ?=
+TORCH_INDEX ?=
+FORCE ?=
+ARGS ?=
+
+BIN := .venv/bin
+READY := .venv/.ready
+FIRST_LESSON := notebooks/00_meet_batch_normalization.ipynb
+# Jupyter asks for this where everything runs as root, as in a container.
+AS_ROOT = $(if $(filter 0,$(shell id -u)),--allow-root)
+NBVAL := --nbval --nbval-current-env --nbval-sanitize-with=tests/notebooks/sanitize.cfg
+NOTEBOOKS = $(wildcard notebooks/*.ipynb notebooks/solutions/*.ipynb)
+
+.PHONY: help lab test test-browser notebooks bench lint clean
+
+help:  ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+lab: $(READY)  ## Open JupyterLab at lesson 00
+	$(BIN)/jupyter lab --ServerApp.root_dir="$(CURDIR)" $(AS_ROOT) $(FIRST_LESSON) $(ARGS)
+
+test: $(READY)  ## Run everything that needs no browser: tests, examples in docstrings, notebooks compared strictly
+	$(BIN)/python -m pytest $(NBVAL) bnteach tests $(NOTEBOOKS) $(ARGS)
+
+test-browser: $(READY)  ## Drive the lessons in JupyterLab, in Chromium
+	$(BIN)/python -m pytest tests/browser $(ARGS)
+
+notebooks: $(READY)  ## Build and execute the notebooks whose source, or the package, changed (FORCE=1: all)
+	$(BIN)/python -m bnteach.authoring notebooks $(if $(FORCE),--force)
+
+bench: $(READY)  ## Measure speed and memory beside PyTorch, textbook NumPy and the bandwidth of memory
+	$(BIN)/python tests/benchmarks/bench.py $(ARGS)
+
+lint: $(READY)  ## Check the style of the code, and that the notebooks match their sources
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/python -m bnteach.authoring check
+
+clean:  ## Remove .venv and what the tools leave behind (the built notebooks stay)
+	rm -rf .venv .pytest_cache .ruff_cache .hypothesis build dist bnteach.egg-info
+	find . -type d \( -name __pycache__ -o -name .ipynb_checkpoints \) -prune -exec rm -rf {} +
+
+# The first of these that is Python 3.10 to 3.14, the versions that the pins exist for.
+CANDIDATES := $(or $(PYTHON),python3 python3.13 python3.12 python3.11 python3.10 python3.14 python)
+SUITABLE := import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 14))
+
+$(READY): pyproject.toml constraints.txt
+	@python=; for candidate in $(CANDIDATES); do \
+	    if "$$candidate" -c '$(SUITABLE)' 2>/dev/null; then python=$$candidate; break; fi; \
+	done; \
+	if [ -z "$$python" ]; then \
+	    echo "bnteach needs Python 3.10 to 3.14; tried: $(CANDIDATES)." >&2; \
+	    echo "Install one from https://www.python.org, or name yours: make $(MAKECMDGOALS) PYTHON=/path/to/python" >&2; \
+	    exit 1; \
+	fi; \
+	if [ ! -x $(BIN)/python ]; then \
+	    echo "Making .venv with $$("$$python" --version), then installing the pinned versions: some minutes, once."; \
+	    "$$python" -m venv .venv || { rm -rf .venv; \
+	        echo "This Python cannot make environments (on Debian and Ubuntu: apt install python3-venv)." >&2; exit 1; }; \
+	fi
+	$(BIN)/python -m pip install --disable-pip-version-check $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) \
+	    -c constraints.txt -e ".[lab,test]"
+	@touch $@
