@@ -1,0 +1,85 @@
+"""Where the lessons are, and how a percent source becomes cells."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+import jupytext
+import nbformat
+from nbformat import NotebookNode
+
+NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
+
+KERNELSPEC = {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}
+MARKER = re.compile(r"^# ?%%")
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """A lesson: its name, the folder of the built notebooks, and its two files.
+
+    >>> lesson = Lesson("01_measure_a_batch", Path("notebooks"))
+    >>> lesson.source.as_posix(), lesson.notebook.as_posix()
+    ('notebooks/source/01_measure_a_batch.py', 'notebooks/01_measure_a_batch.ipynb')
+    """
+
+    name: str
+    folder: Path
+
+    @property
+    def source(self) -> Path:
+        return self.folder / "source" / f"{self.name}.py"
+
+    @property
+    def notebook(self) -> Path:
+        return self.folder / f"{self.name}.ipynb"
+
+
+def find_lessons(folder: Path = NOTEBOOKS, names: list[str] | None = None) -> list[Lesson]:
+    """The lessons of a folder in order; with `names`, those whose name begins with one of them ("01" is enough).
+
+    Raises FileNotFoundError when the folder has no sources, and ValueError for a name that fits no lesson.
+    """
+    lessons = [Lesson(path.stem, folder) for path in sorted((folder / "source").glob("*.py"))]
+    if not lessons:
+        raise FileNotFoundError(f"no lessons: {folder / 'source'} has no .py file")
+    for name in names or []:
+        if not any(lesson.name.startswith(name) for lesson in lessons):
+            known = ", ".join(lesson.name for lesson in lessons)
+            raise ValueError(f"no lesson begins with {name!r}; there are {known}")
+    return [lesson for lesson in lessons if not names or lesson.name.startswith(tuple(names))]
+
+
+def read_source(lesson: Lesson) -> NotebookNode:
+    """The notebook that a percent source describes: cells with tags and stable ids, no outputs yet."""
+    notebook = jupytext.reads(lesson.source.read_text(encoding="utf-8"), fmt="py:percent")
+    for cell in notebook.cells:
+        cell.metadata = {"tags": cell.metadata["tags"]} if cell.metadata.get("tags") else {}
+    give_ids(notebook.cells)
+    notebook.metadata = {"kernelspec": KERNELSPEC, "language_info": {"name": "python"}}
+    notebook.nbformat, notebook.nbformat_minor = 4, 5
+    return nbformat.from_dict(notebook)
+
+
+def give_ids(cells: list[NotebookNode]) -> None:
+    """Ids made from what the cells say, so that a cell added above leaves every other cell's id as it was."""
+    seen: Counter[str] = Counter()
+    for cell in cells:
+        digest = hashlib.sha256(f"{cell.cell_type}\n{cell.source}".encode()).hexdigest()[:8]
+        seen[digest] += 1
+        cell.id = digest if seen[digest] == 1 else f"{digest}-{seen[digest]}"
+
+
+def source_lines(lesson: Lesson) -> list[int]:
+    """For each cell, the number of the first line of its text in the source (lines count from 1)."""
+    lines = lesson.source.read_text(encoding="utf-8").splitlines()
+    starts = []
+    for number, line in enumerate(lines, start=1):
+        if MARKER.match(line):
+            below = (n for n, text in enumerate(lines[number:], start=number + 1) if text.strip())
+            starts.append(next(below, number))
+    return starts
