@@ -1,11 +1,10 @@
-"""The first code cell of every lesson: it does nothing where bnteach is installed, and elsewhere says how to get it."""
+"""The first code cell of every lesson: it says how to get bnteach where the kernel cannot find it."""
 
-FIRST_CELL = '''\
+FIRST_CELL = """\
 try:
     import bnteach
 except ImportError:
     raise ImportError(
-        "This kernel cannot find the package bnteach. If the notebook lies in a copy of the project, run\\n"
-        "    %pip install -e ..\\n"
-        "in a cell of its own, restart the kernel, and begin again. Or close it and type  make lab  in a terminal."
-    ) from None'''
+        "This kernel cannot find the package bnteach. In a copy of the project, run  %pip install -e ..\\n"
+        "in a cell of its own and restart the kernel, or type  make lab  in a terminal."
+    ) from None"""

@@ -40,7 +40,7 @@ class Lesson:
 
 
 def find_lessons(folder: Path = NOTEBOOKS, names: list[str] | None = None) -> list[Lesson]:
-    """The lessons of a folder in order; with `names`, those whose name begins with one of them ("01" is enough).
+    """The lessons of a folder in order; with `names`, those whose name begins with one ("01" is enough).
 
     Raises FileNotFoundError when the folder has no sources, and ValueError for a name that fits no lesson.
     """

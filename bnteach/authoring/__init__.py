@@ -1,0 +1,14 @@
+"""The authors' room: builds the notebooks from their sources, and checks them.
+
+You edit `notebooks/source/*.py`; `make notebooks` does the rest.
+
+* `lessons`: where a lesson's files are; a percent source as cells
+* `execute`: runs the cells, and names the source line that failed
+* `clean`: takes out what changes from run to run
+* `freshness`: which lessons must be built again
+* `build`: the four in a row
+* `checks`: what every built notebook must keep; `prose_checks`: what its text must keep
+* `first_cell`: the first code cell of every lesson
+
+It needs the extra "test" (jupytext, nbformat, nbclient). Learners never import it.
+"""

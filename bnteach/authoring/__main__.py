@@ -1,0 +1,57 @@
+"""The authors' two commands.
+
+python -m bnteach.authoring notebooks [--force] [NAME ...]
+python -m bnteach.authoring check [NAME ...]
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from .build import build_all
+from .checks import problems_of_all
+from .execute import LessonError
+from .lessons import NOTEBOOKS, find_lessons
+
+
+def main(arguments: list[str] | None = None) -> int:
+    options = parser().parse_args(arguments)
+    try:
+        lessons = find_lessons(options.folder, options.names)
+        if options.command == "notebooks":
+            build_all(lessons, force=options.force)
+            return 0
+        return report(problems_of_all(lessons), len(lessons))
+    except (FileNotFoundError, ValueError, LessonError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+
+
+def parser() -> argparse.ArgumentParser:
+    shared = argparse.ArgumentParser(add_help=False)
+    shared.add_argument(
+        "names", nargs="*", metavar="NAME", help="the beginning of a lesson's name, such as 01"
+    )
+    shared.add_argument("--folder", type=Path, default=NOTEBOOKS, help="the folder of the notebooks")
+    top = argparse.ArgumentParser(
+        prog="python -m bnteach.authoring", description="Build and check the lessons."
+    )
+    commands = top.add_subparsers(dest="command", required=True)
+    notebooks = commands.add_parser("notebooks", parents=[shared], help="build the notebooks that changed")
+    notebooks.add_argument("--force", action="store_true", help="build also those that are up to date")
+    commands.add_parser("check", parents=[shared], help="check built notebooks against sources and rules")
+    return top
+
+
+def report(problems: list[str], lessons: int) -> int:
+    """Print the problems, one a line; 1 if there are any, as an exit status."""
+    for problem in problems:
+        print(problem, file=sys.stderr)
+    print(f"{lessons} lessons checked: {len(problems) or 'no'} problems")
+    return 1 if problems else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,54 @@
+"""Takes out of an executed notebook what changes between runs or machines and means nothing."""
+
+from __future__ import annotations
+
+import re
+
+from nbformat import NotebookNode
+
+WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
+SHOWN = ("image/png", "image/jpeg", "image/svg+xml", "text/html", "text/markdown", "text/latex")
+IMAGE_METADATA = ("alt", "width", "height")
+COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+
+
+def clean(notebook: NotebookNode) -> None:
+    """Clean an executed notebook in place.
+
+    Kept: sources, tags, ids, execution counts, outputs, and the alt text and size of images. Taken out: times,
+    the version of Python, what libraries add to a traceback, widget state and widget views (a view without its
+    state shows as an error in JupyterLab, and GitHub refuses the notebook; the still image beside it stays).
+    """
+    notebook.metadata = {
+        "kernelspec": notebook.metadata["kernelspec"],
+        "language_info": {"name": "python"},
+    }
+    for cell in notebook.cells:
+        cell.metadata = {"tags": cell.metadata["tags"]} if cell.metadata.get("tags") else {}
+        if cell.cell_type == "code":
+            cell.outputs = [clean_output(output) for output in cell.outputs if not is_bare_widget(output)]
+
+
+def is_bare_widget(output: NotebookNode) -> bool:
+    """True for a widget with nothing to see once it is not running, such as a progress bar."""
+    data = output.get("data", {})
+    return WIDGET_VIEW in data and not any(kind in data for kind in SHOWN)
+
+
+def clean_output(output: NotebookNode) -> NotebookNode:
+    """An output without widget view, with the cell's own traceback, and no metadata but that of its images."""
+    if "data" in output:
+        output.data.pop(WIDGET_VIEW, None)
+        output.metadata = {
+            kind: {name: value for name, value in about.items() if name in IMAGE_METADATA}
+            for kind, about in output.metadata.items()
+            if kind.startswith("image/")
+        }
+    if "traceback" in output:
+        output.traceback = own_frames(output.traceback)
+    return output
+
+
+def own_frames(traceback: list[str]) -> list[str]:
+    """The traceback without the frames inside libraries: they carry paths and change with each version."""
+    return [part for part in traceback if not COLOUR.sub("", part).startswith("File ")]
