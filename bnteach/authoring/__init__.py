@@ -7,7 +7,7 @@ You edit `notebooks/source/*.py`; `make notebooks` does the rest.
 * `clean`: takes out what changes from run to run
 * `freshness`: which lessons must be built again
 * `build`: the four in a row
-* `checks`: what every built notebook must keep; `prose_checks`: what its text must keep
+* `checks`: what every built notebook must keep; `output_checks`: its outputs; `prose_checks`: its text
 * `first_cell`: the first code cell of every lesson
 
 It needs the extra "test" (jupytext, nbformat, nbclient). Learners never import it.

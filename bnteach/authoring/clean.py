@@ -15,9 +15,10 @@ COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 def clean(notebook: NotebookNode) -> None:
     """Clean an executed notebook in place.
 
-    Kept: sources, tags, ids, execution counts, outputs, and the alt text and size of images. Taken out: times,
-    the version of Python, what libraries add to a traceback, widget state and widget views (a view without its
-    state shows as an error in JupyterLab, and GitHub refuses the notebook; the still image beside it stays).
+    Kept: sources, tags, ids, execution counts, outputs, and the alt text and size of images. Taken out:
+    times, the version of Python, what libraries add to a traceback, widget state and widget views (a view
+    without its state shows as an error in JupyterLab and makes GitHub refuse the notebook; the still image
+    beside it stays).
     """
     notebook.metadata = {
         "kernelspec": notebook.metadata["kernelspec"],
@@ -36,7 +37,7 @@ def is_bare_widget(output: NotebookNode) -> bool:
 
 
 def clean_output(output: NotebookNode) -> NotebookNode:
-    """An output without widget view, with the cell's own traceback, and no metadata but that of its images."""
+    """An output without widget view, its own traceback alone, and no metadata but that of images."""
     if "data" in output:
         output.data.pop(WIDGET_VIEW, None)
         output.metadata = {

@@ -83,3 +83,11 @@ def source_lines(lesson: Lesson) -> list[int]:
             below = (n for n, text in enumerate(lines[number:], start=number + 1) if text.strip())
             starts.append(next(below, number))
     return starts
+
+
+def tags(cell: NotebookNode) -> list[str]:
+    return list(cell.metadata.get("tags", []))
+
+
+def code_cells(notebook: NotebookNode) -> list[NotebookNode]:
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]

@@ -1,0 +1,112 @@
+"""In step: the ranges of pyproject.toml, the pins of constraints.txt, and environment.yml for conda and Binder."""
+
+import re
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from packaging.markers import Marker
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+ROOT = Path(__file__).resolve().parents[2]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+PYTHONS = ["3.10", "3.11", "3.12", "3.13", "3.14"]
+
+
+def pins_for(python: str, text: str | None = None) -> dict[str, str]:
+    """Name -> version as constraints.txt pins it for a version of Python, on Linux."""
+    lines = (text or (ROOT / "constraints.txt").read_text(encoding="utf-8")).splitlines()
+    pins: dict[str, str] = {}
+    for line in lines:
+        if not line.strip() or line.startswith("#"):
+            continue
+        pin = Requirement(line)
+        if holds(pin.marker, python):
+            name = canonicalize_name(pin.name)
+            assert name not in pins, f"{name} is pinned twice for Python {python}"
+            pins[name] = re.fullmatch(r"==([\w.]+)", str(pin.specifier))[1]
+    return pins
+
+
+def holds(marker: Marker | None, python: str) -> bool:
+    where = {"python_version": python, "python_full_version": f"{python}.0", "sys_platform": "linux"}
+    return marker is None or marker.evaluate(where)
+
+
+def required(python: str, extras: tuple[str, ...]) -> list[Requirement]:
+    """What the package and the extras ask for directly."""
+    lines = PROJECT["dependencies"] + [line for e in extras for line in PROJECT["optional-dependencies"][e]]
+    return [r for r in map(Requirement, lines) if holds(r.marker, python)]
+
+
+def out_of_step(python: str, pins: dict[str, str]) -> list[str]:
+    """Requirements of the package, lab and test with no pin, or with a pin outside their range."""
+    return [
+        str(r)
+        for r in required(python, ("lab", "test"))
+        if not r.specifier.contains(pins.get(canonicalize_name(r.name), "0"))
+    ]
+
+
+def conda() -> tuple[dict[str, str], dict[str, str], list[str]]:
+    """Of environment.yml: the conda packages, the pip pins, and the other pip lines."""
+    entries = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))["dependencies"]
+    (pip,) = [entry["pip"] for entry in entries if isinstance(entry, dict)]
+    packages = dict((entry + "=").split("=")[:2] for entry in entries if isinstance(entry, str))
+    pins = dict(line.split("==") for line in pip if not line.startswith("-"))
+    return packages, pins, [line for line in pip if line.startswith("-")]
+
+
+@pytest.mark.parametrize("python", PYTHONS)
+def test_every_requirement_has_a_pin_in_its_range(python):
+    assert out_of_step(python, pins_for(python)) == []
+
+
+def test_a_pin_missing_or_out_of_range_is_seen():
+    pins = pins_for("3.12")
+    assert out_of_step("3.12", {**pins, "ipywidgets": "9.0"}) == ["ipywidgets<9,>=7.7"]
+    assert out_of_step("3.12", {name: pin for name, pin in pins.items() if name != "nbval"}) == [
+        "nbval>=0.11"
+    ]
+    with pytest.raises(AssertionError, match="numpy is pinned twice"):
+        pins_for("3.12", "numpy==2.0\nNumPy==2.1")
+
+
+@pytest.mark.parametrize("python", PYTHONS)
+def test_what_is_required_directly_is_the_same_in_conda(python):
+    _, conda_pins, _ = conda()
+    names = {canonicalize_name(r.name) for r in required(python, ("lab",))}
+    assert set(conda_pins) == names
+
+
+def test_conda_has_the_pins_of_constraints():
+    packages, conda_pins, _ = conda()
+    pins = pins_for(packages["python"])
+    assert conda_pins == {name: pins[name] for name in conda_pins}
+
+
+def test_conda_brings_a_python_that_is_allowed_and_the_cpu_build_of_torch():
+    packages, _, other = conda()
+    assert packages["python"] in PYTHONS
+    assert "pip" in packages
+    assert other == ["--extra-index-url https://download.pytorch.org/whl/cpu", "-e ."]
+
+
+def test_the_running_environment_has_the_pinned_versions():
+    from importlib.metadata import version
+
+    python = ".".join(map(str, sys.version_info[:2]))
+    for requirement in required(python, ("lab", "test")):
+        pin = pins_for(python)[canonicalize_name(requirement.name)]
+        assert version(requirement.name).partition("+")[0] == pin, requirement.name
+
+
+def test_no_pin_has_a_local_suffix():
+    assert "+" not in re.sub(r"#.*", "", (ROOT / "constraints.txt").read_text(encoding="utf-8"))
