@@ -1,0 +1,1 @@
+"""The mathematics. NumPy only; nothing here draws, and nothing here knows PyTorch."""
