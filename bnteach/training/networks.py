@@ -102,10 +102,11 @@ def small_cnn(
     if not 1 <= len(channels) <= 3:
         raise ValueError(f"channels is {tuple(channels)}, expected one to three stages")
     layers: OrderedDict[str, nn.Module] = OrderedDict()
-    for k, (before, after) in enumerate(zip((1, *channels), channels), start=1):
-        layers[f"conv_{k}"] = nn.Conv2d(before, after, kernel_size=3, padding=1, bias=not batch_norm)
+    maps = [1, *channels]
+    for k in range(1, len(maps)):
+        layers[f"conv_{k}"] = nn.Conv2d(maps[k - 1], maps[k], kernel_size=3, padding=1, bias=not batch_norm)
         if batch_norm:
-            layers[f"bn_{k}"] = nn.BatchNorm2d(after)
+            layers[f"bn_{k}"] = nn.BatchNorm2d(maps[k])
         layers[f"activation_{k}"] = activation()
         layers[f"pool_{k}"] = nn.MaxPool2d(2)
     side = 8 // 2 ** len(channels)

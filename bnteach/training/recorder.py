@@ -34,7 +34,7 @@ class History:
         recorded_at: the numbers of the steps at which the rest was measured, (k,).
         test_accuracy: on the whole test set, in evaluation mode, (k,).
         weight_names: the layers whose weights receive a gradient, in forward order.
-        gradient_norms: Euclidean norm of the loss's gradient for each of these weights, (k, len(weight_names)).
+        gradient_norms: Euclidean norm of the loss's gradient for each of these weights, (k, weights).
         percentiles: the 15th, 50th and 85th percentile of the watched values, (k, 3); None without a layer.
         histograms: the share of the watched values in each bin of `BIN_EDGES`, (k, 64); None without a layer.
             The two end bins also hold what lies beyond them. The shares add up to less than 1 where
@@ -65,7 +65,7 @@ class Recorder(AbstractContextManager):
 
     The watched values are the input of the layer `layer`: for "activation_3" these are the third layer's
     pre-activations. They are those of the training step's own batch, as the network computed them in training
-    mode, and are read by a forward hook. Use the recorder in a `with` block, or call `close`, to take the hook away.
+    mode, read by a forward hook. Use the recorder in a `with` block, or call `close`, to take the hook away.
 
     Args:
         model: the network.
@@ -139,16 +139,16 @@ class Recorder(AbstractContextManager):
 
     def history(self) -> History:
         """Everything recorded so far. It may be asked for at any time, also in the middle of a training."""
-        numbers, shares, norms = zip(*self._rows) if self._rows else ((), (), ())
-        percentiles, histograms = zip(*self._distributions) if self._distributions else (None, None)
+        numbers, shares, norms = _columns(self._rows, 3)
+        percentiles, histograms = _columns(self._distributions, 2)
         return History(
             loss=np.array(self._loss),
             recorded_at=np.array(numbers, dtype=int),
             test_accuracy=np.array(shares, dtype=float),
             weight_names=tuple(self._weights),
             gradient_norms=np.array(norms).reshape(len(numbers), len(self._weights)),
-            percentiles=None if percentiles is None else np.array(percentiles),
-            histograms=None if histograms is None else np.array(histograms),
+            percentiles=None if self._hook is None else np.array(percentiles).reshape(-1, len(PERCENTILES)),
+            histograms=None if self._hook is None else np.array(histograms).reshape(-1, len(BIN_EDGES) - 1),
         )
 
     def close(self) -> None:
@@ -158,6 +158,10 @@ class Recorder(AbstractContextManager):
 
     def __exit__(self, *error) -> None:
         self.close()
+
+
+def _columns(rows: list[tuple], width: int) -> tuple[list, ...]:
+    return tuple([row[i] for row in rows] for i in range(width))
 
 
 def _module(model: nn.Module, name: str) -> nn.Module:

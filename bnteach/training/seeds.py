@@ -18,16 +18,18 @@ __all__ = ["SeedSummary", "over_seeds", "set_seed"]
 def set_seed(seed: int) -> None:
     """Seed Python's, NumPy's and PyTorch's global random numbers.
 
-    The networks and the loop here have seeds of their own and do not need it; what draws from the global state,
-    such as `nn.Dropout`, does.
+    The networks and the loop here have seeds of their own and do not need it. What draws from the global
+    state does, for example `nn.Dropout`.
 
     Example:
-        >>> set_seed(0); a = torch.rand(2)
-        >>> set_seed(0); bool((torch.rand(2) == a).all())
+        >>> set_seed(0)
+        >>> first = torch.rand(2)
+        >>> set_seed(0)
+        >>> torch.equal(torch.rand(2), first)
         True
     """
     random.seed(seed)
-    np.random.seed(seed)
+    np.random.seed(seed)  # noqa: NPY002 - the global state itself is what must be seeded
     torch.manual_seed(seed)
 
 
@@ -67,7 +69,8 @@ class SeedSummary:
     def __str__(self) -> str:
         if self.values.ndim > 1:
             return f"{len(self.values)} seeds, results of shape {self.values.shape[1:]}"
-        return f"{self.mean:.4g} ± {self.half_width:.2g} ({self.confidence:.0%} interval, {len(self.values)} seeds)"
+        basis = f"{self.confidence:.0%} interval, {len(self.values)} seeds"
+        return f"{self.mean:.4g} ± {self.half_width:.2g} ({basis})"
 
 
 def over_seeds(
@@ -86,8 +89,8 @@ def over_seeds(
     Args:
         function: takes a seed, returns a number or an array; always the same shape.
         seeds: at least two.
-        n_jobs: processes, as in joblib; -1 for one a core. They pay from some ten seconds of work on, since each
-            starts by importing PyTorch. The order and the values of the results do not depend on it.
+        n_jobs: processes, as in joblib; -1 for one a core. They pay from some ten seconds of work on, since
+            each starts by importing PyTorch. The order of the results does not depend on it.
         confidence: of the interval.
         progress: show a bar on stderr.
 
