@@ -1,5 +1,6 @@
-"""In step: the ranges of pyproject.toml, the pins of constraints.txt, and environment.yml for conda and Binder."""
+"""In step: the ranges of pyproject.toml, the pins of constraints.txt, and environment.yml for conda."""
 
+import ast
 import re
 import sys
 from pathlib import Path
@@ -55,6 +56,19 @@ def out_of_step(python: str, pins: dict[str, str]) -> list[str]:
     ]
 
 
+def imported_libraries(folder: Path) -> set[str]:
+    """The libraries that a folder of the package imports, by the name they have on PyPI."""
+    names = set()
+    for path in folder.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                names |= {alias.name.split(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and not node.level:
+                names.add(node.module.split(".")[0])
+    on_pypi = {"sklearn": "scikit-learn", "PIL": "pillow", "IPython": "ipython"}
+    return {on_pypi.get(name, name) for name in names - set(sys.stdlib_module_names) - {"bnteach"}}
+
+
 def conda() -> tuple[dict[str, str], dict[str, str], list[str]]:
     """Of environment.yml: the conda packages, the pip pins, and the other pip lines."""
     entries = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))["dependencies"]
@@ -106,6 +120,16 @@ def test_the_running_environment_has_the_pinned_versions():
     for requirement in required(python, ("lab", "test")):
         pin = pins_for(python)[canonicalize_name(requirement.name)]
         assert version(requirement.name).partition("+")[0] == pin, requirement.name
+
+
+def test_what_the_package_imports_is_required():
+    asked = {canonicalize_name(r.name) for r in required("3.12", ())}
+    for room in (ROOT / "bnteach").iterdir():
+        if room.is_dir() and room.name != "authoring":
+            assert imported_libraries(room) <= asked, room.name
+    assert imported_libraries(ROOT / "bnteach") <= asked | {
+        canonicalize_name(r.name) for r in required("3.12", ("test",))
+    }
 
 
 def test_no_pin_has_a_local_suffix():
