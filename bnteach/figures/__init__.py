@@ -1,0 +1,45 @@
+"""Arrays in, Axes out. The only drawing: lessons and labs use the same functions.
+
+style.py          colours and signs by meaning; new_figure
+display.py        show(figure, alt=...): the picture in the notebook, with words for it
+frame.py          titles, labels, limits; the key
+distributions.py  a histogram, one for each layer, points of two features
+batches.py        estimates around the truth, the values of one batch
+curves.py         loss and accuracy, percentiles over time, sizes layer by layer
+pictures.py       small grey pictures in a row
+
+    ax = figures.histogram(x, label="ages")
+    figures.frame(ax, title="Most cars are young", x="age in years", y="density")
+    figures.show(ax, alt="A histogram of the ages: it falls from 0 to 30 years.")
+"""
+
+from .batches import batch_values, estimates, moves, strips
+from .curves import curve, layer_sizes, percentiles
+from .display import show
+from .distributions import histogram, layer_histograms, points
+from .frame import frame, key
+from .pictures import pictures
+from .style import ROLES, Role, new_axes, new_figure, role, style
+
+__all__ = [
+    "ROLES",
+    "Role",
+    "batch_values",
+    "curve",
+    "estimates",
+    "frame",
+    "histogram",
+    "key",
+    "layer_histograms",
+    "layer_sizes",
+    "moves",
+    "new_axes",
+    "new_figure",
+    "percentiles",
+    "pictures",
+    "points",
+    "role",
+    "show",
+    "strips",
+    "style",
+]

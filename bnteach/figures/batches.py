@@ -1,0 +1,149 @@
+"""Batches: estimates scattered around the truth, and the values of one batch."""
+
+from __future__ import annotations
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from .style import new_axes
+from .style import role as look_of
+
+__all__ = ["batch_values", "estimates", "moves", "strips"]
+
+
+def estimates(
+    values,
+    truth: float,
+    standard_error: float,
+    *,
+    top: float = np.inf,
+    ax: Axes | None = None,
+    role: str = "data",
+) -> Axes:
+    """What each batch says, around what is true, with the band truth ± standard_error.
+
+    Args:
+        values: the statistic of each batch, shape (batches,), such as their means.
+        truth: the statistic of the population.
+        standard_error: what theory gives for the spread, such as σ/√N. About 68 % of the values
+            lie within the band when the statistic is roughly Gaussian.
+        top: values above are drawn as triangles at this height, so that they are not lost from sight.
+        ax, role: as in `histogram`.
+
+    Returns:
+        The axes, with the batches 1, 2, ... along x.
+
+    >>> ax = estimates([4.8, 5.3, 5.1], truth=5.0, standard_error=0.3)
+    """
+    ax, look, theory = new_axes(ax), look_of(role), look_of("theory")
+    ax.axhspan(truth - standard_error, truth + standard_error, color=theory.color, alpha=0.22, zorder=1)
+    _dots(ax, np.arange(1, len(values) + 1), np.asarray(values), top, look)
+    for edge in (truth - standard_error, truth + standard_error):
+        ax.axhline(edge, color=theory.color, linestyle=theory.line, linewidth=1.5, zorder=3)
+    ax.axhline(truth, color=look_of("truth").color, linewidth=2, zorder=3)
+    return ax
+
+
+def strips(groups: dict[str, np.ndarray], truth: float, *, top: float, ax: Axes | None = None) -> Axes:
+    """Groups of estimates beside each other: each value as a dot, each group's average as a thick bar.
+
+    Args:
+        groups: role -> values, shape (n,); for example {"biased": ..., "unbiased": ...}.
+        truth: drawn as a line through all groups.
+        top, ax: as in `estimates`.
+
+    Returns:
+        The axes, with the groups at x = 1, 2, ...
+
+    >>> ax = strips({"biased": np.array([1.0, 2.0]), "unbiased": np.array([2.0, 4.0])}, truth=3.0, top=10)
+    """
+    ax = new_axes(ax)
+    for place, (name, values) in enumerate(groups.items(), start=1):
+        look = look_of(name)
+        x = place + _spread(len(values))
+        _dots(ax, x, values, top, look)
+        average = min(values.mean(), top)
+        ax.hlines(average, place - 0.4, place + 0.4, color=look.color, linewidth=5, zorder=3.5)
+    ax.axhline(truth, color=look_of("truth").color, linewidth=2, zorder=3)
+    return ax
+
+
+def _dots(ax: Axes, x: np.ndarray, values: np.ndarray, top: float, look) -> None:
+    inside = values <= top
+    ax.plot(x[inside], values[inside], ls="", marker=look.marker, ms=3, color=look.color, alpha=0.6)
+    above = np.full((~inside).sum(), top)
+    ax.plot(x[~inside], above, ls="", marker="^", ms=5, color=look.color, clip_on=False)
+
+
+def _spread(n: int) -> np.ndarray:
+    """Places within ±0.3 that look random and never change: a dot keeps its place while a slider moves."""
+    golden = (5**0.5 - 1) / 2
+    return 0.6 * ((np.arange(n) * golden) % 1) - 0.3
+
+
+def batch_values(
+    values,
+    *,
+    ax: Axes | None = None,
+    role: str = "data",
+    marked: int | None = None,
+    limits: tuple[float, float] = (-np.inf, np.inf),
+) -> Axes:
+    """The values of one batch, a dot for each sample.
+
+    Args:
+        values: shape (N,).
+        ax, role: as in `histogram`.
+        marked: the index (from 0) of a sample drawn in the look of "moved", with its value beside it.
+        limits: values beyond are drawn at the edge.
+
+    Returns:
+        The axes, with the samples 1, 2, ... along x.
+
+    >>> ax = batch_values([0.3, -1.0, 2.0], marked=2)
+    """
+    ax, shown = new_axes(ax), np.clip(values, *limits)
+    number = np.arange(1, len(shown) + 1)
+    is_marked = number - 1 == (-1 if marked is None else marked)
+    for chosen, name in ((~is_marked, role), (is_marked, "moved")):
+        look = look_of(name)
+        ax.plot(number[chosen], shown[chosen], ls="", marker=look.marker, ms=9, color=look.color, zorder=4)
+    if marked is not None:
+        words, place = f" {values[marked]:.1f}", (number[marked] + 0.2, shown[marked])
+        ax.annotate(words, place, color=look_of("moved").color, va="center", weight="bold", zorder=5)
+    return ax
+
+
+def moves(before, after, *, ax: Axes | None = None, limits: tuple[float, float] = (-np.inf, np.inf)) -> Axes:
+    """Where the values of a batch were, as hollow rings, and an arrow to where they are now.
+
+    Args:
+        before, after: shape (N,).
+        ax: as in `histogram`.
+        limits: an arrow beyond ends at the edge.
+
+    Returns:
+        The axes.
+
+    >>> ax = moves([0.0, 1.0], [0.5, 1.0])
+    """
+    ax, look = new_axes(ax), look_of("before")
+    place, end = np.arange(1, len(before) + 1), np.clip(after, *limits)
+    ax.plot(place, before, ls="", marker="o", ms=9, mfc="white", mec=look.color, mew=1.8, zorder=2)
+    move = end - before
+    went = move != 0
+    ax.quiver(
+        place[went],
+        np.asarray(before)[went],
+        np.zeros(went.sum()),
+        move[went],
+        angles="xy",
+        scale_units="xy",
+        scale=1,
+        width=0.009,
+        headwidth=3.5,
+        headlength=4,
+        minlength=0,
+        zorder=3,
+    )
+    return ax

@@ -1,0 +1,87 @@
+"""From a figure to a picture in the notebook, with words for those who cannot see it."""
+
+from __future__ import annotations
+
+import base64
+import io
+import sys
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from PIL import Image
+
+from .style import style
+
+__all__ = ["bundle", "pixels", "png", "show"]
+
+
+def show(figure: Figure | Axes, *, alt: str) -> None:
+    """Show a figure in the notebook as one PNG picture, with its alternative text.
+
+    The text goes out twice: as the picture's `alt`, which nbconvert writes into HTML, and as plain text for
+    programs that show no pictures. JupyterLab shows the picture alone, so say beside it what it shows.
+
+    What surprises: a figure made by pyplot is closed, otherwise the notebook would show it a second time. The
+    same figure always gives the same bytes.
+
+    Args:
+        figure: a figure, or any axes of it.
+        alt: what a reader who cannot see the picture has to know. One or two sentences.
+
+    Raises:
+        TypeError: figure is neither a figure nor axes.
+        ValueError: alt is empty.
+
+    >>> from bnteach import figures
+    >>> figures.show(figures.histogram([1.0, 2.0, 2.5]), alt="Three values.")  # doctest: +SKIP
+    """
+    from IPython.display import display
+
+    figure = _figure_of(figure)
+    data, metadata = bundle(png(figure), alt)
+    if "matplotlib.pyplot" in sys.modules:
+        sys.modules["matplotlib.pyplot"].close(figure)
+    display(data, metadata=metadata, raw=True)
+
+
+def bundle(picture: bytes, alt: str) -> tuple[dict, dict]:
+    """The data and the metadata of a notebook output that holds a picture and its alternative text.
+
+    Raises:
+        ValueError: alt is empty.
+    """
+    if not isinstance(alt, str) or not alt.strip():
+        raise ValueError(f"alt is {alt!r}, expected a sentence that says what the figure shows")
+    data = {"image/png": base64.b64encode(picture).decode("ascii"), "text/plain": alt}
+    return data, {"image/png": {"alt": alt}}
+
+
+def png(figure: Figure) -> bytes:
+    """Draw a figure and return it as a small PNG file: 128 colours, no date, no version."""
+    canvas = FigureCanvasAgg(figure)
+    with style():
+        canvas.draw()
+    return small_png(pixels(canvas))
+
+
+def pixels(canvas: FigureCanvasAgg) -> Image.Image:
+    """What was drawn on the canvas, without the alpha channel: every figure has a white ground."""
+    return Image.fromarray(np.ascontiguousarray(np.asarray(canvas.buffer_rgba())[..., :3]))
+
+
+def small_png(picture: Image.Image) -> bytes:
+    """For pictures that are kept in a notebook: slower to write, a third of the size."""
+    file = io.BytesIO()
+    few_colors = picture.quantize(128, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+    few_colors.save(file, "png", optimize=True)
+    return file.getvalue()
+
+
+def _figure_of(figure: Figure | Axes) -> Figure:
+    if isinstance(figure, Figure):
+        return figure
+    if isinstance(figure, Axes):
+        return figure.get_figure()
+    raise TypeError(f"figure is {type(figure).__name__}, expected a Matplotlib Figure or Axes")

@@ -1,0 +1,190 @@
+"""The lab of deep networks: what reaches the last layer, and what comes back to the first."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+
+import bnteach
+from bnteach import figures
+from bnteach.data import digits
+
+from . import controls
+from .lab import Lab
+
+__all__ = ["Depth"]
+
+DEEPEST, WIDTH, PICTURES = 15, 64, 256
+SCALES = (0.1, 0.2, 0.3, 0.5, 0.7, 1.0, 1.4, 2.0, 3.0, 5.0)
+SIZES = (1e-9, 1e9)
+
+# For each activation: itself, its slope written by its output, and the range of outputs that is shown.
+ACTIVATIONS = {
+    "sigmoid": (lambda z: 1 / (1 + np.exp(-z)), lambda h: h * (1 - h), (-0.02, 1.02)),
+    "tanh": (np.tanh, lambda h: 1 - h * h, (-1.04, 1.04)),
+    "ReLU": (lambda z: np.maximum(z, 0), lambda h: (h > 0).astype(h.dtype), (-0.1, 4.0)),
+}
+
+
+@dataclass(frozen=True)
+class State:
+    """depth: layers. scale: the weights' standard deviation times √fan_in. activation, batch_norm."""
+
+    depth: int
+    scale: float
+    activation: str
+    batch_norm: bool
+
+
+@dataclass(frozen=True)
+class Frame:
+    """What `Depth` shows, layer 1 first.
+
+    outputs: of the first unit of each layer, (PICTURES,) each.
+    signal: how much the pictures differ in each layer, in units of how much they differ in the input.
+    gradient: the size of the gradient in each layer, in units of the size it has in the last layer.
+    """
+
+    state: State
+    outputs: list[np.ndarray]
+    signal: np.ndarray
+    gradient: np.ndarray
+
+
+class Depth(Lab):
+    """Send 256 real digits through an untrained network, and a random gradient back.
+
+    Controls: depth, scale, activation, batch_norm. On the left, what one unit of each layer gives for the
+    256 digits: a short bar means that it gives the same for all. On the right, two sizes for each layer: how
+    much of the difference between the pictures is left, and how much of the gradient comes back. Both near 1
+    would be best; the axis counts in powers of ten.
+
+    A layer is linear, then batch normalization if it is on, then the activation. The weights are drawn from
+    Normal(0, scale²/64), the same numbers for each setting.
+
+    >>> Depth(depth=12, activation="sigmoid", batch_norm=False).frame.gradient.shape
+    (12,)
+    """
+
+    title = "What reaches the last layer, what comes back to the first"
+    look = (
+        "Switch batch normalization on and off. A short bar on the left is a unit that gives the same output "
+        "for all digits; a line that leaves 1 on the right is a signal or a gradient that gets lost."
+    )
+    State = State
+    panels = (1.25, 1)
+
+    def controls(self):
+        return {
+            "depth": controls.whole_slider("Layers", "how deep the network is", 1, DEEPEST, 10),
+            "scale": controls.steps("Initial weight scale", "1 keeps a linear layer's size", SCALES, 1.0),
+            "activation": controls.choice("Activation", "after each layer", list(ACTIVATIONS), "sigmoid"),
+            "batch_norm": controls.switch("Batch normalization", "before each activation", False),
+        }
+
+    @staticmethod
+    def compute(state):
+        outputs, caches = _forward(state)
+        gradients = _backward(state, outputs, caches)
+        return Frame(
+            state,
+            [h[:, 0] for h in outputs],
+            signal=np.array([_difference(h) for h in outputs]) / _difference(_pictures()),
+            gradient=np.array([_size(g) for g in gradients]) / _size(gradients[-1]),
+        )
+
+    def backdrop(self, state):
+        return state.activation
+
+    def background(self, axes, state):
+        outputs, sizes = axes
+        low, high = ACTIVATIONS[state.activation][2]
+        across = {"x": "layer", "xlim": (0.3, DEEPEST + 0.7)}
+        figures.frame(
+            outputs, title=f"One unit of each layer ({state.activation})", ylim=(low, high), **across
+        )
+        figures.frame(sizes, title="Size, layer by layer", ylim=SIZES, log="y", **across)
+        sizes.set_yticks([1e-8, 1e-4, 1, 1e4, 1e8])
+        sizes.axhline(1, color="#555555", linewidth=1)
+        names = {"forward": "forward: signal", "backward": "backward: gradient"}
+        figures.key(sizes, names, markers=True, place="upper left")
+        for ax in axes:
+            ax.set_xticks(range(1, DEEPEST + 1, 2))
+
+    def draw(self, axes, frame):
+        outputs, sizes = axes
+        role = "with_bn" if frame.state.batch_norm else "without_bn"
+        limits = ACTIVATIONS[frame.state.activation][2]
+        figures.layer_histograms(frame.outputs, limits=limits, ax=outputs, role=role)
+        figures.layer_sizes(frame.gradient, limits=SIZES, ax=sizes, role="backward")
+        figures.layer_sizes(frame.signal, limits=SIZES, ax=sizes, role="forward")
+
+    def read(self, frame):
+        s, signal, gradient = frame.state, frame.signal[-1], frame.gradient[0]
+        return (
+            f"{s.depth} {s.activation} {'layer' if s.depth == 1 else 'layers'}, weight scale {s.scale:g}, "
+            f"{'with' if s.batch_norm else 'without'} batch normalization. Signal: the differences between "
+            f"pictures reach the last layer at {signal:.2g} times their size, {_verdict(signal)}. Gradient: it "
+            f"comes back to layer 1 at {gradient:.2g} times its size, {_verdict(gradient)}."
+        )
+
+
+def _forward(state: State):
+    """The output of each layer, and the cache of its batch normalization."""
+    h, activate = _pictures(), ACTIVATIONS[state.activation][0]
+    outputs, caches = [], []
+    for weight in _weights()[: state.depth]:
+        z, cache = state.scale * (h @ weight), None
+        if state.batch_norm:
+            z, cache = bnteach.batch_norm_forward(z, None, None)
+        h = activate(z)
+        outputs.append(h)
+        caches.append(cache)
+    return outputs, caches
+
+
+def _backward(state: State, outputs, caches):
+    """The gradient with respect to the output of each layer, from a random one at the last."""
+    slope, gradients = ACTIVATIONS[state.activation][1], [_upstream()]
+    for layer in range(state.depth - 1, 0, -1):
+        dz = gradients[0] * slope(outputs[layer])
+        if caches[layer] is not None:
+            dz = bnteach.batch_norm_backward(dz, caches[layer])[0]
+        gradients.insert(0, state.scale * (dz @ _weights()[layer].T))
+    return gradients
+
+
+@lru_cache(maxsize=1)
+def _pictures() -> np.ndarray:
+    return digits().x_train[:PICTURES]
+
+
+@lru_cache(maxsize=1)
+def _weights() -> np.ndarray:
+    standard = np.random.default_rng(0).standard_normal((DEEPEST, WIDTH, WIDTH))
+    return (standard / WIDTH**0.5).astype(np.float32)
+
+
+@lru_cache(maxsize=1)
+def _upstream() -> np.ndarray:
+    return np.random.default_rng(1).standard_normal((PICTURES, WIDTH)).astype(np.float32)
+
+
+def _difference(h: np.ndarray) -> float:
+    """How much the pictures differ: each unit's standard deviation over the pictures, squared mean of all."""
+    return _size(h - h.mean(axis=0))
+
+
+def _size(values: np.ndarray) -> float:
+    """Root of the mean square."""
+    return float(np.sqrt(np.mean(np.square(values, dtype=np.float64))))
+
+
+def _verdict(ratio: float) -> str:
+    if ratio < 1e-3:
+        return "vanishing"
+    if ratio > 1e3:
+        return "exploding"
+    return "alive"

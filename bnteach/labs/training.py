@@ -1,0 +1,209 @@
+"""The lab of two networks that learn the same digits, live: one with batch normalization, one without."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import weakref
+from dataclasses import dataclass
+from typing import ClassVar
+
+from bnteach import figures
+
+from . import controls
+from .lab import Lab
+from .race import EPOCHS, Race, Runner
+
+__all__ = ["Training"]
+
+RATES = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
+SCALES = (0.1, 0.3, 0.5, 1.0, 2.0, 3.0, 5.0, 10.0)
+BATCHES = (4, 8, 16, 32, 64, 128, 256)
+
+SLICE = 0.03  # seconds of training before the kernel is asked what else there is to do
+FRAME = 0.1  # seconds that a picture stays at least: otherwise 30 epochs would be over in 2 seconds
+
+ROLES = "without_bn", "with_bn"  # the looks of A and of B
+
+
+@dataclass(frozen=True)
+class State:
+    """bn_a, bn_b: batch normalization in network A and in B; the rest holds for both networks."""
+
+    bn_a: bool
+    bn_b: bool
+    learning_rate: float
+    scale: float
+    batch_size: int
+    seed: int
+
+
+class Training(Lab):
+    """Two networks of five sigmoid layers learn the real digits side by side, while you watch.
+
+    Buttons: start, pause, reset. Controls: bn_a, bn_b, learning_rate, scale, batch_size, seed; each change
+    begins again with untrained networks. Both networks have the same initial weights and see the same
+    batches, so they differ in nothing but batch normalization: with the same boxes ticked they learn alike.
+
+    The training gives way to the kernel every few hundredths of a second. So Pause answers at once, and
+    other cells can be run meanwhile; training waits while they run. Only one training lab runs at a time.
+
+    >>> lab = Training(learning_rate=0.3)
+    >>> lab.advance(epochs=1)
+    >>> lab.frame[0].epochs_done
+    1.0
+    """
+
+    title = "Two networks learn the digits"
+    look = "Press Start. Then try a larger learning rate, another weight scale, the same boxes for both."
+    State = State
+    panels = (1, 1, 1)
+    _all: ClassVar[weakref.WeakSet[Training]] = weakref.WeakSet()
+
+    def __init__(self, **start):
+        self._task: asyncio.Task | None = None
+        self._race: Race | None = None
+        for other in list(self._all):
+            other.pause()
+        super().__init__(**start)
+        self._all.add(self)
+
+    def controls(self):
+        return {
+            "bn_a": controls.switch("Batch normalization in A", "network A, dashed orange", False),
+            "bn_b": controls.switch("Batch normalization in B", "network B, solid blue", True),
+            "learning_rate": controls.steps("Learning rate", "size of a step", RATES, 0.3),
+            "scale": controls.steps("Initial weight scale", "1 keeps a linear layer's size", SCALES, 1.0),
+            "batch_size": controls.steps("Batch size", "pictures in a step", BATCHES, 64),
+            "seed": controls.whole_slider("Random seed", "of the weights and the shuffling", 0, 9, 0),
+        }
+
+    def buttons(self):
+        return [
+            controls.button("Start", "begin, or go on", self.start),
+            controls.button("Pause", "stop where it is", self.pause),
+            controls.button("Reset", "stop, and begin again with untrained networks", self.reset),
+        ]
+
+    # What the buttons do.
+
+    @property
+    def running(self) -> bool:
+        """True while the networks are learning."""
+        return self._task is not None and not self._task.done()
+
+    def start(self) -> None:
+        """Begin to learn, or go on, as a task of the kernel."""
+        with self._errors_in_words():
+            if self.running or self._race.finished:
+                return self._show_now()
+            for other in list(self._all):
+                other.pause()
+            self._task = _running_loop().create_task(self._run())
+
+    def pause(self) -> None:
+        """Stop where it is. `start` goes on from there."""
+        if self.running:
+            self._task.cancel()
+            self._task = None
+            self._show_now()
+
+    def reset(self) -> None:
+        """Stop, and put untrained networks in the place of these."""
+        self.pause()
+        self.update()
+
+    def advance(self, epochs: float) -> None:
+        """Learn for some epochs at once, without the buttons: for a picture that is not empty at first.
+
+        Args:
+            epochs: how many, more than 0; the lab ends at 30.
+        """
+        target = self._race.epochs_done + epochs
+        while not self._race.finished and self._race.epochs_done < target:
+            self._race.step()
+        self._show_now()
+
+    def close(self) -> None:
+        self.pause()
+        super().close()
+
+    # From the state to the picture.
+
+    @staticmethod
+    def compute(state):
+        """Two untrained networks; the curves of each are still empty."""
+        return Race(state.learning_rate, state.scale, state.batch_size, state.seed, (state.bn_a, state.bn_b))
+
+    def update(self) -> None:
+        with self._errors_in_words():
+            state = self.state
+            self._race = self.compute(state)
+            self._show(state, self._race.runners())
+
+    def _show_now(self) -> None:
+        with self._errors_in_words():
+            self._show(self.state, self._race.runners())
+
+    async def _run(self) -> None:
+        with self._errors_in_words():
+            while not self._race.finished:
+                next_frame = time.perf_counter() + FRAME
+                while not self._race.step_for(SLICE):
+                    await asyncio.sleep(0)
+                self._show_now()
+                await asyncio.sleep(max(0.0, next_frame - time.perf_counter()))
+            self._task = None
+            self._show_now()
+
+    def backdrop(self, state):
+        return state.bn_a, state.bn_b
+
+    def background(self, axes, state):
+        loss, accuracy, layer = axes
+        across = {"x": "epoch", "xlim": (0, EPOCHS)}
+        figures.frame(loss, title="Training loss", ylim=(0, 4), **across)
+        figures.frame(accuracy, title="Test accuracy, %", ylim=(0, 100), **across)
+        figures.frame(layer, title="Input of the last sigmoid", ylim=(-6, 6), **across)
+        names = f"A, {_bn(state.bn_a)}", f"B, {_bn(state.bn_b)}"
+        figures.key(loss, dict(zip(ROLES, names, strict=True)), place="upper right")
+
+    def draw(self, axes, frame):
+        loss, accuracy, layer = axes
+        for role, runner in zip(ROLES, frame, strict=True):
+            figures.curve(runner.epochs, runner.loss, top=4, ax=loss, role=role)
+            figures.curve(runner.epochs, 100 * runner.accuracy, ax=accuracy, role=role)
+            figures.percentiles(runner.epochs, runner.percentiles, ax=layer, role=role)
+
+    def read(self, frame):
+        done = frame[0].epochs_done
+        words = "Running" if self.running else "Finished" if done >= EPOCHS else "Paused" if done else "Ready"
+        if not done:
+            return f"{words}: two untrained networks. Press Start."
+        return f"{words} at epoch {done:.1f} of {EPOCHS}. " + " ".join(
+            _told(letter, runner) for letter, runner in zip("AB", frame, strict=True)
+        )
+
+
+def _told(letter: str, runner: Runner) -> str:
+    name = f"{letter} ({_bn(runner.batch_norm)})"
+    if runner.diverged_at is not None:
+        return f"{name} has diverged: at step {runner.diverged_at} its loss was no longer a number."
+    if not len(runner.loss):
+        return f"{name} has not been measured yet."
+    low, _, high = runner.percentiles[-1]
+    return (
+        f"{name}: loss {runner.loss[-1]:.2f}, {runner.accuracy[-1]:.0%} of the test digits right; "
+        f"into its last sigmoid go values from {low:.1f} to {high:.1f} (15th to 85th percentile)."
+    )
+
+
+def _bn(has: bool) -> str:
+    return "BN" if has else "no BN"
+
+
+def _running_loop() -> asyncio.AbstractEventLoop:
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        raise RuntimeError("Start needs a notebook kernel; in a script, call advance(epochs)") from None

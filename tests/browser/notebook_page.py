@@ -1,0 +1,137 @@
+"""A notebook open in JupyterLab in the browser, and a lab in it, as a student meets them."""
+
+from __future__ import annotations
+
+import contextlib
+
+from playwright.sync_api import Error, Page, expect
+
+MINUTE = 60_000  # milliseconds, as Playwright counts
+
+# Messages of JupyterLab itself, not of a notebook.
+NOT_OURS = ("favicon", "Failed to load resource", "translation", "ResizeObserver loop")
+
+
+class NotebookPage:
+    """The notebook at `url`, opened; its kernel is ready."""
+
+    def __init__(self, page: Page, url: str):
+        self.page = page
+        self.complaints: list[str] = []
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        page.on("console", self._hear)
+        page.goto(url)
+        page.wait_for_function("() => !!window.jupyterapp?.shell?.currentWidget?.content?.model", timeout=MINUTE)
+        page.evaluate("() => jupyterapp.shell.currentWidget.sessionContext.ready")
+        page.evaluate("() => jupyterapp.shell.collapseLeft()")
+
+    def _hear(self, message) -> None:
+        if message.type == "error" and not any(words in message.text for words in NOT_OURS):
+            self.complaints.append(message.text)
+
+    def run_all(self) -> None:
+        """Run all cells and wait until the kernel is idle."""
+        self.page.evaluate("() => jupyterapp.commands.execute('notebook:run-all-cells')")
+        self.wait_idle()
+
+    def wait_idle(self) -> None:
+        idle = "() => jupyterapp.shell.currentWidget.sessionContext.session.kernel.status === 'idle'"
+        self.page.wait_for_function(idle, timeout=5 * MINUTE)
+
+    def run_cell(self, number: int) -> None:
+        """Run one cell, counted from 0, by keyboard."""
+        self.cell(number).locator(".cm-content").click()
+        self.page.keyboard.press("Control+Enter")
+
+    def cell(self, number: int):
+        return self.page.locator(".jp-Notebook .jp-Cell").nth(number)
+
+    def outputs(self) -> list[list[dict]]:
+        """The outputs of each cell, as they would be saved."""
+        notebook = self.page.evaluate("() => jupyterapp.shell.currentWidget.content.model.toJSON()")
+        return [cell.get("outputs", []) for cell in notebook["cells"]]
+
+    def errors(self) -> list[str]:
+        """What went wrong in any cell, and what the browser complained of."""
+        raised = [
+            f"{output['ename']}: {output['evalue']}"
+            for outputs in self.outputs()
+            for output in outputs
+            if output["output_type"] == "error"
+        ]
+        broken = self.page.get_by_text("Error displaying widget").all_text_contents()
+        return raised + broken + self.complaints
+
+    def lab(self, number: int) -> LabView:
+        """The lab shown by a cell, counted from 0."""
+        return LabView(self, number)
+
+
+class LabView:
+    """A lab on the page: its controls, its picture, its reading."""
+
+    def __init__(self, notebook: NotebookPage, number: int):
+        self.notebook, self.page, self.number = notebook, notebook.page, number
+        self.area = notebook.cell(number).locator(".jp-OutputArea")
+        self.picture = self.area.locator("img.bnteach-picture")
+        expect(self.picture).to_be_visible(timeout=MINUTE)
+        self.picture.scroll_into_view_if_needed()
+
+    @property
+    def reading(self) -> str:
+        return self.area.get_by_role("status").inner_text()
+
+    def pixels(self) -> int:
+        """A number that changes with the picture's pixels."""
+        self.page.wait_for_function("image => image.complete && image.naturalWidth > 0", arg=self._image())
+        return self._image().evaluate(CHECKSUM)
+
+    def changed_by(self, act) -> tuple[bool, bool]:
+        """Whether the picture, and the reading, become different after act()."""
+        picture, reading = self.pixels(), self.reading
+        act()
+        new_picture = self._wait_until(lambda: self.pixels() != picture)
+        return new_picture, self.reading != reading
+
+    def _wait_until(self, happened, tries: int = 40) -> bool:
+        for _ in range(tries):
+            with contextlib.suppress(Error):  # the picture may be replaced while it is read
+                if happened():
+                    return True
+            self.page.wait_for_timeout(50)
+        return False
+
+    def _image(self):
+        return self.picture.element_handle()
+
+    def slider(self, name: str):
+        row = self.area.locator(".widget-inline-hbox", has=self.page.locator("label", has_text=name))
+        return row.get_by_role("slider")
+
+    def press(self, control, key: str) -> None:
+        """Give a control the keyboard, and press a key."""
+        control.focus()
+        self.page.keyboard.press(key)
+
+    def drag(self, slider, pixels: float) -> None:
+        """Take a slider's handle with the mouse and move it sideways."""
+        slider.scroll_into_view_if_needed()
+        box = slider.bounding_box()
+        x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+        self.page.mouse.move(x, y)
+        self.page.mouse.down()
+        self.page.mouse.move(x + pixels, y, steps=5)
+        self.page.mouse.up()
+
+
+CHECKSUM = """image => {
+    const canvas = document.createElement("canvas");
+    canvas.width = image.naturalWidth;
+    canvas.height = image.naturalHeight;
+    const context = canvas.getContext("2d");
+    context.drawImage(image, 0, 0);
+    const data = new Uint32Array(context.getImageData(0, 0, canvas.width, canvas.height).data.buffer);
+    let sum = 0;
+    for (const pixel of data) sum = (Math.imul(sum, 31) + pixel) | 0;
+    return sum;
+}"""
