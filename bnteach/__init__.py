@@ -12,9 +12,37 @@ The rooms of the house (import them by name; this module itself imports NumPy on
 """
 
 from bnteach.core.functional import batch_norm_backward, batch_norm_forward, batch_norm_inference
+from bnteach.core.gradients import finite_differences, relative_error
+from bnteach.core.layers import BatchNorm
+from bnteach.core.norms import GroupNorm, InstanceNorm, LayerNorm, RMSNorm
+from bnteach.core.statistics import (
+    Moments,
+    merge_moments,
+    naive_moments,
+    two_pass_moments,
+    welford_moments,
+)
+from bnteach.core.steps import NODES, backward_steps, forward_steps
+
+__version__ = "0.1.0"
 
 __all__ = [
+    "NODES",
+    "BatchNorm",
+    "GroupNorm",
+    "InstanceNorm",
+    "LayerNorm",
+    "Moments",
+    "RMSNorm",
+    "backward_steps",
     "batch_norm_backward",
     "batch_norm_forward",
     "batch_norm_inference",
+    "finite_differences",
+    "forward_steps",
+    "merge_moments",
+    "naive_moments",
+    "relative_error",
+    "two_pass_moments",
+    "welford_moments",
 ]

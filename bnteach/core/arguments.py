@@ -33,9 +33,7 @@ def batch(name: str, value) -> np.ndarray:
 
 def axis_of(x: np.ndarray, channel_axis: int) -> int:
     """channel_axis as a number from 0 to x.ndim - 1."""
-    if isinstance(channel_axis, bool) or not isinstance(channel_axis, (int, np.integer)):
-        raise TypeError(f"channel_axis is {channel_axis!r}, expected an integer")
-    if not -x.ndim <= channel_axis < x.ndim:
+    if not -x.ndim <= integer("channel_axis", channel_axis) < x.ndim:
         raise ValueError(
             f"channel_axis is {channel_axis}, expected {-x.ndim} to {x.ndim - 1} for x with shape {x.shape}"
         )
@@ -71,6 +69,39 @@ def real_number(name: str, value) -> float:
     return float(value)
 
 
+def integer(name: str, value) -> int:
+    """The value as a Python int, or a TypeError that names it."""
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer)):
+        raise TypeError(f"{name} is {value!r}, expected an integer")
+    return int(value)
+
+
+def positive_integer(name: str, value) -> int:
+    """The value as a Python int of at least 1."""
+    if integer(name, value) < 1:
+        raise ValueError(f"{name} is {value}, expected 1 or more")
+    return int(value)
+
+
+def shape(name: str, value) -> tuple[int, ...]:
+    """A non-empty tuple of sizes; a single integer stands for one axis."""
+    sizes = tuple(value) if isinstance(value, (tuple, list)) else (value,)
+    if not sizes:
+        raise ValueError(f"{name} is {value!r}, expected at least one size")
+    return tuple(positive_integer(name, size) for size in sizes)
+
+
+def float_dtype(name: str, value) -> np.dtype:
+    """The value as one of the three dtypes."""
+    try:
+        dtype = np.dtype(value)
+    except TypeError:
+        dtype = None
+    if dtype not in FLOATS:
+        raise TypeError(f"{name} is {value!r}, expected float16, float32 or float64")
+    return dtype
+
+
 def positive_eps(value) -> float:
     """eps for a pass that uses the statistics of the batch: their variance may be 0, so eps may not."""
     eps = real_number("eps", value)
@@ -85,15 +116,6 @@ def non_negative_eps(value) -> float:
     if not eps >= 0:
         raise ValueError(f"eps is {eps}, expected 0 or more")
     return eps
-
-
-def positive_integer(name: str, value) -> int:
-    """The value as a Python int of at least 1."""
-    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer)):
-        raise TypeError(f"{name} is {value!r}, expected an integer")
-    if value < 1:
-        raise ValueError(f"{name} is {value}, expected 1 or more")
-    return int(value)
 
 
 def channels_in_the_middle(x: np.ndarray, axis: int) -> np.ndarray:
