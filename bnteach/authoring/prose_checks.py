@@ -16,7 +16,7 @@ from nbformat import NotebookNode
 from .lessons import Lesson, find_lessons
 
 OPENING, CLOSING = "what you will be able to do", "what you can do now"
-BULLET = re.compile(r"^\s*[-*]\s+(?:\[[ xX]\]\s*|[✓✔✅]\s*)?(?P<text>.+)$")
+BULLET = re.compile(r"^\s*[-*]\s+(?:\[[ xX]\]\s*|[✓✔✅☑]\s*)?(?P<text>.+)$")
 LINK = re.compile(r"\]\(\s*<?([^)\s>]+)>?[^)]*\)|(?:href|src)\s*=\s*[\"']([^\"']+)[\"']")
 IMAGE = re.compile(r"!\[(?P<alt>[^\]]*)\]\(")
 MINUTES = re.compile(r"\b\d+\s*min(utes)?\b", re.IGNORECASE)

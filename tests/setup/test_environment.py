@@ -11,6 +11,8 @@ from packaging.markers import Marker
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+import bnteach
+
 if sys.version_info >= (3, 11):
     import tomllib
 else:
@@ -130,6 +132,10 @@ def test_what_the_package_imports_is_required():
     assert imported_libraries(ROOT / "bnteach") <= asked | {
         canonicalize_name(r.name) for r in required("3.12", ("test",))
     }
+
+
+def test_the_version_is_the_same_in_the_package():
+    assert bnteach.__version__ == PROJECT["version"]
 
 
 def test_no_pin_has_a_local_suffix():
