@@ -1,0 +1,24 @@
+"""The bridge to PyTorch: the same quantities asked of both, and NumPy's BN inside PyTorch networks.
+
+comparison.py   `compare`: nine quantities of a layer held against PyTorch, a row each
+report.py       its result, as text and as HTML
+reference.py    the nine quantities, asked of our layer and of PyTorch
+tolerance.py    how close is close enough, derived from the number format
+modules.py      `NumpyBatchNorm1d/2d/3d`: nn.Modules that compute with NumPy
+replacing.py    `replace_batch_norm`: put them into a network that you have
+"""
+
+from .comparison import compare
+from .modules import NumpyBatchNorm1d, NumpyBatchNorm2d, NumpyBatchNorm3d
+from .replacing import replace_batch_norm
+from .report import Comparison, Row
+
+__all__ = [
+    "Comparison",
+    "NumpyBatchNorm1d",
+    "NumpyBatchNorm2d",
+    "NumpyBatchNorm3d",
+    "Row",
+    "compare",
+    "replace_batch_norm",
+]
