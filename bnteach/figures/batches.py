@@ -115,12 +115,12 @@ def batch_values(
 
 
 def moves(before, after, *, ax: Axes | None = None, limits: tuple[float, float] = (-np.inf, np.inf)) -> Axes:
-    """Where the values of a batch were, as hollow rings, and an arrow to where they are now.
+    """Where the values of a batch were, as hollow rings, and a thick line to where they are now.
 
     Args:
         before, after: shape (N,).
         ax: as in `histogram`.
-        limits: an arrow beyond ends at the edge.
+        limits: a line beyond ends at the edge.
 
     Returns:
         The axes.
@@ -129,21 +129,6 @@ def moves(before, after, *, ax: Axes | None = None, limits: tuple[float, float] 
     """
     ax, look = new_axes(ax), look_of("before")
     place, end = np.arange(1, len(before) + 1), np.clip(after, *limits)
-    ax.plot(place, before, ls="", marker="o", ms=9, mfc="white", mec=look.color, mew=1.8, zorder=2)
-    move = end - before
-    went = move != 0
-    ax.quiver(
-        place[went],
-        np.asarray(before)[went],
-        np.zeros(went.sum()),
-        move[went],
-        angles="xy",
-        scale_units="xy",
-        scale=1,
-        width=0.009,
-        headwidth=3.5,
-        headlength=4,
-        minlength=0,
-        zorder=3,
-    )
+    ax.vlines(place, before, end, color="black", linewidth=3.5, zorder=2)
+    ax.plot(place, before, ls="", marker="o", ms=9, mfc="white", mec=look.color, mew=1.8, zorder=3)
     return ax

@@ -6,7 +6,6 @@ import base64
 import io
 import sys
 
-import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -68,7 +67,8 @@ def png(figure: Figure) -> bytes:
 
 def pixels(canvas: FigureCanvasAgg) -> Image.Image:
     """What was drawn on the canvas, without the alpha channel: every figure has a white ground."""
-    return Image.fromarray(np.ascontiguousarray(np.asarray(canvas.buffer_rgba())[..., :3]))
+    buffer = canvas.buffer_rgba()
+    return Image.frombuffer("RGBA", buffer.shape[1::-1], buffer).convert("RGB")
 
 
 def small_png(picture: Image.Image) -> bytes:

@@ -53,7 +53,7 @@ def layer_histograms(
     *,
     limits: tuple[float, float],
     ax: Axes | None = None,
-    bins: int = 24,
+    bins: int = 36,
     role: str = "data",
 ) -> Axes:
     """One histogram for each layer, lying on its side: wide where there are many values.

@@ -16,8 +16,9 @@ HELP = "tooltip" if "tooltip" in widgets.FloatSlider.class_trait_names() else "d
 WHOLE_NAME = {"description_width": "initial"}
 
 
-def _named(name: str, help: str, width: str = "20em") -> dict:
-    return {"description": name, HELP: help, "style": WHOLE_NAME, "layout": widgets.Layout(width=width)}
+def _named(name: str, help: str) -> dict:
+    room = widgets.Layout(width=f"{16 + 0.55 * len(name):.0f}em")  # for the name, the slider and the number
+    return {"description": name, HELP: help, "style": WHOLE_NAME, "layout": room}
 
 
 def slider(name: str, help: str, low: float, high: float, value: float, step: float = 0.1):
@@ -36,22 +37,33 @@ def steps(name: str, help: str, options: Sequence[float], value: float):
     return widgets.SelectionSlider(options=labelled, value=value, **_named(name, help))
 
 
-def choice(name: str, help: str, options: Sequence[str], value: str):
-    """One of a few words, all of them in sight."""
-    buttons = widgets.ToggleButtons(options=list(options), value=value, description=name, style=WHOLE_NAME)
-    buttons.style.button_width = "auto"
-    buttons.tooltips = [f"{option}: {help}" for option in options]
-    return buttons
+def choice(name: str, help: str, options: Sequence, value: str):
+    """One of a few words, all of them in sight; options are the words, or pairs (words, value)."""
+    return widgets.ToggleButtons(
+        options=options,
+        value=value,
+        description=name,
+        tooltips=[help] * len(options),
+        style={**WHOLE_NAME, "button_width": "auto"},
+        layout=widgets.Layout(width="max-content"),
+    )
 
 
 def switch(name: str, help: str, value: bool):
     """On or off."""
-    box = widgets.Checkbox(value, indent=False, **_named(name, help, width="auto"))
-    return box
+    return widgets.Checkbox(
+        value,
+        description=name,
+        indent=False,
+        style=WHOLE_NAME,
+        layout=widgets.Layout(width="auto"),
+        **{HELP: help},
+    )
 
 
-def button(name: str, help: str, on_click):
-    """Something to do."""
-    made = widgets.Button(description=name, tooltip=help, layout=widgets.Layout(width="auto"))
+def button(name: str, help: str, on_click, main: bool = False):
+    """Something to do; `main` for the first thing to do."""
+    looks = {"button_style": "primary" if main else "", "layout": widgets.Layout(width="auto")}
+    made = widgets.Button(description=name, tooltip=help, **looks)
     made.on_click(lambda _: on_click())
     return made

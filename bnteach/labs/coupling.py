@@ -16,7 +16,7 @@ __all__ = ["Coupling"]
 
 BATCH = np.array([1.0, -0.5, 2.0, 0.0, 1.5, -1.5, 0.5, -1.0])
 SHOWN = (-3.1, 3.1)  # of x̂; in training no x̂ of eight samples can leave ±√7 = 2.65
-NAMES = {"training": "this batch (training)", "evaluation": "stored statistics (evaluation)"}
+MODES = [("this batch (training)", "training"), ("stored statistics (evaluation)", "evaluation")]
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,9 @@ class Coupling(Lab):
     """
 
     title = "Samples of a batch are not independent"
-    look = "Move one sample on the left: the arrows on the right show how far its neighbours are pushed."
+    look = (
+        "Move one sample. A ring is where a sample was, its dot where it is now: see who moves on the right."
+    )
     State = State
     panels = (1, 1)
 
@@ -69,7 +71,7 @@ class Coupling(Lab):
         return {
             "sample": controls.whole_slider("Sample to move", "which of the eight", 1, len(BATCH), 3),
             "value": controls.slider("Its value", "where the sample is put", -6, 6, 6, step=0.25),
-            "mode": controls.choice("Normalize with", "whose mean and variance", NAMES, "training"),
+            "mode": controls.choice("Normalize with", "whose mean and variance", MODES, "training"),
         }
 
     @staticmethod

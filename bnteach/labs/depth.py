@@ -19,6 +19,7 @@ __all__ = ["Depth"]
 DEEPEST, WIDTH, PICTURES = 15, 64, 256
 SCALES = (0.1, 0.2, 0.3, 0.5, 0.7, 1.0, 1.4, 2.0, 3.0, 5.0)
 SIZES = (1e-9, 1e9)
+SUPERSCRIPT = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
 
 # For each activation: itself, its slope written by its output, and the range of outputs that is shown.
 ACTIVATIONS = {
@@ -57,9 +58,9 @@ class Depth(Lab):
     """Send 256 real digits through an untrained network, and a random gradient back.
 
     Controls: depth, scale, activation, batch_norm. On the left, what one unit of each layer gives for the
-    256 digits: a short bar means that it gives the same for all. On the right, two sizes for each layer: how
-    much of the difference between the pictures is left, and how much of the gradient comes back. Both near 1
-    would be best; the axis counts in powers of ten.
+    256 digits: a single flat bar means that it gives the same for all. On the right, two sizes for each
+    layer: how much of the difference between the pictures is left, and how much of the gradient comes back.
+    Both near 1 would be best; the axis counts in powers of ten.
 
     A layer is linear, then batch normalization if it is on, then the activation. The weights are drawn from
     Normal(0, scale²/64), the same numbers for each setting.
@@ -70,8 +71,8 @@ class Depth(Lab):
 
     title = "What reaches the last layer, what comes back to the first"
     look = (
-        "Switch batch normalization on and off. A short bar on the left is a unit that gives the same output "
-        "for all digits; a line that leaves 1 on the right is a signal or a gradient that gets lost."
+        "Switch batch normalization on and off. Left: a single flat bar is a unit that gives the "
+        "same output for all digits. Right: a line that leaves 1 is a signal or a gradient that gets lost."
     )
     State = State
     panels = (1.25, 1)
@@ -126,8 +127,8 @@ class Depth(Lab):
         return (
             f"{s.depth} {s.activation} {'layer' if s.depth == 1 else 'layers'}, weight scale {s.scale:g}, "
             f"{'with' if s.batch_norm else 'without'} batch normalization. Signal: the differences between "
-            f"pictures reach the last layer at {signal:.2g} times their size, {_verdict(signal)}. Gradient: it "
-            f"comes back to layer 1 at {gradient:.2g} times its size, {_verdict(gradient)}."
+            f"pictures reach the last layer at {_power(signal)} times their size, {_verdict(signal)}. "
+            f"Gradient: it comes back to layer 1 at {_power(gradient)} times its size, {_verdict(gradient)}."
         )
 
 
@@ -136,7 +137,7 @@ def _forward(state: State):
     h, activate = _pictures(), ACTIVATIONS[state.activation][0]
     outputs, caches = [], []
     for weight in _weights()[: state.depth]:
-        z, cache = state.scale * (h @ weight), None
+        z, cache = state.scale * _times(h, weight), None
         if state.batch_norm:
             z, cache = bnteach.batch_norm_forward(z, None, None)
         h = activate(z)
@@ -152,8 +153,16 @@ def _backward(state: State, outputs, caches):
         dz = gradients[0] * slope(outputs[layer])
         if caches[layer] is not None:
             dz = bnteach.batch_norm_backward(dz, caches[layer])[0]
-        gradients.insert(0, state.scale * (dz @ _weights()[layer].T))
+        gradients.insert(0, state.scale * _times(dz, _weights()[layer].T))
     return gradients
+
+
+def _times(h: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """h @ weight, 64 rows at a time: so small a product is not shared among threads.
+
+    Threads would wait for each other on a busy machine, and the picture would hang for a tenth of a second.
+    """
+    return (h.reshape(-1, 64, WIDTH) @ weight).reshape(h.shape)
 
 
 @lru_cache(maxsize=1)
@@ -180,6 +189,14 @@ def _difference(h: np.ndarray) -> float:
 def _size(values: np.ndarray) -> float:
     """Root of the mean square."""
     return float(np.sqrt(np.mean(np.square(values, dtype=np.float64))))
+
+
+def _power(size: float) -> str:
+    """0.36, or 3·10⁻⁶ where zeros would have to be counted."""
+    if 0.01 <= size < 1000:
+        return f"{size:.2g}"
+    digit, exponent = f"{size:.0e}".split("e")
+    return f"{digit}·10{str(int(exponent)).translate(SUPERSCRIPT)}"
 
 
 def _verdict(ratio: float) -> str:

@@ -143,7 +143,7 @@ class Lab:
         self.canvas.image.add_class("bnteach-picture")
         row = widgets.Layout(flex_flow="row wrap", grid_gap="0 1.5em", align_items="center")
         controls = widgets.Box([*self.widgets.values(), *self.buttons()], layout=row)
-        task = widgets.HTML(f"<b>{html.escape(self.title)}.</b> {html.escape(self.look)}")
+        task = widgets.HTML(_line(f"<b>{html.escape(self.title)}.</b> {html.escape(self.look)}"))
         return widgets.VBox([task, controls, self.canvas.image, self._words])
 
     def _on_change(self, change) -> None:
@@ -173,7 +173,7 @@ class Lab:
     def _say(self, words: str) -> None:
         self.reading = words
         # A polite live region: a screen reader speaks the new words when it has finished its sentence.
-        self._words.value = f'<div role="status" aria-live="polite">{html.escape(words)}</div>'
+        self._words.value = _line(html.escape(words), 'role="status" aria-live="polite"')
 
     @contextmanager
     def _errors_in_words(self):
@@ -182,3 +182,8 @@ class Lab:
             yield
         except Exception as error:
             self._say(f"This did not work: {type(error).__name__}: {error}")
+
+
+def _line(words: str, attributes: str = "") -> str:
+    """Words above or below the picture: larger than the controls, and no wider than the picture."""
+    return f'<div {attributes} style="font-size: 115%; line-height: 1.4; max-width: 66em">{words}</div>'

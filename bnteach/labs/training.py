@@ -80,7 +80,7 @@ class Training(Lab):
 
     def buttons(self):
         return [
-            controls.button("Start", "begin, or go on", self.start),
+            controls.button("Start", "begin, or go on", self.start, main=True),
             controls.button("Pause", "stop where it is", self.pause),
             controls.button("Reset", "stop, and begin again with untrained networks", self.reset),
         ]
