@@ -61,7 +61,7 @@ ROLES = {
     "truth": Role("#000000", "-", "_"),
     "theory": Role("#B87800", "-.", "^"),  # their orange, darker: as a thin line it must show on white
     "biased": Role("#CC79A7", "--", "s"),
-    "unbiased": Role("#009E73", "-", "o"),
+    "unbiased": Role("#00664B", "-", "o"),  # their green, darker: apart from the purple for every eye
     "forward": Role("#000000", "-", "o"),
     "backward": Role("#A8528A", "--", "s"),  # their purple, darker
     "before": Role("#8A8A8A", ":", "o"),

@@ -1,0 +1,111 @@
+"""The marks stand where the numbers say."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from matplotlib.patches import StepPatch
+
+from bnteach import figures
+
+
+@pytest.fixture
+def random():
+    return np.random.default_rng(3)
+
+
+def lines_of(ax):
+    """The visible lines: marker -> (x, y)."""
+    return [(line.get_marker(), *map(np.asarray, line.get_data())) for line in ax.lines]
+
+
+def test_histogram_is_numpys_density(random):
+    values = random.gamma(2, size=(50, 4))
+    patch = next(p for p in figures.histogram(values, bins=12).patches if isinstance(p, StepPatch))
+    expected, edges = np.histogram(values, 12, density=True)
+    np.testing.assert_allclose(patch.get_data().values, expected)
+    np.testing.assert_allclose(patch.get_data().edges, edges)
+
+
+def test_histogram_counts_what_lies_outside_for_the_area():
+    ax = figures.histogram([0.5, 0.5, 7.0, np.nan, np.inf], bins=1, limits=(0, 1))
+    assert ax.patches[0].get_data().values == pytest.approx([2 / 3])
+
+
+def test_layer_histograms_are_roots_of_counts():
+    values = [np.repeat([0.1, 0.6], [9, 4]), np.array([0.9, 5.0, -3.0, np.nan])]
+    ax = figures.layer_histograms(values, limits=(0, 1), bins=2)
+    first, second = (path.vertices for path in ax.collections[0].get_paths())
+    widths = [np.ptp(first[np.isclose(first[:, 1], height), 0]) for height in (0.0, 1.0)]
+    assert widths == pytest.approx([0.92, 0.92 * (4 / 9) ** 0.5])
+    assert second[:, 0].min() > 1.5  # layer 2 stands at 2
+    assert np.ptp(second[np.isclose(second[:, 1], 1.0), 0]) == pytest.approx(0.92)  # 0.9 and 5.0
+    assert np.ptp(second[np.isclose(second[:, 1], 0.0), 0]) == pytest.approx(0.92 * 0.5**0.5)  # -3.0
+
+
+def test_estimates_band_and_dots_above_the_top():
+    ax = figures.estimates([4.0, 5.0, 99.0], truth=5.0, standard_error=0.5, top=9)
+    (_, x, y), (above, x_above, y_above), *rules = lines_of(ax)
+    assert (list(x), list(y)) == ([1, 2], [4.0, 5.0])
+    assert (above, list(x_above), list(y_above)) == ("^", [3], [9])
+    assert [rule[2][0] for rule in rules] == [4.5, 5.5, 5.0]
+
+
+def test_strips_show_each_average(random):
+    groups = {"biased": random.random(20), "unbiased": random.random(30) + 1}
+    ax = figures.strips(groups, truth=1.0, top=10)
+    bars = [collection.get_segments()[0] for collection in ax.collections]
+    assert [bar[0, 1] for bar in bars] == pytest.approx([values.mean() for values in groups.values()])
+    assert [bar[:, 0].mean() for bar in bars] == pytest.approx([1, 2])
+
+
+def test_layer_sizes_beyond_the_limits_are_triangles_at_the_edge():
+    ax = figures.layer_sizes([1.0, 1e-9, 0.0, np.inf, np.nan], limits=(1e-3, 1e3))
+    marks = {marker: (list(x), list(y)) for marker, x, y in lines_of(ax)[1:]}
+    assert marks == {"v": ([2, 3], [1e-3] * 2), "^": ([4, 5], [1e3] * 2), "o": ([1], [1.0])}
+
+
+def test_curve_keeps_gaps_and_marks_what_is_above_the_top():
+    (_, x, y), (marker, *place) = lines_of(figures.curve([1, 2, 3, 4], [1.0, np.nan, np.inf, 2.0], top=4))
+    assert list(x) == [1, 2, 3, 4]
+    np.testing.assert_array_equal(y, [1.0, np.nan, 4.0, 2.0])
+    assert (marker, place[0].item(), place[1].item()) == ("^", 3, 4.0)
+
+
+def test_percentiles_of_nothing_and_of_nan():
+    assert len(figures.percentiles([], np.empty((0, 3))).lines) == 3
+    ax = figures.percentiles([1, 2], [[-1, 0, 1], [np.nan] * 3])
+    np.testing.assert_array_equal(ax.lines[2].get_ydata(), [0, np.nan])
+
+
+def test_batch_values_says_the_marked_value_also_at_the_edge():
+    ax = figures.batch_values([0.0, 9.87], marked=1, limits=(-3, 3))
+    assert ax.texts[0].get_text() == " 9.9"
+    assert ax.lines[1].get_ydata() == [3]
+
+
+def test_moves_join_before_and_after():
+    ax = figures.moves([0.0, 1.0], [0.5, 1.0])
+    np.testing.assert_allclose(ax.collections[0].get_segments()[0], [[1, 0.0], [1, 0.5]])
+
+
+def test_pictures_share_one_grey_scale(random):
+    images = random.random((3, 64))
+    limits = {ax.images[0].get_clim() for ax in figures.pictures(images).axes}
+    assert limits == {(images.min(), images.max())}
+
+
+@pytest.mark.parametrize("shape", [(3,), (3, 63), (0, 8, 8), (1, 2, 3, 4)])
+def test_pictures_refuses_other_shapes(shape):
+    with pytest.raises(ValueError, match=r"images has shape .*expected \(n, height, width\)"):
+        figures.pictures(np.zeros(shape))
+
+
+def test_pictures_needs_a_title_for_each():
+    with pytest.raises(ValueError, match="titles has 1 words, expected 2"):
+        figures.pictures(np.zeros((2, 8, 8)), titles=["a"])
+
+
+def test_an_unknown_role_is_refused_with_the_names_there_are():
+    with pytest.raises(ValueError, match="role is 'blue', expected one of without_bn"):
+        figures.histogram([1.0], role="blue")
