@@ -15,7 +15,10 @@ FLOATS = (np.float16, np.float32, np.float64)
 
 def float_array(name: str, value) -> np.ndarray:
     """The value as an array of float16, float32 or float64, or a TypeError that names it."""
-    array = np.asarray(value)
+    try:
+        array = np.asarray(value)
+    except (TypeError, ValueError, RuntimeError) as error:  # a ragged list, a tensor that needs a gradient
+        raise TypeError(f"{name} cannot be read as an array: {error}") from error
     if array.dtype not in FLOATS:
         raise TypeError(f"{name} has dtype {array.dtype}, expected float16, float32 or float64")
     return array
@@ -42,8 +45,13 @@ def axis_of(x: np.ndarray, channel_axis: int) -> int:
 
 def per_channel(name: str, value, x: np.ndarray, axis: int) -> np.ndarray | None:
     """One number for each channel of x. None is passed through: it stands for "not there"."""
+    return None if value is None else required_per_channel(name, value, x, axis)
+
+
+def required_per_channel(name: str, value, x: np.ndarray, axis: int) -> np.ndarray:
+    """One number for each channel of x."""
     if value is None:
-        return None
+        raise TypeError(f"{name} is None, expected an array with one value for each channel")
     array = float_array(name, value)
     expected = (x.shape[axis],)
     if array.shape != expected:

@@ -83,7 +83,8 @@ def standardize(x, gamma, beta, eps, has_mean=True):
 def standardize_with(mean, var, x, gamma, beta, eps):
     """The same with a mean and a variance that are given: they are constants, not functions of x."""
     near_mean = column(mean, like=x)
-    rest_of_mean = mean - near_mean[:, 0].astype(np.float64)
+    near = near_mean[:, 0].astype(np.float64)
+    rest_of_mean = np.where(np.isinf(near), 0.0, mean - near)
     inv_std = 1 / np.sqrt(var.astype(np.float64) + eps)
     cache = Cache(x, near_mean, rest_of_mean, var, inv_std, gamma * inv_std, constant_statistics=True)
     return scale_and_shift(x - near_mean, cache, beta), cache
@@ -113,16 +114,17 @@ def standardize_backward(dy, cache):
         centered = np.subtract(cache.x[block], cache.near_mean, out=dx[block])
         dbeta += channel_sum(dy[block])
         dgamma += channel_sum(dy[block], centered)
-    dgamma = (dgamma - cache.rest_of_mean * dbeta) * cache.inv_std
+    rest = cache.rest_of_mean * dbeta
+    dgamma = (dgamma - np.where(np.isfinite(rest), rest, 0.0)) * cache.inv_std
+    scale = column(cache.scale, like=dx)
+    if cache.constant_statistics:  # no path leads through μ or σ²
+        return dy * scale, dgamma, dbeta
 
     m = max(1, cache.count)
     through_mean = dbeta / m if cache.has_mean else 0.0
     through_var = dgamma * cache.inv_std / m  # times x − μ
-    if cache.constant_statistics:
-        through_mean = through_var = np.zeros_like(dbeta)
     slope = column(-through_var, like=dx)
     offset = column(through_var * cache.rest_of_mean - through_mean, like=dx)
-    scale = column(cache.scale, like=dx)
     for block in blocks(dx):
         part = dx[block]
         part *= slope
@@ -287,8 +289,8 @@ def batch_norm_inference(x, gamma, beta, running_mean, running_var, eps=1e-5, ch
 def batch_norm_inference_with_cache(x, gamma, beta, running_mean, running_var, eps=1e-5, channel_axis=1):
     """`batch_norm_inference`, and a cache: a network can be differentiated in evaluation too."""
     x, gamma, beta, axis = _checked(x, gamma, beta, channel_axis)
-    mean = arguments.per_channel("running_mean", running_mean, x, axis)
-    var = arguments.per_channel("running_var", running_var, x, axis)
+    mean = arguments.required_per_channel("running_mean", running_mean, x, axis)
+    var = arguments.required_per_channel("running_var", running_var, x, axis)
     eps = arguments.non_negative_eps(eps)
     values = _computable(arguments.channels_in_the_middle(x, axis))
     y, cache = standardize_with(mean, var, values, *_or_neutral(gamma, beta, x.shape[axis]), eps)

@@ -44,9 +44,11 @@ class Layer:
 
         Raises:
             ValueError: an entry is missing, unexpected, or of the wrong shape.
-            TypeError: an entry does not hold real numbers.
+            TypeError: an entry does not hold real numbers, or state is not a mapping.
                 After an error nothing has been loaded.
         """
+        if not isinstance(state, Mapping):
+            raise TypeError(f"state is {state!r}, expected a mapping such as another layer's state_dict()")
         own = self.state_dict()
         missing = sorted(set(own) - set(state) - set(self.MAY_BE_MISSING))
         unexpected = sorted(set(state) - set(own))
@@ -72,5 +74,6 @@ def _as_entry(key: str, value, like: np.ndarray):
         raise TypeError(f"state[{key!r}] has dtype {array.dtype}, expected real numbers")
     if array.shape != like.shape:
         raise ValueError(f"state[{key!r}] has shape {array.shape}, expected {like.shape}")
-    copy = array.astype(like.dtype)
+    with np.errstate(over="ignore"):  # too large for the layer's dtype: infinite, as in PyTorch
+        copy = array.astype(like.dtype)
     return copy if copy.ndim else copy[()]
