@@ -55,6 +55,10 @@ class Cache:
         # After an infinite mean the rest is NaN; the mean itself stays infinite, as in PyTorch.
         return np.where(np.isinf(near), near, near + self.rest_of_mean)
 
+    def rest_times(self, factor: np.ndarray) -> np.ndarray:
+        """The rest of the mean, times a factor; 0 where that is not finite, so that inf does not become NaN."""
+        return np.where(np.isfinite(factor), self.rest_of_mean * factor, 0.0)
+
 
 def standardize(x, gamma, beta, eps, has_mean=True):
     """y = γ·(x − μ)/√(σ² + ε) + β for each of the C middle indices of x, and the cache."""
@@ -93,7 +97,7 @@ def standardize_with(mean, var, x, gamma, beta, eps):
 def scale_and_shift(y, cache, beta):
     """From x − near_mean to γ·x̂ + β, in place: one multiplication and one addition a value."""
     scale = column(cache.scale, like=y)
-    shift = column(beta - cache.rest_of_mean * cache.scale, like=y)
+    shift = column(beta - cache.rest_times(cache.scale), like=y)
     for block in blocks(y):
         part = y[block]
         part *= scale
@@ -114,8 +118,7 @@ def standardize_backward(dy, cache):
         centered = np.subtract(cache.x[block], cache.near_mean, out=dx[block])
         dbeta += channel_sum(dy[block])
         dgamma += channel_sum(dy[block], centered)
-    rest = cache.rest_of_mean * dbeta
-    dgamma = (dgamma - np.where(np.isfinite(rest), rest, 0.0)) * cache.inv_std
+    dgamma = (dgamma - cache.rest_times(dbeta)) * cache.inv_std
     scale = column(cache.scale, like=dx)
     if cache.constant_statistics:  # no path leads through μ or σ²
         return dy * scale, dgamma, dbeta
@@ -124,7 +127,7 @@ def standardize_backward(dy, cache):
     through_mean = dbeta / m if cache.has_mean else 0.0
     through_var = dgamma * cache.inv_std / m  # times x − μ
     slope = column(-through_var, like=dx)
-    offset = column(through_var * cache.rest_of_mean - through_mean, like=dx)
+    offset = column(cache.rest_times(through_var) - through_mean, like=dx)
     for block in blocks(dx):
         part = dx[block]
         part *= slope
