@@ -4,6 +4,7 @@ networks.py    two small networks, with batch normalization and without
 loop.py        one optimisation step at a time; `train` runs them all
 evaluation.py  evaluation mode for a moment, accuracy
 recorder.py    what is written down on the way: loss, accuracy, pre-activations, gradients
+progress.py    a progress bar whose last line is always the same
 seeds.py       seeds, and the same experiment over several of them
 
 PyTorch computes these experiments. To see NumPy's batch normalization train inside the same networks,

@@ -10,7 +10,8 @@ import numpy as np
 import torch
 from joblib import Parallel, delayed
 from scipy import stats
-from tqdm import tqdm
+
+from .progress import progress_bar
 
 __all__ = ["SeedSummary", "over_seeds", "set_seed"]
 
@@ -111,7 +112,7 @@ def over_seeds(
     if len(seeds) < 2:
         raise ValueError(f"seeds is {seeds}, expected at least two: one seed tells nothing about the spread")
     running = Parallel(n_jobs=n_jobs, return_as="generator")(delayed(function)(seed) for seed in seeds)
-    results = [np.asarray(r) for r in tqdm(running, total=len(seeds), desc="seeds", disable=not progress)]
+    results = [np.asarray(r) for r in progress_bar(running, len(seeds), "seeds", progress)]
     shapes = {result.shape for result in results}
     if len(shapes) > 1:
         raise ValueError(f"function returned results of different shapes: {sorted(shapes)}")
