@@ -8,10 +8,10 @@ modules.py      `NumpyBatchNorm1d/2d/3d`: nn.Modules that compute with NumPy
 replacing.py    `replace_batch_norm`: put them into a network that you have
 """
 
-from .comparison import compare
-from .modules import NumpyBatchNorm1d, NumpyBatchNorm2d, NumpyBatchNorm3d
-from .replacing import replace_batch_norm
-from .report import Comparison, Row
+from bnteach.torch_bridge.comparison import compare
+from bnteach.torch_bridge.modules import NumpyBatchNorm1d, NumpyBatchNorm2d, NumpyBatchNorm3d
+from bnteach.torch_bridge.replacing import replace_batch_norm
+from bnteach.torch_bridge.report import Comparison, Row
 
 __all__ = [
     "Comparison",

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from ..core.layers import BatchNorm
-from .reference import (
+from bnteach.core.layers import BatchNorm
+from bnteach.torch_bridge.reference import (
     Answers,
     as_ncl,
     numpy_evaluation,
@@ -15,8 +15,8 @@ from .reference import (
     torch_evaluation,
     torch_training,
 )
-from .report import Comparison, Row
-from .tolerance import Sizes, allowed_share, pass_scales, running_scales
+from bnteach.torch_bridge.report import Comparison, Row
+from bnteach.torch_bridge.tolerance import Sizes, allowed_share, pass_scales, running_scales
 
 __all__ = ["compare"]
 

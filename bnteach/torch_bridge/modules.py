@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from torch.autograd.function import once_differentiable
 
-from ..core.layers import BatchNorm
+from bnteach.core.layers import BatchNorm
 
 __all__ = ["NumpyBatchNorm1d", "NumpyBatchNorm2d", "NumpyBatchNorm3d"]
 

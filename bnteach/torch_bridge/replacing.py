@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from .modules import NumpyBatchNorm1d, NumpyBatchNorm2d, NumpyBatchNorm3d
+from bnteach.torch_bridge.modules import NumpyBatchNorm1d, NumpyBatchNorm2d, NumpyBatchNorm3d
 
 __all__ = ["replace_batch_norm"]
 

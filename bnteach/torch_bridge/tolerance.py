@@ -22,7 +22,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .reference import Answers, as_ncl
+from bnteach.torch_bridge.reference import Answers, as_ncl
 
 __all__ = ["Sizes", "allowed_share", "pass_scales", "running_scales"]
 

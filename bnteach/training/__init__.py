@@ -11,11 +11,11 @@ PyTorch computes these experiments. To see NumPy's batch normalization train ins
 pass a network through `bnteach.torch_bridge.replace_batch_norm`.
 """
 
-from .evaluation import accuracy, evaluating
-from .loop import Step, train, training_steps
-from .networks import mlp, small_cnn
-from .recorder import History, Recorder
-from .seeds import SeedSummary, over_seeds, set_seed
+from bnteach.training.evaluation import accuracy, evaluating
+from bnteach.training.loop import Step, train, training_steps
+from bnteach.training.networks import mlp, small_cnn
+from bnteach.training.recorder import History, Recorder
+from bnteach.training.seeds import SeedSummary, over_seeds, set_seed
 
 __all__ = [
     "History",

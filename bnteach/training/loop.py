@@ -9,9 +9,9 @@ import torch
 from torch import nn
 from torch.nn.functional import cross_entropy
 
-from ..data import Digits
-from .progress import progress_bar
-from .recorder import History, Recorder
+from bnteach.data import Digits
+from bnteach.training.progress import progress_bar
+from bnteach.training.recorder import History, Recorder
 
 __all__ = ["Step", "train", "training_steps"]
 

@@ -8,7 +8,7 @@ from tqdm import tqdm
 
 __all__ = ["progress_bar"]
 
-# It shows the time that is left and not the time that went by. At the end that is 00:00 on every machine, so a
+# It shows the time that is left, not the time that went by. At the end that is 00:00 on every machine: a
 # notebook with a bar in it can be run again and compared with its stored output.
 FORMAT = "{desc}: {percentage:3.0f}% |{bar:30}| {n_fmt}/{total_fmt}, {remaining} left"
 

@@ -10,11 +10,11 @@ import numpy as np
 import torch
 from torch import nn
 
-from ..data import Digits
-from .evaluation import accuracy
+from bnteach.data import Digits
+from bnteach.training.evaluation import accuracy
 
 if TYPE_CHECKING:
-    from .loop import Step
+    from bnteach.training.loop import Step
 
 __all__ = ["BIN_EDGES", "PERCENTILES", "History", "Recorder"]
 

@@ -11,7 +11,7 @@ import torch
 from joblib import Parallel, delayed
 from scipy import stats
 
-from .progress import progress_bar
+from bnteach.training.progress import progress_bar
 
 __all__ = ["SeedSummary", "over_seeds", "set_seed"]
 
