@@ -151,5 +151,6 @@ def merge_moments(a: Moments, b: Moments) -> Moments:
         raise ValueError(f"b has means of shape {np.shape(b.mean)}, expected {np.shape(a.mean)} as in a")
     m = a.count + b.count
     delta = b.mean - a.mean
-    mean = a.mean + delta * (b.count / m)
-    return Moments(m, mean, a.squared_deviations + b.squared_deviations + delta**2 * (a.count * b.count / m))
+    share_of_b = b.count / max(1, m)  # a device may have had no sample at all
+    squared_deviations = a.squared_deviations + b.squared_deviations + delta**2 * (a.count * share_of_b)
+    return Moments(m, a.mean + delta * share_of_b, squared_deviations)

@@ -84,7 +84,7 @@ def in_float64(twin, bn):
 
 
 def assert_same(actual, expected, tolerance, units=()):
-    """Every quantity of the one is there in the other, and as large. A unit other than 1 is named in units."""
+    """The same quantities with the same values, up to tolerance times 1, or times the unit that is named."""
     units = dict(units)
     assert actual.keys() == expected.keys()
     for name in expected:

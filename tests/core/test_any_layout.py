@@ -1,11 +1,12 @@
-"""Nine quantities once more, over whatever shape, axis, dtype, memory order, option and scale hypothesis finds."""
+"""Nine quantities over whatever shape, axis, dtype, memory order, option and scale hypothesis finds."""
 
 import hashlib
 
 import numpy as np
-from beside_torch import TOLERANCE, assert_same, batch, in_float64, our_pass, pair, pytorchs_pass
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from beside_torch import TOLERANCE, assert_same, batch, in_float64, our_pass, pair, pytorchs_pass
 
 
 def sliced(a):

@@ -6,8 +6,8 @@ import pickle
 import numpy as np
 import pytest
 import torch
-from beside_torch import assert_same, batch, our_pass, pair, pytorchs_pass
 
+from beside_torch import assert_same, batch, our_pass, pair, pytorchs_pass
 from bnteach import BatchNorm, batch_norm_backward, batch_norm_forward
 
 modes = pytest.mark.parametrize("training", [True, False], ids=["training", "evaluation"])
@@ -164,7 +164,7 @@ def test_an_empty_batch(rng, shape, axis, training):
 
 @pytest.mark.parametrize("shape", [(1, 4), (1, 4, 1), (1, 4, 1, 1)])
 def test_one_value_per_channel_has_no_variance(rng, shape):
-    """Judged by all values of a channel. PyTorch counts the refused batch all the same; here it is not counted."""
+    """Judged by all values of a channel. PyTorch counts the refused batch; here it is not counted."""
     x = rng.normal(size=shape)
     bn, twin = pair(rng, x)
     message = r"Expected more than 1 value per channel when training, got input size "
@@ -251,7 +251,7 @@ def test_the_same_cache_serves_again(xdy):
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
 @pytest.mark.parametrize("shape", [(6, 4), (5, 4, 3), (2, 4, 9, 8)])
 def test_results_may_be_changed_in_place(rng, shape, dtype, training):
-    """y, dx, dγ and dβ are the caller's own: nothing in them reaches the cache, the parameters, or each other."""
+    """y, dx, dγ and dβ are the caller's own: what is written there reaches neither cache nor parameters."""
     x, dy = batch(rng, shape, dtype=dtype)
     bn, _ = pair(rng, x, dtype=np.float32)
     bn.train(training)

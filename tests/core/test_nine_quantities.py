@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from beside_torch import TOLERANCE, assert_same, batch, in_float64, our_pass, pair, pytorchs_pass
 
+from beside_torch import TOLERANCE, assert_same, batch, in_float64, our_pass, pair, pytorchs_pass
 from bnteach import batch_norm_backward, batch_norm_forward, batch_norm_inference
 
 LAYOUTS = {

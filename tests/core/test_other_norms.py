@@ -3,6 +3,11 @@
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
+
+import bnteach
 from beside_torch import (
     TOLERANCE,
     as_tensors,
@@ -13,11 +18,6 @@ from beside_torch import (
     random_state,
     torch_dtype,
 )
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from torch import nn
-
-import bnteach
 
 # What is asked of both, the arguments of both, the shape of x.
 LAYERS = [

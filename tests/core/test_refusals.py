@@ -6,10 +6,10 @@ from contextlib import contextmanager
 import numpy as np
 import pytest
 import torch
-from beside_torch import assert_same, batch, our_pass, pair
 from torch import nn
 
 import bnteach
+from beside_torch import assert_same, batch, our_pass, pair
 from bnteach import BatchNorm, batch_norm_backward, batch_norm_forward, batch_norm_inference
 
 X, DY = batch(np.random.default_rng(0), (5, 4, 3))

@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 import torch
+from torch import nn
+
 from beside_torch import (
     PYTORCHS_LAYER,
     as_tensors,
@@ -13,8 +15,6 @@ from beside_torch import (
     pytorchs_pass,
     random_state,
 )
-from torch import nn
-
 from bnteach import BatchNorm
 
 SHAPES = {nn.BatchNorm1d: (6, 3), nn.BatchNorm2d: (4, 3, 5, 6), nn.BatchNorm3d: (3, 3, 2, 5, 4)}
@@ -193,7 +193,7 @@ def test_pytorch_refuses_these_too(rng, fault):
 def test_what_is_not_a_dict_is_refused_by_its_name(rng, not_a_state):
     bn, _ = pair(rng, np.ones((2, 3)))
     before = snapshot(bn)
-    with pytest.raises(TypeError, match="state is .*, expected a mapping"):
+    with pytest.raises(TypeError, match=r"state is .*, expected a mapping"):
         bn.load_state_dict(not_a_state)
     assert_state(bn, before)
 
