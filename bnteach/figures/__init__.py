@@ -6,6 +6,8 @@ frame.py          titles, labels, limits; the key
 distributions.py  a histogram, one for each layer, points of two features
 batches.py        estimates around the truth, the values of one batch
 curves.py         loss and accuracy, percentiles over time, sizes layer by layer
+activations.py    the curve of an activation; outlines of distributions, above each other
+streams.py        a number of each batch, and what is kept of it
 pictures.py       small grey pictures in a row
 
     ax = figures.histogram(x, label="ages")
@@ -13,12 +15,14 @@ pictures.py       small grey pictures in a row
     figures.show(ax, alt="A histogram of the ages: it falls from 0 to 30 years.")
 """
 
+from .activations import note, outline, ridges, transfer
 from .batches import batch_values, estimates, moves, strips
 from .curves import curve, layer_sizes, percentiles
 from .display import show
 from .distributions import histogram, layer_histograms, points
 from .frame import frame, key
 from .pictures import pictures
+from .streams import stream
 from .style import ROLES, Role, new_axes, new_figure, role, style
 
 __all__ = [
@@ -35,11 +39,16 @@ __all__ = [
     "moves",
     "new_axes",
     "new_figure",
+    "note",
+    "outline",
     "percentiles",
     "pictures",
     "points",
+    "ridges",
     "role",
     "show",
+    "stream",
     "strips",
     "style",
+    "transfer",
 ]
