@@ -1,0 +1,170 @@
+"""The lab of scale and shift: what γ and β do, and that they can undo the normalization."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+
+import bnteach
+from bnteach import figures
+
+from . import controls
+from .lab import Lab
+from .microscope import ACTIVATIONS, rounded
+
+__all__ = ["GammaBeta"]
+
+VALUES = 4000
+MEAN, STD, SKEW = 2.0, 0.6, 1.0  # of the population
+EPS = 1e-5
+SHOWN = (-7.0, 7.0)
+GRID = np.linspace(*SHOWN, 281)
+RECOVERED = {"float64": 1e-12, "float32": 1e-6}
+
+
+@dataclass(frozen=True)
+class State:
+    """gamma, beta: γ and β of the channel. activation: what follows."""
+
+    gamma: float
+    beta: float
+    activation: str
+
+
+@dataclass(frozen=True)
+class Frame:
+    """What `GammaBeta` shows, (4000,) each, in float64.
+
+    differences: the largest |y − x|, computed in float64 and again in float32.
+    flat: the share of y where the activation is flat. mean_slope: of the activation at the values of y.
+    """
+
+    state: State
+    x: np.ndarray
+    x_hat: np.ndarray
+    y: np.ndarray
+    h: np.ndarray
+    differences: dict[str, float]
+    flat: float
+    mean_slope: float
+
+
+class GammaBeta(Lab):
+    """Normalize a channel, then scale it by γ and shift it by β, and send it through an activation.
+
+    Controls: gamma, beta, activation. The button "Undo the normalization" sets γ = √(σ² + ε) and β = μ, and
+    x comes back, up to rounding. So the network can have any mean and any spread there, and learns them as
+    two numbers.
+
+    >>> lab = GammaBeta(gamma=2.0, beta=-1.0)
+    >>> round(lab.frame.y.mean(), 6), round(lab.frame.y.std(), 3)
+    (-1.0, 2.0)
+    >>> lab.undo()
+    >>> bool(abs(lab.frame.y - lab.frame.x).max() < 1e-12)
+    True
+    """
+
+    title = "y = γ·x̂ + β"
+    look = (
+        "Move γ, then β, and say beforehand what y will do; try a negative γ, and γ = 0. Bars reach one "
+        "standard deviation to each side of the mean. Grey is where the activation is flat."
+    )
+    State = State
+    panels = (1.25, 1.15, 0.6)
+
+    def controls(self):
+        return {
+            "gamma": controls.slider("γ (scale)", "multiplies x̂", -3, 3, 1),
+            "beta": controls.slider("β (shift)", "is added then", -4, 4, 0),
+            "activation": controls.choice("Activation", "after it", list(ACTIVATIONS), "sigmoid"),
+        }
+
+    def buttons(self):
+        return [controls.button("Undo the normalization", "γ = √(σ² + ε), β = μ", self.undo, main=True)]
+
+    def undo(self) -> None:
+        """Set γ and β so that y is x."""
+        cache = _normalized()[1]
+        self.set(gamma=float(np.sqrt(cache.var[0] + EPS)), beta=float(cache.mean[0]))
+
+    @staticmethod
+    def compute(state):
+        x, activation = _channel(), ACTIVATIONS[state.activation]
+        in_both = {dtype: _scaled(state, dtype) for dtype in RECOVERED}
+        y = in_both["float64"]
+        return Frame(
+            state,
+            x[:, 0],
+            _normalized()[0][:, 0],
+            y,
+            activation.function(y),
+            {dtype: float(np.abs(y - x[:, 0].astype(dtype)).max()) for dtype, y in in_both.items()},
+            float(activation.flat(y).mean()),
+            float(activation.slope(y).mean()),
+        )
+
+    def backdrop(self, state):
+        return state.activation
+
+    def background(self, axes, state):
+        rows, through, after = axes
+        activation = ACTIVATIONS[state.activation]
+        figures.frame(rows, title="Normalize, scale and shift", x="value", xlim=SHOWN, ylim=(0, 1))
+        figures.frame(through, title=f"{state.activation} gets y", x="y", xlim=SHOWN, ylim=activation.outputs)
+        figures.frame(after, title="… and gives", xlim=(0.5, 1.5), ylim=activation.outputs)
+        figures.transfer(GRID, activation.function(GRID), activation.flat(GRID), ax=through)
+        rows.set_yticks([5 / 6, 3 / 6, 1 / 6], ["x", "x̂", "y"])
+        for ax in (rows, through):
+            ax.set_xticks(range(-6, 7, 3))
+        after.set_xticks([])
+        after.tick_params(labelleft=False)
+
+    def draw(self, axes, frame):
+        rows, through, after = axes
+        groups = [(frame.x, "population"), (frame.x_hat, "data"), (frame.y, "with_bn")]
+        activation = ACTIVATIONS[frame.state.activation]
+        figures.ridges(groups, limits=SHOWN, ax=rows)
+        figures.outline(frame.y, limits=SHOWN, ax=through, height=0.6, role="with_bn")
+        figures.note(f"{frame.flat:.0%} {activation.flat_word}", ax=through)
+        figures.layer_histograms([frame.h], limits=activation.outputs, ax=after, role="with_bn")
+
+    def read(self, frame):
+        state, activation = frame.state, ACTIVATIONS[frame.state.activation]
+        return (
+            f"γ = {state.gamma:.2f}, β = {state.beta:.2f}: y has mean {rounded(frame.y.mean())}, "
+            f"standard deviation {frame.y.std():.2f}; x had {frame.x.mean():.2f} and {frame.x.std():.2f}. "
+            f"{_distance(frame.differences)} {activation.read(frame.flat, frame.mean_slope)}"
+        )
+
+
+def _distance(differences: dict[str, float]) -> str:
+    """How far y is from x, in words."""
+    if all(differences[dtype] <= RECOVERED[dtype] for dtype in RECOVERED):
+        told = " and ".join(f"{differences[dtype]:.1g} in {dtype}" for dtype in RECOVERED)
+        return f"y is x again: the largest difference is {told}."
+    return f"The largest difference between y and x is {differences['float64']:.2f}."
+
+
+def _scaled(state: State, dtype: str) -> np.ndarray:
+    """y in this precision, (4000,)."""
+    gamma, beta = (np.array([number], dtype=dtype) for number in (state.gamma, state.beta))
+    y, _ = bnteach.batch_norm_forward(_channel().astype(dtype), gamma, beta, EPS)
+    return y[:, 0]
+
+
+@lru_cache(maxsize=1)
+def _normalized():
+    """x̂, (4000, 1), and what the forward pass keeps."""
+    return bnteach.batch_norm_forward(_channel(), None, None, EPS)
+
+
+@lru_cache(maxsize=1)
+def _channel() -> np.ndarray:
+    """x, (4000, 1): skewed, so that one sees it mirrored when γ is negative."""
+    k = 4 / SKEW**2  # a Gamma variable of shape k has the skew 2/√k
+    standard = (np.random.default_rng(0).standard_gamma(k, (VALUES, 1)) - k) / k**0.5
+    values = MEAN + STD * standard
+    values.flags.writeable = False
+    return values

@@ -1,0 +1,196 @@
+"""The lab of running statistics: what the layer keeps for evaluation, batch by batch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+import ipywidgets as widgets
+import numpy as np
+
+import bnteach
+from bnteach import figures
+
+from . import controls
+from .lab import Lab
+
+__all__ = ["RunningStats"]
+
+BATCHES = 100
+SIZES = (2, 4, 8, 16, 32, 64, 256)
+CUMULATIVE = "None"  # the word for momentum=None: to a widget, the value None means that nothing is chosen
+MOMENTA = [("0", 0.0), ("0.01", 0.01), ("0.1", 0.1), ("0.5", 0.5), ("1", 1.0), ("None (average)", CUMULATIVE)]
+DATA = [("stay the same", "same"), ("drift", "drift"), ("jump at batch 40", "jump")]
+SAMPLE = 7.0
+MEANS, VARIANCES, OUTPUTS = (-1.0, 16.0), (0.0, 20.0), (-3.0, 7.5)
+NAMES = {"data": "each batch", "with_bn": "running", "truth": "truth"}
+
+
+@dataclass(frozen=True)
+class State:
+    """batches: how many have been seen. momentum: as BatchNorm takes it. data: same, drift or jump."""
+
+    batches: int
+    momentum: float | None
+    batch_size: int
+    data: str
+
+
+@dataclass(frozen=True)
+class Frame:
+    """What `RunningStats` shows after t batches.
+
+    means, biased, unbiased: of each batch, (t,). train: the sample's output as a member of each, (t,).
+    running_mean, running_var, evaluated: before the first batch and after each, (t + 1,); `evaluated` is
+    the sample's output in evaluation.
+    true_mean, true_var: of the population that each batch comes from, (BATCHES,); true_output: what the
+    sample would give with them.
+    """
+
+    state: State
+    means: np.ndarray
+    biased: np.ndarray
+    unbiased: np.ndarray
+    train: np.ndarray
+    running_mean: np.ndarray
+    running_var: np.ndarray
+    evaluated: np.ndarray
+    true_mean: np.ndarray
+    true_var: np.ndarray
+    true_output: np.ndarray
+
+
+class RunningStats(Lab):
+    """Feed a `BatchNorm` layer batch by batch, and watch its running statistics follow the truth.
+
+    Controls: batches (drag it, or press play), momentum (None is the plain average of all batches so far),
+    batch_size, data. A button goes on by one batch. On the right, one sample of value 7: in training its
+    output depends on its batch, in evaluation on what is kept.
+
+    What surprises: a batch is normalized with the variance divided by N, but the one divided by N − 1 is
+    kept. In training, the sample takes the place of the first value of each batch; what is kept never saw it.
+
+    >>> lab = RunningStats(momentum=1.0, batch_size=4)
+    >>> bool(lab.frame.running_mean[-1] == lab.frame.means[-1])
+    True
+    >>> lab.set(momentum=None, batches=10)
+    >>> round(lab.frame.running_mean[-1] - lab.frame.means.mean(), 6)
+    0.0
+    """
+
+    title = "The running statistics follow the batches"
+    look = (
+        "Press play, or drag the batches. Which momentum comes to the truth soonest, which stays there most "
+        "quietly? Let the data jump: which one never finds back? On the right, the same for one sample."
+    )
+    State = State
+    panels = (1, 1, 1)
+
+    def controls(self):
+        return {
+            "batches": controls.whole_slider("Batches seen", "how far the training has come", 0, BATCHES, 60),
+            "momentum": controls.choice("Momentum", "the weight of the new batch", MOMENTA, 0.1),
+            "batch_size": controls.steps("Batch size", "values in each batch", SIZES, 8),
+            "data": controls.choice("The data", "mean and variance of the population", DATA, "same"),
+        }
+
+    def buttons(self):
+        slider = self.widgets["batches"]
+        play = widgets.Play(slider.value, min=0, max=BATCHES, interval=120)
+        widgets.link((play, "value"), (slider, "value"))
+        return [play, controls.button("Next batch", "one batch further", self.step)]
+
+    def step(self) -> None:
+        """Go on by one batch, if there is one."""
+        self.set(batches=min(BATCHES, self.state.batches + 1))
+
+    def set(self, **values) -> None:
+        if values.get("momentum", 0) is None:
+            values["momentum"] = CUMULATIVE
+        super().set(**values)
+
+    @property
+    def state(self):
+        state = super().state
+        return replace(state, momentum=None) if state.momentum == CUMULATIVE else state
+
+    @staticmethod
+    def compute(state):
+        t = state.batches
+        course = _course(state.momentum, state.batch_size, state.data)
+        seen = {name: values[:t] for name, values in course["batch"].items()}
+        kept = {name: values[: t + 1] for name, values in course["kept"].items()}
+        mean, std = _truth(state.data)
+        return Frame(
+            state, **seen, **kept, true_mean=mean, true_var=std**2, true_output=(SAMPLE - mean) / std
+        )
+
+    def background(self, axes, state):
+        mean, var, output = axes
+        across = {"x": "batch", "xlim": (0, BATCHES + 2)}
+        figures.frame(mean, title="Mean", ylim=MEANS, **across)
+        figures.frame(var, title="Variance (N − 1)", ylim=VARIANCES, **across)
+        figures.frame(output, title=f"Output for x = {SAMPLE:g}", ylim=OUTPUTS, **across)
+        mean.set_yticks([0, 5, 10, 15])
+        figures.key(mean, NAMES, markers=True, place="upper left")
+
+    def draw(self, axes, frame):
+        mean, var, output = axes
+        figures.stream(frame.means, frame.running_mean, frame.true_mean, limits=MEANS, ax=mean)
+        figures.stream(frame.unbiased, frame.running_var, frame.true_var, limits=VARIANCES, ax=var)
+        figures.stream(frame.train, frame.evaluated, frame.true_output, limits=OUTPUTS, ax=output)
+
+    def read(self, frame):
+        t = frame.state.batches
+        now = max(0, t - 1)  # before the first batch, the truth is that of the first
+        running = (
+            f"running mean {frame.running_mean[-1]:.2f} (truth {frame.true_mean[now]:.2f}), "
+            f"running variance {frame.running_var[-1]:.2f} (truth {frame.true_var[now]:.2f})"
+        )
+        evaluated = f"{frame.evaluated[-1]:.2f} in evaluation (truth {frame.true_output[now]:.2f})"
+        if t == 0:
+            return f"No batch yet: {running}. The sample {SAMPLE:g} gives {evaluated}."
+        momentum = "None" if frame.state.momentum is None else f"{frame.state.momentum:g}"
+        return (
+            f"{t} {'batch' if t == 1 else 'batches'} of {frame.state.batch_size}, momentum {momentum}: "
+            f"{running}. The sample {SAMPLE:g} gives {frame.train[-1]:.2f} in training, with this batch, "
+            f"and {evaluated}. So far the variance of a batch is on average {frame.biased.mean():.2f} "
+            f"divided by N, which normalizes, and {frame.unbiased.mean():.2f} by N − 1, which is stored."
+        )
+
+
+@lru_cache(maxsize=8)
+def _course(momentum: float | None, batch_size: int, data: str) -> dict[str, dict[str, np.ndarray]]:
+    """All 100 batches: what each one says, and what the layer keeps and answers."""
+    layer = bnteach.BatchNorm(1, momentum=momentum, dtype=np.float64)
+    sample, rows, kept = np.array([[SAMPLE]]), [], [_kept(layer, np.array([[SAMPLE]]))]
+    for batch in _batches(data)[:, :batch_size, np.newaxis]:
+        with_sample = np.concatenate([sample, batch[1:]])
+        train = bnteach.batch_norm_forward(with_sample, None, None)[0][0, 0]
+        layer.forward(batch)
+        rows.append((batch.mean(), batch.var(), batch.var(ddof=1), train))
+        kept.append(_kept(layer, sample))
+    return {
+        "batch": dict(zip(("means", "biased", "unbiased", "train"), np.array(rows).T, strict=True)),
+        "kept": dict(zip(("running_mean", "running_var", "evaluated"), np.array(kept).T, strict=True)),
+    }
+
+
+def _kept(layer: bnteach.BatchNorm, sample: np.ndarray) -> tuple[float, float, float]:
+    """The running statistics, and the sample's output in evaluation."""
+    return layer.running_mean[0], layer.running_var[0], layer.forward(sample, training=False)[0, 0]
+
+
+@lru_cache(maxsize=3)
+def _batches(data: str) -> np.ndarray:
+    """(BATCHES, 256) values. A small batch is the beginning of a larger one."""
+    mean, std = _truth(data)
+    standard = np.random.default_rng(0).standard_normal((BATCHES, SIZES[-1]))
+    return mean[:, np.newaxis] + std[:, np.newaxis] * standard
+
+
+def _truth(data: str) -> tuple[np.ndarray, np.ndarray]:
+    """The mean and the standard deviation of the population that each batch is drawn from, (BATCHES,)."""
+    batch = np.arange(1, BATCHES + 1)
+    far = {"same": 0.0 * batch, "drift": (batch - 1) / (BATCHES - 1), "jump": 1.0 * (batch >= 40)}[data]
+    return 5 + 3 * far, 2 + far
