@@ -20,6 +20,9 @@ class Moments(NamedTuple):
         count: m, how many values each channel has.
         mean: shape (C,).
         squared_deviations: Σ(x − mean)², shape (C,). Called M2 in the literature.
+
+    >>> Moments(count=3, mean=np.array([3.0]), squared_deviations=np.array([14.0])).variance(ddof=1)
+    array([7.])
     """
 
     count: int
