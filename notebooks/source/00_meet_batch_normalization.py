@@ -399,7 +399,7 @@ print(list(layer.state_dict()))
 # |---|---|---|
 # | 00 | Meet batch normalization | what does it do for a network? |
 # | 01 | [Measure a batch](01_measure_a_batch.ipynb) | how do we get a mean and a variance, and how far can we trust them? |
-# | 02 | Normalize | what does the normalized value have, and what not? |
+# | 02 | [Normalize](02_normalize.ipynb) | what does the normalized value have, and what not? |
 # | 03 | Scale and shift | why learn γ and β, if they can undo it all? |
 # | 04 | Derive the backward pass | how does the gradient go through a mean and a variance? |
 # | 05 | Train and infer | what replaces the batch when there is none? |

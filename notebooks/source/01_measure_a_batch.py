@@ -1,7 +1,8 @@
 # %% [markdown]
 # # 01 · Measure a batch
 #
-# *50 minutes · previous: [00 · Meet batch normalization](00_meet_batch_normalization.ipynb)*
+# *50 minutes · previous: [00 · Meet batch normalization](00_meet_batch_normalization.ipynb) ·
+# next: [02 · Normalize](02_normalize.ipynb)*
 #
 # Batch normalization begins with two numbers for each channel: a mean and a variance. This lesson is about
 # these two numbers alone. How do you get them, along which axis, with which divisor?
@@ -613,6 +614,8 @@ labs.Coupling()
 # - ✓ merge the statistics of two batches without their values: do not forget the distance of the means
 # - ✓ recognise data that breaks the assumption behind all this, and see what it costs: a mean five times as far off
 #   in sorted batches, a network that fails in another light
+#
+# **Go on with [02 · Normalize](02_normalize.ipynb).**
 #
 # *Sources: T. F. Chan, G. H. Golub and R. J. LeVeque, "Algorithms for Computing the Sample Variance: Analysis and
 # Recommendations", The American Statistician 37, 1983. B. P. Welford, "Note on a Method for Calculating Corrected Sums of
