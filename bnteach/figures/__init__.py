@@ -8,6 +8,10 @@ batches.py        estimates around the truth, the values of one batch
 curves.py         loss and accuracy, percentiles over time, sizes layer by layer
 activations.py    the curve of an activation; outlines of distributions, above each other
 streams.py        a number of each batch, and what is kept of it
+numbers.py        many short numbers at once
+matrices.py       a small matrix in colours, marks beside its rows
+graph.py          the graph of computation, its values and gradients; paths.py: dx path by path
+cubes.py          which values share one mean; feature maps
 pictures.py       small grey pictures in a row
 
     ax = figures.histogram(x, label="ages")
@@ -17,10 +21,15 @@ pictures.py       small grey pictures in a row
 
 from .activations import note, outline, ridges, transfer
 from .batches import batch_values, estimates, moves, strips
+from .cubes import blocks, feature_maps, shared_values
 from .curves import curve, layer_sizes, percentiles
 from .display import show
 from .distributions import histogram, layer_histograms, points
 from .frame import frame, key
+from .graph import graph_boxes, graph_values
+from .matrices import matrix, row_marks
+from .numbers import numbers, signed_number
+from .paths import path_labels, path_values
 from .pictures import pictures
 from .streams import stream
 from .style import ROLES, Role, new_axes, new_figure, role, style
@@ -29,24 +38,35 @@ __all__ = [
     "ROLES",
     "Role",
     "batch_values",
+    "blocks",
     "curve",
     "estimates",
+    "feature_maps",
     "frame",
+    "graph_boxes",
+    "graph_values",
     "histogram",
     "key",
     "layer_histograms",
     "layer_sizes",
+    "matrix",
     "moves",
     "new_axes",
     "new_figure",
     "note",
+    "numbers",
     "outline",
+    "path_labels",
+    "path_values",
     "percentiles",
     "pictures",
     "points",
     "ridges",
     "role",
+    "row_marks",
+    "shared_values",
     "show",
+    "signed_number",
     "stream",
     "strips",
     "style",

@@ -6,25 +6,44 @@
     labs.Coupling()                                     one sample moves its neighbours
     labs.Microscope()                                   one channel: before BN, after it, and activated
     labs.GammaBeta()                                    scale, shift, and undo the normalization
+    labs.BackpropGraph()                                forward through the graph, and back
+    labs.Jacobian()                                     how each y of a batch depends on each x
     labs.RunningStats()                                 what is kept for evaluation, batch by batch
+    labs.WhichValues()                                  which values share one mean, in each norm
     labs.Depth(activation="tanh", batch_norm=False)     signal and gradient through a deep network
     labs.Training()                                     two networks learn the digits, side by side
 
 lab.py       what every lab is; canvas.py and controls.py are what it is made of
-sampler.py, coupling.py, microscope.py, gamma_beta.py, running_stats.py, depth.py, training.py: one lab each
+sampler.py, coupling.py, microscope.py, gamma_beta.py, backprop_graph.py, jacobian.py, running_stats.py,
+which_values.py, depth.py, training.py: one lab each
 
 `Training` needs PyTorch, which is imported when that lab is first named, not before.
 """
 
+from .backprop_graph import BackpropGraph
 from .coupling import Coupling
 from .depth import Depth
 from .gamma_beta import GammaBeta
+from .jacobian import Jacobian
 from .lab import Lab
 from .microscope import Microscope
 from .running_stats import RunningStats
 from .sampler import Sampler
+from .which_values import WhichValues
 
-__all__ = ["Coupling", "Depth", "GammaBeta", "Lab", "Microscope", "RunningStats", "Sampler", "Training"]
+__all__ = [
+    "BackpropGraph",
+    "Coupling",
+    "Depth",
+    "GammaBeta",
+    "Jacobian",
+    "Lab",
+    "Microscope",
+    "RunningStats",
+    "Sampler",
+    "Training",
+    "WhichValues",
+]
 
 
 def __getattr__(name: str):

@@ -1,0 +1,209 @@
+"""The lab of axes: which values share one mean, in each norm and each layout."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from bnteach import figures
+
+from . import controls, digit_maps
+from .lab import Lab
+
+__all__ = ["WhichValues"]
+
+N, C, H, W = digit_maps.SAMPLES, digit_maps.CHANNELS, 2, 3  # of the small tensor
+CONTRASTS = (0.1, 0.25, 0.5, 1.0)
+NORMS = ("batch", "layer", "instance", "group")
+LAYOUTS = ("NCHW", "NHWC")
+BEFORE, AFTER = 3.0, 3.0  # where the colours are full
+
+# The means in NumPy; the second line where the channels have to be split first.
+MEANS = {
+    ("batch", "NCHW"): "x.mean(axis=(0, 2, 3))",
+    ("batch", "NHWC"): "x.mean(axis=(0, 1, 2))",
+    ("layer", "NCHW"): "x.mean(axis=(1, 2, 3))",
+    ("layer", "NHWC"): "x.mean(axis=(1, 2, 3))",
+    ("instance", "NCHW"): "x.mean(axis=(2, 3))",
+    ("instance", "NHWC"): "x.mean(axis=(1, 2))",
+    ("group", "NCHW"): "x.reshape(N, G, C // G, H, W)\n.mean(axis=(2, 3, 4))",
+    ("group", "NHWC"): "x.reshape(N, H, W, G, C // G)\n.mean(axis=(1, 2, 4))",
+}
+ONE_FOR = {
+    "batch": "one for each channel",
+    "layer": "one for each sample",
+    "instance": "one for each channel of each sample",
+    "group": "one for each of 2 groups of channels of each sample",
+}
+
+
+@dataclass(frozen=True)
+class State:
+    """norm, layout; sample, channel, position: the chosen value, from 1; contrast: of the chosen digit."""
+
+    norm: str
+    layout: str
+    sample: int
+    channel: int
+    position: int
+    contrast: float
+
+
+@dataclass(frozen=True)
+class Frame:
+    """What `WhichValues` shows.
+
+    Attributes:
+        state: of the controls.
+        shared: which values of the small tensor share their mean with the chosen one, in the order of the
+            layout: (N, C, H, W) or (N, H, W, C).
+        chosen: the index of the chosen value in it.
+        means: how many means there are.
+        digits: three real digits, the chosen one dimmed, (3, 8, 8).
+        before, after: feature maps of three real digits, (3, 4, 6, 6) in either layout.
+        own_change, others_change: how far at most the contrast has moved a value of `after`, in the chosen
+            digit and in the others.
+    """
+
+    state: State
+    shared: np.ndarray
+    chosen: tuple[int, int, int, int]
+    means: int
+    digits: np.ndarray
+    before: np.ndarray
+    after: np.ndarray
+    own_change: float
+    others_change: float
+
+
+class WhichValues(Lab):
+    """Choose a value of a batch of images and see which others share its mean and its variance.
+
+    Controls: norm, layout; sample, channel and position choose the value; contrast dims the chosen digit.
+    Left, a tensor of 3 samples, 4 channels and 2 x 3 positions, in the order of its axes. Right, what a fixed
+    convolution with 4 filters gives for three real digits, before and after the norm.
+
+    Layer normalization is taken over channels and positions of a sample, as it is in the figure of Wu & He
+    (2018). In a transformer it runs over the channels of each position alone.
+
+    >>> lab = WhichValues(norm="batch", layout="NCHW")
+    >>> int(lab.frame.shared.sum()), lab.frame.means
+    (18, 4)
+    """
+
+    title = "Which values share one mean"
+    look = (
+        "Blue: the values that share their mean with the orange one. Change the norm. Then lower the "
+        "contrast of one digit: which norms notice, and who else moves?"
+    )
+    State = State
+    panels = (1.2, 1.25, 1)
+
+    def controls(self):
+        return {
+            "norm": controls.choice("Norm", "which values are taken together", NORMS, "batch"),
+            "layout": controls.choice("Layout", "the order of the axes", LAYOUTS, "NCHW"),
+            "sample": controls.whole_slider("Sample", "of the chosen value", 1, N, 2),
+            "channel": controls.whole_slider("Channel", "of the chosen value", 1, C, 3),
+            "position": controls.whole_slider("Position", "of the chosen value", 1, H * W, 5),
+            "contrast": controls.steps("Contrast of this digit", "1 is as it was", CONTRASTS, 1.0),
+        }
+
+    @staticmethod
+    def compute(state):
+        mean_of = _mean_of(state.norm)
+        place = state.sample - 1, state.channel - 1, *divmod(state.position - 1, W)
+        shared, order = mean_of == mean_of[place], [0, 1, 2, 3]
+        if state.layout == "NHWC":
+            order = [0, 2, 3, 1]
+        after = digit_maps.normalized(state.norm, state.sample, state.contrast)
+        change = np.abs(after - digit_maps.normalized(state.norm)).max(axis=(1, 2, 3))
+        return Frame(
+            state,
+            shared=shared.transpose(order),
+            chosen=tuple(place[axis] for axis in order),
+            means=int(mean_of.max()) + 1,
+            digits=digit_maps.pictures(state.sample, state.contrast),
+            before=digit_maps.filtered(state.sample, state.contrast),
+            after=after,
+            own_change=float(change[state.sample - 1]),
+            others_change=float(np.delete(change, state.sample - 1).max()),
+        )
+
+    def backdrop(self, state):
+        return state.layout
+
+    def background(self, axes, state):
+        tensor, before, after = axes
+        rows, columns, down, across = C, H * W, "channel", "position"
+        if state.layout == "NHWC":
+            rows, columns, down, across = columns, rows, across, down
+        figures.blocks(N, rows, columns, ax=tensor)
+        figures.frame(tensor, title=f"{state.layout}: {across} across", y=down, ylim=(1.42 * rows, -0.05))
+        figures.frame(before, title="3 digits, 4 filters", x="channel", xlim=(-1.25, C), ylim=(N, -0.05))
+        figures.frame(after, title="after the norm", x="channel", xlim=(-0.05, C), ylim=(N, -0.05))
+        for ax in (before, after):
+            ax.set_xticks(np.arange(C) + 0.44, range(1, C + 1))
+            ax.set_yticks(np.arange(N) + 0.44, range(1, N + 1) if ax is before else [""] * N)
+            ax.grid(False)
+        before.set_ylabel("sample")
+
+    def draw(self, axes, frame):
+        tensor, before, after = axes
+        s, cells = frame.state, _cells(frame.shared, frame.state.layout)
+        chosen = np.argwhere(_cells(_only(frame.shared.shape, frame.chosen), s.layout))[0]
+        figures.shared_values(cells, tuple(chosen), ax=tensor)
+        words = [
+            f"{frame.means} means, {frame.shared.sum()} values each",
+            *MEANS[s.norm, s.layout].split("\n"),
+        ]
+        heights = cells.shape[1] * np.linspace(1.1, 1.34, 3)[: len(words)]
+        figures.numbers(words, [0.3] * len(words), heights, ax=tensor, align="left")
+        number, map_of = _mean_of(s.norm)[:, :, 0, 0], (s.sample - 1, s.channel - 1)
+        how = {"framed": number == number[map_of], "chosen": map_of}
+        figures.feature_maps(frame.before, limit=BEFORE, digits=frame.digits, ax=before, **how)
+        figures.feature_maps(frame.after, limit=AFTER, ax=after, **how)
+
+    def read(self, frame):
+        s, count = frame.state, int(frame.shared.sum())
+        code = MEANS[s.norm, s.layout].replace("\n", "")
+        index = ", ".join(map(str, frame.chosen))
+        return (
+            f"{s.norm.capitalize()} normalization, x in {s.layout} of shape {frame.shared.shape}: "
+            f"{frame.means} means, {ONE_FOR[s.norm]}, of {count} values each: {code}. The value at sample "
+            f"{s.sample}, channel {s.channel}, position {s.position} is x[{index}]. {_told(frame)}"
+        )
+
+
+def _mean_of(norm: str) -> np.ndarray:
+    """The number of the mean that each value belongs to, (N, C, H, W)."""
+    n, c, _, _ = np.indices((N, C, H, W))
+    numbers = {
+        "batch": c,
+        "layer": n,
+        "instance": n * C + c,
+        "group": n * digit_maps.GROUPS + c // (C // digit_maps.GROUPS),
+    }
+    return numbers[norm]
+
+
+def _cells(values: np.ndarray, layout: str) -> np.ndarray:
+    """(N, C, H·W) or (N, H·W, C): rows and columns as they lie in memory."""
+    return values.reshape((N, C, H * W) if layout == "NCHW" else (N, H * W, C))
+
+
+def _only(shape: tuple, index: tuple) -> np.ndarray:
+    only = np.zeros(shape, dtype=bool)
+    only[index] = True
+    return only
+
+
+def _told(frame: Frame) -> str:
+    s = frame.state
+    if s.contrast == 1:
+        return "The digits are as they were."
+    return (
+        f"Digit {s.sample} was dimmed to {s.contrast:g} of its contrast. After the norm its own values have "
+        f"moved by up to {frame.own_change:.2f}, those of the other digits by {frame.others_change:.2f}."
+    )
