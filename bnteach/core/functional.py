@@ -17,7 +17,8 @@ where m counts all the values of one channel: N for (N, C), N·H·W for (N, C, H
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import math
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -27,7 +28,7 @@ from bnteach.core import arguments
 quietly = np.errstate(over="ignore", invalid="ignore", divide="ignore")
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class Cache:
     """What the forward pass keeps for the backward pass. It refers to x itself; x̂ is never stored."""
 
@@ -63,16 +64,13 @@ class Cache:
 def standardize(x, gamma, beta, eps, has_mean=True):
     """y = γ·(x − μ)/√(σ² + ε) + β for each of the C middle indices of x, and the cache."""
     m = max(1, x.shape[0] * x.shape[2])  # an empty batch has sums of 0: any m will do
-    total, rest, squares = np.zeros((3, x.shape[1]))
-    if has_mean:
-        for block in blocks(x):
-            total += channel_sum(x[block])
-    near_mean = column(total / m, like=x)
-    y = np.empty_like(x)
-    for block in blocks(x):
-        centered = np.subtract(x[block], near_mean, out=y[block])
-        rest += channel_sum(centered) if has_mean else 0.0
-        squares += channel_sum(centered, centered)
+    near_mean = (channel_sum(x) / m if has_mean else np.zeros(x.shape[1])).astype(x.dtype)
+    rest, squares = np.zeros((2, x.shape[1]))
+    y = np.empty(x.shape, x.dtype)
+    for part, centered in blocks(x, y):
+        np.subtract(part, column(near_mean, like=part), out=centered)
+        rest += block_sum(centered, channels=len(rest)) if has_mean else 0.0
+        squares += block_sum(centered, centered, channels=len(rest))
     # The mean was rounded to x's dtype. What mean is left has been measured, and is taken out as well:
     # the corrected two-pass algorithm (Chan, Golub & LeVeque 1983, eq. 1.7).
     rest_of_mean = rest / m
@@ -80,7 +78,7 @@ def standardize(x, gamma, beta, eps, has_mean=True):
     if x.dtype == np.float32 and not np.isfinite(var).all():  # float32 squares overflow from 10¹⁹ on
         return standardize(x.astype(np.float64), gamma, beta, eps, has_mean)
     inv_std = 1 / np.sqrt(var + eps)
-    cache = Cache(x, near_mean, rest_of_mean, var, inv_std, gamma * inv_std, has_mean)
+    cache = Cache(x, near_mean[:, np.newaxis], rest_of_mean, var, inv_std, gamma * inv_std, has_mean)
     return scale_and_shift(y, cache, beta), cache
 
 
@@ -96,12 +94,10 @@ def standardize_with(mean, var, x, gamma, beta, eps):
 
 def scale_and_shift(y, cache, beta):
     """From x − near_mean to γ·x̂ + β, in place: one multiplication and one addition a value."""
-    scale = column(cache.scale, like=y)
-    shift = column(beta - cache.rest_times(cache.scale), like=y)
-    for block in blocks(y):
-        part = y[block]
-        part *= scale
-        part += shift
+    shift = beta - cache.rest_times(cache.scale)
+    for (part,) in blocks(y):
+        part *= column(cache.scale, like=part)
+        part += column(shift, like=part)
     return y
 
 
@@ -112,62 +108,74 @@ def standardize_backward(dy, cache):
 
     The two terms that are taken from dy are the paths through μ and through σ²: each x moves both.
     """
-    dx = np.empty_like(cache.x)
+    dx = np.empty(cache.x.shape, cache.x.dtype)
     dbeta, dgamma = np.zeros((2, dx.shape[1]))
-    for block in blocks(dx):
-        centered = np.subtract(cache.x[block], cache.near_mean, out=dx[block])
-        dbeta += channel_sum(dy[block])
-        dgamma += channel_sum(dy[block], centered)
+    for x, upstream, centered in blocks(cache.x, dy, dx):
+        np.subtract(x, column(cache.near_mean[:, 0], like=x), out=centered)
+        dbeta += block_sum(upstream, channels=len(dbeta))
+        dgamma += block_sum(upstream, centered, channels=len(dbeta))
     dgamma = (dgamma - cache.rest_times(dbeta)) * cache.inv_std
-    scale = column(cache.scale, like=dx)
     if cache.constant_statistics:  # no path leads through μ or σ²
-        return dy * scale, dgamma, dbeta
+        return dy * column(cache.scale, like=dx), dgamma, dbeta
 
     m = max(1, cache.count)
     through_mean = dbeta / m if cache.has_mean else 0.0
     through_var = dgamma * cache.inv_std / m  # times x − μ
-    slope = column(-through_var, like=dx)
-    offset = column(cache.rest_times(through_var) - through_mean, like=dx)
-    for block in blocks(dx):
-        part = dx[block]
-        part *= slope
-        part += dy[block]
-        part += offset
-        part *= scale
+    offset = cache.rest_times(through_var) - through_mean
+    for part, upstream in blocks(dx, dy):
+        part *= column(-through_var, like=part)
+        part += column(offset, like=part)
+        part += upstream
+        part *= column(cache.scale, like=part)
     return dx, dgamma, dbeta
 
 
 def channel_sum(*factors):
-    """Σ over each channel: channel_sum(a) = Σa, channel_sum(a, b) = Σa·b. Shape (C,), float64.
-
-    A float32 sum loses digits as it grows. So short pieces are summed in the factors' own precision,
-    and the pieces are added in float64: a piece is a line along the last axis, or a run of 32 rows.
-    """
-    before, channels, after = factors[0].shape
-    if after >= 64:
-        lines = np.vecdot(*factors) if len(factors) == 2 else factors[0] @ np.ones(after, factors[0].dtype)
-        return lines.sum(axis=0, dtype=np.float64)
-    formula = "kbca->kc" if len(factors) == 1 else "kbca,kbca->kc"
-    whole = before // 32 * 32
-    total = np.einsum(formula, *(factor[np.newaxis, whole:] for factor in factors))[0].astype(np.float64)
-    if whole:
-        runs = (factor[:whole].reshape(-1, 32, channels, after) for factor in factors)
-        total += np.einsum(formula, *runs).sum(axis=0, dtype=np.float64)
+    """Σ over each channel: channel_sum(a) = Σa, channel_sum(a, b) = Σa·b. Shape (C,), float64."""
+    total = np.zeros(factors[0].shape[1])
+    for parts in blocks(*factors):
+        total += block_sum(*parts, channels=len(total))
     return total
 
 
-def blocks(x):
-    """Slices that cut x into pieces that stay in the processor's cache from one line to the next."""
-    before, channels, after = x.shape
-    rows = max(1, 2**17 // max(1, channels * after))
-    for row in range(0, before, rows):
-        for start in range(0, after, 4096):
-            yield np.s_[row : row + rows, :, start : start + 4096]
+def block_sum(*factors, channels):
+    """The sum over one block. A float32 sum loses digits as it grows; over a block it stays short."""
+    if factors[0].shape[2] == 1:  # down the rows
+        sums = np.einsum("bca,bca->c", *factors) if len(factors) == 2 else factors[0].sum(axis=(0, 2))
+    else:  # along the lines first
+        lines = np.vecdot(*factors) if len(factors) == 2 else factors[0] @ np.ones_like(factors[0][0, 0])
+        sums = lines.astype(np.float64).sum(axis=0)
+    if len(sums) > channels:  # joined rows
+        sums = sums.astype(np.float64).reshape(-1, channels).sum(axis=0)
+    return sums
+
+
+def blocks(*arrays):
+    """The arrays, cut alike into pieces that stay in the processor's cache from one line to the next.
+
+    The pieces are views: what is written to them is in the array. NumPy is fast along long rows only. So
+    where a row holds one value a channel, k rows are joined to one, and a piece is (rows, k·C, 1).
+    """
+    before, channels, after = arrays[0].shape
+    length = math.ceil(after / max(1, math.ceil(after / 1024)))
+    start = 0
+    while start < before and channels * after:
+        left = before - start
+        joined = max(1, min(left // 32, 4096 // channels)) if after == 1 else 1
+        rows = 32 if joined > 1 else min(left, max(1, 2**17 // (channels * length)))
+        stop = start + rows * joined
+        for line in range(0, after, length):
+            pieces = [array[start:stop, :, line : line + length] for array in arrays]
+            yield pieces if joined == 1 else [piece.reshape(rows, joined * channels, 1) for piece in pieces]
+        start = stop
 
 
 def column(values, like):
     """One number a channel, in the dtype of `like` and as (C, 1), so that it meets (before, C, after)."""
-    return values.astype(like.dtype)[:, np.newaxis]
+    values = values.astype(like.dtype)
+    if like.shape[1] > len(values):  # joined rows
+        values = np.tile(values, like.shape[1] // len(values))
+    return values[:, np.newaxis]
 
 
 # The public functions: any layout in, the same layout out.
@@ -214,6 +222,7 @@ def batch_norm_forward(x, gamma, beta, eps=1e-5, channel_axis=1):
     values = arguments.channels_in_the_middle(x, axis)
     if values.shape[0] * values.shape[2] == 1:
         raise ValueError(f"Expected more than 1 value per channel when training, got input size {x.shape}")
+    np.setbufsize(512)  # inside `quietly` only: rows are then used where they are, not copied to a buffer first
     y, cache = standardize(_computable(values), *_or_neutral(gamma, beta, x.shape[axis]), eps)
     return _as_given(y, x), _addressed(cache, x, gamma)
 
@@ -248,8 +257,11 @@ def batch_norm_backward(dy, cache):
     Source: Ioffe & Szegedy 2015, section 3, the six chain-rule equations, multiplied out.
     """
     if not isinstance(cache, Cache):
-        raise TypeError(f"cache is {type(cache).__name__}, expected the cache that batch_norm_forward returned")
+        raise TypeError(
+            f"cache is {type(cache).__name__}, expected the cache that batch_norm_forward returned"
+        )
     dy = arguments.upstream("dy", dy, cache.shape)
+    np.setbufsize(512)
     dx, dgamma, dbeta = standardize_backward(
         dy.reshape(cache.x.shape).astype(cache.x.dtype, copy=False), cache
     )
@@ -303,7 +315,12 @@ def batch_norm_inference_with_cache(x, gamma, beta, running_mean, running_var, e
 def _checked(x, gamma, beta, channel_axis):
     x = arguments.batch("x", x)
     axis = arguments.axis_of(x, channel_axis)
-    return x, arguments.per_channel("gamma", gamma, x, axis), arguments.per_channel("beta", beta, x, axis), axis
+    return (
+        x,
+        arguments.per_channel("gamma", gamma, x, axis),
+        arguments.per_channel("beta", beta, x, axis),
+        axis,
+    )
 
 
 def _or_neutral(gamma, beta, channels):
@@ -321,5 +338,6 @@ def _as_given(y, x):
 
 def _addressed(cache, x, gamma):
     """The cache with the caller's own shape and dtypes written on it."""
-    dtype = cache.x.dtype if gamma is None else gamma.dtype
-    return replace(cache, shape=x.shape, dtype=x.dtype, parameter_dtype=dtype)
+    cache.shape, cache.dtype = x.shape, x.dtype
+    cache.parameter_dtype = cache.x.dtype if gamma is None else gamma.dtype
+    return cache
