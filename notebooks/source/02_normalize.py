@@ -1,7 +1,8 @@
 # %% [markdown]
 # # 02 · Normalize
 #
-# *60 minutes · previous: [01 · Measure a batch](01_measure_a_batch.ipynb)*
+# *60 minutes · previous: [01 · Measure a batch](01_measure_a_batch.ipynb) ·
+# next: [03 · Scale and shift](03_scale_and_shift.ipynb)*
 #
 # A mean and a variance are measured. Now BN uses them: subtract, divide. The result is called $\hat{x}$ ("x hat"). It looks like
 # a small step, and many sentences about it are repeated that are not quite true. In this lesson you test nine of them.
@@ -601,6 +602,8 @@ print("the skewness grows in training, for every seed:", (summary.values[:, 3] >
 #   gradients are zero, and $1/a$
 # - ✓ measure how much of an activation is saturated or silent, with and without BN: before training and after it
 # - ✓ tell which of the usual sentences about normalization are true: two false, two true, the others in part
+#
+# **Go on with [03 · Scale and shift](03_scale_and_shift.ipynb).**
 #
 # *Sources: Ioffe & Szegedy 2015, arXiv:1502.03167, section 3. On scale and the effective learning rate: T. van Laarhoven, "L2
 # Regularization versus Batch and Weight Normalization", 2017, arXiv:1706.05350.*
