@@ -1,0 +1,884 @@
+# %% [markdown]
+# # 04 · Derive the backward pass
+#
+# *75 minutes · previous: 03 · Scale and shift · next: [05 · Train and infer](05_train_and_infer.ipynb)*
+#
+# PyTorch computes gradients for you. Why derive this one by hand? Because in batch normalization each output depends on
+# the whole batch, and so does each gradient. Once you have seen how, you can say what a bias before BN learns, what a
+# batch of two teaches, and which tests of BN can fail at all.
+#
+# ## What you will be able to do
+#
+# - split BN's forward pass into single operations, and say the shape of each value
+# - send a gradient back through them, one operation at a time
+# - multiply the steps out to the compact formula, line by line
+# - check a backward pass with finite differences, and choose the step h
+# - draw what BN does to a gradient: it takes two directions out of it
+# - say what follows: for a bias before BN, for batches of one and two, for tests of BN
+# - find the fault in a wrong backward pass by its symptoms
+#
+# You need the forward pass of [lesson 00](00_meet_batch_normalization.ipynb), the normalized value $\hat{x}$ from
+# [lesson 02](02_normalize.ipynb), and the chain rule: if $L$ depends on $y$ and $y$ on $x$, then
+# $\frac{dL}{dx} = \frac{dL}{dy}\cdot\frac{dy}{dx}$.
+
+# %%
+try:
+    import bnteach
+except ImportError:
+    raise ImportError(
+        "This kernel cannot find the package bnteach. In a copy of the project, run  %pip install -e ..\n"
+        "in a cell of its own and restart the kernel, or type  make lab  in a terminal."
+    ) from None
+
+# %%
+import random
+
+import numpy as np
+import torch
+
+from bnteach import figures, labs
+
+# %% [markdown]
+# ## What we are looking for
+#
+# Here is the batch of lesson 00 again: $N = 4$ rows, $C = 2$ channels, with $\gamma$ and $\beta$ for each channel.
+#
+# In training, BN stands in the middle of a network. From the layers after it comes **dy**, the **upstream gradient**:
+# for each entry of $y$ one number, $\partial L/\partial y_i$, that says how the loss $L$ changes when this entry grows
+# a little. BN must give back **dx**, that is $\partial L/\partial x_i$, for the layers before it, and **dgamma** and
+# **dbeta** for its own parameters. In code, a `d` in front of a name always means "the derivative of the loss with
+# respect to it".
+
+# %%
+x = np.array([[1.0, 10.0], [2.0, 30.0], [3.0, 50.0], [6.0, 70.0]])
+gamma, beta, eps = np.array([2.0, 3.0]), np.array([-1.0, 10.0]), 1e-5
+dy = np.array([[1.0, 0.0], [0.0, 2.0], [-1.0, 1.0], [2.0, -1.0]])  # any numbers will do
+
+# %% [markdown]
+# Without formulas, we can *measure* dx. We need a loss whose gradient with respect to $y$ is this dy. The simplest one
+# is $L = \sum y \cdot dy$, the sum over all entries. Then we move one entry of $x$ up and down by a small step $h$, and
+# look how much $L$ changes:
+#
+# $$\frac{\partial L}{\partial x_i} \approx \frac{L(x_i + h) - L(x_i - h)}{2h}$$
+#
+# This is called a **finite difference**.
+
+
+# %%
+def loss(x):
+    y = gamma * (x - x.mean(axis=0)) / np.sqrt(x.var(axis=0) + eps) + beta
+    return (y * dy).sum()
+
+
+def measure(row, column, h=1e-5):
+    step = np.zeros_like(x)
+    step[row, column] = h
+    return (loss(x + step) - loss(x - step)) / (2 * h)
+
+
+# %% [markdown]
+# A first idea for a formula: $y = \gamma\,(x - \mu)/\sqrt{\sigma^2 + \varepsilon} + \beta$, so the slope of $y$ is
+# $\gamma/\sqrt{\sigma^2 + \varepsilon}$, and dx must be $\gamma/\sqrt{\sigma^2 + \varepsilon} \cdot dy$. Here are both
+# for the four rows of the first channel.
+#
+# **Predict.** Look at the second row: its dy is 0. What does the first idea give there? And the measurement?
+
+# %%
+first_idea = gamma / np.sqrt(x.var(axis=0) + eps) * dy
+print("dy        ", dy[:, 0])
+print("first idea", first_idea[:, 0].round(3))
+print("measured  ", np.array([measure(row, 0) for row in range(4)]).round(3))
+
+# %% [markdown]
+# <details><summary>Answer</summary>
+#
+# The first idea gives 0, and it is wrong: the measurement says −0.229. It is wrong in the other rows too. The first
+# idea forgot that $x_2$ is also in $\mu$ and in $\sigma^2$. If $x_2$ moves, they move, and with them all four outputs.
+#
+# </details>
+#
+# ## One operation at a time
+#
+# To forget nothing, we split the forward pass into operations so small that each derivative is known from school. Each
+# value along the way is called a **node**, and the nodes with their arrows are the **graph**:
+#
+# ```text
+# x ───┬──────────────► x_centered ──┬────────────────────────────────────► x_hat ──► scaled ──► y
+#      │                    ▲        │                                        ▲         ▲        ▲
+#      └──────► mean ───────┘        └──► square ──► var ──► std ──► inv_std ─┘       gamma    beta
+# ```
+#
+# From two nodes *two* arrows start. `x` goes into the mean, and into the difference to the mean. `x_centered` goes into
+# the square, and into `x_hat`. Remember these two places.
+#
+# Here is the graph as Python, a line for each node.
+
+
+# %%
+def forward(x, gamma, beta):
+    mean = x.sum(axis=0) / len(x)
+    x_centered = x - mean
+    square = x_centered**2
+    var = square.sum(axis=0) / len(x)
+    std = (var + eps) ** 0.5
+    inv_std = 1 / std
+    x_hat = x_centered * inv_std
+    scaled = gamma * x_hat
+    y = scaled + beta
+    return locals()  # a dictionary: each name above, and its value
+
+
+# %% [markdown]
+# A node has one of two shapes: $(N, C)$, one number for each entry of the batch, or $(C,)$, one number for each
+# channel.
+#
+# **Predict.** Which nodes have shape $(C,)$?
+
+# %%
+nodes = forward(x, gamma, beta)
+
+
+def show(formulas, values):
+    """For each node: its formula, its shape, its values in channel 1 and in channel 2."""
+    for name, formula in formulas.items():
+        first, second = (str(np.round(channel, 3) + 0.0) for channel in values[name].T)  # + 0.0: no "-0."
+        end = "\n" + 34 * " " if len(formula) > 33 else ""  # after a long formula, a new line
+        print(f"{formula:34}{end}{values[name].shape!s:7} {first:29} {second}")
+
+
+show({name: node.forward for name, node in bnteach.NODES.items()}, nodes)
+
+# %% [markdown]
+# <details><summary>Answer</summary>
+#
+# `mean`, `var`, `std`, `inv_std`: what is computed over the whole batch. And `gamma` and `beta`, which were given so.
+#
+# </details>
+#
+# `bnteach.NODES` keeps the formulas, and `bnteach.forward_steps` has the same lines as `forward` above. Check a few
+# numbers in your head: the first channel has mean 3 and variance 3.5, as in lesson 00.
+#
+# ## Four rules for the way back
+#
+# Now we go from right to left. For each node we ask for its gradient, given the gradients of the nodes that it goes
+# into. Four rules are enough. (`d` before a name is the derivative of the loss with respect to it, as above.)
+#
+# | | forward | back |
+# |---|---|---|
+# | **product** | `out = a * b` | `da = dout * b` and `db = dout * a` |
+# | **function** | `out = f(a)` | `da = dout * f'(a)` |
+# | **two uses** | `a` goes into two nodes | the two gradients **add up** |
+# | **sum and copy** | a sum over the batch; or one number used for all rows | the gradient of a sum is **copied** to all rows; the gradient of a copied number is **summed** over the rows |
+#
+# The last rule is the third one in other words: a number that is used for all $N$ rows is used $N$ times.
+#
+# A check that costs nothing: a gradient has always the **shape of its node**.
+#
+# ## Back, part 1: from y to x_hat
+#
+# `y = scaled + beta`: a sum passes the gradient on as it is. `beta` was copied to all rows, so its gradient is summed.
+# `scaled = gamma * x_hat` is a product: each factor gets the other one. `gamma` was copied too.
+#
+# $$\frac{\partial L}{\partial \beta} = \sum_i dy_i \qquad
+# \frac{\partial L}{\partial \gamma} = \sum_i dy_i\,\hat{x}_i \qquad
+# \frac{\partial L}{\partial \hat{x}_i} = dy_i\,\gamma$$
+
+# %%
+dbeta = dy.sum(axis=0)
+dscaled = dy
+dgamma = (dscaled * nodes["x_hat"]).sum(axis=0)
+dx_hat = dscaled * gamma
+print("dbeta", dbeta, "  dgamma", dgamma.round(3))
+print("dx_hat, channel 1:", dx_hat[:, 0])
+
+# %% [markdown]
+# dbeta and dgamma are done: two of the three results. Only dx is hard.
+#
+# ## Back, part 2: along the lower row
+#
+# `x_hat = x_centered * inv_std` is a product again. `inv_std` is one number for all rows, so its gradient is a sum.
+# Then come three functions of one number, with derivatives from school:
+#
+# - $1/s$ has the derivative $-1/s^2$, where $s$ is our `std`
+# - $\sqrt{v}$ has the derivative $1/(2\sqrt{v})$, and $\sqrt{v}$ is $s$ itself
+# - `var` is a sum divided by $N$: so $1/N$ of its gradient is copied to each row of `square`
+#
+# **Predict.** `dinv_std` is 8 in channel 1. Has `dstd` the same sign, or the other one?
+
+# %%
+N, std = len(x), nodes["std"]
+dinv_std = (dx_hat * nodes["x_centered"]).sum(axis=0)
+dstd = -dinv_std / std**2
+dvar = dstd / (2 * std)
+dsquare = np.ones((N, 1)) * dvar / N
+print("dinv_std", dinv_std, "  dstd", dstd.round(3), "  dvar", dvar.round(3))
+print("dsquare, channel 1:", dsquare[:, 0].round(3))
+
+# %% [markdown]
+# <details><summary>Answer</summary>
+#
+# The other one: if `std` grows, `inv_std` falls. This minus sign is easily forgotten; you will meet a backward pass
+# without it.
+#
+# </details>
+#
+# ## Back, part 3: two gradients meet
+#
+# `x_centered` was used twice: in the product that gives `x_hat`, and in the square. The two gradients add up. The
+# derivative of the square is $2 \cdot$ `x_centered`.
+#
+# Then `x_centered = x - mean`. The mean is subtracted from all rows: a minus, and a sum. And `x` was used twice as
+# well: directly, and in the mean, where each row has a share of $1/N$.
+
+# %%
+dx_centered = dx_hat * nodes["inv_std"] + 2 * nodes["x_centered"] * dsquare
+dmean = -dx_centered.sum(axis=0)
+dx = dx_centered + dmean / N
+print("dx, channel 1:", dx[:, 0].round(3))
+print("measured:     ", np.array([measure(row, 0) for row in range(4)]).round(3))
+
+# %% [markdown]
+# The same numbers, the −0.229 included. That is the whole backward pass.
+#
+# Have all the nodes the right gradient, or did two faults cancel? PyTorch can tell. We run the *same* function
+# `forward` with tensors, and ask PyTorch to keep the gradient of each node. `bnteach.backward_steps` has the lines that
+# you just ran, and returns the gradients of all nodes.
+
+# %%
+tensors = forward(*(torch.tensor(array, requires_grad=True) for array in (x, gamma, beta)))
+for tensor in tensors.values():
+    tensor.retain_grad()
+tensors["y"].backward(torch.tensor(dy))
+theirs = {name: tensor.grad.numpy() for name, tensor in tensors.items()}
+
+# %%
+gradients = bnteach.backward_steps(dy, nodes)
+show({name: node.backward for name, node in reversed(bnteach.NODES.items())}, gradients)
+show({"x": "dx from PyTorch"}, theirs)
+print("all twelve agree:", all(np.allclose(theirs[name], gradients[name]) for name in bnteach.NODES))
+
+# %% [markdown]
+# Read the table from the top down: it is the backward pass, with the formula, the shape and the values of each node.
+# Compare it with the table of the forward pass: each gradient has the shape of its node.
+#
+# ## Lab: forward through the graph, and back
+#
+# The same batch, the same dy, the same graph. Each box is a node: on the left its value, on the right its gradient,
+# once the way back has reached it. Below, dx is taken apart into the ways that lead to it.
+#
+# 1. Put *Step* to 1 and walk on to 24. Which boxes are reached by two arrows on the way back?
+# 2. Choose for *dy*: *one, the others 0*, with sample 2 and the value 1. Three samples have a dy of 0. Which of them
+#    have a dx of 0? One of them gets nothing through the variance: which one, and why?
+# 3. Choose *all the same*. Which ways cancel? Then *value · x̂*: which ways cancel now?
+
+# %% tags=["nbval-ignore-output"]
+labs.BackpropGraph()
+
+# %% [markdown]
+# The table at the bottom has a column for each sample, and the sum over the samples at its end.
+#
+# <details><summary>What you may have found</summary>
+#
+# 1. `x_centered` and `x`: the two nodes that were used twice on the way forward.
+# 2. None. The dx of channel 1 is −0.420, 0.725, −0.267, −0.038: each sample moves the mean. Sample 3 gets nothing
+#    through the variance, because it lies exactly at the mean: a small step of it does not change the variance.
+# 3. With the same dy everywhere, the direct way and the way through the mean cancel, and nothing goes through the
+#    variance. With dy = value · x̂, the direct way and the way through the variance cancel, and nothing goes through
+#    the mean. In both cases dx is 0. Keep this in mind.
+#
+# </details>
+#
+# ## Multiply it out
+#
+# Twelve steps are good for understanding. For computing there is a shorter way: we put them into each other, one
+# channel at a time. On paper, names of one letter are handy:
+#
+# | `x_centered` | `square` | `var` | `std` | `inv_std` | `mean` |
+# |---|---|---|---|---|---|
+# | $c_i$ | $q_i$ | $v$ | $s$ | $r$ | $\mu$ |
+#
+# As before, $d$ in front means the derivative of the loss: $dv$ is `dvar`. We need two facts: $c_i = s\,\hat{x}_i$, and
+# $\sum_j \hat{x}_j = 0$.
+#
+# **First**, the gradient that comes through the lower row, from part 2:
+#
+# $$\begin{aligned}
+# dr &= \sum_j d\hat{x}_j\,c_j = s \sum_j d\hat{x}_j\,\hat{x}_j \\
+# dv &= -\frac{dr}{s^2}\cdot\frac{1}{2s} = -\frac{1}{2s^2}\sum_j d\hat{x}_j\,\hat{x}_j \\
+# 2\,c_i\,dq_i &= 2\,s\,\hat{x}_i\cdot\frac{dv}{N} = -\frac{1}{s}\,\hat{x}_i\,\frac{1}{N}\sum_j d\hat{x}_j\,\hat{x}_j
+# \end{aligned}$$
+#
+# **Second**, the sum of the two gradients that meet at `x_centered`, from part 3:
+#
+# $$dc_i = \frac{d\hat{x}_i}{s} + 2\,c_i\,dq_i = \frac{1}{s}\Big(d\hat{x}_i - \hat{x}_i\,\frac{1}{N}\sum_j d\hat{x}_j\,\hat{x}_j\Big)$$
+#
+# **Third**, the mean. The second term of $dc_i$ drops out of the sum, because $\sum_i \hat{x}_i = 0$:
+#
+# $$d\mu = -\sum_i dc_i = -\frac{1}{s}\sum_j d\hat{x}_j$$
+#
+# **Fourth**, both together. In the last line we put in $d\hat{x}_i = \gamma\,dy_i$:
+#
+# $$\begin{aligned}
+# dx_i &= dc_i + \frac{d\mu}{N} \\
+# &= \frac{1}{s}\Big(d\hat{x}_i - \frac{1}{N}\sum_j d\hat{x}_j - \hat{x}_i\,\frac{1}{N}\sum_j d\hat{x}_j\,\hat{x}_j\Big)
+# \\
+# &= \frac{\gamma}{s}\Big(dy_i - \frac{1}{N}\sum_j dy_j - \hat{x}_i\,\frac{1}{N}\sum_j dy_j\,\hat{x}_j\Big)
+# \end{aligned}$$
+#
+# The two sums we know already: they are $d\beta$ and $d\gamma$. So
+#
+# $$\boxed{\;dx_i = \frac{\gamma}{\sqrt{\sigma^2 + \varepsilon}}\Big(dy_i - \frac{d\beta}{N} - \hat{x}_i\,\frac{d\gamma}{N}\Big)\;}$$
+#
+# Each of the four lines can be typed and compared with the nodes. In channel 1:
+
+# %%
+x_hat = nodes["x_hat"]
+first = -x_hat / std * (dx_hat * x_hat).mean(axis=0)
+second = (dx_hat - x_hat * (dx_hat * x_hat).mean(axis=0)) / std
+third = -dx_hat.sum(axis=0) / std
+fourth = gamma / std * (dy - dbeta / N - x_hat * dgamma / N)
+for name, line in (("first ", first), ("second", second), ("third ", third), ("fourth", fourth)):
+    print(name, line.T[0].round(3) + 0.0)
+
+# %% [markdown]
+# *Second* is the row `dx_centered` of the table above, *third* is `dmean`, and *fourth* is `dx`. (*First* has no row of
+# its own: it is one of the two gradients that meet in `dx_centered`.)
+#
+# Look at the last formula once more: it has three terms, and each is a way from $x$ to the loss.
+#
+# - $\frac{\gamma}{s}\,dy_i$: the **direct** way. It is the first idea from the beginning.
+# - $-\frac{\gamma}{s}\cdot\frac{d\beta}{N}$: **through the mean**. The same for each row.
+# - $-\frac{\gamma}{s}\cdot\hat{x}_i\,\frac{d\gamma}{N}$: **through the variance**. The farther a row lies from the
+#   mean, the more it moves the variance.
+#
+# Each one as a function, with `b` for the nodes of a batch:
+
+
+# %%
+def direct(dy, b):
+    return b["gamma"] / b["std"] * dy
+
+
+def via_mean(dy, b):
+    return -direct(dy, b).mean(axis=0) * np.ones_like(dy)
+
+
+def via_variance(dy, b):
+    return -b["x_hat"] * (direct(dy, b) * b["x_hat"]).mean(axis=0)
+
+
+def right(dy, b):
+    return direct(dy, b) + via_mean(dy, b) + via_variance(dy, b)
+
+
+# %%
+ways = [way(dy, nodes)[:, 0] for way in (direct, via_mean, via_variance, right)]
+ax = figures.matrix(ways, limit=2.5)
+figures.frame(ax, title="dx of channel 1, taken apart", x="row of the batch")
+ax.set_yticks([1, 2, 3, 4], ["direct", "through the mean", "through the variance", "together: dx"])
+_ = ax.set_xticks([1, 2, 3, 4])
+ax.grid(False)
+figures.show(
+    ax,
+    alt="A table of colours with four columns, the rows of the batch. Its first three lines are the direct part of dx, the part "
+    "through the mean, which is the same in each column, and the part through the variance. The last line is their sum, dx.",
+)
+
+# %% [markdown]
+# Blue is positive and orange is negative. The last line is the sum of the three above it. Look at the second column:
+# its dy is 0, so the direct part is 0, and all of its dx comes through the mean and the variance.
+#
+# With dbeta and dgamma, the whole backward pass is a function of three lines. PyTorch's own BN layer must agree.
+
+
+# %%
+def compact(dy, x_hat, gamma, std):
+    dbeta, dgamma = dy.sum(axis=0), (dy * x_hat).sum(axis=0)
+    dx = gamma / std * (dy - dbeta / len(dy) - x_hat * dgamma / len(dy))
+    return dx, dgamma, dbeta
+
+
+# %%
+layer = torch.nn.BatchNorm1d(2, eps=eps, dtype=torch.float64)
+layer.load_state_dict({"weight": torch.tensor(gamma), "bias": torch.tensor(beta)}, strict=False)
+tensor = torch.tensor(x, requires_grad=True)
+layer(tensor).backward(torch.tensor(dy))
+for ours, theirs in zip(compact(dy, x_hat, gamma, std), (tensor, layer.weight, layer.bias), strict=True):
+    print("ours:   ", ours.round(3).tolist(), "\nPyTorch:", theirs.grad.numpy().round(3).tolist())
+
+# %% [markdown]
+# From top to bottom: dx, dgamma, dbeta. `bnteach.batch_norm_backward` computes the same formula for any shape.
+#
+# ## Measure it right
+#
+# A backward pass of your own should be checked by measurement: finite differences know nothing of your derivation. But
+# they have an error of their own, and it depends on the step $h$. How large should $h$ be?
+#
+# To see it we take a larger batch: 9 rows, drawn at random, far from mean 0. The package has `finite_differences`: it
+# does what `measure` did, for each entry. How far is it from our dx? We take the largest difference, and divide it by
+# the typical size of dx, its *root mean square*: `abs(measured - dx).max() / sqrt(mean(dx**2))`. It is called
+# `relative_error` in the package. (Not each entry divided by itself: an entry of dx may be near 0 by accident.)
+#
+# **Predict.** Which step gives the smallest error: 0.1, 0.00001, or 0.0000000001?
+
+# %%
+rng = np.random.default_rng(0)
+x9, dy9 = rng.normal(5, 3, size=(9, 2)), rng.normal(size=(9, 2))
+b = forward(x9, gamma, beta)
+dx9 = right(dy9, b)
+
+
+def error_of_measurement(h, dtype):
+    """How far a measurement with step h, with BN computed in dtype, is from dx."""
+
+    def bn(x):
+        return forward(x.astype(dtype), gamma.astype(dtype), beta.astype(dtype))["y"]
+
+    return bnteach.relative_error(bnteach.finite_differences(bn, x9, dy9, h), dx9)
+
+
+# %% [markdown]
+# We try steps from 1 down to $10^{-12}$, in float64 and in float32. Both axes of the picture count in powers of ten.
+
+# %%
+steps = 10.0 ** np.arange(0, -12.5, -0.5)
+in_64 = np.array([error_of_measurement(h, np.float64) for h in steps])
+in_32 = np.array([error_of_measurement(h, np.float32) for h in steps])
+ax = figures.curve(steps, in_32, role="backward")
+figures.curve(steps, in_64, ax=ax, role="forward")
+figures.frame(ax, title="Not too large, not too small", x="step h", y="relative error", log="xy")
+figures.key(ax, {"backward": "float32", "forward": "float64"}, place="lower left")
+figures.show(
+    ax,
+    alt="The error of a finite difference against the step h, both axes logarithmic. Both curves are valleys. In float64 "
+    "the bottom is near one ten-thousand-millionth, at a step near one hundred-thousandth. In float32 the bottom is "
+    "higher by many powers of ten, at a step near one hundredth. On the right side the curves are the same.",
+)
+
+# %%
+for h, error in zip(steps[:5:2], in_64[:5:2], strict=True):
+    print(f"float64, h = {h:4.2f}: error {error:.0e}")
+print("float64, the best step lies between 1e-6 and 1e-3:", 1e-6 <= steps[in_64.argmin()] <= 1e-3)
+print("at the best step, float32 is more than 1 000 times worse:", in_32.min() > 1000 * in_64.min())
+
+# %% [markdown]
+# <details><summary>Answer</summary>
+#
+# 0.00001. The curve for float64 (solid) is a **valley**, with two different sides:
+#
+# - On the right $h$ is too large. The loss is a curve, and we took it for a straight line. This error falls with $h^2$:
+#   a step ten times smaller makes it a hundred times smaller, as the first three lines of numbers show.
+# - On the left $h$ is too small. The two losses are nearly equal, and their difference drowns in rounding: it is the
+#   cancellation of lesson 01. The rounding error stays the same, and is divided by an ever smaller $2h$: so this error
+#   grows with $1/h$.
+#
+# </details>
+#
+# In float32 (dashed) the left side begins much earlier, so the bottom lies higher: a small fault could hide there. (At
+# the far left, float32 does not see the step at all: $x + h$ is rounded to $x$.) So **check gradients in float64**.
+#
+# ## The formula is a picture
+#
+# Take one channel. Its gradient is a list of $N$ numbers: an arrow in a space with $N$ directions. Two arrows in this
+# space are special: $\mathbf{1} = (1, 1, \dots, 1)$ and $\hat{x}$.
+#
+# The part of an arrow $g$ that points along another arrow $u$ is $\frac{g \cdot u}{u \cdot u}\,u$. This is called the
+# **projection** of $g$ onto $u$. The dot is the sum of the products, entry by entry. Now
+#
+# - $\mathbf{1} \cdot \mathbf{1} = N$. So the part of $dy$ along $\mathbf{1}$ is
+#   $\frac{1}{N}\sum_j dy_j = \frac{d\beta}{N}$, in each entry.
+# - $\hat{x} \cdot \hat{x} = N$, up to $\varepsilon$, because the variance of $\hat{x}$ is 1. So the part of $dy$ along
+#   $\hat{x}$ is $\frac{d\gamma}{N}\,\hat{x}$.
+# - $\mathbf{1} \cdot \hat{x} = \sum_j \hat{x}_j = 0$: the two arrows are perpendicular.
+#
+# So the compact formula says: **take $\frac{\gamma}{s}\,dy$. Subtract its part along $\mathbf{1}$ and its part along
+# $\hat{x}$.** What is left is dx.
+#
+# **Predict.** For our batch of 4 × 2: what is dx · **1** in each channel? And dx · x̂?
+
+# %%
+print("dx · 1: ", dx.sum(axis=0).round(9) + 0.0)
+print("dx · x̂: ", *(f"{number:.0e}" for number in (dx * x_hat).sum(axis=0)))
+
+# %% [markdown]
+# <details><summary>Answer</summary>
+#
+# dx is perpendicular to both: the products are 0, and a few millionths or less. The first is 0 up to rounding. The
+# second is not quite 0 because of $\varepsilon$: $\hat{x} \cdot \hat{x}$ is a little less than $N$. Channel 2 has the
+# larger variance, so $\varepsilon$ matters less there.
+#
+# </details>
+#
+# With $N = 3$ it can be drawn, in two views. We choose $\gamma = s$, so that $\frac{\gamma}{s}\,dy$ is $dy$ itself.
+
+# %%
+x3, dy3 = np.array([1.0, 2.0, 6.0]), np.array([2.0, -1.0, 3.0])
+along_1 = np.ones(3) / 3**0.5  # arrows of length 1 along 1, along x̂, and perpendicular to both
+along_x_hat = (x3 - x3.mean()) / np.linalg.norm(x3 - x3.mean())
+across = np.cross(along_1, along_x_hat)
+part_1, part_x_hat, rest = dy3 @ along_1, dy3 @ along_x_hat, dy3 @ across
+flat = np.hypot(part_x_hat, rest)  # the length of what is left after the first step
+print(f"dy = {part_1:.2f} along 1, {part_x_hat:.2f} along x̂, {rest:.2f} across;  dx = 0, 0, {rest:.2f}")
+
+# %%
+figure, (side, above) = figures.new_figure(columns=2, size=(6.4, 3.0))
+for ax, start, end, role, words, place in (
+    (side, (0, 0), (flat, part_1), "before", "dy", (1.1, 1.5)),
+    (side, (flat, part_1), (flat, 0), "without_bn", "− part\nalong 1", (3.1, 0.9)),
+    (side, (0, 0), (flat, 0), "with_bn", "what is left", (0.7, -0.5)),
+    (above, (0, 0), (part_x_hat, rest), "with_bn", "what is left", (0.95, 1.0)),
+    (above, (part_x_hat, rest), (0, rest), "without_bn", "− part along x̂", (0.2, 2.65)),
+    (above, (0, 0), (0, rest), "truth", "dx", (-0.6, 1.2)),
+):
+    mark = figures.role(role)
+    line = {"arrowstyle": "-|>", "lw": 2.5, "color": mark.color, "ls": mark.line, "shrinkA": 0, "shrinkB": 0}
+    ax.annotate("", end, start, arrowprops=line)
+    ax.text(*place, words, color=mark.color)
+limits = {"xlim": (-0.9, 4.4), "ylim": (-0.9, 3.2)}
+figures.frame(side, title="1. Seen from the side", x="across 1", y="along 1", **limits).set_aspect("equal")
+figures.frame(above, title="2. Seen along 1", x="along x̂", y="across both", **limits).set_aspect("equal")
+figures.show(
+    figure,
+    alt="Two views of an arrow dy in a space with three directions. Seen from the side, its part along the all-ones arrow is taken "
+    "away, and an arrow that lies flat is left. Seen along the all-ones arrow, the part of this flat arrow along x-hat is taken "
+    "away. What is left is dx, perpendicular to both.",
+)
+
+# %% [markdown]
+# On the left, dy (grey, dotted) loses its part along $\mathbf{1}$ (orange, dashed). What is left (blue) lies flat. On
+# the right you look down on it. It loses its part along $\hat{x}$. What is left is dx (black). The mean of the batch
+# took one direction, its variance took another one.
+#
+# **Why must it be so?** Because of what BN does forward. Add 100 to all values of a channel: $y$ stays as it is. Make
+# all values three times as far from their mean: $y$ stays as it is. A small move along $u$ changes the loss by
+# $dx \cdot u$. If it changes nothing, then $dx \cdot u = 0$.
+
+# %%
+print("y, channel 1:        ", forward(x, gamma, beta)["y"][:, 0].round(3))
+print("after x + 100:       ", forward(x + 100, gamma, beta)["y"][:, 0].round(3))
+wider = x.mean(axis=0) + 3 * nodes["x_centered"]
+print("three times as wide: ", forward(wider, gamma, beta)["y"][:, 0].round(3))
+
+# %% [markdown]
+# The same as a table: $\partial y_i / \partial x_j$, for each output $i$ and each input $j$. Such a table is called the
+# **Jacobian**, $J$. The compact formula gives it:
+#
+# $$\frac{\partial y_i}{\partial x_j} = \frac{\gamma}{s}\Big([i = j] - \frac{1}{N} - \frac{\hat{x}_i\,\hat{x}_j}{N}\Big)
+# \qquad [i = j]\text{ is 1 on the diagonal and 0 elsewhere}$$
+
+# %%
+J = gamma[0] / std[0] * (np.eye(4) - 1 / 4 - np.outer(x_hat[:, 0], x_hat[:, 0]) / 4)
+print(J.round(3) + 0.0)
+print("J times 1:", J.sum(axis=1).round(4) + 0.0, "  J times x̂:", (J @ x_hat[:, 0]).round(4) + 0.0)
+
+# %% [markdown]
+# No entry is 0: each output depends on each input. And because $J$ is symmetric, `J @ dy` is dx.
+#
+# ## Lab: how each y depends on each x
+#
+# The Jacobian as a picture, for one channel with $\gamma = 1$. You can switch the three terms on and off. Below you
+# also read the **rank** of $J$: in how many directions a gradient can come through.
+#
+# 1. Switch the part through the mean off. What happens to $J\mathbf{1}$, and to the rank? Then the part through the
+#    variance: what happens to $J\hat{x}$?
+# 2. With all parts on: go down to a batch of 2. What is left?
+# 3. Go back to 6, and move the last sample far out. How much does it still move its own $y$?
+
+# %% tags=["nbval-ignore-output"]
+labs.Jacobian()
+
+# %% [markdown]
+# Left: the batch, each value with its x̂. Middle: the Jacobian, row $i$ for $y_i$, column $j$ for $x_j$; blue is
+# positive, orange negative. Right: what $J$ makes of the directions $\mathbf{1}$ and $\hat{x}$.
+#
+# <details><summary>What you may have found</summary>
+#
+# 1. Without the mean's part, the entries of $J\mathbf{1}$ are no longer 0 but up to 0.83, and the rank is 5 instead of
+#    4. Without the variance's part, $J\hat{x}$ has entries up to 1.32. Each of the two parts closes one direction.
+# 2. Nothing: all entries are 0 up to $\varepsilon$, and the rank is 0.
+# 3. At 20 spreads 0, to two digits. It has pulled the standard deviation with it, and its $\hat{x}$ is 2.22, at the
+#    bound $\sqrt{N - 1} = 2.24$ of lesson 02. It cannot go any further.
+#
+# </details>
+#
+# ## What follows: a bias before BN
+#
+# A linear layer with the input $a$ gives BN its input $x = aW + b$. The bias $b$ adds the same number to all rows of a
+# channel. So its gradient is the sum of dx over the batch: $\sum_i dx_i = dx \cdot \mathbf{1}$, and that is 0. In
+# lesson 02 you saw it in a trained network. Now you can say why, for any data and any loss. Once more, with a random
+# dy:
+
+# %%
+_ = torch.manual_seed(0)
+linear = torch.nn.Linear(5, 3, dtype=torch.float64)
+norm = torch.nn.BatchNorm1d(3, dtype=torch.float64)
+inputs, upstream = torch.randn(8, 5, dtype=torch.float64), torch.randn(8, 3, dtype=torch.float64)
+norm(linear(inputs)).backward(upstream)
+print(f"gradient of the weights, largest: {linear.weight.grad.abs().max():.2f}")
+print(f"gradient of the bias, largest:    {linear.bias.grad.abs().max():.12f}")
+
+# %% [markdown]
+# It looks like a bug, and is none. That is why such layers are written with `bias=False`.
+#
+# ## What follows: batches of one and two
+#
+# With $N$ values there are $N$ directions, and BN takes two. So much is lost when $N$ is small. We measure it with the
+# *squared length* of an arrow, the sum of the squares of its entries, and draw dy at random.
+#
+# **Predict.** Which part of the squared length of $\frac{\gamma}{s}\,dy$ is left in dx, for $N = 2$ and for $N = 32$?
+
+# %%
+for n in (2, 3, 4, 8, 32):
+    ones, dys = np.ones(4000), rng.normal(size=(n, 4000))  # 4 000 channels: 4 000 experiments
+    many = forward(rng.normal(5, 2, size=(n, 4000)), ones, ones)
+    left = (right(dys, many) ** 2).sum(axis=0) / (direct(dys, many) ** 2).sum(axis=0)  # squared lengths
+    print(f"N = {n:2d}: {left.mean():.2f} of the squared length is left   (N − 2)/N = {(n - 2) / n:.2f}")
+
+# %% [markdown]
+# <details><summary>Answer</summary>
+#
+# For $N = 2$ nothing, for $N = 32$ nearly all: on average $(N-2)/N$.
+#
+# </details>
+#
+# A **batch of two** looks harmless. But its two normalized values are −1 and 1, whatever the two values were: nothing
+# can be learnt from that. Only where the spread is so small that $\varepsilon$ counts does something come through. (It
+# is large, because $1/\sqrt{\sigma^2 + \varepsilon}$ is.)
+
+# %%
+for pair in ([1.0, 5.0], [1.0, 5000.0], [1.0, 1.002]):
+    two = np.array(pair)[:, None]
+    y2, cache = bnteach.batch_norm_forward(two, None, None)  # None: γ = 1 and β = 0
+    dx2, _, _ = bnteach.batch_norm_backward(np.array([[3.0], [-1.0]]), cache)
+    print(f"x = {pair!s:14} x̂ = {y2.ravel().round(3)!s:16} dx = {dx2.ravel().round(4) + 0.0}")
+
+# %% [markdown]
+# A **batch of one** is its own mean: $\hat{x} = 0$ and $y = \beta$, whatever $x$ is. The formula gives $dy - dy = 0$. A
+# layer that answers so would be useless, and bnteach and PyTorch both refuse.
+
+# %%
+x1 = x[:1]
+print("the formula: dx =", compact(dy[:1], 0 * x1, gamma, eps**0.5)[0] + 0.0)
+for bn in (lambda: bnteach.batch_norm_forward(x1, gamma, beta), lambda: layer(torch.tensor(x1))):
+    try:
+        bn()
+    except ValueError as error:
+        print("refused:", str(error).split(",")[0])
+
+# %% [markdown]
+# ## What follows: tests that cannot fail
+#
+# You wrote a backward pass, you tested it, the test is green. Is it right? A handy loss for a test is `y.sum()`. Its
+# gradient is a dy of ones. Another one is $\frac{1}{2}\sum y^2$, with the gradient $dy = y$.
+#
+# **Predict.** What is the *right* dx in these two cases? Think of the picture: where does dy point?
+
+# %%
+for name, upstream in (("dy = 1", np.ones_like(x)), ("dy = y", nodes["y"])):
+    right_dx, _, _ = compact(upstream, x_hat, gamma, std)
+    print(f"{name}:  dx = {(right_dx.round(4) + 0.0).tolist()}")
+
+# %% [markdown]
+# <details><summary>Answer</summary>
+#
+# Zero in both cases! $dy = \mathbf{1}$ points along $\mathbf{1}$, and $dy = y = \gamma\hat{x} + \beta$ is made of
+# $\hat{x}$ and $\mathbf{1}$. BN takes out just these two. So such a test compares with 0, and whatever is 0 by another
+# reason passes too.
+#
+# </details>
+#
+# Let us put such tests on trial. For that we need wrong backward passes. Here are six, made of the three ways from
+# above. The fifth divides the two sums by $\sqrt{N}$ instead of $N$, which makes both terms $\sqrt{N}$ times too large.
+
+# %%
+wrong = {
+    "path through the mean missing": lambda dy, b: direct(dy, b) + via_variance(dy, b),
+    "path through the variance missing": lambda dy, b: direct(dy, b) + via_mean(dy, b),
+    "both paths missing": lambda dy, b: direct(dy, b),
+    "wrong sign of dvar": lambda dy, b: direct(dy, b) + via_mean(dy, b) - via_variance(dy, b),
+    "√N in place of N": lambda dy, b: (
+        direct(dy, b) + len(dy) ** 0.5 * (via_mean(dy, b) + via_variance(dy, b))
+    ),
+    "γ forgotten": lambda dy, b: right(dy, b) / b["gamma"],
+}
+
+# %% [markdown]
+# ### Who is who?
+#
+# The computer shuffles the six and calls them A to F. You see only their symptoms. For this we split what comes out
+# along the three kinds of directions of the picture, and compare with what went in, $\frac{\gamma}{s}\,dy$: **which
+# share of its part along $\mathbf{1}$ is still there? Of its part along $\hat{x}$? Of the rest?** The right answer is
+# 0, 0, 1.
+
+
+# %%
+def shares(backward, dy, b):
+    """The shares along 1, along x̂ and of the rest that are left, in channel 1."""
+    parts = (-via_mean(dy, b), -via_variance(dy, b), right(dy, b))
+    dx = backward(dy, b)
+    return [(dx * part).sum(axis=0)[0] / (part**2).sum(axis=0)[0] for part in parts]
+
+
+def symptoms(name, backward):
+    print(f"{name:36}", *(f"{share + 1e-9:9.2f}" for share in shares(backward, dy9, b)))  # 1e-9: no "-0.00"
+
+
+# %% [markdown]
+# The batch is the one with $N = 9$ rows, dy is random, and $\gamma$ is 2 in this channel.
+#
+# **Predict.** Which letter has which of the six faults? Each has its own symptoms.
+
+# %%
+shuffled = random.Random(4).sample(list(wrong), k=6)
+print(f"{'':36}   along 1  along x̂     rest")
+for letter, name in zip(["A", "B", "C", "D", "E", "F"], shuffled, strict=True):
+    symptoms(letter, wrong[name])
+symptoms("right", right)
+
+# %% [markdown]
+# <details><summary>Hint</summary>
+#
+# The path through the mean is what takes out the part along $\mathbf{1}$. The path through the variance is what takes
+# out the part along $\hat{x}$. If a path is missing, its part stays: the share is 1. And with the wrong sign? Then the
+# part is not subtracted but added once more.
+#
+# </details>
+#
+# The solution, by the computer:
+
+# %%
+for letter, name in zip(["A", "B", "C", "D", "E", "F"], shuffled, strict=True):
+    symptoms(f"{letter} {name}", wrong[name])
+
+# %% [markdown]
+# <details><summary>Why</summary>
+#
+# - *Path through the mean missing*: 1, 0, 1. *Path through the variance missing*: 0, 1, 1. *Both*: 1, 1, 1.
+# - *Wrong sign of dvar*: 0, 2, 1. The part along $\hat{x}$ is added where it should be subtracted.
+# - *√N*: $1 - \sqrt{9} = -2$, twice. Too much is subtracted.
+# - *γ forgotten*: 0, 0, and $1/\gamma = 0.5$. The directions are right, only the length is wrong. So dx · **1** and dx
+#   · x̂ cannot see it.
+#
+# </details>
+#
+# **A seventh.** Somebody divides by the variance where it should be the standard deviation (the inverse standard
+# deviation is squared). **Predict** its three shares; the standard deviation of the channel is printed with them.
+
+# %%
+symptoms("inverse std squared", lambda dy, b: right(dy, b) / b["std"])
+print(f"std: {b['std'][0]:.2f}")
+
+# %% [markdown]
+# <details><summary>Answer</summary>
+#
+# 0, 0 and $1/s$. If the batch had a standard deviation of 1, nothing would be seen: so test with data that is not
+# normalized already.
+#
+# </details>
+#
+# ### Which test catches what?
+#
+# Six tests. The first three compare with finite differences and differ in dy and in the batch: a dy of ones; $dy = y$
+# with $\beta = 0$ (the loss $\frac{1}{2}\sum y^2$ when training begins); a random dy with a batch of two. The fourth
+# has a random dy and nine rows. The last two need no measurement: they only look whether dx · **1** and dx · x̂ are 0.
+#
+# A fault is *caught* if the number that should be 0 is more than a thousandth of the size of $\frac{\gamma}{s}\,dy$.
+
+
+# %%
+def off(backward, dy, b):
+    """The largest difference to finite differences, beside the size of γ/s · dy."""
+    measured = bnteach.finite_differences(lambda x: forward(x, b["gamma"], b["beta"])["y"], b["x"], dy)
+    return abs(backward(dy, b) - measured).max() / abs(direct(dy, b)).max()
+
+
+two_rows, size = forward(x9[:2], gamma, beta), abs(direct(dy9, b)).max()
+tests = {
+    "dy = 1": lambda backward: off(backward, np.ones_like(dy9), b),
+    "dy = y, β = 0": lambda backward: off(backward, b["scaled"], b),
+    "N = 2": lambda backward: off(backward, dy9[:2], two_rows),
+    "random": lambda backward: off(backward, dy9, b),
+    "dx · 1": lambda backward: abs(backward(dy9, b).sum(axis=0)).max() / size,
+    "dx · x̂": lambda backward: abs((backward(dy9, b) * b["x_hat"]).sum(axis=0)).max() / size,
+}
+
+# %% [markdown]
+# **Predict.** Which test catches all six? Which fault slips through most of them?
+
+# %%
+print(f"{'':34}", *(f"{name:13}" for name in tests))
+for name, backward in {**wrong, "right": right}.items():
+    verdicts = ("caught" if test(backward) > 1e-3 else "-" for test in tests.values())
+    print(f"{name:34}", *(f"{verdict:13}" for verdict in verdicts))
+
+# %% [markdown]
+# <details><summary>Answer</summary>
+#
+# Only the random dy with nine rows and finite differences catches all six.
+#
+# - **dy = 1** does not see a missing path through the variance, nor its wrong sign: a dy of ones has no part along
+#   $\hat{x}$.
+# - **dy = y with β = 0** does not see a missing path through the mean: this dy has no part along $\mathbf{1}$. (If
+#   $\beta$ is not 0, it has one.)
+# - **N = 2** has no rest. So a fault that changes only the length of the rest is not seen.
+# - **dx · 1** and **dx · x̂** together catch all but a wrong length.
+# - **γ forgotten** slips through all of them but one. And with $\gamma = 1$, where every layer starts, even through
+#   that one.
+#
+# You may read that a test with ones passes *anything*. That is too strong: it catches a missing path through the mean.
+# But it looks along one direction out of nine, and along this one the right answer is 0.
+#
+# </details>
+#
+# **The law of BN tests.** Test a backward pass of BN
+#
+# 1. with a **random dy**, never ones, never $y$ itself
+# 2. with **N ≥ 3**
+# 3. with data whose mean is not 0 and whose standard deviation is not 1
+# 4. with **γ ≠ 1** and **β ≠ 0**
+# 5. in **float64**, with a step $h$ in the valley, and the error beside the typical size of dx
+#
+# ## One of the six, in PyTorch
+#
+# "Both paths missing" needs no wrong formula. In PyTorch one word is enough: `detach()` tells PyTorch to treat a value
+# as a constant: the forward pass stays as it is, and no gradient goes through it. The same happens with `.data`, with
+# `.item()`, and inside `torch.no_grad()`.
+#
+# **Predict.** Which of the rows at the start of this lesson will this dx look like: the first idea, or the measurement?
+
+# %%
+tensor = torch.tensor(x, requires_grad=True)
+mean = tensor.mean(dim=0).detach()
+spread = torch.sqrt(tensor.var(dim=0, unbiased=False) + eps).detach()  # divided by N, not N - 1
+y_detached = torch.tensor(gamma) * (tensor - mean) / spread + torch.tensor(beta)
+y_detached.backward(torch.tensor(dy))
+print("y, channel 1:      ", y_detached[:, 0].detach().numpy().round(3))
+print("dx, detached:      ", tensor.grad[:, 0].numpy().round(3))
+print("both paths missing:", wrong["both paths missing"](dy, nodes)[:, 0].round(3))
+print("right:             ", right(dy, nodes)[:, 0].round(3))
+
+# %% [markdown]
+# <details><summary>Answer</summary>
+#
+# The first idea. The forward pass is right ($y$ is the one of the table at the beginning), and no error message comes.
+# Only: this is not the gradient of this loss.
+#
+# </details>
+#
+# There is one place where this formula *is* right: when the mean and the variance are stored numbers that do not depend
+# on the batch. So it is after the training, the subject of [lesson 05](05_train_and_infer.ipynb).
+#
+# ## What you can do now
+#
+# - ✓ split BN's forward pass into single operations, and say the shape of each value: $(N, C)$ or $(C,)$
+# - ✓ send a gradient back through them, one operation at a time: where a value is used twice, two gradients add up
+# - ✓ multiply the steps out to the compact formula, line by line: three terms, three ways from $x$ to the loss
+# - ✓ check a backward pass with finite differences, and choose the step h: float64, and the bottom of the valley
+# - ✓ draw what BN does to a gradient: it takes two directions out of it, $\mathbf{1}$ and $\hat{x}$
+# - ✓ say what follows: for a bias before BN, for batches of one and two, for tests of BN
+# - ✓ find the fault in a wrong backward pass by its symptoms: three shares tell which one it is
+#
+# **Go on with [05 · Train and infer](05_train_and_infer.ipynb).**
+#
+# *Source: S. Ioffe and C. Szegedy, "Batch Normalization: Accelerating Deep Network Training by Reducing Internal
+# Covariate Shift", 2015, arXiv:1502.03167, section 3: the six equations of the backward pass.*
