@@ -17,8 +17,7 @@ from .microscope import ACTIVATIONS, rounded
 __all__ = ["GammaBeta"]
 
 VALUES = 4000
-MEAN, STD, SKEW = 2.0, 0.6, 1.0  # of the population
-EPS = 1e-5
+MEAN, SPREAD, EPS = 2.0, 0.6, 1e-5  # SPREAD is √(σ² + ε): what γ has to be to undo the normalization
 SHOWN = (-7.0, 7.0)
 GRID = np.linspace(*SHOWN, 281)
 RECOVERED = {"float64": 1e-12, "float32": 1e-6}
@@ -59,8 +58,8 @@ class GammaBeta(Lab):
     two numbers.
 
     >>> lab = GammaBeta(gamma=2.0, beta=-1.0)
-    >>> round(lab.frame.y.mean(), 6), round(lab.frame.y.std(), 3)
-    (-1.0, 2.0)
+    >>> print(f"{lab.frame.y.mean():.2f} {lab.frame.y.std():.2f}")
+    -1.00 2.00
     >>> lab.undo()
     >>> bool(abs(lab.frame.y - lab.frame.x).max() < 1e-12)
     True
@@ -68,8 +67,9 @@ class GammaBeta(Lab):
 
     title = "y = γ·x̂ + β"
     look = (
-        "Move γ, then β, and say beforehand what y will do; try a negative γ, and γ = 0. Bars reach one "
-        "standard deviation to each side of the mean. Grey is where the activation is flat."
+        "Move γ, then β, and say beforehand what y will do; try a negative γ, and γ = 0. Can you make y the "
+        "same as x? A bar reaches one standard deviation to each side of the mean. Grey is where the "
+        "activation is flat."
     )
     State = State
     panels = (1.25, 1.15, 0.6)
@@ -162,9 +162,12 @@ def _normalized():
 
 @lru_cache(maxsize=1)
 def _channel() -> np.ndarray:
-    """x, (4000, 1): skewed, so that one sees it mirrored when γ is negative."""
-    k = 4 / SKEW**2  # a Gamma variable of shape k has the skew 2/√k
-    standard = (np.random.default_rng(0).standard_gamma(k, (VALUES, 1)) - k) / k**0.5
-    values = MEAN + STD * standard
+    """x, (4000, 1): skewed, so that one sees it mirrored when γ is negative.
+
+    μ and √(σ² + ε) are numbers that the sliders can reach: the browser moves a slider to its nearest step.
+    """
+    skewed = np.random.default_rng(0).standard_gamma(4, (VALUES, 1))
+    standard = (skewed - skewed.mean()) / skewed.std()
+    values = MEAN + (SPREAD**2 - EPS) ** 0.5 * standard
     values.flags.writeable = False
     return values

@@ -110,17 +110,17 @@ class Microscope(Lab):
     With batch normalization the shift and the scale of the input are gone after it, the shape is not.
 
     >>> lab = Microscope(shift=5, scale=2, activation="sigmoid", batch_norm=False)
-    >>> round(lab.frame.flat, 1)
-    0.8
+    >>> print(f"{lab.frame.flat:.0%}")
+    74%
     >>> lab.set(batch_norm=True)
-    >>> round(lab.frame.flat, 1)
-    0.0
+    >>> print(f"{lab.frame.flat:.0%}")
+    0%
     """
 
     title = "One channel under the microscope"
     look = (
-        "Shift and scale the input with batch normalization off: it slides into the grey, where the "
-        "activation is flat. Switch it on. Then change the shape: what does normalization leave as it is?"
+        "Switch batch normalization off, then shift and scale the input: it slides into the grey, where the "
+        "activation is flat. Switch it on again. What has become of the shape?"
     )
     State = State
     panels = (1, 1.3, 0.7)
@@ -132,7 +132,7 @@ class Microscope(Lab):
             "shape": controls.choice("Shape", "of the distribution of x", SHAPES, "Gaussian"),
             "activation": controls.choice("Activation", "after it", list(ACTIVATIONS), "sigmoid"),
             "batch_norm": controls.switch("Batch normalization", "before the activation", True),
-            "eps": controls.steps("ε", "added to the variance, inside the root", EPSILONS, 1e-5),
+            "eps": controls.steps("ε in the root", "added to the variance", EPSILONS, 1e-5),
         }
 
     @staticmethod

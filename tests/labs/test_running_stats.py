@@ -1,0 +1,158 @@
+"""The running statistics by PyTorch's own layer, batch by batch; play, step, and the choice of None."""
+
+from __future__ import annotations
+
+import statistics
+
+import ipywidgets as widgets
+import numpy as np
+import pytest
+from scipy import stats
+
+from bnteach import figures, labs
+from bnteach.labs import running_stats
+from bnteach.labs.running_stats import BATCHES, MOMENTA, SIZES
+from test_every_lab import FAILED, picture
+from test_readings import numbers
+
+torch = pytest.importorskip("torch")
+
+
+def course_by_torch(momentum, batches):
+    """Running mean, running variance and the sample's output in evaluation, before the first batch and after
+    each; and the sample's output as the first of each batch."""
+    layer, sample = (
+        torch.nn.BatchNorm1d(1, momentum=momentum, dtype=torch.float64),
+        torch.tensor([[7.0]]).double(),
+    )
+    kept, train = [], []
+    for batch in [None, *torch.tensor(batches)[..., None]]:
+        if batch is not None:
+            with_sample = torch.cat([sample, batch[1:]])
+            train.append(torch.nn.functional.batch_norm(with_sample, None, None, training=True)[0, 0].item())
+            layer.train()(batch)
+        kept.append([layer.running_mean.item(), layer.running_var.item(), layer.eval()(sample).item()])
+    return np.array(kept).T, np.array(train)
+
+
+@pytest.mark.parametrize("data", ["same", "drift", "jump"])
+@pytest.mark.parametrize("size", [2, 8, 256])
+@pytest.mark.parametrize("momentum", [0.0, 0.01, 0.1, 0.5, 1.0, None])
+def test_the_course_by_pytorch(momentum, size, data):
+    lab = labs.RunningStats(momentum=momentum, batch_size=size, data=data, batches=BATCHES)
+    kept, train = course_by_torch(momentum, running_stats._batches(data)[:, :size])
+    frame = lab.frame
+    np.testing.assert_allclose([frame.running_mean, frame.running_var], kept[:2], rtol=1e-10)
+    np.testing.assert_allclose(frame.evaluated, kept[2], rtol=1e-6)
+    np.testing.assert_allclose(frame.train, train, rtol=1e-6, atol=1e-9)
+    read = numbers(lab.reading.replace("N − 1", "N").replace("momentum None", "momentum -1"))
+    last = [frame.running_mean[-1], frame.true_mean[-1], frame.running_var[-1], frame.true_var[-1]]
+    outputs = [7, train[-1], kept[2][-1], (7 - frame.true_mean[-1]) / frame.true_var[-1] ** 0.5]
+    assert read[:3] == [BATCHES, size, -1 if momentum is None else momentum]
+    assert read[3:11] == pytest.approx(last + outputs, abs=0.51e-2)
+
+
+@pytest.mark.parametrize("size", [2, 4, 64])
+def test_biased_and_unbiased_in_the_reading(size):
+    lab = labs.RunningStats(batch_size=size, batches=70)
+    batches = [list(batch[:size]) for batch in running_stats._batches("same")[:70]]
+    biased = statistics.fmean(map(statistics.pvariance, batches))
+    unbiased = statistics.fmean(map(statistics.variance, batches))
+    assert numbers(lab.reading.replace("N − 1", "N"))[-2:] == pytest.approx([biased, unbiased], abs=0.51e-2)
+    assert biased / unbiased == pytest.approx((size - 1) / size)
+
+
+def test_the_data_are_what_they_claim():
+    for data, (mean, std) in {"same": (5, 2), "jump": (8, 3), "drift": (8, 3)}.items():
+        first, last = running_stats._batches(data)[[0, -1]]
+        assert stats.kstest(first, stats.norm(5, 2).cdf).pvalue > 0.01
+        assert stats.kstest(last, stats.norm(mean, std).cdf).pvalue > 0.01
+    jump = labs.RunningStats(data="jump").frame
+    np.testing.assert_array_equal(np.flatnonzero(np.diff(jump.true_mean)), [38])  # batch 40 is the first
+
+
+def test_a_picture_of_t_batches_is_the_beginning_of_the_whole():
+    whole = labs.RunningStats(batches=BATCHES).frame
+    for t in (0, 1, 33):
+        part = labs.RunningStats(batches=t).frame
+        np.testing.assert_array_equal(part.running_mean, whole.running_mean[: t + 1])
+        np.testing.assert_array_equal(part.train, whole.train[:t])
+
+
+def test_before_the_first_batch_nothing_is_known():
+    lab = labs.RunningStats(batches=0)
+    assert lab.reading.startswith("No batch yet: running mean 0.00 (truth 5.00), running variance 1.00")
+    assert "gives 7.00 in evaluation" in lab.reading
+    assert labs.RunningStats(batches=1).reading.startswith("1 batch of 8")
+
+
+def test_momentum_none_is_a_choice():
+    lab = labs.RunningStats(momentum=None)
+    assert lab.state.momentum is None
+    assert lab.frame.running_mean[-1] == pytest.approx(lab.frame.means.mean())
+    lab.set(momentum=0.5)
+    assert lab.state.momentum == 0.5
+    lab.set(momentum=None)
+    assert lab.state.momentum is None
+    with pytest.raises(ValueError, match=r"momentum is 0\.3"):
+        lab.set(momentum=0.3)
+    assert lab.state.momentum is None
+
+
+def play_and_next(lab):
+    play = next(child for child in lab.widget.children[1].children if isinstance(child, widgets.Play))
+    return play, lab.widget.children[1].children[-1]
+
+
+def test_play_and_slider_go_together():
+    lab = labs.RunningStats(batches=10)
+    play, _ = play_and_next(lab)
+    assert (play.value, play.min, play.max) == (10, 0, BATCHES)
+    before = picture(lab)
+    play.value = 11
+    assert lab.state.batches == 11
+    assert lab.reading.startswith("11 batches")
+    assert picture(lab) != before
+    lab.widgets["batches"].value = 70
+    assert play.value == 70
+
+
+def test_play_goes_on_after_an_error(monkeypatch):
+    lab = labs.RunningStats(batches=10)
+    play, _ = play_and_next(lab)
+    with monkeypatch.context() as patch:
+        patch.setattr(lab, "compute", lambda state: 1 / 0)
+        play.value = 11
+        assert FAILED in lab.reading
+    play.value = 12
+    assert lab.reading.startswith("12 batches")
+
+
+def test_next_batch_stops_at_the_last():
+    lab = labs.RunningStats(batches=BATCHES - 1)
+    _, following = play_and_next(lab)
+    for _ in range(3):
+        following.click()
+        assert lab.state.batches == BATCHES
+
+
+def test_every_momentum_size_and_kind_of_data_draws_and_prints_nothing(capfd):
+    lab = labs.RunningStats()
+    for _, momentum in MOMENTA:
+        for size in (SIZES[0], SIZES[-1]):
+            for data, batches in (("same", 0), ("drift", 1), ("jump", BATCHES)):
+                lab.set(momentum=momentum, batch_size=size, data=data, batches=batches)
+                assert FAILED not in lab.reading
+                assert "nan" not in lab.reading
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_stream_marks_what_lies_beyond_the_edges():
+    ax = figures.stream([5.0, -3.0, 40.0], [0.0, 2.0, 50.0, 3.0], truth=[4.0] * 5, limits=(0, 10))
+    marks = {line.get_marker(): line.get_data() for line in ax.lines[:3]}
+    np.testing.assert_array_equal(marks["o"], [[1], [5]])
+    np.testing.assert_array_equal(marks["v"], [[2], [0]])
+    np.testing.assert_array_equal(marks["^"], [[3], [10]])
+    np.testing.assert_array_equal(ax.lines[3].get_data(), [range(1, 6), [4] * 5])
+    np.testing.assert_array_equal(ax.lines[4].get_data(), [range(4), [0, 2, 10, 3]])
+    np.testing.assert_array_equal(ax.lines[5].get_data(), [[3], [3]])
