@@ -62,26 +62,27 @@ class Strip(NamedTuple):
         for a, b in zip(self.blocks(x), self.blocks(other), strict=True):
             if in_lines:
                 line = min(self.after, a.shape[1])
-                for p, q in zip(*(pieces(side.reshape(len(side), -1, line)) for side in (a, b)), strict=True):
-                    total += sum_of_lines(q @ ones[: q.shape[-1]]), sum_of_lines(np.vecdot(p, q))
-            else:
-                total[:, : b.shape[1]] += (
-                    (ones[: len(b)] @ b).astype(float),
-                    np.einsum("rc,rc->c", a, b).astype(float),
+                pairs = zip(*(pieces(side.reshape(len(side), -1, line)) for side in (a, b)), strict=True)
+                sums = sum(
+                    (sum_of_lines(q @ ones[: q.shape[-1]], np.vecdot(p, q)) for p, q in pairs), start=0
                 )
+            else:
+                sums = np.array([ones[: len(b)] @ b, np.einsum("rc,rc->c", a, b)]).astype(float)
+            total[:, : sums.shape[1]] += sums
         return total.reshape(2, self.joined, channels, -1).sum(axis=(1, 3))
 
 
 def strips(before, channels, after):
     """Cut the channels into strips: one channel if it fills blocks of its own, else enough to fill a row."""
-    before, after = max(1, before), max(1, after)
+    if before * channels * after == 0:
+        return
     if after > 8 * PIECE or (after >= PIECE and before * after >= BLOCK // 8):
         few, joined, width = 1, 1, math.ceil(after / math.ceil(after / (8 * PIECE)))
     else:
-        few = min(channels, max(1, max(ROW, BLOCK // before) // after))
+        few = max(1, min(channels, max(ROW, BLOCK // before) // after))
         joined = max(1, ROW // (channels * after)) if few == channels else 1
         width = joined * few * after
-    for first in range(0, channels, max(1, few)):
+    for first in range(0, channels, few):
         yield Strip(slice(first, min(first + few, channels)), after, joined, max(1, BLOCK // width), width)
 
 
@@ -94,8 +95,9 @@ def pieces(lines):
         yield lines[..., whole:]
 
 
-def sum_of_lines(lines):
-    return lines.astype(float).sum(axis=0).reshape(lines.shape[1], -1).sum(axis=1)
+def sum_of_lines(*sums):
+    """Sums of pieces (height, channels) or (height, channels, pieces), added up in float64: (…, channels)."""
+    return np.array([s.astype(float).sum(axis=0).reshape(s.shape[1], -1).sum(axis=1) for s in sums])
 
 
 def aligned_empty(like):
@@ -106,9 +108,9 @@ def aligned_empty(like):
 
 
 def without_center(strip, x, mean, var, out):
-    """x of this strip, and what is left of its mean. A mean above the deviation costs digits: it is taken out.
+    """x of this strip, and its mean; but a mean above the deviation costs digits, so it is taken out first.
 
-    ``out`` receives x without it. Around 0 the way over memory is saved, and x itself is returned.
+    Then ``out`` receives x without it and is returned, with what is left of the mean.
     """
     if not (mean**2 > var).any():
         return x, mean
@@ -146,7 +148,7 @@ def standardize(x, gamma, beta, eps):
 def standardize_backward(dy, cache):
     """dx, dγ, dβ, as in functional.py."""
     x, m, dx, mean = cache.x, max(1, cache.count), aligned_empty(cache.x), cache.mean
-    dgamma, dbeta = np.empty((2, x.shape[1]))
+    dgamma, dbeta = np.zeros((2, x.shape[1]))
     for strip in strips(*x.shape):
         c = strip.channels
         source, rest = without_center(strip, x, mean[c], cache.var[c], out=dx)
@@ -184,7 +186,9 @@ def batch_norm_forward(x, gamma, beta, eps=1e-5, channel_axis=1):
     if values.shape[0] * values.shape[2] == 1:
         raise ValueError(f"Expected more than 1 value per channel when training, got input size {x.shape}")
     values = np.ascontiguousarray(functional._computable(values))
-    np.setbufsize(512)  # until the end of `quietly`: rows are then used where they are, not copied to a buffer
+    np.setbufsize(
+        512
+    )  # until the end of `quietly`: rows are then used where they are, not copied to a buffer
     y, cache = standardize(values, *functional._or_neutral(gamma, beta, x.shape[axis]), eps)
     return functional._as_given(y, x), functional._addressed(cache, x, gamma)
 
