@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 04 · Derive the backward pass
 #
-# *75 minutes · previous: 03 · Scale and shift · next: [05 · Train and infer](05_train_and_infer.ipynb)*
+# *75 minutes · previous: [03 · Scale and shift](03_scale_and_shift.ipynb) · next: [05 · Train and infer](05_train_and_infer.ipynb)*
 #
 # PyTorch computes gradients for you. Why derive this one by hand? Because in batch normalization each output depends on
 # the whole batch, and so does each gradient. Once you have seen how, you can say what a bias before BN learns, what a
@@ -103,9 +103,9 @@ print("measured  ", np.array([measure(row, 0) for row in range(4)]).round(3))
 # value along the way is called a **node**, and the nodes with their arrows are the **graph**:
 #
 # ```text
-# x ───┬──────────────► x_centered ──┬────────────────────────────────────► x_hat ──► scaled ──► y
-#      │                    ▲        │                                        ▲         ▲        ▲
-#      └──────► mean ───────┘        └──► square ──► var ──► std ──► inv_std ─┘       gamma    beta
+# x ──┬────────────► x_centered ──┬───────────────────────────────► x_hat ─► scaled ─► y
+#     │                  ▲        │                                    ▲       ▲       ▲
+#     └──► mean ─────────┘        └─► square ─► var ─► std ─► inv_std ─┘     gamma    beta
 # ```
 #
 # From two nodes *two* arrows start. `x` goes into the mean, and into the difference to the mean. `x_centered` goes into
@@ -550,7 +550,7 @@ figures.show(
 # took one direction, its variance took another one.
 #
 # **Why must it be so?** Because of what BN does forward. Add 100 to all values of a channel: $y$ stays as it is. Make
-# all values three times as far from their mean: $y$ stays as it is. A small move along $u$ changes the loss by
+# all values three times as far from their mean: $y$ stays as it is, up to $\varepsilon$. A small move along $u$ changes the loss by
 # $dx \cdot u$. If it changes nothing, then $dx \cdot u = 0$.
 
 # %%
@@ -795,7 +795,7 @@ def off(backward, dy, b):
 two_rows, size = forward(x9[:2], gamma, beta), abs(direct(dy9, b)).max()
 tests = {
     "dy = 1": lambda backward: off(backward, np.ones_like(dy9), b),
-    "dy = y, β = 0": lambda backward: off(backward, b["scaled"], b),
+    "dy=y, β=0": lambda backward: off(backward, b["scaled"], b),
     "N = 2": lambda backward: off(backward, dy9[:2], two_rows),
     "random": lambda backward: off(backward, dy9, b),
     "dx · 1": lambda backward: abs(backward(dy9, b).sum(axis=0)).max() / size,
@@ -806,10 +806,10 @@ tests = {
 # **Predict.** Which test catches all six? Which fault slips through most of them?
 
 # %%
-print(f"{'':34}", *(f"{name:13}" for name in tests))
+print(f"{'':34}", *(f"{name:10}" for name in tests))
 for name, backward in {**wrong, "right": right}.items():
     verdicts = ("caught" if test(backward) > 1e-3 else "-" for test in tests.values())
-    print(f"{name:34}", *(f"{verdict:13}" for verdict in verdicts))
+    print(f"{name:34}", *(f"{verdict:10}" for verdict in verdicts))
 
 # %% [markdown]
 # <details><summary>Answer</summary>
@@ -818,7 +818,7 @@ for name, backward in {**wrong, "right": right}.items():
 #
 # - **dy = 1** does not see a missing path through the variance, nor its wrong sign: a dy of ones has no part along
 #   $\hat{x}$.
-# - **dy = y with β = 0** does not see a missing path through the mean: this dy has no part along $\mathbf{1}$. (If
+# - **dy=y, β=0** does not see a missing path through the mean: this dy has no part along $\mathbf{1}$. (If
 #   $\beta$ is not 0, it has one.)
 # - **N = 2** has no rest. So a fault that changes only the length of the rest is not seen.
 # - **dx · 1** and **dx · x̂** together catch all but a wrong length.
