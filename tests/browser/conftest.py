@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import nbformat
 import pytest
-from jupyterlab_server_process import JupyterLab
-from notebook_page import NotebookPage
 from playwright.sync_api import sync_playwright
+
+from jupyterlab_server_process import KERNEL, JupyterLab
+from notebook_page import NotebookPage
 from which_browser import launch
 
 
@@ -45,6 +46,3 @@ def open_notebook(jupyterlab, browser):
     for page in opened:
         page.evaluate("() => jupyterapp.shell.currentWidget.sessionContext.shutdown()")
         page.close()
-
-
-KERNEL = {"name": "python3", "display_name": "Python 3", "language": "python"}

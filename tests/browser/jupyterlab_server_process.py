@@ -13,6 +13,7 @@ from pathlib import Path
 
 REPOSITORY = Path(__file__).parents[2]
 TOKEN = "browser-tests"
+KERNEL = {"name": "python3", "display_name": "Python 3", "language": "python"}
 
 DISABLED = {"disabledExtensions": {"@jupyterlab/apputils-extension:announcements": True}}
 

@@ -8,6 +8,8 @@ from playwright.sync_api import Error, Page, expect
 
 MINUTE = 60_000  # milliseconds, as Playwright counts
 
+IDLE = "() => jupyterapp.shell.currentWidget.sessionContext.session?.kernel?.status === 'idle'"
+
 # Messages of JupyterLab itself, not of a notebook.
 NOT_OURS = ("favicon", "Failed to load resource", "translation", "ResizeObserver loop")
 
@@ -21,8 +23,10 @@ class NotebookPage:
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
         page.on("console", self._hear)
         page.goto(url)
-        page.wait_for_function("() => !!window.jupyterapp?.shell?.currentWidget?.content?.model", timeout=MINUTE)
-        page.evaluate("() => jupyterapp.shell.currentWidget.sessionContext.ready")
+        page.wait_for_function(
+            "() => !!window.jupyterapp?.shell?.currentWidget?.content?.model", timeout=MINUTE
+        )
+        page.wait_for_function(IDLE, timeout=MINUTE)
         page.evaluate("() => jupyterapp.shell.collapseLeft()")
 
     def _hear(self, message) -> None:
@@ -35,8 +39,7 @@ class NotebookPage:
         self.wait_idle()
 
     def wait_idle(self) -> None:
-        idle = "() => jupyterapp.shell.currentWidget.sessionContext.session.kernel.status === 'idle'"
-        self.page.wait_for_function(idle, timeout=5 * MINUTE)
+        self.page.wait_for_function(IDLE, timeout=5 * MINUTE)
 
     def run_cell(self, number: int) -> None:
         """Run one cell, counted from 0, by keyboard."""
@@ -61,6 +64,12 @@ class NotebookPage:
         ]
         broken = self.page.get_by_text("Error displaying widget").all_text_contents()
         return raised + broken + self.complaints
+
+    def cells_with_widgets(self) -> list[int]:
+        """The numbers of the cells that show a lab."""
+        view = "application/vnd.jupyter.widget-view+json"
+        cells = enumerate(self.outputs())
+        return [n for n, outputs in cells if any(view in output.get("data", {}) for output in outputs)]
 
     def lab(self, number: int) -> LabView:
         """The lab shown by a cell, counted from 0."""
@@ -107,6 +116,18 @@ class LabView:
     def slider(self, name: str):
         row = self.area.locator(".widget-inline-hbox", has=self.page.locator("label", has_text=name))
         return row.get_by_role("slider")
+
+    def click(self, button: str) -> None:
+        self.area.get_by_role("button", name=button, exact=True).click()
+
+    def learn_a_little(self) -> None:
+        """In the lab of training: start, wait for a curve, pause."""
+        before = self.pixels()
+        self.click("Start")
+        if not self._wait_until(lambda: self.pixels() != before, tries=200):
+            raise AssertionError("the picture did not move while learning")
+        self.click("Pause")
+        expect(self.area.get_by_role("status")).to_contain_text("Paused")
 
     def press(self, control, key: str) -> None:
         """Give a control the keyboard, and press a key."""

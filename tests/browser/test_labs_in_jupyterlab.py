@@ -1,0 +1,111 @@
+"""Each control of each lab answers the keyboard and the mouse, and nothing is printed."""
+
+from __future__ import annotations
+
+import nbformat
+import pytest
+from playwright.sync_api import expect
+
+from jupyterlab_server_process import KERNEL
+
+SLIDERS = {
+    "Sampler": ["Batch size", "Skew of the population"],
+    "Coupling": ["Sample to move", "Its value"],
+    "Depth": ["Layers", "Initial weight scale"],
+    "Training": ["Learning rate", "Initial weight scale", "Batch size", "Random seed"],
+}
+SWITCHES = {"Depth": ["Batch normalization"], "Training": ["Batch normalization in A"]}
+CHOICES = {
+    "Coupling": [("stored statistics (evaluation)", "this batch (training)")],
+    "Depth": [("tanh", "ReLU")],
+}
+BUTTONS = {"Sampler": ["Draw new batches"]}
+
+
+@pytest.fixture(params=sorted(SLIDERS))
+def lab(request, open_notebook):
+    """A lab in a notebook; afterwards there must be no error, and no output but the lab's own."""
+    # The lab of training shows nothing before it has learned something; so it is set going first.
+    begin = "lab.advance(epochs=1)" if request.param == "Training" else "None"
+    notebook = open_notebook(cells=[f"from bnteach import labs\nlab = labs.{request.param}()", begin, "lab"])
+    notebook.run_all()
+    view = notebook.lab(2)
+    view.name = request.param
+    yield view
+    assert notebook.errors() == []
+    assert [len(outputs) for outputs in notebook.outputs()] == [0, 0, 1]
+
+
+def test_every_control_by_keyboard_and_by_mouse(lab):
+    for name in SLIDERS[lab.name]:
+        slider = lab.slider(name)
+        assert changes(lab, lambda slider=slider: press_inwards(lab, slider)), f"{name} by keyboard"
+        assert changes(lab, lambda slider=slider: drag_inwards(lab, slider)), f"{name} by mouse"
+    for name in SWITCHES.get(lab.name, []):
+        box = lab.area.get_by_role("checkbox", name=name, exact=True)
+        assert changes(lab, lambda box=box: lab.press(box, "Space")), f"{name} by keyboard"
+        assert changes(lab, box.click), f"{name} by mouse"
+    for one, other in CHOICES.get(lab.name, []):
+        button = lab.area.get_by_role("button", name=one)
+        assert changes(lab, lambda button=button: lab.press(button, "Enter")), f"{one} by keyboard"
+        assert changes(lab, lab.area.get_by_role("button", name=other).click), f"{other} by mouse"
+    for name in BUTTONS.get(lab.name, []):
+        button = lab.area.get_by_role("button", name=name)
+        assert changes(lab, lambda button=button: lab.press(button, "Enter")), f"{name} by keyboard"
+        assert changes(lab, button.click), f"{name} by mouse"
+
+
+def changes(lab, act) -> bool:
+    """Whether the picture and the reading answer; in the lab of training, by beginning again."""
+    if lab.name != "Training":
+        return lab.changed_by(act) == (True, True)
+    expect(lab.area.get_by_role("status")).to_contain_text("Paused")
+    act()
+    expect(lab.area.get_by_role("status")).to_contain_text("Ready")
+    lab.learn_a_little()
+    return True
+
+
+def press_inwards(lab, slider) -> None:
+    lab.press(slider, "ArrowRight" if how_far(slider) < 0.5 else "ArrowLeft")
+
+
+def drag_inwards(lab, slider) -> None:
+    lab.drag(slider, 60 if how_far(slider) < 0.5 else -60)
+
+
+def how_far(slider) -> float:
+    """Where a slider stands, from 0 to 1."""
+    low, now, high = (float(slider.get_attribute(f"aria-value{word}")) for word in ("min", "now", "max"))
+    return (now - low) / (high - low)
+
+
+def test_the_last_frame_of_a_drag_is_the_state_of_the_slider(open_notebook):
+    notebook = open_notebook(
+        cells=["from bnteach import labs\nlab = labs.Coupling(value=0.0)\nlab", "lab.state.value"]
+    )
+    notebook.run_all()
+    lab = notebook.lab(0)
+    slider = lab.slider("Its value")
+    slider.focus()
+    for key in ["ArrowRight"] * 14 + ["ArrowLeft"] * 3:
+        notebook.page.keyboard.press(key)
+    expect(lab.area.get_by_role("status")).to_contain_text("went from 2 to 2.75.")
+    notebook.run_cell(1)
+    expect(notebook.cell(1).locator(".jp-OutputArea-output")).to_have_text("2.75")
+
+
+def test_before_it_is_run_a_notebook_shows_the_still(open_notebook, tmp_path):
+    """Saved without the widget's own output, it shows the picture, as GitHub and PDF do."""
+    notebook = open_notebook(cells=["from bnteach import labs\nlabs.Sampler()"])
+    notebook.run_all()
+    (output,) = notebook.outputs()[0]
+    assert set(output["data"]) >= {"image/png", "text/plain"}
+    assert output["metadata"]["image/png"]["alt"].startswith("Each batch guesses")
+    del output["data"]["application/vnd.jupyter.widget-view+json"]
+    cell = nbformat.v4.new_code_cell("labs.Sampler()", outputs=[nbformat.from_dict(output)])
+    path = tmp_path / "still.ipynb"
+    nbformat.write(nbformat.v4.new_notebook(cells=[cell], metadata={"kernelspec": KERNEL}), path)
+    still = open_notebook(path)
+    expect(still.cell(0).locator(".jp-RenderedImage img")).to_be_visible()
+    assert still.errors() == []
