@@ -89,7 +89,8 @@ def standardize_with(mean, var, x, gamma, beta, eps):
     rest_of_mean = np.where(np.isinf(near), 0.0, mean - near)
     inv_std = 1 / np.sqrt(var.astype(np.float64) + eps)
     cache = Cache(x, near_mean, rest_of_mean, var, inv_std, gamma * inv_std, constant_statistics=True)
-    return scale_and_shift(x - near_mean, cache, beta), cache
+    y = np.subtract(x, near_mean, order="C")  # blocks can be written to in C order alone
+    return scale_and_shift(y, cache, beta), cache
 
 
 def scale_and_shift(y, cache, beta):

@@ -27,6 +27,8 @@ LONG = {
     "long lines": ((3, 2, 70, 80), 1),
     "many channels": ((33, 500), 1),
     "NHWC": ((5, 40, 41, 3), -1),
+    "one long line": ((1, 1, 100_003), 1),
+    "small maps, many channels": ((65, 129, 7, 7), 1),
 }
 OPTIONS = [
     {"affine": False},
