@@ -97,7 +97,8 @@ class RunningStats(Lab):
     def buttons(self):
         slider = self.widgets["batches"]
         play = widgets.Play(slider.value, min=0, max=BATCHES, interval=120, show_repeat=False)
-        widgets.link((play, "value"), (slider, "value"))
+        # Linked in the browser: a link through the kernel would be late, and take the slider out of the hand.
+        self.link = widgets.jslink((slider, "value"), (play, "value"))
         return [play, controls.button("Next batch", "one batch further", self.step)]
 
     def step(self) -> None:

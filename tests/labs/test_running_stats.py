@@ -12,7 +12,7 @@ from scipy import stats
 from bnteach import figures, labs
 from bnteach.labs import running_stats
 from bnteach.labs.running_stats import BATCHES, MOMENTA, SIZES
-from test_every_lab import FAILED, picture
+from test_every_lab import FAILED
 from test_readings import numbers
 
 torch = pytest.importorskip("torch")
@@ -99,40 +99,33 @@ def test_momentum_none_is_a_choice():
     assert lab.state.momentum is None
 
 
-def play_and_next(lab):
-    play = next(child for child in lab.widget.children[1].children if isinstance(child, widgets.Play))
-    return play, lab.widget.children[1].children[-1]
+def child(lab, kind):
+    return next(widget for widget in lab.widget.children[1].children if type(widget) is kind)
 
 
-def test_play_and_slider_go_together():
+def test_play_and_slider_are_linked_in_the_browser():
     lab = labs.RunningStats(batches=10)
-    play, _ = play_and_next(lab)
-    assert (play.value, play.min, play.max) == (10, 0, BATCHES)
-    before = picture(lab)
-    play.value = 11
-    assert lab.state.batches == 11
-    assert lab.reading.startswith("11 batches")
-    assert picture(lab) != before
-    lab.widgets["batches"].value = 70
-    assert play.value == 70
+    play, slider = child(lab, widgets.Play), lab.widgets["batches"]
+    assert (play.min, play.max) == (slider.min, slider.max) == (0, BATCHES)
+    # The source comes first: when the lab is shown, play takes the slider's value and not the reverse.
+    assert lab.link.source == (slider, "value")
+    assert lab.link.target == (play, "value")
 
 
-def test_play_goes_on_after_an_error(monkeypatch):
+def test_the_batches_go_on_after_an_error(monkeypatch):
     lab = labs.RunningStats(batches=10)
-    play, _ = play_and_next(lab)
     with monkeypatch.context() as patch:
         patch.setattr(lab, "compute", lambda state: 1 / 0)
-        play.value = 11
+        lab.widgets["batches"].value = 11
         assert FAILED in lab.reading
-    play.value = 12
+    lab.widgets["batches"].value = 12
     assert lab.reading.startswith("12 batches")
 
 
 def test_next_batch_stops_at_the_last():
     lab = labs.RunningStats(batches=BATCHES - 1)
-    _, following = play_and_next(lab)
     for _ in range(3):
-        following.click()
+        child(lab, widgets.Button).click()
         assert lab.state.batches == BATCHES
 
 
