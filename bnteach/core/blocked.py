@@ -67,23 +67,27 @@ class Strip(NamedTuple):
                     (sum_of_lines(q @ ones[: q.shape[-1]], np.vecdot(p, q)) for p, q in pairs), start=0
                 )
             else:
-                sums = np.array([ones[: len(b)] @ b, np.einsum("rc,rc->c", a, b)]).astype(float)
-            total[:, : sums.shape[1]] += sums
+                sums = ones[: len(b)] @ b, np.einsum("rc,rc->c", a, b)
+            for of_all, of_block in zip(total, sums, strict=True):
+                of_all[: len(of_block)] += of_block
         return total.reshape(2, self.joined, channels, -1).sum(axis=(1, 3))
 
 
 def strips(before, channels, after):
     """Cut the channels into strips: one channel if it fills blocks of its own, else enough to fill a row."""
-    if before * channels * after == 0:
+    size = before * channels * after
+    if size == 0:
         return
     if after > 8 * PIECE or (after >= PIECE and before * after >= BLOCK // 8):
         few, joined, width = 1, 1, math.ceil(after / math.ceil(after / (8 * PIECE)))
+        height = BLOCK // width
     else:
-        few = max(1, min(channels, max(ROW, BLOCK // before) // after))
-        joined = max(1, ROW // (channels * after)) if few == channels else 1
-        width = joined * few * after
+        row = max(min(ROW, size // 128), BLOCK // 16 // before)  # short beside x: some rows are kept
+        few = max(1, min(channels, row // after))
+        joined = max(1, row // (channels * after)) if few == channels else 1
+        width, height = joined * few * after, 16
     for first in range(0, channels, few):
-        yield Strip(slice(first, min(first + few, channels)), after, joined, max(1, BLOCK // width), width)
+        yield Strip(slice(first, min(first + few, channels)), after, joined, height, width)
 
 
 def pieces(lines):
