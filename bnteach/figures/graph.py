@@ -116,7 +116,7 @@ def graph_values(
     ax.add_collection(PatchCollection([_box(node)], **here))
     _name(ax, node)
     _write(ax, values, right_end=-0.7, color=look_of("forward").color)
-    _write(ax, gradients, right_end=6.9, color=look_of("backward").color)
+    _write(ax, gradients, right_end=6.8, color=look_of("backward").color)
     return ax
 
 

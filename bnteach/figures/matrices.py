@@ -47,7 +47,6 @@ def row_marks(
     values,
     *,
     ax: Axes | None = None,
-    limits: tuple[float, float] = (-np.inf, np.inf),
     role: str = "data",
     marked: int | None = None,
 ) -> Axes:
@@ -56,27 +55,18 @@ def row_marks(
     Args:
         values: (rows,), row 1 first.
         ax: axes with row 1 at the top, as `matrix` leaves them; None makes a figure.
-        limits: numbers beyond are drawn at the edge, as triangles.
         role: the look, a name from `figures.ROLES`.
         marked: the index (from 0) of a row drawn in the look of "moved".
 
     Returns:
         The axes, with the rows 1, 2, ... along y.
 
-    >>> ax = row_marks([0.3, -1.0, 2.0], limits=(-2, 2), marked=2)
+    >>> ax = row_marks([0.3, -1.0, 2.0], marked=2)
     """
     ax, values = new_axes(ax), np.asarray(values, dtype=float)
     row = np.arange(1, len(values) + 1)
     for this, name in ((row - 1 != marked, role), (row - 1 == marked, "moved")):
-        _bars(ax, values[this], row[this], limits, look_of(name))
+        look = look_of(name)
+        ax.hlines(row[this], 0, values[this], color=look.color, linewidth=3, zorder=2)
+        ax.plot(values[this], row[this], ls="", marker=look.marker, ms=8, color=look.color, zorder=3)
     return ax
-
-
-def _bars(ax: Axes, values: np.ndarray, row: np.ndarray, limits, look) -> None:
-    low, high = limits
-    shown = np.clip(values, low, high)
-    ax.hlines(row, 0, shown, color=look.color, linewidth=3, zorder=2)
-    inside = shown == values
-    for chosen, marker in ((inside, look.marker), (values < low, "<"), (values > high, ">")):
-        if chosen.any():
-            ax.plot(shown[chosen], row[chosen], ls="", marker=marker, ms=8, color=look.color, zorder=3)

@@ -82,8 +82,8 @@ class BackpropGraph(Lab):
 
     title = "Forward through the graph, and back"
     look = (
-        "Put Step to 1 and walk with the arrow keys: values in black, then gradients in purple. At the end, "
-        "make dy all the same, then value · x̂: which paths cancel?"
+        "Put the step to 1 and walk with the arrow keys: values in black, then gradients in purple. At the "
+        "end, make dy all the same, then value · x̂: which paths cancel?"
     )
     State = State
     panels = (1,)
@@ -92,9 +92,11 @@ class BackpropGraph(Lab):
 
     def controls(self):
         return {
-            "step": controls.whole_slider("Step", "1 to 12 forward, 13 to 24 back", 1, STEPS, STEPS),
+            "step": controls.whole_slider(
+                "Step of the walk", "1 to 12 forward, 13 to 24 back", 1, STEPS, STEPS
+            ),
             "channel": controls.choice("Channel", "which column of x", [("1", 1), ("2", 2)], 1),
-            "pattern": controls.choice("dy", "the gradient that arrives at y", PATTERNS, "mixed"),
+            "pattern": controls.choice("Gradient dy", "the gradient that arrives at y", PATTERNS, "mixed"),
             "sample": controls.whole_slider("Sample", "whose dy is set", 1, len(X), 1),
             "value": controls.slider("Value of dy", "what it is set to", -2, 2, 1.0),
         }

@@ -17,8 +17,6 @@ __all__ = ["Jacobian"]
 CENTER, BATCH = 3.0, np.array([1.0, -0.5, 2.0, 0.0, 1.5, -1.5, 0.5, -1.0])
 SPREADS = (0.5, 1.0, 2.0, 4.0)
 PARTS = ("diagonal", "mean", "variance")
-MAP_LIMIT = 1.0
-BESIDE = (-2.2, 2.2)
 NO_GRADIENT = 1e-3  # a singular value below this share of 1/σ counts as 0: what ε leaves is 10⁻⁵/σ²
 
 
@@ -91,9 +89,9 @@ class Jacobian(Lab):
             "outlier": controls.slider(
                 "Outlier", "the last sample is moved by so many spreads", 0, 20, 0, step=0.5
             ),
-            "diagonal": controls.switch("Diagonal (direct)", "through x in the numerator", True),
-            "mean": controls.switch("Through the mean", "x moves μ, and μ moves every y", True),
-            "variance": controls.switch("Through the variance", "x moves σ², which scales every y", True),
+            "diagonal": controls.switch("Diagonal part", "direct: x in the numerator", True),
+            "mean": controls.switch("Mean part", "x moves μ, and μ moves every y", True),
+            "variance": controls.switch("Variance part", "x moves σ², which scales every y", True),
         }
 
     @staticmethod
@@ -112,36 +110,38 @@ class Jacobian(Lab):
     def background(self, axes, state):
         batch, jacobian, *products = axes
         samples, rows = range(1, state.batch_size + 1), (state.batch_size + 0.5, 0.5)
-        figures.frame(batch, title="  x and its x̂", xlim=(-7.4, 3.3), ylim=rows)
-        figures.frame(jacobian, title="J: row i, column j is ∂yᵢ/∂xⱼ", xlim=rows[::-1], ylim=rows)
+        whole = {"title": "J: row i, column j is ∂yᵢ/∂xⱼ", "x": "full colour: 1/σ"}
+        figures.frame(batch, title="  x and its x̂", x="       x̂", xlim=(-7.4, 3.3), ylim=rows)
+        figures.frame(jacobian, xlim=rows[::-1], ylim=rows, **whole)
         for ax, title in zip(products, ("J·1", "J·x̂"), strict=True):
-            figures.frame(ax, title=title, xlim=(-2.6, 2.6), ylim=rows)
+            figures.frame(ax, title=title, x="in 1/σ", xlim=(-3.3, 3.3), ylim=rows)
         jacobian.set_xticks(samples)
         for ax in (batch, *products):
             ax.axvline(0, color="#555555", linewidth=1)
             ax.set_xticks([-2, 0, 2])
         for ax in axes:
-            ax.set_yticks(samples, None if ax in (batch, jacobian) else [""] * len(samples))
+            ax.set_yticks([] if ax in products else samples)
             ax.grid(False)
 
     def draw(self, axes, frame):
         batch, jacobian, *products = axes
-        last = len(frame.x) - 1
-        words, rows = [f"{value:.1f}" for value in frame.x], range(1, last + 2)
-        figures.numbers(words, [-3.3] * len(words), rows, ax=batch, align="right")
-        figures.row_marks(frame.x_hat, ax=batch, limits=(-2.9, 2.9), marked=last)
-        figures.matrix(frame.shown, limit=MAP_LIMIT, ax=jacobian)
+        n = len(frame.x)
+        words = [figures.signed_number(value, digits=1) for value in frame.x]
+        figures.numbers(words, [-3.3] * n, range(1, n + 1), ax=batch, align="right")
+        figures.row_marks(frame.x_hat, ax=batch, marked=n - 1)
+        figures.matrix(frame.shown, limit=1 / frame.std, ax=jacobian)
         for ax, values in zip(products, (frame.row_sums, frame.times_x_hat), strict=True):
-            figures.row_marks(values, ax=ax, limits=BESIDE, role="forward")
+            figures.row_marks(values * frame.std, ax=ax, role="forward")
 
     def read(self, frame):
-        n = len(frame.x)
+        n, last = len(frame.x), figures.signed_number(frame.x_hat[-1])
+        own = figures.signed_number(frame.shown[-1, -1])
         parts = " + ".join(frame.names) or "no part at all"
         return (
             f"Batch of {n}, standard deviation {frame.std:.2f}. Shown: {parts}. "
-            f"Rows sum to {_largest(frame.row_sums)}; J·x̂ is {_largest(frame.times_x_hat)}. "
-            f"Rank {frame.rank} of {n}. The last sample has x̂ = {frame.x_hat[-1]:.2f} "
-            f"(the bound is √(N − 1) = {(n - 1) ** 0.5:.2f}) and ∂y/∂x = {frame.shown[-1, -1]:.2f} to itself."
+            f"The rows sum to {_largest(frame.row_sums)}; J·x̂ is {_largest(frame.times_x_hat)}. "
+            f"Rank {frame.rank} of {n}. The last sample has x̂ = {last}; no x̂ of {n} samples is larger than "
+            f"√(N − 1) = {(n - 1) ** 0.5:.2f}. The slope of its y along its own x: {own}."
         )
 
 
@@ -158,8 +158,10 @@ def _parts(x: np.ndarray) -> tuple[np.ndarray, float, dict[str, np.ndarray]]:
 
 
 def _largest(values: np.ndarray) -> str:
-    """The largest in words: 0 to rounding, tiny, or how large."""
+    """The largest size in words: 0 where there is nothing but rounding."""
     size = np.abs(values).max()
     if size < 1e-12:
         return "0"
-    return f"at most {size:.0e}" if size < 0.005 else f"up to {size:.2f} in size"
+    if size > 0.01:
+        return f"at most {size:.2f} in size"
+    return f"less than {max(size * 1.05, 1e-6):.6f}, what ε leaves"

@@ -102,7 +102,7 @@ class WhichValues(Lab):
 
     def controls(self):
         return {
-            "norm": controls.choice("Norm", "which values are taken together", NORMS, "batch"),
+            "norm": controls.choice("Normalization", "which values are taken together", NORMS, "batch"),
             "layout": controls.choice("Layout", "the order of the axes", LAYOUTS, "NCHW"),
             "sample": controls.whole_slider("Sample", "of the chosen value", 1, N, 2),
             "channel": controls.whole_slider("Channel", "of the chosen value", 1, C, 3),

@@ -1,0 +1,144 @@
+"""The lab of axes: what is blue is what moves the chosen value when it is touched, in PyTorch's own norms."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+from matplotlib.collections import PatchCollection
+
+from bnteach import labs
+from bnteach.data import digits
+from bnteach.labs import digit_maps, which_values
+from test_every_lab import (  # what holds for each lab holds for this one  # noqa: F401
+    test_a_blitted_frame_equals_a_full_draw,
+    test_an_error_appears_in_the_reading_and_the_lab_recovers,
+    test_compute_is_pure,
+    test_controls_have_names_and_help,
+    test_core_widgets_alone,
+    test_each_control_changes_the_picture_and_the_reading,
+    test_every_corner_of_every_control_draws_and_prints_nothing,
+    test_nothing_of_the_frame_before_is_left,
+    test_one_output_with_widget_picture_and_words,
+    test_the_last_state_is_the_one_that_is_seen,
+    test_the_still_is_the_picture_and_small,
+)
+from test_readings import numbers
+
+torch = pytest.importorskip("torch")
+functional = torch.nn.functional
+
+N, C, H, W = 3, 4, 2, 3
+CELLS = list(itertools.product(range(1, N + 1), range(1, C + 1), (1, 2, 6)))
+NORMS = {
+    "batch": lambda x: functional.batch_norm(x, None, None, training=True),
+    "layer": lambda x: functional.layer_norm(x, x.shape[1:]),
+    "instance": functional.instance_norm,
+    "group": lambda x: functional.group_norm(x, 2),
+}
+
+
+@pytest.fixture
+def lab_class():
+    return labs.WhichValues
+
+
+def frame_of(norm="batch", layout="NCHW", sample=2, channel=3, position=5, contrast=1.0):
+    """What the lab would show, without drawing it."""
+    return labs.WhichValues.compute(which_values.State(norm, layout, sample, channel, position, contrast))
+
+
+def moved_by(norm: str, layout: str, chosen: tuple) -> np.ndarray:
+    """Touch one value after the other: does PyTorch's normalized value at `chosen` change?"""
+    shape, to_nchw = ((N, C, H, W), (0, 1, 2, 3)) if layout == "NCHW" else ((N, H, W, C), (0, 3, 1, 2))
+    x = torch.tensor(np.random.default_rng(5).gamma(2, size=shape) + 3)
+    back = tuple(np.argsort(to_nchw))
+
+    def normalized(x):
+        return NORMS[norm](x.permute(to_nchw)).permute(back)[chosen]
+
+    before, moved = normalized(x), np.zeros(shape, dtype=bool)
+    for index in np.ndindex(shape):
+        touched = x.clone()
+        touched[index] += 1.3
+        moved[index] = bool((normalized(touched) - before).abs() > 1e-9)
+    return moved
+
+
+@pytest.mark.parametrize("layout", ["NCHW", "NHWC"])
+@pytest.mark.parametrize("norm", list(NORMS))
+def test_the_blue_values_are_those_that_move_the_chosen_one(norm, layout):
+    for cell in CELLS[::5]:
+        frame = frame_of(norm, layout, *cell)
+        np.testing.assert_array_equal(frame.shared, moved_by(norm, layout, frame.chosen))
+
+
+@pytest.mark.parametrize(("sample", "channel", "position"), CELLS)
+def test_the_chosen_index_is_the_chosen_value_in_either_layout(sample, channel, position):
+    x = np.arange(N * C * H * W).reshape(N, C, H, W)
+    chosen = {"sample": sample, "channel": channel, "position": position}
+    value = x[sample - 1, channel - 1].ravel()[position - 1]
+    assert x[frame_of(**chosen).chosen] == value
+    assert x.transpose(0, 2, 3, 1)[frame_of(layout="NHWC", **chosen).chosen] == value
+
+
+@pytest.mark.parametrize("layout", ["NCHW", "NHWC"])
+@pytest.mark.parametrize("norm", list(NORMS))
+def test_the_code_that_is_shown_gives_the_means_that_are_counted(norm, layout):
+    lab = labs.WhichValues(norm=norm, layout=layout, sample=3, channel=2, position=4)
+    x = np.random.default_rng(1).normal(3, 2, size=lab.frame.shared.shape)
+    code = which_values.MEANS[norm, layout].replace("\n", "")
+    means = eval(code, {"x": x, "N": N, "C": C, "H": H, "W": W, "G": 2})
+    assert means.size == lab.frame.means
+    assert means.size * lab.frame.shared.sum() == x.size
+    assert np.isclose(means, x[lab.frame.shared].mean()).sum() == 1
+    assert code in lab.reading
+
+
+@pytest.mark.parametrize("contrast", [1.0, 0.1])
+@pytest.mark.parametrize("norm", list(NORMS))
+def test_maps_by_pytorchs_convolution_and_norm(norm, contrast):
+    frame = frame_of(norm, contrast=contrast)
+    pictures = torch.tensor(digits(dtype=np.float64).images().x_test[:3].copy())
+    pictures[1] *= contrast
+    maps = functional.conv2d(pictures, torch.tensor(digit_maps.FILTERS)[:, None])
+    np.testing.assert_allclose(frame.digits, pictures[:, 0])
+    np.testing.assert_allclose(frame.before, maps, atol=1e-12)
+    np.testing.assert_allclose(frame.after, NORMS[norm](maps), atol=1e-9)
+
+
+def test_only_batch_normalization_lets_the_contrast_of_one_digit_reach_the_others():
+    for norm in NORMS:
+        frame = frame_of(norm, contrast=0.25)
+        assert (frame.others_change > 0.1) == (norm == "batch")
+        assert (frame.own_change > 0.1) == (norm == "batch")
+
+
+def test_reading_by_pytorchs_numbers():
+    lab = labs.WhichValues(norm="batch", sample=1, channel=4, position=3, contrast=0.5)
+    maps = digit_maps.filtered(), digit_maps.filtered(1, 0.5)
+    plain, dimmed = (NORMS["batch"](torch.tensor(x)) for x in maps)
+    own, *others = (plain - dimmed).abs().amax(dim=(1, 2, 3)).tolist()
+    said = numbers(lab.reading)
+    assert said[:6] == [3, 4, 2, 3, 4, 18]
+    assert said[-4:] == pytest.approx([1, 0.5, own, max(others)], abs=0.51e-2)
+    assert "x[0, 3, 0, 2]" in lab.reading
+    assert lab.set(contrast=1.0) is None
+    assert lab.reading.endswith("The digits are as they were.")
+
+
+def test_the_frames_stand_around_the_maps_that_share_a_mean():
+    lab = labs.WhichValues(norm="group", sample=3, channel=2)
+    frames = [mark for mark in lab.canvas.axes[1].collections if isinstance(mark, PatchCollection)]
+    places = [sorted(path.vertices.min(axis=0).tolist() for path in mark.get_paths()) for mark in frames]
+    assert [len(place) for place in places] == [10, 1, 1]
+    assert places[1] == [[0, 2]]  # channel 1 of sample 3 shares the group
+    assert places[2] == [[1, 2]]
+
+
+def test_the_values_that_are_handed_out_again_cannot_be_changed():
+    frame = frame_of()
+    for values in (frame.digits, frame.before, frame.after):
+        with pytest.raises(ValueError, match="read-only"):
+            values[0] = 1
