@@ -3,6 +3,7 @@
 import hashlib
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -88,3 +89,17 @@ def test_as_pytorch_in_float64(case):
         assert ours["y"].dtype == ours["dx"].dtype == dtype
         reference = pytorchs_pass(twin, x.astype(np.float64), dy.astype(np.float64), axis)
         assert_same(ours, reference, TOLERANCE[dtype], units)
+
+
+@pytest.mark.parametrize("training", [True, False], ids=["training", "evaluation"])
+@pytest.mark.parametrize("in_memory", IN_MEMORY)
+@pytest.mark.parametrize(
+    ("shape", "axis"), [((200, 3), 1), ((3, 200), 0), ((70, 4, 5, 3), -1), ((3, 4, 40, 41), 1)]
+)
+def test_a_long_array_in_any_order(rng, shape, axis, in_memory, training):
+    """Where the sums are taken in pieces, and what is written to a piece must arrive in the result."""
+    x, dy = (IN_MEMORY[in_memory](a) for a in batch(rng, shape, axis))
+    bn, twin = pair(rng, x, axis)
+    bn.train(training), twin.train(training)
+    units = {"dgamma": 20, "dbeta": 20}
+    assert_same(our_pass(bn, x, dy), pytorchs_pass(twin, x, dy, axis), 1e-11, units)
