@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 06 · Normalize channels
 #
-# *60 minutes · previous: [05 · Train and infer](05_train_and_infer.ipynb)*
+# *60 minutes · previous: [05 · Train and infer](05_train_and_infer.ipynb) · next: lesson 07*
 #
 # So far a batch was a table: $N$ rows, $C$ columns. A network for pictures has no such table. Its layers pass on whole stacks
 # of small pictures, with four axes. Which values share one mean now? And what does BN cost there, in training and after it?
@@ -261,8 +261,8 @@ everywhere = replace(in_the_middle, x_train=moved)
 
 
 # %% [markdown]
-# The network has two convolutions with 5 × 5 filters. At the end it takes the largest value of each map, wherever that is. So
-# nothing in it depends on the place of the digit, unless BN does. (*Adam* is a gradient descent that
+# The network has two convolutions with 5 × 5 filters. At the end it takes the largest value of each map, wherever that is. So the
+# place of the digit should not matter, unless BN makes it matter. (*Adam* is a gradient descent that
 # chooses its steps by itself; it learns this in four epochs.)
 
 
@@ -285,8 +285,9 @@ def build(per_element, seed):
 # %%
 def accuracies(seed, per_element, training_data):
     """Test accuracy with the digits in the middle, one column to the left, one to the right."""
-    network, adam = build(per_element, seed), torch.optim.Adam
-    train(network, training_data, epochs=4, learning_rate=0.01, optimizer=adam, seed=seed, progress=False)
+    network = build(per_element, seed)
+    how = {"epochs": 4, "learning_rate": 0.01, "optimizer": torch.optim.Adam, "every": 1000}
+    train(network, training_data, seed=seed, **how, progress=False)
     return [accuracy(network, framed(data.x_test, right), data.y_test) for right in (0, -1, 1)]
 
 
@@ -319,7 +320,7 @@ print("the same, trained on moved digits, above 75 %:", (wrong_bn_everywhere[:, 
 #
 # In the middle both are good, and this is the danger: a usual test does not show the mistake. One column
 # to the side, per-element BN misreads about half of the digits. Per-channel BN hardly notices. (It notices a little: at
-# the edge of the frame the convolution fills up with zeros.) Trained on moved digits, the wrong BN is nearly as good as
+# the edge of the frame the convolution fills up with zeros.) Trained on moved digits, the wrong BN is almost as good as
 # the right one. It remains a mistake: more noise, more numbers, and a network that is tied to one picture size.
 #
 # </details>
@@ -379,7 +380,7 @@ figures.show(
 # Per channel nothing is far out, wherever the digit is: the same values, one column further. Per element, in the middle, it is one
 # value in ten thousand; moved to the left it is one or two in a hundred. That is a dozen values in each picture, since a picture has
 # 8 · 100. Where the digits hardly ever came in training, the stored variance is small. When ink comes there, BN divides by
-# a small number. Trained on moved digits, the statistics know these places, and the far values are gone.
+# a small number. Trained on moved digits, the statistics know these places, and the far values are nearly gone.
 #
 # </details>
 #
@@ -424,7 +425,7 @@ print("per element ", count(PerElement(64 * 112 * 112)), " for 64 maps of 112 ×
 #
 # 1. Move *Channel*, then *Sample*, then *Position*. When do the blue values change, under *batch*?
 # 2. Change the layout to *NHWC*. What changes in the block and in the line of code? What changes in the feature maps?
-# 3. Under *batch*, lower the contrast of one digit to 0.25. Do the other two digits notice?
+# 3. Back under *batch*, choose sample 2 and lower its contrast to 0.25. Do the other two digits notice?
 # 4. Choose *instance* and read the two numbers at the end of the line of words again. (The other norms are the subject of lesson 08.)
 
 # %% tags=["nbval-ignore-output"]
@@ -483,51 +484,45 @@ figures.show(
 # Each column is a filter. White is 0, blue above, orange below. In the second row, ReLU without BN: some maps are nearly empty,
 # such as that of filter 0 (orange frame), and filter 6 outshines all others. In the last row every filter has its say.
 #
-# BN may also stand **after** ReLU: conv → ReLU → BN. Then its mean is taken of values of which none is below 0, a bias in the
-# convolution is no longer useless, and what comes out is not cut at 0. `small_cnn` has BN before ReLU, as in the paper. So its
-# convolutions have no bias: you counted 72 parameters for `conv_1`, and these are the 8 · 3 · 3 weights.
+# BN may also stand **after** the ReLU. [Lesson 02](02_normalize.ipynb) compares the two. `small_cnn` has BN before the ReLU, as in
+# the paper. There a bias in the convolution would be useless, and it has none: you counted 72 parameters for `conv_1`, and
+# these are the 8 · 3 · 3 weights.
 #
 # ## "Expected more than 1 value per channel"
 #
-# In training PyTorch refuses some inputs with these words. Many people read: *a batch of one is not allowed*.
-#
-# **Predict.** Which of these three shapes are refused?
+# PyTorch refuses a channel with a single value in training, since one value has no spread ([lesson 05](05_train_and_infer.ipynb)
+# shows it). What it counts is $m = N\cdot H\cdot W$, and not $N$. In a network for pictures $m$ changes from layer to layer, because the
+# maps get smaller. Many networks end like this one: an average over the whole map leaves maps of 1 × 1, and after that comes another
+# convolution with BN.
 
 # %%
-for shape in ((1, 3, 4, 4), (2, 3, 1, 1), (1, 3, 1, 1)):
-    try:
-        nn.BatchNorm2d(3)(torch.randn(shape))
-        print(shape, "works, m =", shape[0] * shape[2] * shape[3])
-    except ValueError as error:
-        print(shape, error)
+ending_in_1x1 = nn.Sequential(
+    *(nn.Conv2d(1, 8, 3, padding=1, bias=False), nn.BatchNorm2d(8), nn.ReLU(), nn.MaxPool2d(2)),
+    *(nn.Conv2d(8, 16, 3, padding=1, bias=False), nn.BatchNorm2d(16), nn.ReLU(), nn.AdaptiveAvgPool2d(1)),
+    *(nn.Conv2d(16, 16, 1, bias=False), nn.BatchNorm2d(16)),
+)
+
+# %% [markdown]
+# **Predict.** The pictures are 8 × 8, and `MaxPool2d(2)` halves height and width. What is $m$ in the three BN layers, with 60 pictures,
+# with 2, and with 1? Which of them refuses?
+
+# %%
+for n in (60, 2, 1):
+    z = pictures[:n]
+    for layer in ending_in_1x1:
+        if isinstance(layer, nn.BatchNorm2d):
+            print(f"N = {n:2d}, maps of {z.shape[2]} × {z.shape[3]}: m = {z[:, 0].numel()}")
+        try:
+            z = layer(z)
+        except ValueError as error:
+            print(error)
 
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# Only the last one. What counts is $m = N\cdot H\cdot W$, all values of a channel, and not $N$. One value alone has no variance:
-# it would always become 0. This happens in networks that shrink their maps to 1 × 1 before a BN layer, when the last batch of an
-# epoch has one picture left.
-#
-# </details>
-#
-# One picture works. Does it work well? We normalize the maps of one picture, alone in its batch; then the same picture with a quarter
-# of its contrast. (`conv_1` has no bias, so its maps are a quarter, too.) **Predict.** How different are the two results? And with
-# stored statistics, those of all training pictures?
-
-# %%
-one, all_maps = maps[:1].astype(np.float64), maps.astype(np.float64)
-mean, variance = all_maps.mean(axis=(0, 2, 3)), all_maps.var(axis=(0, 2, 3))
-alone = [bnteach.batch_norm_forward(z, None, None)[0] for z in (one, one / 4)]
-stored = [bnteach.batch_norm_inference(z, None, None, mean, variance) for z in (one, one / 4)]
-print(f"alone in its batch: largest difference {abs(alone[0] - alone[1]).max():.3f}")
-print(f"stored statistics:  largest difference {abs(stored[0] - stored[1]).max():.3f}")
-
-# %% [markdown]
-# <details><summary>Answer</summary>
-#
-# Alone, nearly none: the picture is measured against itself, and its contrast is gone. With stored statistics the contrast
-# counts. So a network trained with batches of one meets something in evaluation that it has never seen in
-# training. (Lesson 05 has more on small batches. Lesson 08 has the norm that does this on purpose, *instance normalization*.)
+# With one picture the first two layers have 64 and 16 values a channel, and work. The third one has a single value, and refuses. So it
+# is the last layer that fails, and often only at the end of an epoch, when the last batch has one picture left.
+# And even with 60 pictures the three layers see batches of very different size: 3 840, 960 and 60 values.
 #
 # </details>
 #
@@ -658,7 +653,7 @@ def fold(conv, bn):
     return folded
 
 
-# %%
+# %% tags=["nbval-ignore-output"]
 network = small_cnn(seed=0)
 _ = train(network, data, epochs=3, every=1000, progress=False)
 folded = small_cnn(batch_norm=False)  # the same layers, without BN
@@ -667,10 +662,13 @@ folded.output = network.output
 without_t = copy.deepcopy(folded)
 for conv in (without_t.conv_1, without_t.conv_2):
     nn.init.zeros_(conv.bias)
+s = folded.conv_1.weight / network.conv_1.weight  # the same for all nine weights of a filter
+print("s of the first layer:", s[:, 0, 1, 1].detach().numpy().round(2))
+print("t of the first layer:", folded.conv_1.bias.detach().numpy().round(2))
 
 # %% [markdown]
-# **Predict.** How far are the outputs of the two networks apart on the test pictures: not at all, in the last digits of float32,
-# or in the second digit? And if you forget $t$? And against the network with BN, left in training mode?
+# **Predict.** How far apart are the outputs of the two networks on the test pictures: in the last digits of float32, or
+# in the second digit? And if you forget $t$? And against the network with BN, left in training mode?
 
 # %% tags=["nbval-ignore-output"]
 x_test = torch.from_numpy(data.x_test)
@@ -714,8 +712,9 @@ for maps_in in (1, 8, 64, 256):
     print(f"{maps_in:3d} maps in: BN's share of the multiplications is {1 / (9 * maps_in + 1):6.2%}")
 
 # %% [markdown]
-# **Predict.** Does folding save as little *time*? We measure it: with BN and folded, in turn, 30 times each, and take the
-# **median** (half of the measurements are below it), because now and then a computer does something else meanwhile.
+# **Predict.** Does folding save as little *time*? We measure it in 40 rounds. Each round times both networks, one right after the
+# other. We take the **median** of the 40 ratios (half of them are below it), because now and then a computer does something else
+# meanwhile. In brackets stands where the middle half of the rounds lies. If that is on both sides of 1, we see no clear difference.
 
 
 # %%
@@ -728,10 +727,9 @@ def seconds(network, pictures, repeat):
 
 
 def folded_to_plain(plain, folded, pictures, repeat):
-    """The median time of the folded network, as a share of the median time with BN."""
-    times = [[seconds(one, pictures, repeat) for one in (plain, folded)] for _ in range(31)]
-    plain_time, folded_time = np.median(times[1:], axis=0)  # the first round warms up
-    return folded_time / plain_time
+    """The time of the folded network as a share of the time with BN: quartiles of 40 rounds."""
+    times = np.array([[seconds(one, pictures, repeat) for one in (plain, folded)] for _ in range(41)])
+    return np.percentile(times[1:, 1] / times[1:, 0], [25, 50, 75])  # the first round warms up
 
 
 # %% tags=["nbval-ignore-output"]
@@ -743,9 +741,9 @@ cases = {
     "64 filters on 64 maps, 8 pictures of 28 × 28": (*pair, torch.randn(8, 64, 28, 28), 1),
 }
 for name, case in cases.items():
-    share = folded_to_plain(*case)
-    verdict = "faster" if share < 0.95 else "slower" if share > 1.05 else "no difference to be seen"
-    print(f"{name:45} folded takes {share:.2f} of the time: {verdict}")
+    low, share, high = folded_to_plain(*case)
+    verdict = "faster" if high < 1 else "slower" if low > 1 else "no clear difference"
+    print(f"{name}: folded takes {share:.2f} of the time ({low:.2f} to {high:.2f}): {verdict}")
 
 # %% [markdown]
 # <details><summary>How to read this</summary>
