@@ -57,7 +57,7 @@ class Cache:
         return np.where(np.isinf(near), near, near + self.rest_of_mean)
 
     def rest_times(self, factor: np.ndarray) -> np.ndarray:
-        """The rest of the mean, times a factor; 0 where that is not finite, so that inf does not become NaN."""
+        """The rest of the mean, times a factor; 0 where that is not finite: inf must not become NaN."""
         return np.where(np.isfinite(factor), self.rest_of_mean * factor, 0.0)
 
 
