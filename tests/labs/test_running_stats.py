@@ -124,9 +124,10 @@ def test_the_batches_go_on_after_an_error(monkeypatch):
 
 def test_next_batch_stops_at_the_last():
     lab = labs.RunningStats(batches=BATCHES - 1)
-    for _ in range(3):
-        child(lab, widgets.Button).click()
-        assert lab.state.batches == BATCHES
+    child(lab, widgets.Button).click()
+    assert lab.state.batches == BATCHES
+    lab.step()  # it raises nothing: a button would hide that
+    assert lab.state.batches == BATCHES
 
 
 def test_every_momentum_size_and_kind_of_data_draws_and_prints_nothing(capfd):
