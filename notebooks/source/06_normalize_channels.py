@@ -16,7 +16,7 @@
 # - write the backward pass for pictures, and put NumPy's BN into a real PyTorch network
 # - fold BN into the convolution before it, for use after training, and measure what that saves
 #
-# You need lessons 00 and 01. Two things from later lessons are used, and repeated in a sentence: the formula of the backward pass
+# You need lessons 00 and 01. Two things more are used, and repeated where they come: the formula of the backward pass
 # ([lesson 04](04_derive_the_backward_pass.ipynb)), and that BN uses **stored statistics** (`running_mean`, `running_var`) in
 # evaluation, that is after training ([lesson 05](05_train_and_infer.ipynb)).
 
@@ -67,8 +67,8 @@ print("pictures:", tuple(pictures.shape), "  filters:", tuple(network.conv_1.wei
 print("feature maps:", maps.shape)
 
 # %% [markdown]
-# One value of a map by hand: the map of filter 5, at row 3, column 4, in the first picture. The filter lies over rows 2 to 4
-# and columns 3 to 5.
+# One value of a map by hand: the map of filter 5, at row 3, column 4, in the first picture (all counted from 0). The filter
+# lies over rows 2 to 4 and columns 3 to 5.
 
 # %%
 weights = network.conv_1.weight.detach().numpy()
@@ -166,7 +166,7 @@ print("first place, PyTorch: ", theirs[0, :, 0, 0].round(3))
 # %% [markdown]
 # ## Channels last: the same function
 #
-# PyTorch writes $(N, C, H, W)$, **NCHW** for short. Keras and many image files have the channels last: $(N, H, W, C)$, **NHWC**.
+# PyTorch writes $(N, C, H, W)$, **NCHW** for short. Keras and most libraries for images have the channels last: $(N, H, W, C)$, **NHWC**.
 # The mathematics does not change. The rule is: *the statistics run over all axes but that of the channels.*
 
 # %%
@@ -319,8 +319,8 @@ print("the same, trained on moved digits, above 75 %:", (wrong_bn_everywhere[:, 
 # <details><summary>What happened</summary>
 #
 # In the middle both are good, and this is the danger: a usual test does not show the mistake. One column
-# to the side, per-element BN misreads about half of the digits. Per-channel BN hardly notices. (It notices a little: at
-# the edge of the frame the convolution fills up with zeros.) Trained on moved digits, the wrong BN is almost as good as
+# to the side, per-element BN misreads about half of the digits. Per-channel BN hardly notices. (The little that it loses
+# is likely due to the edge of the frame, where the convolution fills up with zeros.) Trained on moved digits, the wrong BN is almost as good as
 # the right one. It remains a mistake: more noise, more numbers, and a network that is tied to one picture size.
 #
 # </details>
@@ -562,7 +562,7 @@ y = batch_norm(x_torch, None, None, torch.from_numpy(gamma), training=True)
 y.backward(torch.from_numpy(dy))  # PyTorch finds dx by itself
 print("largest difference to PyTorch: ", abs(dx - x_torch.grad.numpy()).max().round(9))
 print("sums over n, h, w:             ", abs(dx.sum(axis=(0, 2, 3))).round(9))
-print("over n alone, at place (0, 0): ", dx.sum(axis=0)[:, 0, 0].round(3))
+print("over n alone, at h = w = 0:    ", dx.sum(axis=0)[:, 0, 0].round(3))
 print("with m = N, over n, h, w:      ", slip.sum(axis=(0, 2, 3)).round(3))
 
 # %% [markdown]
