@@ -3,105 +3,94 @@
 The formulas, the arguments, the results and the errors are those of functional.py; read that page first.
 Here the lines care for the way between memory and processor, which takes longer than the arithmetic:
 
-* Stay on a block that fits in the processor's cache, from the first operation on it to the last.
+* Read and write in the order of memory, a block at a time; the block stays in the processor's cache.
 * Give NumPy long inner loops, and the processor addresses that it likes to write to.
 * Leave out what these data do not need: values that lie around 0 are not centered first.
 """
 
 from __future__ import annotations
 
-import math
-from typing import NamedTuple
-
 import numpy as np
 
 from bnteach.core import arguments, functional
 
 BLOCK = 2**17  # values in a block: 0.5 MB of float32, so that x, dy and dx fit in a core's own cache
-ROW = 2**13  # values in a row of a block, and so in an inner loop: starting one costs as much as 500 values
-PIECE = 512  # a float32 sum of so many values has lost less than the last of its digits
+ROW = 2**12  # values in a row, and so in an inner loop; starting one costs as much as some 500 values
+LONG = 512  # a line as long as this is an inner loop of its own
+PIECE = 1024  # a float32 sum of so few values, by the processor 16 or more at a time, loses hardly a digit
 
 
 class Cache(functional.Cache):
     """As in functional.py."""
 
 
-class Strip(NamedTuple):
-    """Some channels, and the blocks in which they lie. No channel needs another, so each strip is done alone.
+def blocks(*arrays):
+    """Cut arrays (before, C, after) alike. Yields the channels of a block, and the block of each array.
 
-    x (before, C, after) is seen as a matrix of one sample a row; the strip is some of its columns.
+    The blocks are views of memory that lies together. Rows with one value a channel are joined to long ones:
+    that block is (rows, k·C, 1).
     """
+    before, channels, after = arrays[0].shape
+    if after == 1:
+        top = 0
+        while top < before and channels:
+            left = before - top
+            joined = max(1, min(left // 32, ROW // channels))
+            rows = min(left // joined, max(1, BLOCK // (joined * channels)))
+            stop = top + rows * joined
+            yield slice(0, channels), [a[top:stop].reshape(rows, joined * channels, 1) for a in arrays]
+            top = stop
+    elif channels * after:
+        height, few = max(1, BLOCK // (channels * after)), max(1, min(channels, BLOCK // after))
+        for top in range(0, before, height):
+            for first in range(0, channels, few):
+                for start in range(0, after, BLOCK):
+                    c = slice(first, first + few)
+                    yield c, [a[top : top + height, c, start : start + BLOCK] for a in arrays]
 
-    channels: slice
-    after: int  # values of one channel in a sample
-    joined: int  # samples side by side in one row of a block
-    height: int  # rows of a block
-    width: int  # columns of a block
 
-    def blocks(self, x):
-        """The blocks of x in this strip. They are views: what is written to a block is in x."""
-        whole = len(x) // self.joined * self.joined
-        start, stop = self.channels.start * self.after, self.channels.stop * self.after * self.joined
-        for samples, joined in ((x[:whole], self.joined), (x[whole:], 1)):  # the last few samples stay single
-            matrix = samples.reshape(len(samples) // joined, joined * x.shape[1] * self.after)
-            for top in range(0, len(matrix), self.height):
-                for left in range(start, min(stop, matrix.shape[1]), self.width):
-                    yield matrix[top : top + self.height, left : min(left + self.width, stop)]
+def long_rows(*arrays):
+    """Short lines, such as 7×7 maps, make short loops: a whole sample becomes a row, (before, C·after, 1)."""
+    return [a if a.shape[2] >= LONG else a.reshape(len(a), a.shape[1] * a.shape[2], 1) for a in arrays]
 
-    def row(self, values, like):
-        """One number a channel, written out along a row of a block: then a whole row is one inner loop."""
-        values = values.astype(like.dtype)
-        return values if len(values) == 1 else np.tile(np.repeat(values, self.after), self.joined)
 
-    def sums(self, x, other):
-        """Σ other and Σ x·other of each channel: short sums in x's own dtype, added up in float64."""
-        channels = self.channels.stop - self.channels.start
-        in_lines = self.after >= 32  # so long that BLAS along a line is quicker than a sum down the columns
-        ones = np.ones(max(self.height, PIECE), x.dtype)
-        total = np.zeros((2, self.joined * channels * (1 if in_lines else self.after)))
-        for a, b in zip(self.blocks(x), self.blocks(other), strict=True):
-            if in_lines:
-                line = min(self.after, a.shape[1])
-                pairs = zip(*(pieces(side.reshape(len(side), -1, line)) for side in (a, b)), strict=True)
-                sums = sum(
-                    (sum_of_lines(q @ ones[: q.shape[-1]], np.vecdot(p, q)) for p, q in pairs), start=0
+def written_out(values, x):
+    """One number a channel, in the dtype and for the middle axis of `long_rows(x)`."""
+    values = values.astype(x.dtype)
+    return values if x.shape[2] >= LONG else np.repeat(values, x.shape[2])
+
+
+def column(values, block):
+    """The numbers as (C, 1), or as (k·C, 1) for a block of k joined rows."""
+    joined = block.shape[1] // len(values)
+    return (np.tile(values, joined) if joined > 1 else values)[:, np.newaxis]
+
+
+def sums(x, other):
+    """Σ other and Σ x·other of each channel: short sums in x's own dtype, added up in float64."""
+    channels, after = x.shape[1:]
+    total = np.zeros((2, channels))
+    if after < 32:  # down the columns of a block, which has less than 65 rows
+        for _, (a, b) in blocks(*long_rows(x, other)):
+            parts = np.ones(len(b), b.dtype) @ b[..., 0], np.einsum("rc,rc->c", a[..., 0], b[..., 0])
+            total += np.array(parts, float).reshape(2, -1, channels, after).sum(axis=(1, 3))
+    else:  # along lines so long, the dot product of BLAS is the quickest sum
+        for c, (a, b) in blocks(x, other):
+            for p, q in zip(pieces(a), pieces(b), strict=True):
+                parts = (
+                    np.array([q @ np.ones(q.shape[-1], q.dtype), np.vecdot(p, q)]).astype(float).sum(axis=1)
                 )
-            else:
-                sums = ones[: len(b)] @ b, np.einsum("rc,rc->c", a, b)
-            for of_all, of_block in zip(total, sums, strict=True):
-                of_all[: len(of_block)] += of_block
-        return total.reshape(2, self.joined, channels, -1).sum(axis=(1, 3))
+                total[:, c] += parts.reshape(2, q.shape[1], -1).sum(axis=2)
+    return total
 
 
-def strips(before, channels, after):
-    """Cut the channels into strips: one channel if it fills blocks of its own, else enough to fill a row."""
-    size = before * channels * after
-    if size == 0:
-        return
-    if after > 8 * PIECE or (after >= PIECE and before * after >= BLOCK // 8):
-        few, joined, width = 1, 1, math.ceil(after / math.ceil(after / (8 * PIECE)))
-        height = BLOCK // width
-    else:
-        row = max(min(ROW, size // 128), BLOCK // 16 // before)  # short beside x: some rows are kept
-        few = max(1, min(channels, row // after))
-        joined = max(1, row // (channels * after)) if few == channels else 1
-        width, height = joined * few * after, 16
-    for first in range(0, channels, few):
-        yield Strip(slice(first, min(first + few, channels)), after, joined, height, width)
-
-
-def pieces(lines):
-    """Lines (height, channels, line), cut into pieces of 512 and a last, shorter one."""
-    whole = lines.shape[2] // PIECE * PIECE
+def pieces(block):
+    """A block (rows, C, after) with its lines cut in pieces of 1024, and a last shorter piece of each."""
+    whole = block.shape[2] // PIECE * PIECE
     if whole:
-        yield lines[..., :whole].reshape(*lines.shape[:2], -1, PIECE)
-    if whole < lines.shape[2]:
-        yield lines[..., whole:]
-
-
-def sum_of_lines(*sums):
-    """Sums of pieces (height, channels) or (height, channels, pieces), added up in float64: (…, channels)."""
-    return np.array([s.astype(float).sum(axis=0).reshape(s.shape[1], -1).sum(axis=1) for s in sums])
+        yield block[..., :whole].reshape(*block.shape[:2], -1, PIECE)
+    if whole < block.shape[2]:
+        yield block[..., whole:]
 
 
 def aligned_empty(like):
@@ -111,63 +100,56 @@ def aligned_empty(like):
     return memory[start : start + like.nbytes].view(like.dtype).reshape(like.shape)
 
 
-def without_center(strip, x, mean, var, out):
-    """x of this strip, and its mean; but a mean above the deviation costs digits, so it is taken out first.
+def around_zero(x, mean, var, out):
+    """x and its mean; but a mean above the deviation costs digits, so it is taken out first.
 
-    Then ``out`` receives x without it and is returned, with what is left of the mean.
+    Then `out` receives x without it, and is returned with what is left of the mean.
     """
     if not (mean**2 > var).any():
         return x, mean
     center = mean.astype(x.dtype)
-    row = strip.row(center, like=x)
-    for a, b in zip(strip.blocks(x), strip.blocks(out), strict=True):
-        np.subtract(a, row[: b.shape[1]], out=b)
+    row = written_out(center, x)
+    for c, (a, b) in blocks(*long_rows(x, out)):
+        np.subtract(a, column(row[c], a), out=b)
     return out, mean - center.astype(float)
 
 
 def standardize(x, gamma, beta, eps):
     """y, and the cache, as in functional.py."""
     m, y = max(1, x.shape[0] * x.shape[2]), aligned_empty(x)
-    mean, var = np.zeros((2, x.shape[1]))
-    for strip in strips(*x.shape):
-        c = strip.channels
-        mean[c], squares = strip.sums(x, x) / m
-        var[c] = squares - mean[c] ** 2
-        source, rest = without_center(strip, x, mean[c], var[c], out=y)
-        if source is y:
-            more, squares = strip.sums(y, y) / m
-            mean[c], rest, var[c] = mean[c] - rest + more, more, squares - more**2
-        scale = gamma[c] / np.sqrt(var[c] + eps)
-        scale, shift = strip.row(scale, like=x), strip.row(beta[c] - scale * rest, like=x)
-        for a, b in zip(strip.blocks(source), strip.blocks(y), strict=True):
-            np.multiply(a, scale[: b.shape[1]], out=b)
-            b += shift[: b.shape[1]]
+    mean, squares = sums(x, x) / m
+    source, rest = around_zero(x, mean, squares - mean**2, out=y)
+    if source is y:
+        more, squares = sums(y, y) / m
+        mean, rest = mean - rest + more, more
+    var = squares - rest**2
     if not np.isfinite(var).all():  # huge values, infinity, NaN: rare, so the plain way is good enough
         y, cache = functional.standardize(x, gamma, beta, eps)
         return y, Cache(**vars(cache))
-    near_mean, inv_std = functional.column(mean, like=x), 1 / np.sqrt(var + eps)
+    inv_std, near_mean = 1 / np.sqrt(var + eps), functional.column(mean, like=x)
+    scale, shift = written_out(gamma * inv_std, x), written_out(beta - gamma * inv_std * rest, x)
+    for c, (a, b) in blocks(*long_rows(source, y)):
+        np.multiply(a, column(scale[c], a), out=b)
+        b += column(shift[c], a)
     return y, Cache(x, near_mean, mean - near_mean[:, 0].astype(float), var, inv_std, gamma * inv_std)
 
 
 def standardize_backward(dy, cache):
     """dx, dγ, dβ, as in functional.py."""
-    x, m, dx, mean = cache.x, max(1, cache.count), aligned_empty(cache.x), cache.mean
-    dgamma, dbeta = np.zeros((2, x.shape[1]))
-    for strip in strips(*x.shape):
-        c = strip.channels
-        source, rest = without_center(strip, x, mean[c], cache.var[c], out=dx)
-        dbeta[c], products = strip.sums(source, dy)
-        dgamma[c] = (products - rest * dbeta[c]) * cache.inv_std[c]
-        through_var = dgamma[c] * cache.inv_std[c] / m
-        slope, scale = strip.row(-through_var, like=x), strip.row(cache.scale[c], like=x)
-        offset = strip.row(through_var * rest - dbeta[c] / m, like=x)
-        for a, d, b in zip(strip.blocks(source), strip.blocks(dy), strip.blocks(dx), strict=True):
-            np.multiply(a, slope[: b.shape[1]], out=b)
-            b += offset[: b.shape[1]]
-            b += d
-            b *= scale[: b.shape[1]]
-    if not np.isfinite(dgamma).all() or not np.isfinite(dbeta).all():
+    x, m, dx = cache.x, max(1, cache.count), aligned_empty(cache.x)
+    source, rest = around_zero(x, cache.mean, cache.var, out=dx)
+    dbeta, products = sums(source, dy)
+    dgamma = (products - rest * dbeta) * cache.inv_std
+    if not (np.isfinite(dgamma) & np.isfinite(dbeta)).all():
         return functional.standardize_backward(dy, cache)
+    through_var = dgamma * cache.inv_std / m
+    offset = written_out(through_var * rest - dbeta / m, x)
+    slope, scale = written_out(-through_var, x), written_out(cache.scale, x)
+    for c, (a, d, b) in blocks(*long_rows(source, dy, dx)):
+        np.multiply(a, column(slope[c], a), out=b)
+        b += column(offset[c], a)
+        b += d
+        b *= column(scale[c], a)
     return dx, dgamma, dbeta
 
 

@@ -16,9 +16,9 @@ def test_the_tables_come_out():
     run = subprocess.run(command, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stderr
     for title in (
-        "layers of real networks",
-        "sizes of the lessons",
-        "100 times",
+        "Layers of real networks",
+        "Sizes of the lessons",
+        "Mean 100 times",
         "Peak memory",
         "Linear",
         "Import",
