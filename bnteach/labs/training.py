@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from bnteach import figures
+from bnteach.training.race import EPOCHS, Race, Runner
 
 from . import controls
 from .lab import Lab
-from .race import EPOCHS, Race, Runner
 
 __all__ = ["Training"]
 

@@ -15,9 +15,9 @@ pytest.importorskip("torch")
 
 from bnteach import training as experiments
 from bnteach.data import digits
-from bnteach.labs import race as races
 from bnteach.labs import training as module
 from bnteach.labs.training import Training
+from bnteach.training import race as races
 
 
 @pytest.fixture(autouse=True)
