@@ -115,7 +115,7 @@ def graph_values(
     here = {"facecolors": [(1, 0.85, 0.2, 0.25)], "edgecolors": "black", "linewidths": 3}
     ax.add_collection(PatchCollection([_box(node)], **here))
     _name(ax, node)
-    _write(ax, values, right_end=-0.7, color=look_of("forward").color)
+    _write(ax, values, right_end=-0.8, color=look_of("forward").color)
     _write(ax, gradients, right_end=6.8, color=look_of("backward").color)
     return ax
 

@@ -142,3 +142,17 @@ def test_the_values_that_are_handed_out_again_cannot_be_changed():
     for values in (frame.digits, frame.before, frame.after):
         with pytest.raises(ValueError, match="read-only"):
             values[0] = 1
+
+
+@pytest.mark.parametrize("layout", ["NCHW", "NHWC"])
+def test_the_code_splits_the_channels_as_pytorch_does(layout):
+    """With 6 channels in 2 groups: with 4 in 2, a group has as many channels as there are groups."""
+    sizes = {"N": 3, "C": 6, "H": 2, "W": 5, "G": 2}
+    x = torch.tensor(np.random.default_rng(2).normal(3, 2, size=(3, 6, 2, 5)))
+    centered = (
+        functional.group_norm(x, 2, eps=0).view(3, 2, 30) * x.view(3, 2, 30).std(2, correction=0)[..., None]
+    )
+    expected = (x.view(3, 2, 30) - centered)[..., 0]
+    given = x if layout == "NCHW" else x.permute(0, 2, 3, 1)
+    means = eval(which_values.MEANS["group", layout].replace("\n", ""), {"x": given.numpy(), **sizes})
+    np.testing.assert_allclose(means, expected)
