@@ -37,7 +37,8 @@ def curve(
     shown = np.minimum(y, top)
     ax.plot(x, shown, color=look.color, linestyle=look.line, linewidth=2.2, label=label)
     above = np.flatnonzero(y > top)[-1:]
-    ax.plot(x[above], shown[above], ls="", marker="^", ms=8, color=look.color, clip_on=False)
+    if len(above):  # a mark without points and without clipping would upset the layout
+        ax.plot(x[above], shown[above], ls="", marker="^", ms=8, color=look.color, clip_on=False)
     return ax
 
 

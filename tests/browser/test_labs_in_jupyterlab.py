@@ -9,17 +9,38 @@ from playwright.sync_api import expect
 from jupyterlab_server_process import KERNEL
 
 SLIDERS = {
-    "Sampler": ["Batch size", "Skew of the population"],
+    "BackpropGraph": ["Step of the walk", "Sample", "Value of dy"],
     "Coupling": ["Sample to move", "Its value"],
     "Depth": ["Layers", "Initial weight scale"],
+    "GammaBeta": ["γ (scale)", "β (shift)"],
+    "Jacobian": ["Batch size", "Spread", "Outlier"],
+    "Microscope": ["Shift of the input", "Scale of the input", "ε in the root"],
+    "RunningStats": ["Batches seen", "Batch size"],
+    "Sampler": ["Batch size", "Skew of the population"],
     "Training": ["Learning rate", "Initial weight scale", "Batch size", "Random seed"],
+    "WhichValues": ["Sample", "Channel", "Position", "Contrast of this digit"],
 }
-SWITCHES = {"Depth": ["Batch normalization"], "Training": ["Batch normalization in A"]}
+SWITCHES = {
+    "Depth": ["Batch normalization"],
+    "Jacobian": ["Diagonal part", "Mean part", "Variance part"],
+    "Microscope": ["Batch normalization"],
+    "Training": ["Batch normalization in A"],
+}
 CHOICES = {
     "Coupling": [("stored statistics (evaluation)", "this batch (training)")],
     "Depth": [("tanh", "ReLU")],
+    "GammaBeta": [("tanh", "ReLU")],
+    "Microscope": [("skewed", "two humps"), ("tanh", "GELU")],
+    "RunningStats": [("drift", "jump")],
+    "WhichValues": [("layer", "group"), ("NHWC", "NCHW")],
 }
-BUTTONS = {"Sampler": ["Draw new batches"]}
+BUTTONS = {
+    "BackpropGraph": ["Step back"],
+    "RunningStats": ["Next batch"],
+    "Sampler": ["Draw new batches"],
+}
+# Where a control shows nothing at the lab's own start: ε is felt only by a channel that hardly varies.
+STARTS = {"Microscope": "scale=0.1"}
 
 
 @pytest.fixture(params=sorted(SLIDERS))
@@ -27,7 +48,10 @@ def lab(request, open_notebook):
     """A lab in a notebook; afterwards there must be no error, and no output but the lab's own."""
     # The lab of training shows nothing before it has learned something; so it is set going first.
     begin = "lab.advance(epochs=1)" if request.param == "Training" else "None"
-    notebook = open_notebook(cells=[f"from bnteach import labs\nlab = labs.{request.param}()", begin, "lab"])
+    start = STARTS.get(request.param, "")
+    notebook = open_notebook(
+        cells=[f"from bnteach import labs\nlab = labs.{request.param}({start})", begin, "lab"]
+    )
     notebook.run_all()
     view = notebook.lab(2)
     view.name = request.param

@@ -12,29 +12,12 @@ from bnteach import figures, labs
 from bnteach.core.steps import NODES
 from bnteach.figures.graph import BOXES, EDGES
 from bnteach.labs import backprop_graph as source
-from test_every_lab import (  # what holds for each lab holds for this one  # noqa: F401
-    FAILED,
-    pixels_of,
-    test_a_blitted_frame_equals_a_full_draw,
-    test_an_error_appears_in_the_reading_and_the_lab_recovers,
-    test_controls_have_names_and_help,
-    test_core_widgets_alone,
-    test_each_control_changes_the_picture_and_the_reading,
-    test_nothing_of_the_frame_before_is_left,
-    test_one_output_with_widget_picture_and_words,
-    test_the_last_state_is_the_one_that_is_seen,
-    test_the_still_is_the_picture_and_small,
-)
+from test_every_lab import FAILED, pixels_of
 from test_readings import numbers
 
 torch = pytest.importorskip("torch")
 
 PATTERNS = ("mixed", "one", "same", "x_hat")
-
-
-@pytest.fixture
-def lab_class():
-    return labs.BackpropGraph
 
 
 def frame_of(step=24, channel=1, pattern="mixed", sample=1, value=1.0):

@@ -10,29 +10,11 @@ from matplotlib.collections import QuadMesh
 
 from bnteach import labs
 from bnteach.labs.jacobian import State
-from test_every_lab import (  # what holds for each lab holds for this one  # noqa: F401
-    test_a_blitted_frame_equals_a_full_draw,
-    test_an_error_appears_in_the_reading_and_the_lab_recovers,
-    test_compute_is_pure,
-    test_controls_have_names_and_help,
-    test_core_widgets_alone,
-    test_each_control_changes_the_picture_and_the_reading,
-    test_every_corner_of_every_control_draws_and_prints_nothing,
-    test_nothing_of_the_frame_before_is_left,
-    test_one_output_with_widget_picture_and_words,
-    test_the_last_state_is_the_one_that_is_seen,
-    test_the_still_is_the_picture_and_small,
-)
 from test_readings import numbers
 
 torch = pytest.importorskip("torch")
 
 PARTS = ("diagonal", "mean", "variance")
-
-
-@pytest.fixture
-def lab_class():
-    return labs.Jacobian
 
 
 def frame_of(batch_size=6, spread=1.0, outlier=0.0, parts=PARTS):
