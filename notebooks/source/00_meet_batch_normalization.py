@@ -400,10 +400,10 @@ print(list(layer.state_dict()))
 # | 00 | Meet batch normalization | what does it do for a network? |
 # | 01 | [Measure a batch](01_measure_a_batch.ipynb) | how do we get a mean and a variance, and how far can we trust them? |
 # | 02 | [Normalize](02_normalize.ipynb) | what does the normalized value have, and what not? |
-# | 03 | Scale and shift | why learn γ and β, if they can undo it all? |
-# | 04 | Derive the backward pass | how does the gradient go through a mean and a variance? |
-# | 05 | Train and infer | what replaces the batch when there is none? |
-# | 06 | Normalize channels | how does it work on pictures? |
+# | 03 | [Scale and shift](03_scale_and_shift.ipynb) | why learn γ and β, if they can undo it all? |
+# | 04 | [Derive the backward pass](04_derive_the_backward_pass.ipynb) | how does the gradient go through a mean and a variance? |
+# | 05 | [Train and infer](05_train_and_infer.ipynb) | what replaces the batch when there is none? |
+# | 06 | [Normalize channels](06_normalize_channels.ipynb) | how does it work on pictures? |
 # | 07 | Put the claims on trial | which of the things people say about BN can be measured? |
 # | 08 | Choose a norm | when another normalization instead? |
 # | 09 – 13 | Slim and fold · Across devices · In a detector · In other frameworks · Make it fast | BN in use |
