@@ -223,7 +223,9 @@ def batch_norm_forward(x, gamma, beta, eps=1e-5, channel_axis=1):
     values = arguments.channels_in_the_middle(x, axis)
     if values.shape[0] * values.shape[2] == 1:
         raise ValueError(f"Expected more than 1 value per channel when training, got input size {x.shape}")
-    np.setbufsize(512)  # inside `quietly` only: rows are then used where they are, not copied to a buffer first
+    np.setbufsize(
+        512
+    )  # inside `quietly` only: rows are then used where they are, not copied to a buffer first
     y, cache = standardize(_computable(values), *_or_neutral(gamma, beta, x.shape[axis]), eps)
     return _as_given(y, x), _addressed(cache, x, gamma)
 
@@ -292,7 +294,8 @@ def batch_norm_inference(x, gamma, beta, running_mean, running_var, eps=1e-5, ch
 
     >>> x = np.array([[1.0, 10.0]])
     >>> one, zero = np.ones(2), np.zeros(2)
-    >>> y = batch_norm_inference(x, one, zero, running_mean=np.array([3.0, 20.0]), running_var=np.array([4.0, 25.0]))
+    >>> mean, var = np.array([3.0, 20.0]), np.array([4.0, 25.0])
+    >>> y = batch_norm_inference(x, one, zero, running_mean=mean, running_var=var)
     >>> print(y.round(3))
     [[-1. -2.]]
 
