@@ -361,7 +361,7 @@ training
 # <details><summary>What you may have found</summary>
 #
 # 1. B, with BN, learns at once. A stays at a loss of 2.3 and 10 %. The values that enter B's last sigmoid spread wider as it
-#    learns: $\gamma$ is learnt too, and has grown. Into A's last sigmoid go nearly the same values for all pictures.
+#    learns: $\gamma$ of that layer is learnt too, and grows. (Lesson 03 follows $\gamma$ through a training.)
 # 2. Yes, though it ends a little lower. The network without BN does not learn at either rate.
 # 3. No. They have the same weights and see the same batches: BN was the only difference.
 #
