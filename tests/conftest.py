@@ -1,13 +1,39 @@
-"""Set before any library starts: one thread, no window; hypothesis draws the same examples every time."""
+"""One thread and no window, set first; repeatable examples; a shell in the place of a notebook."""
 
 import os
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("MPLBACKEND", "Agg")
 
+import pytest
 from hypothesis import settings
+from IPython.core.history import HistoryManager
+from IPython.core.interactiveshell import InteractiveShell
+from IPython.utils.capture import capture_output
 
 # No deadline: no test is timed. `pytest --hypothesis-profile=explore` draws new examples, and more of them.
 settings.register_profile("repeatable", deadline=None, derandomize=True)
 settings.register_profile("explore", deadline=None, max_examples=1000)
 settings.load_profile("repeatable")
+
+
+@pytest.fixture(scope="session")
+def shell(tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("IPYTHONDIR", str(tmp_path_factory.mktemp("ipython")))
+        patch.setattr(HistoryManager, "enabled", False)
+        yield InteractiveShell.instance()
+
+
+@pytest.fixture
+def displayed(shell):
+    """displayed(function) runs it and returns its outputs; each has .data and .metadata."""
+
+    def outputs_of(function):
+        with capture_output() as captured:
+            function()
+        assert captured.stdout == ""
+        assert captured.stderr == ""
+        return captured.outputs
+
+    return outputs_of
