@@ -7,6 +7,7 @@ distributions.py  a histogram, one for each layer, points of two features
 batches.py        estimates around the truth, the values of one batch
 curves.py         loss and accuracy, percentiles over time, sizes layer by layer
 activations.py    the curve of an activation; outlines of distributions, above each other
+arrows.py         a vector, and what is taken away from it
 streams.py        a number of each batch, and what is kept of it
 numbers.py        many short numbers at once
 matrices.py       a small matrix in colours, marks beside its rows
@@ -20,6 +21,7 @@ pictures.py       small grey pictures in a row
 """
 
 from .activations import note, outline, ridges, transfer
+from .arrows import arrow
 from .batches import batch_values, estimates, moves, strips
 from .cubes import blocks, feature_maps, shared_values
 from .curves import curve, layer_sizes, percentiles
@@ -37,6 +39,7 @@ from .style import ROLES, Role, new_axes, new_figure, role, style
 __all__ = [
     "ROLES",
     "Role",
+    "arrow",
     "batch_values",
     "blocks",
     "curve",

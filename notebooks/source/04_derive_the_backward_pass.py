@@ -1,11 +1,11 @@
 # %% [markdown]
 # # 04 · Derive the backward pass
 #
-# *75 minutes · previous: [03 · Scale and shift](03_scale_and_shift.ipynb) · next: [05 · Train and infer](05_train_and_infer.ipynb)*
+# *90 minutes · previous: [03 · Scale and shift](03_scale_and_shift.ipynb) · next: [05 · Train and infer](05_train_and_infer.ipynb)*
 #
 # PyTorch computes gradients for you. Why derive this one by hand? Because in batch normalization each output depends on
 # the whole batch, and so does each gradient. Once you have seen how, you can say what a bias before BN learns, what a
-# batch of two teaches, and which tests of BN can fail at all.
+# batch of two teaches, and which tests of BN see little.
 #
 # ## What you will be able to do
 #
@@ -19,7 +19,8 @@
 #
 # You need the forward pass of [lesson 00](00_meet_batch_normalization.ipynb), the normalized value $\hat{x}$ from
 # [lesson 02](02_normalize.ipynb), and the chain rule: if $L$ depends on $y$ and $y$ on $x$, then
-# $\frac{dL}{dx} = \frac{dL}{dy}\cdot\frac{dy}{dx}$.
+# $\frac{\partial L}{\partial x} = \frac{\partial L}{\partial y}\cdot\frac{\partial y}{\partial x}$. Here
+# $\frac{\partial L}{\partial x}$ is the derivative of $L$ when $x$ alone moves and the other inputs stay.
 
 # %%
 try:
@@ -57,7 +58,7 @@ dy = np.array([[1.0, 0.0], [0.0, 2.0], [-1.0, 1.0], [2.0, -1.0]])  # any numbers
 # %% [markdown]
 # Without formulas, we can *measure* dx. We need a loss whose gradient with respect to $y$ is this dy. The simplest one
 # is $L = \sum y \cdot dy$, the sum over all entries. Then we move one entry of $x$ up and down by a small step $h$, and
-# look how much $L$ changes:
+# see how much $L$ changes:
 #
 # $$\frac{\partial L}{\partial x_i} \approx \frac{L(x_i + h) - L(x_i - h)}{2h}$$
 #
@@ -139,11 +140,11 @@ nodes = forward(x, gamma, beta)
 
 
 def show(formulas, values):
-    """For each node: its formula, its shape, its values in channel 1 and in channel 2."""
+    """For each node: its formula, its shape, and its values in channel 1."""
+    width = max(map(len, formulas.values()))
     for name, formula in formulas.items():
-        first, second = (str(np.round(channel, 3) + 0.0) for channel in values[name].T)  # + 0.0: no "-0."
-        end = "\n" + 34 * " " if len(formula) > 33 else ""  # after a long formula, a new line
-        print(f"{formula:34}{end}{values[name].shape!s:7} {first:29} {second}")
+        channel_1 = values[name].T[0].round(3) + 0.0  # + 0.0: no "-0."
+        print(f"{formula:{width}}  {values[name].shape!s:7}", channel_1)
 
 
 show({name: node.forward for name, node in bnteach.NODES.items()}, nodes)
@@ -151,32 +152,39 @@ show({name: node.forward for name, node in bnteach.NODES.items()}, nodes)
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# `mean`, `var`, `std`, `inv_std`: what is computed over the whole batch. And `gamma` and `beta`, which were given so.
+# `mean`, `var`, `std`, `inv_std`: what is computed over the whole batch. And `gamma` and `beta`, which were given with
+# this shape.
 #
 # </details>
 #
 # `bnteach.NODES` keeps the formulas, and `bnteach.forward_steps` has the same lines as `forward` above. Check a few
-# numbers in your head: the first channel has mean 3 and variance 3.5, as in lesson 00.
+# numbers in your head: this is the first channel, with mean 3 and variance 3.5, as in lesson 00.
 #
-# ## Four rules for the way back
+# ## Five rules for the way back
 #
 # Now we go from right to left. For each node we ask for its gradient, given the gradients of the nodes that it goes
-# into. Four rules are enough. (`d` before a name is the derivative of the loss with respect to it, as above.)
+# into. Five rules are enough. (`d` before a name is the derivative of the loss with respect to it, as above.)
 #
 # | | forward | back |
 # |---|---|---|
+# | **plus, minus** | `out = a + b` or `out = a - b` | `da = dout`, and `db = dout` or `db = -dout` |
 # | **product** | `out = a * b` | `da = dout * b` and `db = dout * a` |
 # | **function** | `out = f(a)` | `da = dout * f'(a)` |
 # | **two uses** | `a` goes into two nodes | the two gradients **add up** |
-# | **sum and copy** | a sum over the batch; or one number used for all rows | the gradient of a sum is **copied** to all rows; the gradient of a copied number is **summed** over the rows |
+# | **sum and copy** | a sum over the batch; or one number used for all rows | the gradient of the sum is **copied** to all rows; the gradient of the copied number is **summed** over the rows |
 #
-# The last rule is the third one in other words: a number that is used for all $N$ rows is used $N$ times.
+# *Why two gradients add up:* a small step of `a` moves both nodes, and the loss changes by the sum of both effects. For
+# example, `out = a * a` uses `a` twice. Each use is a product and gives `dout * a`, so `da = 2 * a * dout`: the
+# derivative of $a^2$, as in school.
 #
-# A check that costs nothing: a gradient has always the **shape of its node**.
+# The last rule is nothing new. A sum over the batch is *plus*, many times. A number that is used for all $N$ rows is
+# used $N$ times.
+#
+# A check that costs nothing: a gradient always has the **shape of its node**.
 #
 # ## Back, part 1: from y to x_hat
 #
-# `y = scaled + beta`: a sum passes the gradient on as it is. `beta` was copied to all rows, so its gradient is summed.
+# `y = scaled + beta`: plus passes the gradient on as it is. `beta` was copied to all rows, so its gradient is summed.
 # `scaled = gamma * x_hat` is a product: each factor gets the other one. `gamma` was copied too.
 #
 # $$\frac{\partial L}{\partial \beta} = \sum_i dy_i \qquad
@@ -197,13 +205,13 @@ print("dx_hat, channel 1:", dx_hat[:, 0])
 # ## Back, part 2: along the lower row
 #
 # `x_hat = x_centered * inv_std` is a product again. `inv_std` is one number for all rows, so its gradient is a sum.
-# Then come three functions of one number, with derivatives from school:
+# Then come two functions of one number, and a sum:
 #
 # - $1/s$ has the derivative $-1/s^2$, where $s$ is our `std`
-# - $\sqrt{v}$ has the derivative $1/(2\sqrt{v})$, and $\sqrt{v}$ is $s$ itself
+# - $\sqrt{v + \varepsilon}$ has the derivative $1/(2\sqrt{v + \varepsilon})$, and this root is $s$ itself
 # - `var` is a sum divided by $N$: so $1/N$ of its gradient is copied to each row of `square`
 #
-# **Predict.** `dinv_std` is 8 in channel 1. Has `dstd` the same sign, or the other one?
+# **Predict.** `dinv_std` is 8 in channel 1. Does `dstd` have the same sign, or the other one?
 
 # %%
 N, std = len(x), nodes["std"]
@@ -227,7 +235,7 @@ print("dsquare, channel 1:", dsquare[:, 0].round(3))
 # `x_centered` was used twice: in the product that gives `x_hat`, and in the square. The two gradients add up. The
 # derivative of the square is $2 \cdot$ `x_centered`.
 #
-# Then `x_centered = x - mean`. The mean is subtracted from all rows: a minus, and a sum. And `x` was used twice as
+# Then `x_centered = x - mean`. The mean is subtracted from all rows: a minus, and a copy. And `x` was used twice as
 # well: directly, and in the mean, where each row has a share of $1/N$.
 
 # %%
@@ -240,7 +248,7 @@ print("measured:     ", np.array([measure(row, 0) for row in range(4)]).round(3)
 # %% [markdown]
 # The same numbers, the −0.229 included. That is the whole backward pass.
 #
-# Have all the nodes the right gradient, or did two faults cancel? PyTorch can tell. We run the *same* function
+# Do all the nodes have the right gradient, or did two faults cancel? PyTorch can tell. We run the *same* function
 # `forward` with tensors, and ask PyTorch to keep the gradient of each node. `bnteach.backward_steps` has the lines that
 # you just ran, and returns the gradients of all nodes.
 
@@ -254,11 +262,12 @@ theirs = {name: tensor.grad.numpy() for name, tensor in tensors.items()}
 # %%
 gradients = bnteach.backward_steps(dy, nodes)
 show({name: node.backward for name, node in reversed(bnteach.NODES.items())}, gradients)
-show({"x": "dx from PyTorch"}, theirs)
+print("dx from PyTorch:", theirs["x"][:, 0].round(3))
 print("all twelve agree:", all(np.allclose(theirs[name], gradients[name]) for name in bnteach.NODES))
 
 # %% [markdown]
-# Read the table from the top down: it is the backward pass, with the formula, the shape and the values of each node.
+# Read the table from the top down: it is the backward pass, with the formula and the shape of each node, and its
+# values in channel 1.
 # Compare it with the table of the forward pass: each gradient has the shape of its node.
 #
 # ## Lab: forward through the graph, and back
@@ -297,7 +306,8 @@ labs.BackpropGraph()
 # |---|---|---|---|---|---|
 # | $c_i$ | $q_i$ | $v$ | $s$ | $r$ | $\mu$ |
 #
-# As before, $d$ in front means the derivative of the loss: $dv$ is `dvar`. We need two facts: $c_i = s\,\hat{x}_i$, and
+# As before, $d$ in front means the derivative of the loss: $dv$ is `dvar`, that is
+# $\partial L/\partial v$. We need two facts: $c_i = s\,\hat{x}_i$, and
 # $\sum_j \hat{x}_j = 0$.
 #
 # **First**, the gradient that comes through the lower row, from part 2:
@@ -339,6 +349,7 @@ third = -dx_hat.sum(axis=0) / std
 fourth = gamma / std * (dy - dbeta / N - x_hat * dgamma / N)
 for name, line in (("first ", first), ("second", second), ("third ", third), ("fourth", fourth)):
     print(name, line.T[0].round(3) + 0.0)
+print("the sum of the first:", first[:, 0].sum().round(9) + 0.0)
 
 # %% [markdown]
 # *Second* is the row `dx_centered` of the table above, *third* is `dmean`, and *fourth* is `dx`. (*First* has no row of
@@ -351,7 +362,10 @@ for name, line in (("first ", first), ("second", second), ("third ", third), ("f
 # - $-\frac{\gamma}{s}\cdot\hat{x}_i\,\frac{d\gamma}{N}$: **through the variance**. The farther a row lies from the
 #   mean, the more it moves the variance.
 #
-# Each one as a function, with `b` for the nodes of a batch:
+# The graph has two places where two arrows start, so there should be four ways. The fourth goes through the mean *and
+# then* through the variance. It is the term that dropped out in the third line, the sum that was printed last: it is 0.
+#
+# Each way as a function, with `b` for the nodes of a batch, and the three together, which is dx:
 
 
 # %%
@@ -367,26 +381,17 @@ def via_variance(dy, b):
     return -b["x_hat"] * (direct(dy, b) * b["x_hat"]).mean(axis=0)
 
 
-def right(dy, b):
+def together(dy, b):
     return direct(dy, b) + via_mean(dy, b) + via_variance(dy, b)
 
 
 # %%
-ways = [way(dy, nodes)[:, 0] for way in (direct, via_mean, via_variance, right)]
-ax = figures.matrix(ways, limit=2.5)
-figures.frame(ax, title="dx of channel 1, taken apart", x="row of the batch")
-ax.set_yticks([1, 2, 3, 4], ["direct", "through the mean", "through the variance", "together: dx"])
-_ = ax.set_xticks([1, 2, 3, 4])
-ax.grid(False)
-figures.show(
-    ax,
-    alt="A table of colours with four columns, the rows of the batch. Its first three lines are the direct part of dx, the part "
-    "through the mean, which is the same in each column, and the part through the variance. The last line is their sum, dx.",
-)
+for way in (direct, via_mean, via_variance, together):
+    print(f"{way.__name__:12}", way(dy, nodes)[:, 0].round(3) + 0.0)
 
 # %% [markdown]
-# Blue is positive and orange is negative. The last line is the sum of the three above it. Look at the second column:
-# its dy is 0, so the direct part is 0, and all of its dx comes through the mean and the variance.
+# The last line is the sum of the three above it: the table of the lab. Look at the second row of the batch, the second
+# number in each line: its dy is 0, so the direct part is 0, and all of its dx comes through the mean and the variance.
 #
 # With dbeta and dgamma, the whole backward pass is a function of three lines. PyTorch's own BN layer must agree.
 
@@ -400,7 +405,8 @@ def compact(dy, x_hat, gamma, std):
 
 # %%
 layer = torch.nn.BatchNorm1d(2, eps=eps, dtype=torch.float64)
-layer.load_state_dict({"weight": torch.tensor(gamma), "bias": torch.tensor(beta)}, strict=False)
+state = {"weight": torch.tensor(gamma), "bias": torch.tensor(beta)}
+_ = layer.load_state_dict(state, strict=False)  # not strict: the rest of the layer's state stays as it is
 tensor = torch.tensor(x, requires_grad=True)
 layer(tensor).backward(torch.tensor(dy))
 for ours, theirs in zip(compact(dy, x_hat, gamma, std), (tensor, layer.weight, layer.bias), strict=True):
@@ -425,7 +431,7 @@ for ours, theirs in zip(compact(dy, x_hat, gamma, std), (tensor, layer.weight, l
 rng = np.random.default_rng(0)
 x9, dy9 = rng.normal(5, 3, size=(9, 2)), rng.normal(size=(9, 2))
 b = forward(x9, gamma, beta)
-dx9 = right(dy9, b)
+dx9 = together(dy9, b)
 
 
 def error_of_measurement(h, dtype):
@@ -455,9 +461,17 @@ figures.show(
     "higher by many powers of ten, at a step near one hundredth. On the right side the curves are the same.",
 )
 
+# %% [markdown]
+# The three steps of the question, and two more for comparison:
+
+# %% tags=["nbval-ignore-output"]
+for h in (1, 1e-1, 1e-2, 1e-5, 1e-10):
+    print(f"float64, h = {h:5.0e}: error {error_of_measurement(h, np.float64):.0e}")
+
 # %%
-for h, error in zip(steps[:5:2], in_64[:5:2], strict=True):
-    print(f"float64, h = {h:4.2f}: error {error:.0e}")
+at_1, at_2, at_5, at_10 = (error_of_measurement(h, np.float64) for h in (1e-1, 1e-2, 1e-5, 1e-10))
+print(f"from h = 0.1 to 0.01 the error becomes {at_1 / at_2:.0f} times smaller")
+print("h = 1e-5 is more than 1 000 times better than 0.1 and 1e-10:", 1000 * at_5 < min(at_1, at_10))
 print("float64, the best step lies between 1e-6 and 1e-3:", 1e-6 <= steps[in_64.argmin()] <= 1e-3)
 print("at the best step, float32 is more than 1 000 times worse:", in_32.min() > 1000 * in_64.min())
 
@@ -466,8 +480,10 @@ print("at the best step, float32 is more than 1 000 times worse:", in_32.min() >
 #
 # 0.00001. The curve for float64 (solid) is a **valley**, with two different sides:
 #
-# - On the right $h$ is too large. The loss is a curve, and we took it for a straight line. This error falls with $h^2$:
-#   a step ten times smaller makes it a hundred times smaller, as the first three lines of numbers show.
+# - On the right $h$ is too large. The loss is a curve, and we took it for a straight line. Both $L(x + h)$ and
+#   $L(x - h)$ bend away from the line by the same term in $h^2$, and in the difference it cancels. A term in $h^3$ is
+#   left, and we divide it by $2h$. So this error falls with $h^2$: a step ten times smaller, an error a hundred times
+#   smaller.
 # - On the left $h$ is too small. The two losses are nearly equal, and their difference drowns in rounding: it is the
 #   cancellation of lesson 01. The rounding error stays the same, and is divided by an ever smaller $2h$: so this error
 #   grows with $1/h$.
@@ -479,7 +495,7 @@ print("at the best step, float32 is more than 1 000 times worse:", in_32.min() >
 #
 # ## The formula is a picture
 #
-# Take one channel. Its gradient is a list of $N$ numbers: an arrow in a space with $N$ directions. Two arrows in this
+# Take one channel. Its gradient is a list of $N$ numbers: an arrow in a space with $N$ dimensions. Two arrows in this
 # space are special: $\mathbf{1} = (1, 1, \dots, 1)$ and $\hat{x}$.
 #
 # The part of an arrow $g$ that points along another arrow $u$ is $\frac{g \cdot u}{u \cdot u}\,u$. This is called the
@@ -492,20 +508,23 @@ print("at the best step, float32 is more than 1 000 times worse:", in_32.min() >
 # - $\mathbf{1} \cdot \hat{x} = \sum_j \hat{x}_j = 0$: the two arrows are perpendicular.
 #
 # So the compact formula says: **take $\frac{\gamma}{s}\,dy$. Subtract its part along $\mathbf{1}$ and its part along
-# $\hat{x}$.** What is left is dx.
+# $\hat{x}$.** What is left is dx. (We may subtract both parts of the same $dy$ because $\mathbf{1}$ and $\hat{x}$ are
+# perpendicular: taking one part away does not change the other.)
 #
 # **Predict.** For our batch of 4 × 2: what is dx · **1** in each channel? And dx · x̂?
 
 # %%
 print("dx · 1: ", dx.sum(axis=0).round(9) + 0.0)
 print("dx · x̂: ", *(f"{number:.0e}" for number in (dx * x_hat).sum(axis=0)))
+print("from ε: ", *(f"{number:.0e}" for number in gamma / std * dgamma * eps / std**2))
 
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
 # dx is perpendicular to both: the products are 0, and a few millionths or less. The first is 0 up to rounding. The
-# second is not quite 0 because of $\varepsilon$: $\hat{x} \cdot \hat{x}$ is a little less than $N$. Channel 2 has the
-# larger variance, so $\varepsilon$ matters less there.
+# second is not quite 0, because $\hat{x} \cdot \hat{x} = N\,\sigma^2/(\sigma^2 + \varepsilon)$ is a little less
+# than $N$. Put into the compact formula, this leaves
+# $\frac{\gamma}{s}\,d\gamma\,\frac{\varepsilon}{\sigma^2 + \varepsilon}$, the third line.
 #
 # </details>
 #
@@ -513,33 +532,32 @@ print("dx · x̂: ", *(f"{number:.0e}" for number in (dx * x_hat).sum(axis=0)))
 
 # %%
 x3, dy3 = np.array([1.0, 2.0, 6.0]), np.array([2.0, -1.0, 3.0])
-along_1 = np.ones(3) / 3**0.5  # arrows of length 1 along 1, along x̂, and perpendicular to both
-along_x_hat = (x3 - x3.mean()) / np.linalg.norm(x3 - x3.mean())
-across = np.cross(along_1, along_x_hat)
-part_1, part_x_hat, rest = dy3 @ along_1, dy3 @ along_x_hat, dy3 @ across
-flat = np.hypot(part_x_hat, rest)  # the length of what is left after the first step
-print(f"dy = {part_1:.2f} along 1, {part_x_hat:.2f} along x̂, {rest:.2f} across;  dx = 0, 0, {rest:.2f}")
+x_hat3 = (x3 - x3.mean()) / x3.std()  # without ε: it is too small to be drawn
+dx3 = dy3 - dy3.mean() - x_hat3 * (dy3 * x_hat3).mean()
+along_1, along_x_hat = np.ones(3) / 3**0.5, x_hat3 / 3**0.5  # arrows of length 1
+across = np.cross(along_1, along_x_hat)  # perpendicular to both
+directions = np.array([along_1, along_x_hat, across])
+print("along 1, along x̂, across both")
+print("dy:", (directions @ dy3).round(2))
+print("dx:", (directions @ dx3).round(2) + 0.0)
 
 # %%
+part_1, part_x_hat, rest = directions @ dy3
+flat = np.hypot(part_x_hat, rest)  # the length of what is left after the first step
 figure, (side, above) = figures.new_figure(columns=2, size=(6.4, 3.0))
-for ax, start, end, role, words, place in (
-    (side, (0, 0), (flat, part_1), "before", "dy", (1.1, 1.5)),
-    (side, (flat, part_1), (flat, 0), "without_bn", "− part\nalong 1", (3.1, 0.9)),
-    (side, (0, 0), (flat, 0), "with_bn", "what is left", (0.7, -0.5)),
-    (above, (0, 0), (part_x_hat, rest), "with_bn", "what is left", (0.95, 1.0)),
-    (above, (part_x_hat, rest), (0, rest), "without_bn", "− part along x̂", (0.2, 2.65)),
-    (above, (0, 0), (0, rest), "truth", "dx", (-0.6, 1.2)),
-):
-    mark = figures.role(role)
-    line = {"arrowstyle": "-|>", "lw": 2.5, "color": mark.color, "ls": mark.line, "shrinkA": 0, "shrinkB": 0}
-    ax.annotate("", end, start, arrowprops=line)
-    ax.text(*place, words, color=mark.color)
+start, low, tip, end = (0, 0), (flat, 0), (part_x_hat, rest), (0, rest)
+figures.arrow(start, (flat, part_1), ax=side, role="before", words="dy", place=(1.1, 1.5))
+figures.arrow((flat, part_1), low, ax=side, role="without_bn", words="− part\nalong 1", place=(3.1, 0.9))
+figures.arrow(start, low, ax=side, role="with_bn", words="what is left", place=(0.7, -0.5))
+figures.arrow(start, tip, ax=above, role="with_bn", words="what is left", place=(0.95, 1.0))
+figures.arrow(tip, end, ax=above, role="without_bn", words="− part along x̂", place=(0.2, 2.65))
+figures.arrow(start, end, ax=above, role="truth", words="dx", place=(-0.6, 1.2))
 limits = {"xlim": (-0.9, 4.4), "ylim": (-0.9, 3.2)}
 figures.frame(side, title="1. Seen from the side", x="across 1", y="along 1", **limits).set_aspect("equal")
 figures.frame(above, title="2. Seen along 1", x="along x̂", y="across both", **limits).set_aspect("equal")
 figures.show(
     figure,
-    alt="Two views of an arrow dy in a space with three directions. Seen from the side, its part along the all-ones arrow is taken "
+    alt="Two views of an arrow dy in a space with three dimensions. Seen from the side, its part along the all-ones arrow is taken "
     "away, and an arrow that lies flat is left. Seen along the all-ones arrow, the part of this flat arrow along x-hat is taken "
     "away. What is left is dx, perpendicular to both.",
 )
@@ -549,9 +567,15 @@ figures.show(
 # the right you look down on it. It loses its part along $\hat{x}$. What is left is dx (black). The mean of the batch
 # took one direction, its variance took another one.
 #
-# **Why must it be so?** Because of what BN does forward. Add 100 to all values of a channel: $y$ stays as it is. Make
-# all values three times as far from their mean: $y$ stays as it is, up to $\varepsilon$. A small move along $u$ changes the loss by
-# $dx \cdot u$. If it changes nothing, then $dx \cdot u = 0$.
+# **Why must it be so?** Because of what BN does forward. Two moves of $x$ leave $y$ as it is, the second up to
+# $\varepsilon$:
+#
+# - add the same number $t$ to all values of a channel: a move along $\mathbf{1}$
+# - stretch the channel, so that each value is $1 + t$ times as far from the mean. It moves by
+#   $t\,(x_i - \mu) = t\,s\,\hat{x}_i$: a move along $\hat{x}$
+#
+# Now a small move $t\,u$ changes the loss by $t\,(dx \cdot u)$. If $y$ does not change, the loss does not, and
+# $dx \cdot u = 0$.
 
 # %%
 print("y, channel 1:        ", forward(x, gamma, beta)["y"][:, 0].round(3))
@@ -561,7 +585,7 @@ print("three times as wide: ", forward(wider, gamma, beta)["y"][:, 0].round(3))
 
 # %% [markdown]
 # The same as a table: $\partial y_i / \partial x_j$, for each output $i$ and each input $j$. Such a table is called the
-# **Jacobian**, $J$. The compact formula gives it:
+# **Jacobian**, $J$. The compact formula gives it: let dy be 1 for output $i$ and 0 for the others. Then $dx_j$ is
 #
 # $$\frac{\partial y_i}{\partial x_j} = \frac{\gamma}{s}\Big([i = j] - \frac{1}{N} - \frac{\hat{x}_i\,\hat{x}_j}{N}\Big)
 # \qquad [i = j]\text{ is 1 on the diagonal and 0 elsewhere}$$
@@ -569,15 +593,21 @@ print("three times as wide: ", forward(wider, gamma, beta)["y"][:, 0].round(3))
 # %%
 J = gamma[0] / std[0] * (np.eye(4) - 1 / 4 - np.outer(x_hat[:, 0], x_hat[:, 0]) / 4)
 print(J.round(3) + 0.0)
-print("J times 1:", J.sum(axis=1).round(4) + 0.0, "  J times x̂:", (J @ x_hat[:, 0]).round(4) + 0.0)
+print("J times 1: ", J.sum(axis=1).round(4) + 0.0, "  J times x̂:", (J @ x_hat[:, 0]).round(4) + 0.0)
+print("J times dy:", (J @ dy[:, 0]).round(3))
 
 # %% [markdown]
-# No entry is 0: each output depends on each input. And because $J$ is symmetric, `J @ dy` is dx.
+# You have seen row 2 before, −0.420, 0.725, −0.267, −0.038: in the first lab, with a dy of 1 for sample 2 alone. In
+# this batch no entry is 0: each output depends on each input.
+#
+# `J @ dy` is dx. Why? $x_j$ reaches the loss through all outputs, so $dx_j = \sum_i dy_i\,J_{ij}$. This sum goes down
+# column $j$. But $J$ is symmetric, so row $j$ holds the same numbers.
 #
 # ## Lab: how each y depends on each x
 #
 # The Jacobian as a picture, for one channel with $\gamma = 1$. You can switch the three terms on and off. Below you
-# also read the **rank** of $J$: in how many directions a gradient can come through.
+# also read the **rank** of $J$: in how many directions a gradient can come through. (What only $\varepsilon$ leaves
+# counts as 0 here.)
 #
 # 1. Switch the part through the mean off. What happens to $J\mathbf{1}$, and to the rank? Then the part through the
 #    variance: what happens to $J\hat{x}$?
@@ -593,11 +623,11 @@ labs.Jacobian()
 #
 # <details><summary>What you may have found</summary>
 #
-# 1. Without the mean's part, the entries of $J\mathbf{1}$ are no longer 0 but up to 0.83, and the rank is 5 instead of
-#    4. Without the variance's part, $J\hat{x}$ has entries up to 1.32. Each of the two parts closes one direction.
+# 1. Without the mean's part, every entry of $J\mathbf{1}$ is $1/s = 0.83$ instead of 0, and the rank is 5 instead of 4.
+#    Without the variance's part, $J\hat{x}$ has entries up to 1.32. Each of the two parts closes one direction.
 # 2. Nothing: all entries are 0 up to $\varepsilon$, and the rank is 0.
-# 3. At 20 spreads 0, to two digits. It has pulled the standard deviation with it, and its $\hat{x}$ is 2.22, at the
-#    bound $\sqrt{N - 1} = 2.24$ of lesson 02. It cannot go any further.
+# 3. At 20 spreads 0, to two digits. It has pulled the standard deviation with it, and its $\hat{x}$ is 2.22, close to the
+#    bound $\sqrt{N - 1} = 2.24$ of lesson 02. It can hardly go any further.
 #
 # </details>
 #
@@ -622,27 +652,28 @@ print(f"gradient of the bias, largest:    {linear.bias.grad.abs().max():.12f}")
 #
 # ## What follows: batches of one and two
 #
-# With $N$ values there are $N$ directions, and BN takes two. So much is lost when $N$ is small. We measure it with the
+# With $N$ values there are $N$ directions, and BN takes two. When $N$ is small, that is a large share. We measure it with the
 # *squared length* of an arrow, the sum of the squares of its entries, and draw dy at random.
 #
-# **Predict.** Which part of the squared length of $\frac{\gamma}{s}\,dy$ is left in dx, for $N = 2$ and for $N = 32$?
+# **Predict.** What share of the squared length of $\frac{\gamma}{s}\,dy$ is left in dx, for $N = 2$ and for $N = 32$?
 
 # %%
 for n in (2, 3, 4, 8, 32):
     ones, dys = np.ones(4000), rng.normal(size=(n, 4000))  # 4 000 channels: 4 000 experiments
     many = forward(rng.normal(5, 2, size=(n, 4000)), ones, ones)
-    left = (right(dys, many) ** 2).sum(axis=0) / (direct(dys, many) ** 2).sum(axis=0)  # squared lengths
+    left = (together(dys, many) ** 2).sum(axis=0) / (direct(dys, many) ** 2).sum(axis=0)  # squared lengths
     print(f"N = {n:2d}: {left.mean():.2f} of the squared length is left   (N − 2)/N = {(n - 2) / n:.2f}")
 
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# For $N = 2$ nothing, for $N = 32$ nearly all: on average $(N-2)/N$.
+# For $N = 2$ nothing, for $N = 32$ nearly all: on average $(N-2)/N$. A random dy points in all directions alike. Along
+# each of $N$ perpendicular directions lies $1/N$ of its squared length on average, and BN takes two of them.
 #
 # </details>
 #
-# A **batch of two** looks harmless. But its two normalized values are −1 and 1, whatever the two values were: nothing
-# can be learnt from that. Only where the spread is so small that $\varepsilon$ counts does something come through. (It
+# A **batch of two** looks harmless. But its two normalized values are −1 and 1, whatever the two values were. So
+# the layers before BN learn nothing. Only where the spread is so small that $\varepsilon$ counts does something come through. (It
 # is large, because $1/\sqrt{\sigma^2 + \varepsilon}$ is.)
 
 # %%
@@ -654,7 +685,7 @@ for pair in ([1.0, 5.0], [1.0, 5000.0], [1.0, 1.002]):
 
 # %% [markdown]
 # A **batch of one** is its own mean: $\hat{x} = 0$ and $y = \beta$, whatever $x$ is. The formula gives $dy - dy = 0$. A
-# layer that answers so would be useless, and bnteach and PyTorch both refuse.
+# layer that gives this answer would be useless, and bnteach and PyTorch both refuse.
 
 # %%
 x1 = x[:1]
@@ -666,7 +697,7 @@ for bn in (lambda: bnteach.batch_norm_forward(x1, gamma, beta), lambda: layer(to
         print("refused:", str(error).split(",")[0])
 
 # %% [markdown]
-# ## What follows: tests that cannot fail
+# ## What follows: tests that see little
 #
 # You wrote a backward pass, you tested it, the test is green. Is it right? A handy loss for a test is `y.sum()`. Its
 # gradient is a dy of ones. Another one is $\frac{1}{2}\sum y^2$, with the gradient $dy = y$.
@@ -682,7 +713,7 @@ for name, upstream in (("dy = 1", np.ones_like(x)), ("dy = y", nodes["y"])):
 # <details><summary>Answer</summary>
 #
 # Zero in both cases! $dy = \mathbf{1}$ points along $\mathbf{1}$, and $dy = y = \gamma\hat{x} + \beta$ is made of
-# $\hat{x}$ and $\mathbf{1}$. BN takes out just these two. So such a test compares with 0, and whatever is 0 by another
+# $\hat{x}$ and $\mathbf{1}$. BN takes out just these two. So such a test compares with 0, and whatever is 0 for another
 # reason passes too.
 #
 # </details>
@@ -699,7 +730,7 @@ wrong = {
     "√N in place of N": lambda dy, b: (
         direct(dy, b) + len(dy) ** 0.5 * (via_mean(dy, b) + via_variance(dy, b))
     ),
-    "γ forgotten": lambda dy, b: right(dy, b) / b["gamma"],
+    "γ forgotten": lambda dy, b: together(dy, b) / b["gamma"],
 }
 
 # %% [markdown]
@@ -714,28 +745,22 @@ wrong = {
 # %%
 def shares(backward, dy, b):
     """The shares along 1, along x̂ and of the rest that are left, in channel 1."""
-    parts = (-via_mean(dy, b), -via_variance(dy, b), right(dy, b))
+    # γ/s · dy has three parts. The right dx subtracts the first two (hence the minus signs), and is the third.
+    parts = (-via_mean(dy, b), -via_variance(dy, b), together(dy, b))
     dx = backward(dy, b)
     return [(dx * part).sum(axis=0)[0] / (part**2).sum(axis=0)[0] for part in parts]
 
 
 def symptoms(name, backward):
-    print(f"{name:36}", *(f"{share + 1e-9:9.2f}" for share in shares(backward, dy9, b)))  # 1e-9: no "-0.00"
+    print(f"{name:8}", *(f"{share + 1e-9:9.2f}" for share in shares(backward, dy9, b)))  # 1e-9: no "-0.00"
 
 
 # %% [markdown]
 # The batch is the one with $N = 9$ rows, dy is random, and $\gamma$ is 2 in this channel.
 #
-# **Predict.** Which letter has which of the six faults? Each has its own symptoms.
-
-# %%
-shuffled = random.Random(4).sample(list(wrong), k=6)
-print(f"{'':36}   along 1  along x̂     rest")
-for letter, name in zip(["A", "B", "C", "D", "E", "F"], shuffled, strict=True):
-    symptoms(letter, wrong[name])
-symptoms("right", right)
-
-# %% [markdown]
+# **Predict.** First write down for each of the six faults its three numbers: along $\mathbf{1}$, along $\hat{x}$, rest.
+# Then run the cell, and find out which letter has which fault.
+#
 # <details><summary>Hint</summary>
 #
 # The path through the mean is what takes out the part along $\mathbf{1}$. The path through the variance is what takes
@@ -743,12 +768,20 @@ symptoms("right", right)
 # part is not subtracted but added once more.
 #
 # </details>
-#
-# The solution, by the computer:
 
 # %%
-for letter, name in zip(["A", "B", "C", "D", "E", "F"], shuffled, strict=True):
-    symptoms(f"{letter} {name}", wrong[name])
+suspects = dict(zip("ABCDEF", random.Random(4).sample(list(wrong), k=6), strict=True))  # letter -> fault
+print(f"{'':8}  along 1   along x̂     rest")
+for letter, name in suspects.items():
+    symptoms(letter, wrong[name])
+symptoms("right", together)
+
+# %% [markdown]
+# Do you have all six? Here is the solution:
+
+# %%
+for letter, name in suspects.items():
+    print(letter, name)
 
 # %% [markdown]
 # <details><summary>Why</summary>
@@ -761,11 +794,11 @@ for letter, name in zip(["A", "B", "C", "D", "E", "F"], shuffled, strict=True):
 #
 # </details>
 #
-# **A seventh.** Somebody divides by the variance where it should be the standard deviation (the inverse standard
-# deviation is squared). **Predict** its three shares; the standard deviation of the channel is printed with them.
+# **A seventh.** Somebody writes $\gamma/s^2$ in front of the compact formula, where $\gamma/s$ should be. **Predict** its
+# three shares; the standard deviation of the channel is printed with them.
 
 # %%
-symptoms("inverse std squared", lambda dy, b: right(dy, b) / b["std"])
+symptoms("seventh", lambda dy, b: together(dy, b) / b["std"])
 print(f"std: {b['std'][0]:.2f}")
 
 # %% [markdown]
@@ -780,9 +813,11 @@ print(f"std: {b['std'][0]:.2f}")
 #
 # Six tests. The first three compare with finite differences and differ in dy and in the batch: a dy of ones; $dy = y$
 # with $\beta = 0$ (the loss $\frac{1}{2}\sum y^2$ when training begins); a random dy with a batch of two. The fourth
-# has a random dy and nine rows. The last two need no measurement: they only look whether dx · **1** and dx · x̂ are 0.
+# has a random dy and nine rows. The last two need no measurement: they only check whether dx · **1**
+# and dx · x̂ are 0.
 #
 # A fault is *caught* if the number that should be 0 is more than a thousandth of the size of $\frac{\gamma}{s}\,dy$.
+# (Not of the size of dx, as above: for a dy of ones the right dx is 0, and nothing can be divided by it.)
 
 
 # %%
@@ -807,7 +842,7 @@ tests = {
 
 # %%
 print(f"{'':34}", *(f"{name:10}" for name in tests))
-for name, backward in {**wrong, "right": right}.items():
+for name, backward in {**wrong, "right": together}.items():
     verdicts = ("caught" if test(backward) > 1e-3 else "-" for test in tests.values())
     print(f"{name:34}", *(f"{verdict:10}" for verdict in verdicts))
 
@@ -818,25 +853,25 @@ for name, backward in {**wrong, "right": right}.items():
 #
 # - **dy = 1** does not see a missing path through the variance, nor its wrong sign: a dy of ones has no part along
 #   $\hat{x}$.
-# - **dy=y, β=0** does not see a missing path through the mean: this dy has no part along $\mathbf{1}$. (If
-#   $\beta$ is not 0, it has one.)
+# - **dy=y, β=0** does not see a missing path through the mean: this dy has no part along $\mathbf{1}$.
 # - **N = 2** has no rest. So a fault that changes only the length of the rest is not seen.
 # - **dx · 1** and **dx · x̂** together catch all but a wrong length.
-# - **γ forgotten** slips through all of them but one. And with $\gamma = 1$, where every layer starts, even through
-#   that one.
+# - **γ forgotten** slips through all of them but one. And with $\gamma = 1$, where a layer usually starts, even
+#   through that one: $1/\gamma$ is 1.
 #
-# You may read that a test with ones passes *anything*. That is too strong: it catches a missing path through the mean.
-# But it looks along one direction out of nine, and along this one the right answer is 0.
+# You may read that a test with ones passes *anything*. That is too strong: it catches three of the six. But it looks
+# along one direction out of nine, and along this one the right answer is 0.
 #
 # </details>
 #
-# **The law of BN tests.** Test a backward pass of BN
+# **A checklist.** Test a backward pass of BN
 #
-# 1. with a **random dy**, never ones, never $y$ itself
-# 2. with **N ≥ 3**
-# 3. with data whose mean is not 0 and whose standard deviation is not 1
-# 4. with **γ ≠ 1** and **β ≠ 0**
-# 5. in **float64**, with a step $h$ in the valley, and the error beside the typical size of dx
+# 1. with a **random dy**, not ones and not $y$: or a fault in one of the two paths is not seen
+# 2. with **N ≥ 3**: or there is no rest, and a wrong length is not seen
+# 3. with **γ ≠ 1**: or a forgotten γ is not seen
+# 4. with a **standard deviation that is not 1**: or the seventh fault is not seen
+# 5. in **float64**, with a step $h$ in the valley: or a small fault is lost in the error of the measurement
+# 6. with the error **beside a size that is not 0**, of dx or of $\frac{\gamma}{s}\,dy$
 #
 # ## One of the six, in PyTorch
 #
@@ -852,21 +887,22 @@ mean = tensor.mean(dim=0).detach()
 spread = torch.sqrt(tensor.var(dim=0, unbiased=False) + eps).detach()  # divided by N, not N - 1
 y_detached = torch.tensor(gamma) * (tensor - mean) / spread + torch.tensor(beta)
 y_detached.backward(torch.tensor(dy))
-print("y, channel 1:      ", y_detached[:, 0].detach().numpy().round(3))
+values = y_detached.detach().numpy()  # NumPy takes no tensor that still waits for gradients
+print("y, channel 1:      ", values[:, 0].round(3))
 print("dx, detached:      ", tensor.grad[:, 0].numpy().round(3))
 print("both paths missing:", wrong["both paths missing"](dy, nodes)[:, 0].round(3))
-print("right:             ", right(dy, nodes)[:, 0].round(3))
+print("right:             ", together(dy, nodes)[:, 0].round(3))
 
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
 # The first idea. The forward pass is right ($y$ is the one of the table at the beginning), and no error message comes.
-# Only: this is not the gradient of this loss.
+# But it is not the gradient of this loss.
 #
 # </details>
 #
 # There is one place where this formula *is* right: when the mean and the variance are stored numbers that do not depend
-# on the batch. So it is after the training, the subject of [lesson 05](05_train_and_infer.ipynb).
+# on the batch. That is the case after training, the subject of [lesson 05](05_train_and_infer.ipynb).
 #
 # ## What you can do now
 #
