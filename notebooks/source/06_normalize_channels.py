@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 06 · Normalize channels
 #
-# *60 minutes · previous: [05 · Train and infer](05_train_and_infer.ipynb) · next: lesson 07*
+# *75 minutes · previous: [05 · Train and infer](05_train_and_infer.ipynb) · lesson 07 is in preparation*
 #
 # So far a batch was a table: $N$ rows, $C$ columns. A network for pictures has no such table. Its layers pass on whole stacks
 # of small pictures, with four axes. Which values share one mean now? And what does BN cost there, in training and after it?
@@ -53,20 +53,25 @@ _ = torch.set_num_threads(1)  # so small a network is fastest on one thread
 # The digits again, this time as pictures. Their shape is $(N, C, H, W)$: $N$ pictures, $C$ channels, height $H$ and
 # width $W$. A grey picture has one channel. A colour picture has three: red, green, blue.
 #
-# `small_cnn` is a small **convolutional network**. Its first layer `conv_1` has 8 filters. A **filter** is 3 × 3 weights. It
+# `small_cnn` is a small **convolutional network**. Its first layer `conv_1` has 6 filters here. A **filter** is 3 × 3 weights. It
 # slides over the picture, and at each place it gives one number: the sum of weight times grey value. All these
-# numbers together are again a picture, the **feature map** of this filter.
+# numbers together are again a picture, the **feature map** of this filter. Around the picture stands a frame of zeros (the
+# **padding**), so the map is again 8 × 8.
 
 # %%
 data = digits().images()
-network = small_cnn(seed=0)  # not trained yet
+network = small_cnn(channels=(6, 16), seed=0)  # 6 filters in conv_1, 16 in conv_2; not trained yet
 pictures = torch.from_numpy(data.x_train)
-with torch.no_grad():
+with torch.no_grad():  # no gradients wanted: PyTorch hands out plain numbers
     maps = network.conv_1(pictures).numpy()
+print(*(name for name, _ in network.named_children()), sep=" · ")
 print("pictures:", tuple(pictures.shape), "  filters:", tuple(network.conv_1.weight.shape))
 print("feature maps:", maps.shape)
 
 # %% [markdown]
+# The names stand in the order in which the pictures go through. `pool` keeps the largest of each 2 × 2 values and so halves
+# height and width; `flatten` lays all values in a row for `output`.
+#
 # One value of a map by hand: the map of filter 5, at row 3, column 4, in the first picture (all counted from 0). The filter
 # lies over rows 2 to 4 and columns 3 to 5.
 
@@ -78,6 +83,29 @@ print(f"by hand {by_hand:.4f}   conv_1 {maps[0, 5, 3, 4]:.4f}")
 # %% [markdown]
 # For the value at the next place, the filter moves on by one column, **with the same nine weights**. This is the point of a
 # convolution: what the filter looks for, it looks for at every place. If the digit moves, its map moves along.
+
+# %%
+figure, (ax,) = figures.new_figure(size=(5.6, 2.6))
+one_channel = np.zeros((3, 6), bool)
+one_channel[:, 5] = True  # filter 5, in each of the three pictures
+figures.feature_maps(
+    maps[:3], limit=1.5, framed=one_channel, chosen=(0, 5), digits=data.x_train[:3, 0], ax=ax
+)
+figures.frame(
+    ax, title="Three digits, six feature maps each", x="filter", xlim=(-1.2, 6.05), ylim=(3.05, -0.05)
+)
+ax.set_xticks([-0.7, *(np.arange(6) + 0.44)], ["digit", *range(6)])
+ax.set_yticks([])
+ax.grid(False)
+figures.show(
+    ax,
+    alt="Three digits, one in each row. Right of each stand its six feature maps, one for each filter. The "
+    "maps of filter 5, one in each row, have thick frames.",
+)
+
+# %% [markdown]
+# A row is a picture, a column is a filter. White is 0, blue above, orange below. The frames mark what filter 5 gave in all
+# three pictures; the value by hand is in the orange one.
 #
 # So in a network for pictures **a channel is a filter**, or the map that it gives. In the tables of lesson 00 a column was
 # all that one unit said about the batch. Here, what one filter says about the batch is its map in all pictures: $N$ maps of
@@ -187,7 +215,7 @@ except ValueError as error:
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# Axis 1, the height. It has 2 rows, $\gamma$ has 3 values: they do not fit, and $\gamma$'s shape has saved you. With $H = C$ nothing
+# Axis 1, the height. It has 2 rows, $\gamma$ has 3 values: they do not fit, and $\gamma$'s shape saved you. With $H = C$ nothing
 # would save you. Then only the property tells: the channels do not have mean 0.
 #
 # </details>
@@ -200,7 +228,7 @@ except ValueError as error:
 # Who knows BN from tables may write `x.mean(axis=0)` for pictures, too. It runs without complaint. It gives every place of
 # every map a mean of its own: BN **per element** instead of per channel.
 #
-# **Predict.** The 8 feature maps have 8 × 8 values each. How many means does this give? From how many values is each of them, in a
+# **Predict.** The 6 feature maps have 8 × 8 values each. How many means does this give? From how many values is each of them, in a
 # batch of 60?
 
 # %%
@@ -212,7 +240,7 @@ print(f"per channel: shape {per_channel.shape}, {per_channel.size} means, each o
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# 512 means instead of 8, and 60 values for each instead of 3 840.
+# 384 means instead of 6, and 60 values for each instead of 3 840.
 #
 # </details>
 #
@@ -228,32 +256,34 @@ batches = [maps[rng.choice(len(maps), 60, replace=False)] for _ in range(400)]
 noise_element = np.std([b.mean(axis=0) for b in batches], axis=0) / maps.std(axis=0)
 noise_channel = np.std([b.mean(axis=(0, 2, 3)) for b in batches], axis=0) / maps.std(axis=(0, 2, 3))
 print(f"per element: {np.median(noise_element):.3f}   per channel: {np.median(noise_channel):.3f}  (medians)")
-of_one_map = maps.mean(axis=(2, 3)).std(axis=0) / maps.std(axis=(0, 2, 3))  # from picture to picture
-print(f"the mean of one map: {np.median(of_one_map):.3f}   64 independent values: {1 / 64**0.5:.3f}")
+of_places = np.median(maps.mean(axis=0).var(axis=(1, 2)) / maps.var(axis=(0, 2, 3)))
+print(f"differences between places: {of_places:.0%} of the variance", end="")
+print(f"   theory without them: {((1 - of_places) / 3840) ** 0.5:.3f}")
 
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
 # Per element, about yes. (A little less: a picture is drawn only once for a batch.) Per channel, the noise is smaller than
-# $\sigma/\sqrt{m}$. The pictures of a batch are independent, but the 64 values of one map are not: they belong to one picture. The second
-# line shows it: from picture to picture, the mean of a map varies less than the mean of 64 independent values would. So for
-# pictures take $\sigma/\sqrt{m}$ as a rough guide only.
+# $\sigma/\sqrt{m}$. Part of $\sigma$ is that some places are always bright and others always dark. That part is the same in every
+# picture, so it adds no noise to the mean. Even without it theory says too much: the pictures of a batch are independent, but
+# the 64 values of one map are not. So for pictures take $\sigma/\sqrt{m}$ as a rough guide only.
 #
 # </details>
 #
 # ## What the mistake costs
 #
 # Noise is not the worst. A convolution treats all places alike. Statistics for each place treat them differently again.
-# To see what that does, we need digits that move. We put each digit into a frame of 10 × 10, so that it can move
-# by one column and nothing is cut off.
+# To see what that does, we need digits that move. We put each digit into a frame of 12 × 12. So it can move by one column and
+# still does not touch the edge.
 
 
 # %%
 def framed(pictures, right=0):
-    """Each 8 × 8 picture in the middle of 10 × 10, or one column to the right (1) or to the left (-1)."""
-    return np.pad(pictures, ((0, 0), (0, 0), (1, 1), (1 + right, 1 - right)))
+    """Each 8 × 8 picture in the middle of 12 × 12, or one column to the right (1) or to the left (-1)."""
+    return np.pad(pictures, ((0, 0), (0, 0), (2, 2), (2 + right, 2 - right)))
 
 
+# replace: a copy of the data with other pictures
 in_the_middle = replace(data, x_train=framed(data.x_train), x_test=framed(data.x_test))
 places = rng.integers(-1, 2, size=len(data.x_train))  # -1, 0 or 1 for each digit
 moved = np.concatenate([framed(p[None], right) for p, right in zip(data.x_train, places, strict=True)])
@@ -275,10 +305,12 @@ class PerElement(nn.BatchNorm1d):
 
 
 def build(per_element, seed):
-    set_seed(seed)
-    norms = (PerElement(800), PerElement(1600)) if per_element else (nn.BatchNorm2d(8), nn.BatchNorm2d(16))
-    first = nn.Conv2d(1, 8, 5, padding=2, bias=False), norms[0], nn.ReLU()
-    second = nn.Conv2d(8, 16, 5, padding=2, bias=False), norms[1], nn.ReLU()
+    set_seed(seed)  # the layers below draw their weights from PyTorch's global random numbers
+    norms = nn.BatchNorm2d(6), nn.BatchNorm2d(16)
+    if per_element:
+        norms = PerElement(6 * 12 * 12), PerElement(16 * 12 * 12)  # a column for each value of the maps
+    first = nn.Conv2d(1, 6, 5, padding=2, bias=False), norms[0], nn.ReLU()
+    second = nn.Conv2d(6, 16, 5, padding=2, bias=False), norms[1], nn.ReLU()
     return nn.Sequential(*first, *second, nn.AdaptiveMaxPool2d(1), nn.Flatten(), nn.Linear(16, 10))
 
 
@@ -310,23 +342,23 @@ print("per element                 ", *(f"{value:8.0%}" for value in wrong_bn.me
 print("per element, trained on moved", *(f"{value:7.0%}" for value in wrong_bn_everywhere.mean(axis=0)))
 
 # %%
-print("in the middle, both, every seed above 90 %:", min(right_bn[:, 0].min(), wrong_bn[:, 0].min()) > 0.9)
+print("in the middle, both, every seed above 85 %:", min(right_bn[:, 0].min(), wrong_bn[:, 0].min()) > 0.85)
 print("moved, per channel, every seed above 80 %:", (right_bn[:, 1:] > 0.8).all())
-print("moved, per element, every seed below 75 %:", (wrong_bn[:, 1:] < 0.75).all())
+print("moved, per element, every seed below 50 %:", (wrong_bn[:, 1:] < 0.5).all())
 print("the same, trained on moved digits, above 75 %:", (wrong_bn_everywhere[:, 1:] > 0.75).all())
 
 # %% [markdown]
 # <details><summary>What happened</summary>
 #
 # In the middle both are good, and this is the danger: a usual test does not show the mistake. One column
-# to the side, per-element BN misreads about half of the digits. Per-channel BN hardly notices. (The little that it loses
-# is likely due to the edge of the frame, where the convolution fills up with zeros.) Trained on moved digits, the wrong BN is almost as good as
-# the right one. It remains a mistake: more noise, more numbers, and a network that is tied to one picture size.
+# to the side, per-element BN misreads most of the digits. Per-channel BN hardly notices. Trained on moved digits, the wrong BN
+# is almost as good as the right one. It remains a mistake: more noise, more numbers, and a network that is tied to one picture size.
 #
 # </details>
 #
 # Why so bad? Let us look at $\hat{x}$ after one convolution, an untrained one. The statistics come from all training pictures.
-# We ask how often a value is far out: $|\hat{x}| > 6$.
+# We ask two things. How often is a value far out, $|\hat{x}| > 6$? And how far is the map of the moved digit from the map moved
+# along? For this we take the median over all values: a few far ones do not change it.
 
 # %%
 filters = build(False, seed=0)[0]  # the first convolution
@@ -344,19 +376,35 @@ def x_hat_with(axes, training_data, pictures):
     return (convolve(pictures) - mean) / np.sqrt(variance + 1e-5)
 
 
-# %% [markdown]
-# **Predict.** What share of the values is far out, per channel and per element, in the middle and moved?
-
 # %%
 channel, element = (0, 2, 3), 0  # the axes of the mean
-print("far out                        middle    left   right")
+print("                               far out: middle, left, right   off by: left, right")
 for name, axes, training_data in (
     ("per channel                  ", channel, in_the_middle),
     ("per element                  ", element, in_the_middle),
     ("per element, trained on moved", element, everywhere),
 ):
-    x_hats = (x_hat_with(axes, training_data, framed(data.x_test, right)) for right in (0, -1, 1))
-    print(name, *(f"{np.mean(abs(x_hat) > 6):7.2%}" for x_hat in x_hats))
+    middle, *moved = (x_hat_with(axes, training_data, framed(data.x_test, right)) for right in (0, -1, 1))
+    off = [np.median(abs(z - np.roll(middle, k, axis=3))) for z, k in zip(moved, (-1, 1), strict=True)]
+    print(name, *(f"{np.mean(abs(z) > 6):7.2%}" for z in (middle, *moved)), end=" " * 7)
+    print(*(f"{value:6.2f}" for value in off))
+spread = convolve(in_the_middle.x_train).std(axis=0)  # σ of each place
+far = abs(x_hat_with(element, in_the_middle, framed(data.x_test, -1))) > 6
+print(f"σ of a place, median of all: {np.median(spread):.4f}", end="")
+print(f"   of the places of far values: {np.median(np.broadcast_to(spread, far.shape)[far]):.4f}")
+
+# %% [markdown]
+# <details><summary>What you see</summary>
+#
+# Per channel nothing is far out, wherever the digit is, and the map moves along. Per element, many values are far out after a move.
+# Where the digits hardly ever came in training, the stored variance is small (last line); when ink comes there, BN divides by a
+# small number.
+#
+# This is one reason, not the whole: to the right there are less than half as many such values as to the left, and the accuracy was
+# nearly as bad. Every place also gets the mean and the variance that belonged to its neighbour: half of all values are off by more
+# than half a standard deviation. Trained on moved digits, the far values are nearly gone, and the rest is about half as large.
+#
+# </details>
 
 # %%
 shown = np.concatenate([framed(data.x_test[:1]), framed(data.x_test[:1], right=1)])
@@ -375,19 +423,9 @@ figures.show(
 )
 
 # %% [markdown]
-# <details><summary>Answer</summary>
-#
-# Per channel nothing is far out, wherever the digit is: the same values, one column further. Per element, in the middle, it is one
-# value in ten thousand; moved to the left it is one or two in a hundred. That is a dozen values in each picture, since a picture has
-# 8 · 100. Where the digits hardly ever came in training, the stored variance is small. When ink comes there, BN divides by
-# a small number. Trained on moved digits, the statistics know these places, and the far values are nearly gone.
-#
-# </details>
-#
-# The picture shows a digit, its map of filter 3 per channel, and the same map per element. White is 0, blue is above, orange
-# below. In the lower row the digit is moved to the right by one column. Per channel the map moves along. Per element (orange frame) the
-# right edge flares up, and the rest is not the map of the upper row either. The network takes the largest value of each map; now it
-# finds it at the edge.
+# The picture shows a digit, its map of filter 3 per channel, and the same map per element. In the lower row the digit is moved
+# to the right by one column. Per channel the map moves along. Per element (orange frame) the right edge flares up, and the rest
+# is not the map of the upper row either.
 #
 # ## What is counted
 #
@@ -395,8 +433,8 @@ figures.show(
 # variance for each channel, and one count of the batches: $2C + 1$ **statistics**. They are not learned by gradient descent, only
 # kept up to date; PyTorch calls them *buffers*.
 #
-# **Predict.** The second convolution of `small_cnn` has 16 filters of shape 8 × 3 × 3. How many parameters has it? How many has
-# its BN layer?
+# **Predict.** The second convolution of `small_cnn` has 16 filters. Six maps come in, so each filter has 3 × 3 weights for each of
+# the six, and the six results are added. How many parameters does this layer have? How many does its BN layer have?
 
 
 # %%
@@ -406,15 +444,14 @@ def count(layer):
 
 
 for name in ("conv_1", "bn_1", "conv_2", "bn_2"):
-    print(f"{name:12}", count(network.get_submodule(name)))
+    print(f"{name:12}", count(network.get_submodule(name)))  # the layer of this name
 print("per element ", count(PerElement(16 * 4 * 4)), " in the place of bn_2")
-print("per element ", count(PerElement(64 * 112 * 112)), " for 64 maps of 112 × 112, as in a large network")
 
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# $16\cdot 8\cdot 3\cdot 3 = 1\,152$ for the convolution, $2\cdot 16 = 32$ for BN. Per channel the count does not depend on $H$ and
-# $W$. Per element it does: with maps of 4 × 4 it is sixteen times larger, with large maps it runs into millions.
+# $16\cdot 6\cdot 3\cdot 3 = 864$ for the convolution, $2\cdot 16 = 32$ for BN. Per channel the count does not depend on $H$ and
+# $W$. Per element it does: with maps of 4 × 4, sixteen times as many are learned.
 #
 # </details>
 #
@@ -423,10 +460,11 @@ print("per element ", count(PerElement(64 * 112 * 112)), " for 64 maps of 112 ×
 # The block on the left is a small batch, 3 samples, 4 channels, 2 × 3 places. You choose one value (orange). Blue are the
 # values that share its mean. On the right, three real digits go through four fixed filters, before and after the norm.
 #
-# 1. Move *Channel*, then *Sample*, then *Position*. When do the blue values change, under *batch*?
+# 1. Move *Channel*, then *Sample*, then *Position*. When do the blue values change, under *Normalization: batch*?
 # 2. Change the layout to *NHWC*. What changes in the block and in the line of code? What changes in the feature maps?
-# 3. Back under *batch*, choose sample 2 and lower its contrast to 0.25. Do the other two digits notice?
-# 4. Choose *instance* and read the two numbers at the end of the line of words again. (The other norms are the subject of lesson 08.)
+# 3. Still under *batch*, choose sample 2 and set *Contrast of this digit* to 0.25. The line of words now ends "After the norm its
+#    own values have moved by up to ..., those of the other digits by ...". Do the other two digits notice?
+# 4. Choose *Normalization: instance* and read these two numbers again. (The other norms are the subject of lesson 08.)
 
 # %% tags=["nbval-ignore-output"]
 labs.WhichValues()
@@ -439,8 +477,8 @@ labs.WhichValues()
 #
 # 1. Only when the channel changes. In BN each mean belongs to a channel, and to all samples and places together: 18 values.
 # 2. The axes stand in another order, and `axis=(0, 2, 3)` becomes `axis=(0, 1, 2)`. The feature maps do not change.
-# 3. Yes: their values move by up to 0.80, though nobody touched them.
-# 4. No: the others stay, and the dimmed digit itself changes by 0.01 at most. Under *instance* each digit has its own means, so
+# 3. Yes: "its own values have moved by up to 1.80, those of the other digits by 0.80", though nobody touched these.
+# 4. No: "by up to 0.01, those of the other digits by 0.00". Under *instance* each digit has its own means, so
 #    its contrast drops out.
 #
 # </details>
@@ -448,45 +486,27 @@ labs.WhichValues()
 # ## Conv → BN → ReLU on real digits
 #
 # This is the usual order: convolution, BN, ReLU. **ReLU** keeps what is above 0 and sets the rest to 0. We look at the untrained
-# `conv_1` and its 8 maps. BN takes its statistics from all training digits; $\gamma = 1$, $\beta = 0$.
+# `conv_1` and its 6 maps. BN takes its statistics from all training digits; $\gamma = 1$, $\beta = 0$.
 #
-# **Predict.** Without BN, is the share of values above 0 about the same in all 8 maps? And after BN?
+# **Predict.** Without BN, is the share of values above 0 about the same in all 6 maps? And after BN?
 
 # %%
 normalized, _ = bnteach.batch_norm_forward(maps, None, None)  # None: γ = 1, β = 0
 print("above 0, without BN:", *(f"{share:4.0%}" for share in (maps > 0).mean(axis=(0, 2, 3))))
 print("above 0, after BN:  ", *(f"{share:4.0%}" for share in (normalized > 0).mean(axis=(0, 2, 3))))
 
-# %%
-stages = [maps[0], np.maximum(maps[0], 0), normalized[0], np.maximum(normalized[0], 0)]
-no_frame = np.zeros((4, 8), bool)
-figure, (ax,) = figures.new_figure(size=(6.0, 3.4))
-figures.feature_maps(np.stack(stages), limit=2.5, framed=no_frame, chosen=(1, 0), ax=ax)
-figures.frame(ax, title="Eight maps of one digit", x="filter", xlim=(-0.05, 8), ylim=(4, -0.05))
-ax.set_xticks(np.arange(8) + 0.44, range(8))
-ax.set_yticks(np.arange(4) + 0.44, ["conv", "conv, ReLU", "conv, BN", "conv, BN, ReLU"])
-ax.grid(False)
-figures.show(
-    ax,
-    alt="The feature maps of one digit for 8 filters in four rows. After convolution and ReLU some maps are empty or "
-    "faint and one is strong. With BN in between all maps have values of about the same size, and each keeps a part.",
-)
-
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# Without BN it is anything from about a fifth to four fifths: that is an accident of the random filter. After BN it is between
-# 40 and 60 % for all. BN puts each map's zero at its mean, and about half of the values lie above a mean. (Exactly half lie above the
+# Without BN it is anything from about a fifth to three quarters: that is an accident of the random filter. After BN it is
+# about 40 to 60 % for all. BN puts each map's zero at its mean, and about half of the values lie above a mean. (Exactly half lie above the
 # median, which is not the mean.)
 #
 # </details>
 #
-# Each column is a filter. White is 0, blue above, orange below. In the second row, ReLU without BN: some maps are nearly empty,
-# such as that of filter 0 (orange frame), and filter 6 outshines all others. In the last row every filter has its say.
-#
 # BN may also stand **after** the ReLU. [Lesson 02](02_normalize.ipynb) compares the two. `small_cnn` has BN before the ReLU, as in
-# the paper. There a bias in the convolution would be useless, and it has none: you counted 72 parameters for `conv_1`, and
-# these are the 8 · 3 · 3 weights.
+# the paper. There a bias in the convolution would be useless, and it has none: you counted 54 parameters for `conv_1`, and
+# these are the 6 · 3 · 3 weights.
 #
 # ## "Expected more than 1 value per channel"
 #
@@ -534,7 +554,7 @@ for n in (60, 2, 1):
 # dx = \frac{\gamma}{\sqrt{\sigma^2 + \varepsilon}}\left(dy - \frac{d\beta}{m} - \hat{x}\,\frac{d\gamma}{m}\right)$$
 #
 # Pictures change nothing but the sums: they run over $n, h, w$, and $m = N\cdot H\cdot W$. We take sizes that all differ, and a random
-# $dy$ (the gradient that comes from above).
+# $dy$ (the gradient that comes from the layers after it).
 
 # %%
 x = rng.normal(3, 2, size=(4, 3, 5, 2))
@@ -558,6 +578,7 @@ def dx_with(m):
 # %%
 dx, slip = dx_with(m=4 * 5 * 2), dx_with(m=4)
 x_torch = torch.from_numpy(x).requires_grad_()
+# None, None: no running mean, no running variance
 y = batch_norm(x_torch, None, None, torch.from_numpy(gamma), training=True)
 y.backward(torch.from_numpy(dy))  # PyTorch finds dx by itself
 print("largest difference to PyTorch: ", abs(dx - x_torch.grad.numpy()).max().round(9))
@@ -610,23 +631,12 @@ difference = abs(by_numpy / by_torch - 1).max(axis=1)
 print("largest relative difference, five seeds:", *(f"{value:.0e}" for value in difference))
 
 # %%
-print(compare(bn, x, dy).summary)
 print("loss, every seed: difference below 1e-9:", (difference < 1e-9).all())
-ax = figures.curve(range(1, 45), by_torch[0], role="data")
-figures.curve(range(1, 45), by_numpy[0], ax=ax, role="theory")
-figures.frame(ax, title="One network, two batch normalizations", x="step", y="loss")
-figures.key(ax, {"data": "BN by PyTorch", "theory": "BN by NumPy"})
-figures.show(
-    ax,
-    alt="The training loss over 44 steps, once with BN by PyTorch and once with BN by NumPy. The two curves fall "
-    "together and lie exactly on each other.",
-)
 
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# Much less than a millionth: the difference is in the last digits of float64. The picture shows seed 0: NumPy's broken line lies on
-# PyTorch's line all along.
+# Much less than a millionth. One rounding in float64 is about 1e-16; in 44 steps it grew to some 1e-15.
 #
 # </details>
 #
@@ -635,45 +645,49 @@ figures.show(
 # After training, BN uses stored statistics. These are fixed numbers. So for each channel BN multiplies by one fixed number and adds
 # another:
 #
-# $$y = s\,x + t \qquad s = \frac{\gamma}{\sqrt{\text{running var} + \varepsilon}} \qquad t = \beta - s\cdot\text{running mean}$$
+# $$y = a\,x + b \qquad a = \frac{\gamma}{\sqrt{\text{running var} + \varepsilon}} \qquad b = \beta - a\cdot\text{running mean}$$
 #
 # A convolution multiplies by weights and adds a bias. So does this, and two such steps in a row are one: multiply the weights of
-# each filter by its $s$, and take $t$ as its bias. If the convolution has a bias $b$ already, the new one is $s\,b + t$. This is
-# called **folding**. The network then has no BN layer any more.
+# each filter by its $a$, and take $b$ as its bias. If the convolution has a bias already, the new one is $a\cdot\text{bias} + b$.
+# This is called **folding**. The network then has no BN layer any more.
+#
+# BN must come *directly* after the convolution, with no ReLU between. (BN *before* a convolution with padding does not fold so
+# simply: its $b$ would be added to the picture, but not to the zeros around it.)
 
 
 # %%
 def fold(conv, bn):
     """One convolution that does what conv and then bn do in evaluation."""
-    s = bn.weight / torch.sqrt(bn.running_var + bn.eps)
-    t = bn.bias - s * bn.running_mean
+    a = bn.weight / torch.sqrt(bn.running_var + bn.eps)
+    b = bn.bias - a * bn.running_mean
+    # for plain convolutions: groups and dilation are not copied
     folded = nn.Conv2d(conv.in_channels, conv.out_channels, conv.kernel_size, conv.stride, conv.padding)
-    folded.weight.data = conv.weight.data * s.data.reshape(-1, 1, 1, 1)  # s for each filter
-    folded.bias.data = t.data if conv.bias is None else s.data * conv.bias.data + t.data
+    folded.weight.data = conv.weight.data * a.data.reshape(-1, 1, 1, 1)  # a for each filter
+    folded.bias.data = b.data if conv.bias is None else a.data * conv.bias.data + b.data
     return folded
 
 
 # %% tags=["nbval-ignore-output"]
-network = small_cnn(seed=0)
+network = small_cnn(channels=(6, 16), seed=0)
 _ = train(network, data, epochs=3, every=1000, progress=False)
-folded = small_cnn(batch_norm=False)  # the same layers, without BN
+folded = small_cnn(batch_norm=False, channels=(6, 16))  # the same layers, without BN
 folded.conv_1, folded.conv_2 = fold(network.conv_1, network.bn_1), fold(network.conv_2, network.bn_2)
 folded.output = network.output
-without_t = copy.deepcopy(folded)
-for conv in (without_t.conv_1, without_t.conv_2):
+without_b = copy.deepcopy(folded)
+for conv in (without_b.conv_1, without_b.conv_2):
     nn.init.zeros_(conv.bias)
-s = folded.conv_1.weight / network.conv_1.weight  # the same for all nine weights of a filter
-print("s of the first layer:", s[:, 0, 1, 1].detach().numpy().round(2))
-print("t of the first layer:", folded.conv_1.bias.detach().numpy().round(2))
+a = folded.conv_1.weight / network.conv_1.weight  # the same for all nine weights of a filter
+print("a of the first layer:", a[:, 0, 1, 1].detach().numpy().round(2))
+print("b of the first layer:", folded.conv_1.bias.detach().numpy().round(2))
 
 # %% [markdown]
 # **Predict.** How far apart are the outputs of the two networks on the test pictures: in the last digits of float32, or
-# in the second digit? And if you forget $t$? And against the network with BN, left in training mode?
+# in the second digit? And if you forget $b$? And against the network with BN, left in training mode?
 
 # %% tags=["nbval-ignore-output"]
 x_test = torch.from_numpy(data.x_test)
 with torch.no_grad():
-    expected, right, forgotten = network.eval()(x_test), folded(x_test), without_t(x_test)
+    expected, right, forgotten = network.eval()(x_test), folded(x_test), without_b(x_test)
     in_training = copy.deepcopy(network).train()(x_test)  # a copy: training mode moves the statistics
 
 
@@ -682,13 +696,13 @@ def gap(output):
     return ((output - expected).abs().max() / expected.abs().max()).item()
 
 
-print(f"folded:                       {gap(right):.0e}")
-print(f"folded, t forgotten:          {gap(forgotten):.0e}")
-print(f"not folded, in training mode: {gap(in_training):.0e}")
+print(f"folded:                       {gap(right):.5%}")
+print(f"folded, b forgotten:          {gap(forgotten):.0%}")
+print(f"not folded, in training mode: {gap(in_training):.0%}")
 
 # %%
 print("folded: below one part in a million:", gap(right) < 1e-6)
-print("t forgotten: above one part in ten:", gap(forgotten) > 0.1)
+print("b forgotten: above one part in ten:", gap(forgotten) > 0.1)
 print("training mode: above one part in a hundred:", gap(in_training) > 0.01)
 fused = fuse_conv_bn_eval(network.conv_2, network.bn_2)  # PyTorch has this too
 print("PyTorch's biases agree to 1e-6:", torch.allclose(fused.bias, folded.conv_2.bias, atol=1e-6))
@@ -696,25 +710,26 @@ print("PyTorch's biases agree to 1e-6:", torch.allclose(fused.bias, folded.conv_
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# In the last digits of float32: the same numbers were multiplied in another order. Without $t$ the result is wrong. And in training
-# mode the network with BN gives something else, since it uses the statistics of these 450 pictures. **A fold is right for
-# evaluation only**, and only for the statistics at the moment of folding: train on, and you must fold again.
+# In the last digits of float32. On paper folding is exact; here the same numbers were multiplied in another order, and rounded.
+# Without $b$ the result is wrong. And in training mode the network with BN gives something else, since it uses the statistics of these 450 pictures. **A fold is right for
+# evaluation only**. The price: the BN layer is gone, so you can no longer train with BN.
 #
 # </details>
 #
 # ## What does it save?
 #
-# First we count. One value of the map after `conv_2` costs 8 · 3 · 3 multiplications (8 maps come in), and BN one more. In larger
+# First we count. One value of the map after `conv_2` costs 6 · 3 · 3 multiplications (6 maps come in), and BN one more. In larger
 # layers the share of BN is smaller still:
 
 # %%
-for maps_in in (1, 8, 64, 256):
+for maps_in in (1, 6, 64, 256):
     print(f"{maps_in:3d} maps in: BN's share of the multiplications is {1 / (9 * maps_in + 1):6.2%}")
 
 # %% [markdown]
 # **Predict.** Does folding save as little *time*? We measure it in 40 rounds. Each round times both networks, one right after the
 # other. We take the **median** of the 40 ratios (half of them are below it), because now and then a computer does something else
-# meanwhile. In brackets stands where the middle half of the rounds lies. If that is on both sides of 1, we see no clear difference.
+# meanwhile. In brackets stands where the middle half of the rounds lies. If all of it is below 1, folding was
+# faster in most rounds.
 
 
 # %%
@@ -737,22 +752,18 @@ conv, bn = nn.Conv2d(64, 64, 3, padding=1, bias=False), nn.BatchNorm2d(64).eval(
 pair = nn.Sequential(conv, bn, nn.ReLU()), nn.Sequential(fold(conv, bn), nn.ReLU())
 cases = {
     "small_cnn, 1 picture": (network, folded, x_test[:1], 10),
-    "small_cnn, 450 pictures": (network, folded, x_test, 1),
     "64 filters on 64 maps, 8 pictures of 28 × 28": (*pair, torch.randn(8, 64, 28, 28), 1),
 }
 for name, case in cases.items():
     low, share, high = folded_to_plain(*case)
-    verdict = "faster" if high < 1 else "slower" if low > 1 else "no clear difference"
+    verdict = "faster in most rounds" if high < 1 else "slower in most" if low > 1 else "cannot tell"
     print(f"{name}: folded takes {share:.2f} of the time ({low:.2f} to {high:.2f}): {verdict}")
 
 # %% [markdown]
 # <details><summary>How to read this</summary>
 #
 # These numbers are your own machine's, at this minute. Run the cell again: what changes by itself is noise. If a case shows no
-# difference, believe it. Where folding saves more than BN's share of the multiplications, two reasons are likely. With one small picture,
-# much of the time goes into calling the layers, and the folded network has two layers less to call. With many values, BN must read
-# each of them from memory and write it back, for a single multiplication, while a convolution does much more with each value that it
-# has read. The price of a fold: you cannot train on.
+# difference, then this measurement cannot tell.
 #
 # </details>
 #
@@ -804,7 +815,7 @@ print("channel_axis=-1: means of the channels:", abs(right.mean(axis=(0, 1))).ro
 # - ✓ name the axes for both layouts, (N, C, H, W) and (N, H, W, C), and notice when you took the wrong ones: all axes
 #   but the channels; then each channel has mean 0
 # - ✓ measure what goes wrong when each place of a picture gets statistics of its own: nothing to see in the usual
-#   test, and about half of the digits misread when they move by one column
+#   test, and most of the digits misread when they move by one column
 # - ✓ count the parameters and the statistics of a BN layer: 2C learned, 2C + 1 stored
 # - ✓ foresee when PyTorch says "Expected more than 1 value per channel": when N·H·W is 1
 # - ✓ write the backward pass for pictures, and put NumPy's BN into a real PyTorch network: the same formula with
