@@ -19,7 +19,8 @@ OPENING, CLOSING = "what you will be able to do", "what you can do now"
 BULLET = re.compile(r"^\s*[-*]\s+(?:\[[ xX]\]\s*|[✓✔✅☑]\s*)?(?P<text>.+)$")
 LINK = re.compile(r"\]\(\s*<?([^)\s>]+)>?[^)]*\)|(?:href|src)\s*=\s*[\"']([^\"']+)[\"']")
 IMAGE = re.compile(r"!\[(?P<alt>[^\]]*)\]\(")
-MINUTES = re.compile(r"\b\d+\s*min(utes)?\b", re.IGNORECASE)
+MINUTES = re.compile(r"\b(\d+)\s*min(?:utes)?\b", re.IGNORECASE)
+FORMULA = re.compile(r"\$\$?[^$]*\$\$?")
 
 
 def goals_open_and_close(lesson: Lesson, notebook: NotebookNode) -> Iterator[str]:
@@ -52,9 +53,25 @@ def goals(notebook: NotebookNode, heading: str) -> list[str]:
 
 
 def time_is_said(lesson: Lesson, notebook: NotebookNode) -> Iterator[str]:
-    """The first cell of text says how many minutes the lesson takes."""
-    if not MINUTES.search(next(markdown(notebook), "")):
+    """The first cell of text says how many minutes the lesson takes, and that fits what is reckoned."""
+    said = MINUTES.search(next(markdown(notebook), ""))
+    if not said:
         yield "the first cell of text does not say how many minutes the lesson takes"
+    elif abs(int(said[1]) - (reckoned := reckoned_minutes(notebook))) > max(5, reckoned / 4):
+        yield f"says {said[1]} minutes, but {reckoned:.0f} are reckoned from its words, code and labs"
+
+
+def reckoned_minutes(notebook: NotebookNode) -> float:
+    """A first reading: 130 words or 10 lines of code a minute, 1 minute for a prediction, 5 for a lab.
+
+    No stopwatch stands behind these rates; they are what a slow, careful reader needs. A formula is one word.
+    """
+    text = "\n".join(markdown(notebook))
+    words = len(re.findall(r"\w+", FORMULA.sub(" formula ", text)))
+    code = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "code")
+    lines = sum(bool(line.strip()) for line in code.splitlines())
+    labs = len(re.findall(r"\blabs\.[A-Z]", code))
+    return words / 130 + lines / 10 + text.count("**Predict.**") + 5 * labs
 
 
 def links_resolve(lesson: Lesson, notebook: NotebookNode) -> Iterator[str]:

@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 00 · Meet batch normalization
 #
-# *15 minutes · next: [01 · Measure a batch](01_measure_a_batch.ipynb)*
+# *40 minutes · next: [01 · Measure a batch](01_measure_a_batch.ipynb)*
 #
 # There is a layer that changed how deep networks are built: **batch normalization**, **BN** for short. In this lesson
 # you put it into a network and see what happens.

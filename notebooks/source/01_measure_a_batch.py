@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 01 · Measure a batch
 #
-# *50 minutes · previous: [00 · Meet batch normalization](00_meet_batch_normalization.ipynb) ·
+# *60 minutes · previous: [00 · Meet batch normalization](00_meet_batch_normalization.ipynb) ·
 # next: [02 · Normalize](02_normalize.ipynb)*
 #
 # Batch normalization begins with two numbers for each channel: a mean and a variance. This lesson is about

@@ -4,6 +4,7 @@ import nbformat
 import pytest
 
 from bnteach.authoring.checks import problems_of, problems_of_all
+from bnteach.authoring.prose_checks import reckoned_minutes, time_is_said
 from tiny import TINY, write_lesson
 
 
@@ -235,3 +236,12 @@ def test_links_to_the_web_and_within_the_page_are_left_alone(built):
     )
     nbformat.write(notebook, built.notebook)
     assert problems_of(built) == []
+
+
+def test_the_minutes_must_fit_the_length():
+    words = nbformat.v4.new_markdown_cell("*10 minutes*\n\n" + "word " * 2600)
+    code = nbformat.v4.new_code_cell("x = 1\n" * 100 + "labs.Sampler()")
+    assert round(reckoned_minutes(nbformat.v4.new_notebook(cells=[words, code]))) == 35
+    assert len(list(time_is_said(None, nbformat.v4.new_notebook(cells=[words, code])))) == 1
+    words.source = words.source.replace("*10", "*35")
+    assert list(time_is_said(None, nbformat.v4.new_notebook(cells=[words, code]))) == []
