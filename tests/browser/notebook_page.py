@@ -97,10 +97,18 @@ class LabView:
 
     def changed_by(self, act) -> tuple[bool, bool]:
         """Whether the picture, and the reading, become different after act()."""
-        picture, reading = self.pixels(), self.reading
+        picture, reading = self.settled()
         act()
         new_picture = self._wait_until(lambda: self.pixels() != picture)
-        return new_picture, self.reading != reading
+        return new_picture, self._wait_until(lambda: self.reading != reading)
+
+    def settled(self) -> tuple[int, str]:
+        """The picture and the reading, once the last frame of what was done before has come."""
+        now, before = (self.pixels(), self.reading), None
+        while now != before:
+            self.page.wait_for_timeout(200)
+            before, now = now, (self.pixels(), self.reading)
+        return now
 
     def _wait_until(self, happened, tries: int = 40) -> bool:
         for _ in range(tries):
