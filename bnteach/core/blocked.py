@@ -166,16 +166,10 @@ def batch_norm_forward(x, gamma, beta, eps=1e-5, channel_axis=1):
      [-0.46  7.45]
      [ 1.39  5.  ]]
     """
-    x, gamma, beta, axis = functional._checked(x, gamma, beta, channel_axis)
-    eps = arguments.positive_eps(eps)
-    values = arguments.channels_in_the_middle(x, axis)
-    if values.shape[0] * values.shape[2] == 1:
-        raise ValueError(f"Expected more than 1 value per channel when training, got input size {x.shape}")
+    x, values, gamma, beta, eps = functional._checked_for_training(x, gamma, beta, eps, channel_axis)
     values = np.ascontiguousarray(functional._computable(values))
-    np.setbufsize(
-        512
-    )  # until the end of `quietly`: rows are then used where they are, not copied to a buffer
-    y, cache = standardize(values, *functional._or_neutral(gamma, beta, x.shape[axis]), eps)
+    functional.use_rows_in_place()
+    y, cache = standardize(values, *functional._or_neutral(gamma, beta, values.shape[1]), eps)
     return functional._as_given(y, x), functional._addressed(cache, x, gamma)
 
 
@@ -195,7 +189,5 @@ def batch_norm_backward(dy, cache):
         )
     dy = arguments.upstream("dy", dy, cache.shape)
     dy = np.ascontiguousarray(dy.reshape(cache.x.shape), cache.x.dtype)
-    np.setbufsize(512)
-    dx, dgamma, dbeta = standardize_backward(dy, cache)
-    dx = dx.astype(cache.dtype, copy=False).reshape(cache.shape)
-    return dx, dgamma.astype(cache.parameter_dtype), dbeta.astype(cache.parameter_dtype)
+    functional.use_rows_in_place()
+    return functional._gradients_as_given(*standardize_backward(dy, cache), cache)

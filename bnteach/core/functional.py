@@ -28,6 +28,11 @@ from bnteach.core import arguments
 quietly = np.errstate(over="ignore", invalid="ignore", divide="ignore")
 
 
+def use_rows_in_place():
+    """Make NumPy use rows where they are instead of copying them to a buffer first, until `quietly` ends."""
+    np.setbufsize(512)
+
+
 @dataclass(eq=False)
 class Cache:
     """What the forward pass keeps for the backward pass. It refers to x itself; x̂ is never stored."""
@@ -218,15 +223,9 @@ def batch_norm_forward(x, gamma, beta, eps=1e-5, channel_axis=1):
 
     Source: Ioffe & Szegedy 2015, Algorithm 1.
     """
-    x, gamma, beta, axis = _checked(x, gamma, beta, channel_axis)
-    eps = arguments.positive_eps(eps)
-    values = arguments.channels_in_the_middle(x, axis)
-    if values.shape[0] * values.shape[2] == 1:
-        raise ValueError(f"Expected more than 1 value per channel when training, got input size {x.shape}")
-    np.setbufsize(
-        512
-    )  # inside `quietly` only: rows are then used where they are, not copied to a buffer first
-    y, cache = standardize(_computable(values), *_or_neutral(gamma, beta, x.shape[axis]), eps)
+    x, values, gamma, beta, eps = _checked_for_training(x, gamma, beta, eps, channel_axis)
+    use_rows_in_place()
+    y, cache = standardize(_computable(values), *_or_neutral(gamma, beta, values.shape[1]), eps)
     return _as_given(y, x), _addressed(cache, x, gamma)
 
 
@@ -264,12 +263,9 @@ def batch_norm_backward(dy, cache):
             f"cache is {type(cache).__name__}, expected the cache that batch_norm_forward returned"
         )
     dy = arguments.upstream("dy", dy, cache.shape)
-    np.setbufsize(512)
-    dx, dgamma, dbeta = standardize_backward(
-        dy.reshape(cache.x.shape).astype(cache.x.dtype, copy=False), cache
-    )
-    dx = dx.astype(cache.dtype, copy=False).reshape(cache.shape)
-    return dx, dgamma.astype(cache.parameter_dtype), dbeta.astype(cache.parameter_dtype)
+    use_rows_in_place()
+    dy = dy.reshape(cache.x.shape).astype(cache.x.dtype, copy=False)
+    return _gradients_as_given(*standardize_backward(dy, cache), cache)
 
 
 def batch_norm_inference(x, gamma, beta, running_mean, running_var, eps=1e-5, channel_axis=1):
@@ -327,6 +323,15 @@ def _checked(x, gamma, beta, channel_axis):
     )
 
 
+def _checked_for_training(x, gamma, beta, eps, channel_axis):
+    x, gamma, beta, axis = _checked(x, gamma, beta, channel_axis)
+    eps = arguments.positive_eps(eps)
+    values = arguments.channels_in_the_middle(x, axis)
+    if values.shape[0] * values.shape[2] == 1:
+        raise ValueError(f"Expected more than 1 value per channel when training, got input size {x.shape}")
+    return x, values, gamma, beta, eps
+
+
 def _or_neutral(gamma, beta, channels):
     return np.ones(channels) if gamma is None else gamma, np.zeros(channels) if beta is None else beta
 
@@ -338,6 +343,11 @@ def _computable(values):
 
 def _as_given(y, x):
     return y.astype(x.dtype, copy=False).reshape(x.shape)
+
+
+def _gradients_as_given(dx, dgamma, dbeta, cache):
+    dx = dx.astype(cache.dtype, copy=False).reshape(cache.shape)
+    return dx, dgamma.astype(cache.parameter_dtype), dbeta.astype(cache.parameter_dtype)
 
 
 def _addressed(cache, x, gamma):
