@@ -5,8 +5,10 @@ from __future__ import annotations
 from itertools import chain
 
 from ..mistake import Mistake
-from . import backward, everywhere, normalization
+from . import affine, backward, everywhere, normalization, statistics
+
+TOPICS = (everywhere, statistics, normalization, affine, backward)
 
 CATALOGUE: dict[str, Mistake] = {
-    mistake.key: mistake for mistake in chain(everywhere.MISTAKES, normalization.MISTAKES, backward.MISTAKES)
+    mistake.key: mistake for mistake in chain.from_iterable(topic.MISTAKES for topic in TOPICS)
 }

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 
+from ..answers import as_array, unpacked
 from ..checking import Check
 from ..recipe import Recipe
+from ..running import Trial
+from .forward_steps import NORMALIZING
 
 
 def probes(rng: np.random.Generator) -> list[dict[str, Any]]:
-    """A batch to read; batches far off centre; one whose variance is as small as ε may be."""
+    """A batch to read; batches far off centre; one whose variance is as small as ε may be; one as wide as long."""
     read = {"x": np.array([[1.0, 10.0], [2.0, 10.0], [6.0, 40.0]]), "eps": 0.5}
     wide = {"x": rng.normal(3, [0.5, 1, 2, 4], size=(6, 4)), "eps": 0.1}
     long = {"x": rng.normal(-5, 2, size=(9, 3)), "eps": 1e-5}
     small = {"x": rng.normal(0.02, 0.003, size=(5, 3)), "eps": 4e-5}
-    return [read, wide, long, small]
+    square = {"x": rng.normal(2, [1, 2, 3, 4], size=(4, 4)), "eps": 0.2}
+    return [read, wide, long, small, square]
 
 
 def hard_probes(rng: np.random.Generator) -> list[dict[str, Any]]:
@@ -27,16 +32,7 @@ def hard_probes(rng: np.random.Generator) -> list[dict[str, Any]]:
 standardize = Check(
     name="standardize",
     takes=("x", "eps"),
-    recipe=Recipe(
-        {
-            "mean": lambda x: x.mean(axis=0),
-            "centred": lambda x, mean: x - mean,
-            "var": lambda centred: (centred**2).mean(axis=0),
-            "std": lambda var, eps: np.sqrt(var + eps),
-            "x_hat": lambda centred, std: centred / std,
-        },
-        returns=("x_hat",),
-    ),
+    recipe=Recipe(NORMALIZING, returns=("x_hat",)),
     probes=probes,
     hard_probes=hard_probes,
     hints=(
@@ -47,4 +43,62 @@ standardize = Check(
     lesson=("02_normalize", "Subtract, divide"),
 )
 
-EXERCISES = [standardize]
+
+def largest_in(batch: np.ndarray) -> float:
+    """The largest |x̂| of a batch, without ε; NaN when all its values are equal."""
+    batch = batch.astype(float).ravel()
+    largest = np.abs(batch).max(initial=0)
+    if largest == 0 or not np.isfinite(largest):
+        return np.nan
+    centred = batch / largest - np.mean(batch / largest)
+    std = np.sqrt(np.mean(centred**2))
+    return np.abs(centred).max() / std if std > 1e-12 else np.nan
+
+
+def measure_batch(check: Check) -> Trial:
+    """What counts is the batch that is returned: how many values it has, and how large one |x̂| gets."""
+
+    def measure(answer: Any, inputs: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:
+        batch = as_array("batch", unpacked(("batch",), answer(inputs["n"]))[0])
+        yield "number_of_values", batch.size
+        yield "largest_x_hat", largest_in(batch)
+
+    return measure
+
+
+largest_x_hat_batch = Check(
+    name="largest_x_hat_batch",
+    takes=("n",),
+    recipe=Recipe({"batch": lambda n: np.arange(n) == 0}, returns=("batch",)),
+    probes=lambda rng: [{"n": n} for n in (5, 2, 10, 17, int(rng.integers(20, 60)))],
+    hints=(
+        "One value shall stand out as far as it can. What must the n - 1 others do?",
+        "The proof of the bound says when nothing is lost: when all the others are equal.",
+        "np.array([1.0] + [0.0] * (n - 1))",
+    ),
+    lesson=("02_normalize", "How large can it get?"),
+    trial=measure_batch,
+)
+
+
+def rescalings(rng: np.random.Generator) -> list[dict[str, Any]]:
+    """Gradients to read; then random ones, with factors below and above 1; one as wide as it is long."""
+    read = {"dw": np.array([[4.0, 1.0], [-2.0, 3.0], [6.0, 0.0]]), "a": np.array([10.0, 0.5])}
+    sizes = ((5, 3), (3, 6), (4, 4))
+    return [read, *({"dw": rng.normal(size=(d, c)), "a": rng.uniform(0.2, 5, c)} for d, c in sizes)]
+
+
+gradient_after_rescaling = Check(
+    name="gradient_after_rescaling",
+    takes=("dw", "a"),
+    recipe=Recipe({"new_dw": lambda dw, a: dw / a}, returns=("new_dw",)),
+    probes=rescalings,
+    hints=(
+        "BN divides the factor out, so L(a·w) = L(w). What happens to the slope when an axis is stretched?",
+        "Differentiate both sides of L(a·w) = L(w) by w. The chain rule brings one factor a on the left.",
+        "a · L'(a·w) = L'(w), so the new gradient is dw / a: column c is divided by a[c].",
+    ),
+    lesson=("02_normalize", '"The scale of the weights does not matter"'),
+)
+
+EXERCISES = [standardize, largest_x_hat_batch, gradient_after_rescaling]

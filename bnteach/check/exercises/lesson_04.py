@@ -8,10 +8,12 @@ import numpy as np
 
 from ..checking import Check
 from ..recipe import Recipe
+from .forward_steps import NORMALIZING
 
 
 def probes(rng: np.random.Generator) -> list[dict[str, Any]]:
-    """A batch to read; then random ones with N ≥ 3, γ away from 1, and a random upstream gradient."""
+    """A batch to read; then random ones with N ≥ 3, γ away from 1, and a random upstream gradient. In
+    the last the variance is as small as ε may be."""
 
     def random(n: int, c: int, eps: float) -> dict[str, Any]:
         return {
@@ -27,7 +29,8 @@ def probes(rng: np.random.Generator) -> list[dict[str, Any]]:
         "gamma": np.array([2.0, 0.5]),
         "eps": 0.5,
     }
-    return [read, random(5, 4, 0.3), random(7, 3, 1e-5), random(4, 6, 1.0)]
+    small = {**random(5, 3, 4e-5), "x": rng.normal(0.02, 0.003, size=(5, 3))}
+    return [read, random(5, 4, 0.3), random(7, 3, 1e-5), random(4, 6, 1.0), small]
 
 
 batch_norm_backward = Check(
@@ -35,10 +38,7 @@ batch_norm_backward = Check(
     takes=("dy", "x", "gamma", "eps"),
     recipe=Recipe(
         {
-            "mean": lambda x: x.mean(axis=0),
-            "var": lambda x, mean: ((x - mean) ** 2).mean(axis=0),
-            "inv_std": lambda var, eps: 1 / np.sqrt(var + eps),
-            "x_hat": lambda x, mean, inv_std: (x - mean) * inv_std,
+            **NORMALIZING,
             "dx_hat": lambda dy, gamma: dy * gamma,
             "along_mean": lambda dx_hat: dx_hat.mean(axis=0),
             "along_x_hat": lambda dx_hat, x_hat: x_hat * (dx_hat * x_hat).mean(axis=0),
