@@ -25,7 +25,7 @@ AS_ROOT = $(if $(filter 0,$(shell id -u)),--allow-root)
 NBVAL := --nbval --nbval-current-env --nbval-sanitize-with=tests/notebooks/sanitize.cfg
 NOTEBOOKS = $(wildcard notebooks/*.ipynb notebooks/solutions/*.ipynb)
 
-.PHONY: help lab test test-browser notebooks bench lint clean
+.PHONY: help lab test test-browser notebooks bench bench-labs lint clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -44,6 +44,9 @@ notebooks: $(READY)  ## Build and execute the notebooks whose source, or the pac
 
 bench: $(READY)  ## Measure speed and memory beside PyTorch, textbook NumPy and the bandwidth of memory
 	$(BIN)/python tests/benchmarks/bench.py $(ARGS)
+
+bench-labs: $(READY)  ## Measure how fast the labs answer, beside the same pictures by interact and plt.show()
+	$(BIN)/python tests/browser/bench_labs.py $(ARGS)
 
 lint: $(READY)  ## Check the style of the code, and that the notebooks match their sources
 	$(BIN)/ruff check

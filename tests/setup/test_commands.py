@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-COMMANDS = {"lab", "test", "test-browser", "notebooks", "bench", "lint", "clean"}
+COMMANDS = {"lab", "test", "test-browser", "notebooks", "bench", "bench-labs", "lint", "clean"}
 
 pytestmark = pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
 
