@@ -39,7 +39,7 @@ class Diagnosis:
             found[0] if len(found) == 1 else "Two things at once.\n" + "\n".join(f"- {one}" for one in found)
         )
         places = [
-            f'Lesson {mistake.lesson[0][:2]}, "{mistake.lesson[1]}", explains it.' for mistake in mistakes
+            f"Lesson {mistake.lesson[0][:2]} explains it, under: {mistake.lesson[1]}" for mistake in mistakes
         ]
         return cls(
             " ".join(part for part in (more, what) if part),

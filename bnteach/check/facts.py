@@ -163,8 +163,8 @@ def not_finite(check: Check, name: str, probe: Probe, right: Values, found: Valu
 
 def another_value(check: Check, name: str, probe: Probe, right: Values, found: Values) -> str:
     """Is it another quantity of the same computation, its negative, or its transpose?"""
-    known = {**right, **{key: value for key, value in probe.items() if isinstance(value, np.ndarray)}}
-    for key, value in {**intermediate(check, probe), **known}.items():
+    given = {key: value for key, value in probe.items() if isinstance(value, np.ndarray)}
+    for key, value in {**given, **right, **intermediate(check, probe)}.items():
         if key != name and same(found[name], value):
             return f"it equals {key}."
     if same(-found[name], right[name]):

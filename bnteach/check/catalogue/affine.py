@@ -21,8 +21,8 @@ MISTAKES = [
     Mistake(
         key="not_normalized",
         title="γ and β are applied to x, not to x̂",
-        confuses="γ·x + β scales what came in. The mean of y is β and its spread is |γ| only if x is normalized "
-        "first.",
+        confuses="γ·x + β scales what came in. The mean of y is β and its spread is |γ| only if x is "
+        "normalized first.",
         mend="Use x_hat: gamma * x_hat + beta.",
         lesson=TWO_NUMBERS,
         checks=("batch_norm_forward",),
@@ -40,8 +40,8 @@ MISTAKES = [
     Mistake(
         key="one_plus_gamma",
         title="x̂ is multiplied by 1 + γ",
-        confuses="Some programs store γ − 1, so that 0 means no change. Here γ itself is the factor, and 1 means no "
-        "change.",
+        confuses="Some programs store γ − 1, so that 0 means no change. Here γ itself is the factor, and 1 "
+        "means no change.",
         mend="gamma * x_hat + beta",
         lesson=TWO_NUMBERS,
         checks=("batch_norm_forward",),
@@ -86,8 +86,8 @@ MISTAKES = [
     Mistake(
         key="gamma_along_samples",
         title="γ and β are spread along the samples",
-        confuses="γ and β have one number for each channel, and a channel is a column. gamma[:, None] puts them along "
-        "the rows. When N = C, no error tells you.",
+        confuses="γ and β have one number for each channel, and a channel is a column. gamma[:, None] puts "
+        "them along the rows. When N = C, no error tells you.",
         mend="gamma * x_hat + beta is enough: NumPy lines γ up with the last axis, the columns.",
         lesson=TWO_NUMBERS,
         checks=("batch_norm_forward",),
@@ -105,8 +105,8 @@ MISTAKES = [
     Mistake(
         key="beta_over_std",
         title="β is −μ/σ",
-        confuses="−μ/σ belongs to the way in: x̂ = x/σ − μ/σ. On the way back γ has already stretched x̂ to the size "
-        "of x, and only μ is missing.",
+        confuses="−μ/σ belongs to the way in: x̂ = x/σ − μ/σ. On the way back γ has already stretched x̂ to "
+        "the size of x, and only μ is missing.",
         mend="beta = x.mean(axis=0)",
         lesson=UNDO,
         checks=("identity_parameters",),
@@ -115,7 +115,8 @@ MISTAKES = [
     Mistake(
         key="gamma_reciprocal",
         title="γ is 1/σ",
-        confuses="BN has divided by √(σ² + ε) already. 1/σ would divide a second time; to undo a division you multiply.",
+        confuses="BN has divided by √(σ² + ε) already. 1/σ would divide a second time; to undo a division you "
+        "multiply.",
         mend="gamma = np.sqrt(x.var(axis=0) + eps)",
         lesson=UNDO,
         checks=("identity_parameters",),
@@ -133,7 +134,8 @@ MISTAKES = [
     Mistake(
         key="dgamma_without_x_hat",
         title="dγ is computed without x̂",
-        confuses="γ is multiplied by x̂, so its gradient has the factor x̂. Without it, dγ would be the same as dβ.",
+        confuses="γ is multiplied by x̂, so its gradient has the factor x̂. Without it, dγ would be the same "
+        "as dβ.",
         mend="dgamma = (dy * x_hat).sum(axis=0)",
         lesson=GRADIENTS,
         checks=("affine_gradients", "batch_norm_backward"),
@@ -142,7 +144,8 @@ MISTAKES = [
     Mistake(
         key="dgamma_mean",
         title="dγ is a mean over the batch",
-        confuses="One γ serves all samples, so their shares add up. If the loss is a mean, dy already has the 1/N in it.",
+        confuses="One γ serves all samples, so their shares add up. If the loss is a mean, dy already has the "
+        "1/N in it.",
         mend="dgamma = (dy * x_hat).sum(axis=0)",
         lesson=GRADIENTS,
         checks=("affine_gradients", "batch_norm_backward"),
@@ -151,7 +154,8 @@ MISTAKES = [
     Mistake(
         key="dbeta_mean",
         title="dβ is a mean over the batch",
-        confuses="One β serves all samples, so their shares add up. If the loss is a mean, dy already has the 1/N in it.",
+        confuses="One β serves all samples, so their shares add up. If the loss is a mean, dy already has the "
+        "1/N in it.",
         mend="dbeta = dy.sum(axis=0)",
         lesson=GRADIENTS,
         checks=("affine_gradients", "batch_norm_backward"),
@@ -170,8 +174,8 @@ MISTAKES = [
     Mistake(
         key="not_summed",
         title="the gradients are not added up over the batch",
-        confuses="γ and β have one number for each channel, and so have their gradients: shape (C,). All samples "
-        "of a channel share them, so their shares add up.",
+        confuses="γ and β have one number for each channel, and so have their gradients: shape (C,). All "
+        "samples of a channel share them, so their shares add up.",
         mend="Add .sum(axis=0) to both.",
         lesson=GRADIENTS,
         checks=("affine_gradients",),

@@ -25,7 +25,8 @@ MISTAKES = [
     Mistake(
         key="eps_forgotten",
         title="ε is not used",
-        confuses="Without ε, a channel that hardly varies is blown up to full size, and a constant one becomes 0/0.",
+        confuses="Without ε, a channel that hardly varies is blown up to full size, and a constant one "
+        "becomes 0/0.",
         mend="Add eps to the variance, inside the root: np.sqrt(var + eps).",
         lesson=EPSILON,
         checks=WITH_STD,
@@ -34,7 +35,8 @@ MISTAKES = [
     Mistake(
         key="eps_hard_coded",
         title="ε is always 0.00001, whatever eps is given",
-        confuses="1e-5 is only the usual value. The caller of your function chooses eps, and it must have an effect.",
+        confuses="1e-5 is only the usual value. The caller of your function chooses eps, and it must have an "
+        "effect.",
         mend="Write eps where 1e-5 stands: np.sqrt(var + eps).",
         lesson=EPSILON,
         checks=WITH_STD,
@@ -43,7 +45,8 @@ MISTAKES = [
     Mistake(
         key="eps_squared",
         title="ε is squared before it is added",
-        confuses="ε is added to the variance as it is. √(σ² + ε²) would compare ε with the standard deviation.",
+        confuses="ε is added to the variance as it is. √(σ² + ε²) would compare ε with the standard "
+        "deviation.",
         mend="Write np.sqrt(var + eps), without a square on eps.",
         lesson=EPSILON,
         checks=WITH_STD,
@@ -52,8 +55,8 @@ MISTAKES = [
     Mistake(
         key="eps_after_division",
         title="ε is added after the division",
-        confuses="Division comes before addition: a / b + eps is (a / b) + eps. All values are moved by ε, and the "
-        "root is left without it.",
+        confuses="Division comes before addition: a / b + eps is (a / b) + eps. All values are moved by ε, "
+        "and the root is left without it.",
         mend="Brackets: (x - mean) / np.sqrt(var + eps).",
         lesson=EPSILON,
         checks=NORMALIZE,
@@ -62,8 +65,8 @@ MISTAKES = [
     Mistake(
         key="variance_for_std",
         title="the variance stands where its root belongs",
-        confuses="The variance has the square of the unit of x: years². Only its root has the unit of x, so only "
-        "that gives a standard deviation of 1.",
+        confuses="The variance has the square of the unit of x: years². Only its root has the unit of x, so "
+        "only that gives a standard deviation of 1.",
         mend="Take the root: np.sqrt(var + eps).",
         lesson=DIVIDE,
         checks=(*WITH_STD, "scale_like_training"),
@@ -72,7 +75,8 @@ MISTAKES = [
     Mistake(
         key="variance_squared",
         title="the variance is squared where its root belongs",
-        confuses="The variance is a mean of squares. To get back to the unit of x it needs a root, not another square.",
+        confuses="The variance is a mean of squares. To get back to the unit of x it needs a root, not "
+        "another square.",
         mend="Take the root: np.sqrt(var + eps).",
         lesson=DIVIDE,
         checks=NORMALIZE,
@@ -81,7 +85,8 @@ MISTAKES = [
     Mistake(
         key="mean_not_subtracted",
         title="the mean is not subtracted",
-        confuses="Dividing sets the spread to 1, but leaves the values where they were: around mean/σ, not around 0.",
+        confuses="Dividing sets the spread to 1, but leaves the values where they were: around mean/σ, not "
+        "around 0.",
         mend="Subtract first: (x - mean) / np.sqrt(var + eps).",
         lesson=DIVIDE,
         checks=NORMALIZE,
@@ -117,8 +122,8 @@ MISTAKES = [
     Mistake(
         key="half_and_half",
         title="half of the values are at one end and half at the other",
-        confuses="That gives the batch a large spread, and x_hat divides by the spread. "
-        "Then every |x_hat| is about 1: none stands out.",
+        confuses="That gives the batch a large spread, and x_hat divides by the spread. Then every |x_hat| is "
+        "about 1: none stands out.",
         mend="Let one value stand out, and make all the others equal.",
         lesson=BOUND,
         checks=("largest_x_hat_batch",),
@@ -127,8 +132,8 @@ MISTAKES = [
     Mistake(
         key="evenly_spaced",
         title="the values are evenly spaced",
-        confuses="However far apart the values are: x_hat divides by their spread. For evenly spaced values the "
-        "largest |x_hat| stays below √3.",
+        confuses="However far apart the values are: x_hat divides by their spread. For evenly spaced values "
+        "the largest |x_hat| stays below √3.",
         mend="Let one value stand out, and make all the others equal.",
         lesson=BOUND,
         checks=("largest_x_hat_batch",),
@@ -164,8 +169,8 @@ MISTAKES = [
     Mistake(
         key="gradient_unchanged",
         title="the gradient is left as it was",
-        confuses="The output does not change, but its slope along the weights does: longer weights must move farther "
-        "for the same change of the output.",
+        confuses="The output does not change, but its slope along the weights does: longer weights must move "
+        "farther for the same change of the output.",
         mend="The gradient is multiplied by 1/a: dw / a.",
         lesson=SCALE,
         checks=("gradient_after_rescaling",),
@@ -174,8 +179,8 @@ MISTAKES = [
     Mistake(
         key="gradient_grows",
         title="the gradient is multiplied by a",
-        confuses="Larger weights do not make the gradient larger here. The same change of the output needs a step "
-        "a times as long, so the slope is a times smaller.",
+        confuses="Larger weights do not make the gradient larger here. The same change of the output needs a "
+        "step a times as long, so the slope is a times smaller.",
         mend="Divide: dw / a.",
         lesson=SCALE,
         checks=("gradient_after_rescaling",),
@@ -184,8 +189,8 @@ MISTAKES = [
     Mistake(
         key="divided_by_a_squared",
         title="the gradient is divided by a²",
-        confuses="a² shows up in how far one step of gradient descent turns the weights: a gradient a times smaller, "
-        "on weights a times longer. The gradient itself has one factor a.",
+        confuses="a² shows up in how far one step of gradient descent turns the weights: a gradient a times "
+        "smaller, on weights a times longer. The gradient itself has one factor a.",
         mend="Divide once: dw / a.",
         lesson=SCALE,
         checks=("gradient_after_rescaling",),
@@ -194,7 +199,8 @@ MISTAKES = [
     Mistake(
         key="factor_along_rows",
         title="the factors are spread along the rows",
-        confuses="a has one factor for each unit, and a unit is a column of dw. a[:, None] has one for each row.",
+        confuses="a has one factor for each unit, and a unit is a column of dw. a[:, None] has one for each "
+        "row.",
         mend="dw / a is enough: NumPy lines a up with the last axis, the columns.",
         lesson=SCALE,
         checks=("gradient_after_rescaling",),

@@ -17,8 +17,8 @@ MISTAKES = [
     Mistake(
         key="n_minus_one",
         title="the variance divides by n − 1",
-        confuses="n − 1 estimates the variance of a population from a sample. BN does not estimate: it makes the "
-        "variance of this batch 1, so it divides by n.",
+        confuses="n − 1 estimates the variance of a population from a sample. BN does not estimate: it makes "
+        "the variance of this batch 1, so it divides by n.",
         mend="Use x.var(axis=0), or ((x - mean)**2).sum(axis=0) / n.",
         lesson=DIVISOR,
         checks=(*FORWARD, "one_pass_statistics", "scale_like_training", "batch_norm_backward"),
@@ -27,7 +27,8 @@ MISTAKES = [
     Mistake(
         key="sum_not_divided",
         title="the squared deviations are added up, but not divided by n",
-        confuses="The variance is a mean of squared deviations. Their sum S grows with the batch; S / n does not.",
+        confuses="The variance is a mean of squared deviations. Their sum S grows with the batch; S / n does "
+        "not.",
         mend="Divide by the number of rows: ((x - mean)**2).sum(axis=0) / n, or use .mean(axis=0).",
         lesson=WAYS,
         checks=(*FORWARD, "one_pass_statistics"),
@@ -66,8 +67,8 @@ MISTAKES = [
     Mistake(
         key="one_mean_for_all",
         title="one mean and one variance serve all channels",
-        confuses="Without an axis, NumPy takes the mean of all values. Then years and kilometres share one mean, "
-        "and no channel has mean 0 afterwards.",
+        confuses="Without an axis, NumPy takes the mean of all values. Then years and kilometres share one "
+        "mean, and no channel has mean 0 afterwards.",
         mend="Name the axis: x.mean(axis=0) and x.var(axis=0).",
         lesson=AXIS,
         checks=(*FORWARD, "scale_like_training"),
@@ -101,8 +102,8 @@ MISTAKES = [
     Mistake(
         key="not_centred",
         title="the mean is not subtracted before the squares are taken",
-        confuses="The mean of x² measures how far the values are from 0. The variance measures how far they are "
-        "from their mean.",
+        confuses="The mean of x² measures how far the values are from 0. The variance measures how far they "
+        "are from their mean.",
         mend="Subtract the mean first, then square: ((x - mean)**2).mean(axis=0).",
         lesson=WAYS,
         checks=(*FORWARD, "one_pass_statistics", "scale_like_training"),
@@ -111,8 +112,8 @@ MISTAKES = [
     Mistake(
         key="not_squared",
         title="the deviations are averaged without being squared",
-        confuses="Deviations from the mean sum to 0: what lies above and what lies below cancel. "
-        "Squares cannot cancel.",
+        confuses="Deviations from the mean sum to 0: what lies above and what lies below cancel. Squares "
+        "cannot cancel.",
         mend="Square before you average: ((x - mean)**2).mean(axis=0).",
         lesson=WAYS,
         checks=("batch_statistics", "one_pass_statistics"),
@@ -130,7 +131,8 @@ MISTAKES = [
     Mistake(
         key="mean_of_block_means",
         title="the block means are averaged as if all blocks were equally long",
-        confuses="A block of one row then counts as much as a block of a hundred. Each row should count the same.",
+        confuses="A block of one row then counts as much as a block of a hundred. Each row should count the "
+        "same.",
         mend="Weight each block by its number of rows: mean = mean + delta * n_b / (n + n_b).",
         lesson=MERGE,
         checks=("one_pass_statistics",),
@@ -139,8 +141,8 @@ MISTAKES = [
     Mistake(
         key="latest_block_counts_half",
         title="each new block counts for one half of the mean",
-        confuses="(mean + mean_b) / 2 is right for two blocks of equal length. Later, the new block is a small "
-        "part of all rows, and must count for that part only.",
+        confuses="(mean + mean_b) / 2 is right for two blocks of equal length. Later, the new block is a "
+        "small part of all rows, and must count for that part only.",
         mend="Move by the share of the new rows: mean = mean + delta * n_b / (n + n_b).",
         lesson=MERGE,
         checks=("one_pass_statistics",),
@@ -149,9 +151,10 @@ MISTAKES = [
     Mistake(
         key="mean_of_block_variances",
         title="the block variances are averaged as if all blocks were equally long, and nothing is added",
-        confuses="Two things are lost. A long block should count more than a short one. And blocks with different "
-        "means spread around the common mean, which no block's own variance knows.",
-        mend="Add up S of all blocks, plus delta**2 * n * n_b / (n + n_b) at each merge, and divide by n at the end.",
+        confuses="Two things are lost. A long block should count more than a short one. And blocks with "
+        "different means spread around the common mean, which no block's own variance knows.",
+        mend="Add up S of all blocks, plus delta**2 * n * n_b / (n + n_b) at each merge, and divide by n at "
+        "the end.",
         lesson=MERGE,
         checks=("one_pass_statistics",),
         steps={
@@ -162,8 +165,8 @@ MISTAKES = [
     Mistake(
         key="between_blocks_forgotten",
         title="the distance between the block means is forgotten",
-        confuses="Adding the S of all blocks counts the spread inside the blocks. "
-        "If their means differ, that distance is spread too.",
+        confuses="Adding the S of all blocks counts the spread inside the blocks. If their means differ, that "
+        "distance is spread too.",
         mend="At each merge, S = S + S_b + delta**2 * n * n_b / (n + n_b), with delta = mean_b - mean.",
         lesson=MERGE,
         checks=("one_pass_statistics",),
@@ -182,8 +185,8 @@ MISTAKES = [
     Mistake(
         key="both_sets_together",
         title="the statistics are those of both sets together",
-        confuses="Then the test set has a say in what the model is trained on. It no longer stands for data that "
-        "nobody has seen.",
+        confuses="Then the test set has a say in what the model is trained on. It no longer stands for data "
+        "that nobody has seen.",
         mend="Measure on train alone: train.mean(axis=0) and train.std(axis=0).",
         lesson=NOT_FAIR,
         checks=("scale_like_training",),
@@ -204,7 +207,8 @@ MISTAKES = [
     Mistake(
         key="training_set_scaled",
         title="the training set is scaled, not the test set",
-        confuses="The training set gives the statistics. What is scaled with them, and returned, is the test set.",
+        confuses="The training set gives the statistics. What is scaled with them, and returned, is the test "
+        "set.",
         mend="Write test where the mean is subtracted: (test - train.mean(axis=0)) / train.std(axis=0).",
         lesson=SCALES,
         checks=("scale_like_training",),

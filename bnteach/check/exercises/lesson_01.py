@@ -62,8 +62,8 @@ class Blocks:
         if kept:
             raise OddAnswer(
                 f"Your code keeps the blocks: block {kept[0]} was still in memory when block "
-                f"{len(self.given) + 1} was asked for. Keep three things and let the block go: how many rows came "
-                "so far, their mean, and their sum of squared deviations."
+                f"{len(self.given) + 1} was asked for. Keep three things and let the block go: how many rows "
+                "came so far, their mean, and their sum of squared deviations."
             )
         if not self.waiting:
             self.finished = True
@@ -128,7 +128,7 @@ one_pass_statistics = Check(
     hard_probes=lambda rng: [{**far_off(rng), "block_sizes": (10, 1, 20, 33)}],
     hints=(
         "Keep three things while the blocks go by: n, mean, and S, the sum of squared deviations so far.",
-        "A new block has its own n_b, mean_b and S_b. How do two batches become one? The lesson has the formula.",
+        "A new block has its own n_b, mean_b and S_b. The lesson has the formula that makes one of two.",
         "delta = mean_b - mean; total = n + n_b; S = S + S_b + delta**2 * n * n_b / total; "
         "mean = mean + delta * n_b / total; n = total. At the end var = S / n.",
     ),

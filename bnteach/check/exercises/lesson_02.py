@@ -15,7 +15,7 @@ from .forward_steps import NORMALIZING
 
 
 def probes(rng: np.random.Generator) -> list[dict[str, Any]]:
-    """A batch to read; batches far off centre; one whose variance is as small as ε may be; one as wide as long."""
+    """A batch to read; two off centre; one whose variance is as small as ε may be; one as wide as long."""
     read = {"x": np.array([[1.0, 10.0], [2.0, 10.0], [6.0, 40.0]]), "eps": 0.5}
     wide = {"x": rng.normal(3, [0.5, 1, 2, 4], size=(6, 4)), "eps": 0.1}
     long = {"x": rng.normal(-5, 2, size=(9, 3)), "eps": 1e-5}
