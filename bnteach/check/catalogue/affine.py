@@ -115,8 +115,8 @@ MISTAKES = [
     Mistake(
         key="gamma_reciprocal",
         title="γ is 1/σ",
-        confuses="BN has divided by √(σ² + ε) already. 1/σ would divide a second time; to undo a division you "
-        "multiply.",
+        confuses="BN has divided by √(σ² + ε) already. 1/σ would divide a second time; to undo a division "
+        "you multiply.",
         mend="gamma = np.sqrt(x.var(axis=0) + eps)",
         lesson=UNDO,
         checks=("identity_parameters",),
@@ -134,8 +134,8 @@ MISTAKES = [
     Mistake(
         key="dgamma_without_x_hat",
         title="dγ is computed without x̂",
-        confuses="γ is multiplied by x̂, so its gradient has the factor x̂. Without it, dγ would be the same "
-        "as dβ.",
+        confuses="γ is multiplied by x̂, so its gradient has the factor x̂. Without it, dγ would be the "
+        "same as dβ.",
         mend="dgamma = (dy * x_hat).sum(axis=0)",
         lesson=GRADIENTS,
         checks=("affine_gradients", "batch_norm_backward"),
@@ -144,8 +144,8 @@ MISTAKES = [
     Mistake(
         key="dgamma_mean",
         title="dγ is a mean over the batch",
-        confuses="One γ serves all samples, so their shares add up. If the loss is a mean, dy already has the "
-        "1/N in it.",
+        confuses="One γ serves all samples, so their shares add up. If the loss is a mean, dy already has "
+        "the 1/N in it.",
         mend="dgamma = (dy * x_hat).sum(axis=0)",
         lesson=GRADIENTS,
         checks=("affine_gradients", "batch_norm_backward"),
@@ -154,8 +154,8 @@ MISTAKES = [
     Mistake(
         key="dbeta_mean",
         title="dβ is a mean over the batch",
-        confuses="One β serves all samples, so their shares add up. If the loss is a mean, dy already has the "
-        "1/N in it.",
+        confuses="One β serves all samples, so their shares add up. If the loss is a mean, dy already has "
+        "the 1/N in it.",
         mend="dbeta = dy.sum(axis=0)",
         lesson=GRADIENTS,
         checks=("affine_gradients", "batch_norm_backward"),

@@ -8,8 +8,8 @@ MISTAKES = [
     Mistake(
         key="input_modified",
         title="an input is changed in place",
-        confuses="`x -= mean` changes the caller's array; `x = x - mean` makes a new one. The next layer, or "
-        "the backward pass, may still need the old values.",
+        confuses="`x -= mean` changes the caller's array; `x = x - mean` makes a new one. The next layer, "
+        "or the backward pass, may still need the old values.",
         mend="Write `x = x - …` instead of `x -= …`, or work on x.copy().",
         lesson=("02_normalize", "Subtract, divide"),
         checks=(

@@ -35,8 +35,8 @@ MISTAKES = [
     Mistake(
         key="eps_hard_coded",
         title="ε is always 0.00001, whatever eps is given",
-        confuses="1e-5 is only the usual value. The caller of your function chooses eps, and it must have an "
-        "effect.",
+        confuses="1e-5 is only the usual value. The caller of your function chooses eps, and it must have "
+        "an effect.",
         mend="Write eps where 1e-5 stands: np.sqrt(var + eps).",
         lesson=EPSILON,
         checks=WITH_STD,
@@ -122,8 +122,8 @@ MISTAKES = [
     Mistake(
         key="half_and_half",
         title="half of the values are at one end and half at the other",
-        confuses="That gives the batch a large spread, and x_hat divides by the spread. Then every |x_hat| is "
-        "about 1: none stands out.",
+        confuses="That gives the batch a large spread, and x_hat divides by the spread. Then every |x_hat| "
+        "is about 1: none stands out.",
         mend="Let one value stand out, and make all the others equal.",
         lesson=BOUND,
         checks=("largest_x_hat_batch",),
@@ -169,8 +169,8 @@ MISTAKES = [
     Mistake(
         key="gradient_unchanged",
         title="the gradient is left as it was",
-        confuses="The output does not change, but its slope along the weights does: longer weights must move "
-        "farther for the same change of the output.",
+        confuses="The output does not change, but its slope along the weights does: longer weights must "
+        "move farther for the same change of the output.",
         mend="The gradient is multiplied by 1/a: dw / a.",
         lesson=SCALE,
         checks=("gradient_after_rescaling",),
@@ -179,8 +179,8 @@ MISTAKES = [
     Mistake(
         key="gradient_grows",
         title="the gradient is multiplied by a",
-        confuses="Larger weights do not make the gradient larger here. The same change of the output needs a "
-        "step a times as long, so the slope is a times smaller.",
+        confuses="Larger weights do not make the gradient larger here. The same change of the output needs "
+        "a step a times as long, so the slope is a times smaller.",
         mend="Divide: dw / a.",
         lesson=SCALE,
         checks=("gradient_after_rescaling",),

@@ -17,8 +17,8 @@ MISTAKES = [
     Mistake(
         key="n_minus_one",
         title="the variance divides by n − 1",
-        confuses="n − 1 estimates the variance of a population from a sample. BN does not estimate: it makes "
-        "the variance of this batch 1, so it divides by n.",
+        confuses="n − 1 estimates the variance of a population from a sample. BN does not estimate: it "
+        "makes the variance of this batch 1, so it divides by n.",
         mend="Use x.var(axis=0), or ((x - mean)**2).sum(axis=0) / n.",
         lesson=DIVISOR,
         checks=(*FORWARD, "one_pass_statistics", "scale_like_training", "batch_norm_backward"),
@@ -27,8 +27,8 @@ MISTAKES = [
     Mistake(
         key="sum_not_divided",
         title="the squared deviations are added up, but not divided by n",
-        confuses="The variance is a mean of squared deviations. Their sum S grows with the batch; S / n does "
-        "not.",
+        confuses="The variance is a mean of squared deviations. Their sum S grows with the batch; S / n "
+        "does not.",
         mend="Divide by the number of rows: ((x - mean)**2).sum(axis=0) / n, or use .mean(axis=0).",
         lesson=WAYS,
         checks=(*FORWARD, "one_pass_statistics"),
@@ -37,8 +37,9 @@ MISTAKES = [
     Mistake(
         key="wrong_axis",
         title="the statistics run over axis 1, along a sample",
-        confuses="The axis that you name is the one that disappears. axis=1 mixes the channels of one sample; "
-        "BN wants one mean for each channel, over all samples. When N = C, no error tells you.",
+        confuses="The axis that you name is the one that disappears. axis=1 mixes the channels of one "
+        "sample; BN wants one mean for each channel, over all samples. When N = C, no error tells "
+        "you.",
         mend="Use axis=0 for the mean and for the variance.",
         lesson=AXIS,
         checks=(*FORWARD, "scale_like_training"),
@@ -165,8 +166,8 @@ MISTAKES = [
     Mistake(
         key="between_blocks_forgotten",
         title="the distance between the block means is forgotten",
-        confuses="Adding the S of all blocks counts the spread inside the blocks. If their means differ, that "
-        "distance is spread too.",
+        confuses="Adding the S of all blocks counts the spread inside the blocks. If their means differ, "
+        "that distance is spread too.",
         mend="At each merge, S = S + S_b + delta**2 * n * n_b / (n + n_b), with delta = mean_b - mean.",
         lesson=MERGE,
         checks=("one_pass_statistics",),
@@ -175,8 +176,8 @@ MISTAKES = [
     Mistake(
         key="own_statistics",
         title="the test set is scaled with its own mean and standard deviation",
-        confuses="Then a test value is placed among its neighbours in the test set, and the model gets other "
-        "numbers for the same thing. A single sample could not be scaled at all.",
+        confuses="Then a test value is placed among its neighbours in the test set, and the model gets "
+        "other numbers for the same thing. A single sample could not be scaled at all.",
         mend="Measure on train, use on test: (test - train.mean(axis=0)) / train.std(axis=0).",
         lesson=NOT_FAIR,
         checks=("scale_like_training",),
@@ -207,8 +208,8 @@ MISTAKES = [
     Mistake(
         key="training_set_scaled",
         title="the training set is scaled, not the test set",
-        confuses="The training set gives the statistics. What is scaled with them, and returned, is the test "
-        "set.",
+        confuses="The training set gives the statistics. What is scaled with them, and returned, is the "
+        "test set.",
         mend="Write test where the mean is subtracted: (test - train.mean(axis=0)) / train.std(axis=0).",
         lesson=SCALES,
         checks=("scale_like_training",),
@@ -217,8 +218,8 @@ MISTAKES = [
     Mistake(
         key="min_max",
         title="this is min–max scaling, not the z-score",
-        confuses="Min–max uses the smallest and the largest value. The z-score uses the mean and the standard "
-        "deviation.",
+        confuses="Min–max uses the smallest and the largest value. The z-score uses the mean and the "
+        "standard deviation.",
         mend="(test - train.mean(axis=0)) / train.std(axis=0)",
         lesson=SCALES,
         checks=("scale_like_training",),
