@@ -5,21 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import combinations
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from . import facts
-from .comparing import same
+from .comparing import off_by, same
+from .example import example
 from .mistake import Mistake
 from .recipe import Recipe
-from .running import Observed
+from .running import Observed, Probe, Values
 
 if TYPE_CHECKING:
     from .checking import Check
 
-Probe = dict[str, Any]
-Values = dict[str, np.ndarray]
+# A match must be this much nearer to the learner's values than the right ones are.
+NEARER = 50
 
 
 @dataclass(frozen=True)
@@ -34,19 +33,41 @@ class Diagnosis:
     @classmethod
     def of(cls, mistakes: list[Mistake], more: str = "", details: tuple[str, ...] = ()) -> Diagnosis:
         """The diagnosis that names one mistake of the catalogue, or two that occur together."""
-        found = [f"{mistake.title[0].upper()}{mistake.title[1:]}. {mistake.confuses}" for mistake in mistakes]
-        what = (
-            found[0] if len(found) == 1 else "Two things at once.\n" + "\n".join(f"- {one}" for one in found)
-        )
-        places = [
-            f"Lesson {mistake.lesson[0][:2]} explains it, under: {mistake.lesson[1]}" for mistake in mistakes
-        ]
+        found = [f"{sentence(mistake.title)} {mistake.confuses}" for mistake in mistakes]
+        if len(found) > 1:
+            found = ["Two things at once.", *(f"- {one}" for one in found)]
+        places = [f'Lesson {one.lesson[0][:2]}, "{one.lesson[1]}", explains it.' for one in mistakes]
         return cls(
-            " ".join(part for part in (more, what) if part),
+            "\n".join(part for part in (more, *found) if part),
             tuple(mistake.key for mistake in mistakes),
             (*details, *dict.fromkeys(places)),
             " ".join(mistake.mend for mistake in mistakes),
         )
+
+
+def sentence(title: str) -> str:
+    """A title as a sentence. Greek letters stay small: ε is not Ε.
+
+    >>> sentence("divides by n"), sentence("ε is outside")
+    ('Divides by n.', 'ε is outside.')
+    """
+    first = title[0].upper() if title[0].isascii() else title[0]
+    return f"{first}{title[1:]}."
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What a diagnosis stands on: for each probe what is right and what was observed."""
+
+    check: Check
+    probes: list[Probe]
+    expected: list[Values]
+    seen: list[Observed]
+
+    def of(self, recipe: Recipe) -> Iterator[tuple[Values, Observed, Observed]]:
+        """For each probe the right values, what a recipe gives, and what was observed. Works as it is asked."""
+        for probe, right, one in zip(self.probes, self.expected, self.seen, strict=True):
+            yield right, self.check.observed_of(recipe, probe), one
 
 
 def diagnose(check: Check, probes: list[Probe], expected: list[Values], seen: list[Observed]) -> Diagnosis:
@@ -54,19 +75,17 @@ def diagnose(check: Check, probes: list[Probe], expected: list[Values], seen: li
 
     A mistake is named only when it gives the learner's values to rounding on every probe, and no other does.
     """
-    mistakes = check.mistakes()
-    example = facts.example(check, probes, expected, seen)
+    evidence, mistakes = Evidence(check, probes, expected, seen), check.mistakes()
+    off, numbers = facts.what_is_off(expected, seen), example(probes, expected, seen)
     for group in ([[one] for one in mistakes], pairs(mistakes)):
-        matching = [many for many in group if matches(check, many, probes, expected, seen)]
+        matching = [many for many in group if matches(evidence, many)]
         if len(matching) == 1:
-            return Diagnosis.of(matching[0], facts.what_is_off(expected, seen), example)
+            return Diagnosis.of(matching[0], off, numbers)
         if matching:
-            titles = " or: ".join(", and ".join(one.title for one in many) for many in matching)
-            return Diagnosis(
-                f"{facts.what_is_off(expected, seen)} It may be this: {titles}.", details=example
-            )
-    part = partly(check, mistakes, probes, expected, seen)
-    return part or Diagnosis(facts.why(check, probes, expected, seen), details=example)
+            titles = "\n".join("- " + sentence("; and ".join(one.title for one in many)) for many in matching)
+            return Diagnosis(f"{off} It is one of these:\n{titles}", details=numbers)
+    part = partly(evidence, mistakes, numbers)
+    return part or Diagnosis(facts.why(check, probes, expected, seen), details=numbers)
 
 
 def pairs(mistakes: list[Mistake]) -> Iterator[list[Mistake]]:
@@ -77,52 +96,65 @@ def pairs(mistakes: list[Mistake]) -> Iterator[list[Mistake]]:
 
 
 def spoiled(recipe: Recipe, mistakes: list[Mistake]) -> Recipe:
+    """The recipe with all these mistakes in it."""
     for mistake in mistakes:
         recipe = mistake.spoil(recipe)
     return recipe
 
 
-def matches(
-    check: Check, mistakes: list[Mistake], probes: list[Probe], expected: list[Values], seen: list[Observed]
-) -> bool:
+def matches(evidence: Evidence, mistakes: list[Mistake]) -> bool:
     """True when these mistakes give what was observed on every probe, and give a wrong value on one at least.
 
     Without that wrong value there would be no evidence: two codes that both raise an error may have nothing
     else in common.
     """
-    recipe, evidence = spoiled(check.recipe, mistakes), False
-    for probe, right, one in zip(probes, expected, seen, strict=True):
-        wrong = check.observed_of(recipe, probe)
-        if (wrong.failure, wrong.error) != (one.failure, one.error) or not agree(wrong.values, one.values):
+    far, near = 0.0, 0.0
+    for right, wrong, one in evidence.of(spoiled(evidence.check.recipe, mistakes)):
+        if (wrong.failure, wrong.error) != (
+            one.failure,
+            one.error,
+        ) or wrong.values.keys() != one.values.keys():
             return False
-        evidence |= not agree(one.values, {name: right[name] for name in one.values if name in right})
-    return evidence
+        for name, value in one.values.items():
+            if not same(value, wrong.values[name]):
+                return False
+            near = max(near, off_by(value, wrong.values[name]))
+            far = max(far, off_by(value, right[name]) if name in right else 0.0)
+    return is_named(near, far)
 
 
-def agree(one: Values, other: Values) -> bool:
-    return one.keys() == other.keys() and all(same(one[name], other[name]) for name in one)
+def is_named(near: float, far: float) -> bool:
+    """True when what a mistake gives is near, and what is right is far, so far that rounding can't decide.
+
+    >>> is_named(1e-9, 0.1), is_named(9e-5, 2e-4), is_named(0.0, 0.0)
+    (True, False, False)
+    """
+    return bool(far > max(NEARER * near, 1e-3))
 
 
-def partly(
-    check: Check, mistakes: list[Mistake], probes: list[Probe], expected: list[Values], seen: list[Observed]
-) -> Diagnosis | None:
-    """The mistake that explains one wrong quantity whole, where the other wrong ones have another cause."""
-    if any(one.failure for one in seen):
+def partly(evidence: Evidence, mistakes: list[Mistake], numbers: tuple[str, ...]) -> Diagnosis | None:
+    """The mistake that explains one wrong quantity whole, where another has another cause or is right."""
+    if any(one.failure for one in evidence.seen):
         return None
-    wrong_ones = facts.wrong_names(expected, seen)
-    for name in wrong_ones:
-        matching = [mistake for mistake in mistakes if explains(check, mistake, name, probes, seen)]
+    wrong = facts.wrong_names(evidence.expected, evidence.seen)
+    for name in wrong:
+        matching = [mistake for mistake in mistakes if explains(evidence, mistake, name)]
         if len(matching) == 1:
-            others = [other for other in wrong_ones if other != name]
-            rest = f"{facts.listed(others)} differ{'s' * (len(others) == 1)} for another reason; mend {name} first."
-            return Diagnosis.of(matching, f"{facts.what_is_off(expected, seen)} For {name}:", (rest,))
+            others = [other for other in wrong if other != name]
+            differ = (
+                f"{facts.listed(others)} differ{'s' * (len(others) == 1)} in another way; mend {name} first."
+            )
+            off = facts.what_is_off(evidence.expected, evidence.seen)
+            return Diagnosis.of(matching, f"{off} In {name}:", (*numbers, *([differ] if others else [])))
     return None
 
 
-def explains(check: Check, mistake: Mistake, name: str, probes: list[Probe], seen: list[Observed]) -> bool:
+def explains(evidence: Evidence, mistake: Mistake, name: str) -> bool:
     """True when the mistake gives the observed values of this quantity on every probe."""
-    recipe = mistake.spoil(check.recipe)
-    found = (check.observed_of(recipe, probe).values.get(name) for probe in probes)
-    return all(
-        value is not None and same(one.values[name], value) for value, one in zip(found, seen, strict=True)
-    )
+    far, near = 0.0, 0.0
+    for right, wrong, one in evidence.of(mistake.spoil(evidence.check.recipe)):
+        if name not in wrong.values or not same(one.values[name], wrong.values[name]):
+            return False
+        near = max(near, off_by(one.values[name], wrong.values[name]))
+        far = max(far, off_by(one.values[name], right[name]))
+    return is_named(near, far)

@@ -29,6 +29,25 @@ MISTAKES = [
         steps={"y": lambda gamma, table, beta: gamma * table + beta},
     ),
     Mistake(
+        key="mean_not_scaled",
+        title="the mean is subtracted without being scaled",
+        confuses="With x already multiplied by γ/σ, the mean must be multiplied by γ/σ too: (x − μ)·γ/σ = "
+        "x·γ/σ − μ·γ/σ.",
+        mend="Normalize first: x_hat = (x - mean) / std, then gamma * x_hat + beta.",
+        lesson=TWO_NUMBERS,
+        checks=("batch_norm_forward",),
+        steps={"y": lambda gamma, table, inv_std, mean, beta: table * gamma * inv_std + beta - mean},
+    ),
+    Mistake(
+        key="gamma_before_mean",
+        title="x is multiplied by γ before the mean is subtracted",
+        confuses="γ·x has the mean γμ, and only μ is taken away. So some of the mean is left.",
+        mend="Normalize first, then scale: gamma * x_hat + beta.",
+        lesson=TWO_NUMBERS,
+        checks=("batch_norm_forward",),
+        steps={"y": lambda gamma, table, mean, inv_std, beta: (gamma * table - mean) * inv_std + beta},
+    ),
+    Mistake(
         key="gamma_beta_swapped",
         title="γ and β have changed places",
         confuses="γ multiplies and β is added. Here β multiplies and γ is added.",

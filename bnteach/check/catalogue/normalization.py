@@ -53,6 +53,16 @@ MISTAKES = [
         steps={"inv_std": lambda var, eps: 1 / np.sqrt(var + eps**2)},
     ),
     Mistake(
+        key="eps_as_floor",
+        title="ε is only a lower limit for the standard deviation",
+        confuses="max(σ, ε) leaves σ as it is, unless σ is below ε. In √(σ² + ε), ε counts a little in "
+        "every channel.",
+        mend="Add eps to the variance, inside the root: np.sqrt(var + eps).",
+        lesson=EPSILON,
+        checks=WITH_STD,
+        steps={"inv_std": lambda var, eps: 1 / np.maximum(np.sqrt(var), eps)},
+    ),
+    Mistake(
         key="eps_after_division",
         title="ε is added after the division",
         confuses="Division comes before addition: a / b + eps is (a / b) + eps. All values are moved by ε, "

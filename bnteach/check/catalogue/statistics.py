@@ -1,5 +1,7 @@
 """Mistakes in the mean and the variance, and in what they are measured on."""
 
+from collections.abc import Callable
+
 import numpy as np
 
 from ..mistake import Mistake
@@ -80,6 +82,19 @@ MISTAKES = [
         },
     ),
     Mistake(
+        key="one_variance_for_all",
+        title="each channel has its own mean, but one variance serves all channels",
+        confuses="x.var() without an axis is the variance of all values. It does not know that one channel "
+        "is wide and another one narrow.",
+        mend="Name the axis: x.var(axis=0).",
+        lesson=AXIS,
+        checks=(*FORWARD, "scale_like_training"),
+        steps={
+            "n": lambda table: table.size,
+            "sum_of_squares": lambda table: ((table - table.mean()) ** 2).sum(),
+        },
+    ),
+    Mistake(
         key="keepdims_left",
         title="the numbers are right, but keepdims leaves an axis of length 1",
         confuses="keepdims=True gives shape (1, C). Asked for is one number for each channel: shape (C,).",
@@ -109,6 +124,25 @@ MISTAKES = [
         lesson=WAYS,
         checks=(*FORWARD, "one_pass_statistics", "scale_like_training"),
         steps={"var": lambda mean_of_squares: mean_of_squares},
+    ),
+    Mistake(
+        key="mean_not_squared",
+        title="the mean is subtracted from the mean of the squares without being squared",
+        confuses="On paper the variance is E[x²] − E[x]², with a square on the mean too. Better is not to "
+        "use this formula at all: it loses digits when the mean is large.",
+        mend="Subtract the mean first, then square: ((x - mean)**2).mean(axis=0).",
+        lesson=WAYS,
+        checks=("batch_statistics", "one_pass_statistics"),
+        steps={"var": lambda mean_of_squares, mean: mean_of_squares - mean},
+    ),
+    Mistake(
+        key="last_row_left_out",
+        title="the last row is left out",
+        confuses="range(n - 1) ends at n − 2, and x[:-1] leaves the last row out. Each sample counts.",
+        mend="Go over all rows: range(len(x)), or x itself.",
+        lesson=AXIS,
+        checks=("batch_statistics", "identity_parameters"),
+        steps={"table": lambda x: x[:-1]},
     ),
     Mistake(
         key="not_squared",
@@ -174,6 +208,50 @@ MISTAKES = [
         steps={"between": lambda whole_mean: 0 * whole_mean},
     ),
     Mistake(
+        key="delta_not_weighted",
+        title="δ² is added without its weight",
+        confuses="How much the distance between two means counts depends on how many rows lie on either "
+        "side.",
+        mend="S = S + S_b + delta**2 * n * n_b / (n + n_b)",
+        lesson=MERGE,
+        checks=("one_pass_statistics",),
+        steps={"between": lambda parts: between(parts, lambda delta, n, n_b: delta**2)},
+    ),
+    Mistake(
+        key="mean_moved_first",
+        title="δ is measured after the mean has moved",
+        confuses="δ is the distance between the mean of the rows so far and the mean of the new block. Once "
+        "the mean has moved, the distance is shorter.",
+        mend="Work out delta = mean_b - mean first, use it for S, and move the mean last.",
+        lesson=MERGE,
+        checks=("one_pass_statistics",),
+        steps={
+            "between": lambda parts: between(
+                parts, lambda delta, n, n_b: (delta * n / (n + n_b)) ** 2 * n * n_b / (n + n_b)
+            )
+        },
+    ),
+    Mistake(
+        key="old_mean_twice",
+        title="Welford's S grows by d², with the old mean twice",
+        confuses="In Welford's step one factor has the old mean and the other has the new one: S + d·(x − "
+        "new mean). With d² even the first row adds something, though one row has no spread.",
+        mend="d = x - mean; mean = mean + d / k; S = S + d * (x - mean)",
+        lesson=WAYS,
+        checks=("one_pass_statistics",),
+        steps={"sum_of_squares": lambda parts: squares_of_steps(np.concatenate([p["rows"] for p in parts]))},
+    ),
+    Mistake(
+        key="mean_of_the_test_set",
+        title="the standard deviation is that of the training set, but the mean that of the test set",
+        confuses="If all test values are higher than in training, the model should see that. Subtracting "
+        "their own mean hides it.",
+        mend="Take both from train: train.mean(axis=0) and train.std(axis=0).",
+        lesson=NOT_FAIR,
+        checks=("scale_like_training",),
+        steps={"scaled": lambda test, inv_std: (test - test.mean(axis=0)) * inv_std},
+    ),
+    Mistake(
         key="own_statistics",
         title="the test set is scaled with its own mean and standard deviation",
         confuses="Then a test value is placed among its neighbours in the test set, and the model gets "
@@ -226,6 +304,25 @@ MISTAKES = [
         steps={"scaled": lambda train, test: (test - train.min(axis=0)) / np.ptp(train, axis=0)},
     ),
 ]
+
+
+def between(parts: list[dict], added: Callable[[np.ndarray, int, int], np.ndarray]) -> np.ndarray:
+    """Merge block after block, and add up what is added for the distance between the means."""
+    n, mean, total = 0, 0.0, 0.0
+    for one in parts:
+        delta, both = one["mean"] - mean, n + one["n"]
+        total = total + added(delta, n, one["n"])
+        n, mean = both, mean + delta * one["n"] / both
+    return total
+
+
+def squares_of_steps(rows: np.ndarray) -> np.ndarray:
+    """The sum of d², where d leads from the mean so far to the next row."""
+    mean = total = 0.0
+    for k, row in enumerate(rows, start=1):
+        d = row - mean
+        mean, total = mean + d / k, total + d * d
+    return total
 
 
 def halfway(means: list[np.ndarray]) -> np.ndarray:

@@ -92,6 +92,7 @@ def part(block: np.ndarray) -> dict[str, Any]:
         "mean": mean,
         "s": ((block - mean) ** 2).sum(axis=0),
         "squares": (block**2).sum(axis=0),
+        "rows": block.copy(),  # for the mistakes that go row by row
     }
 
 

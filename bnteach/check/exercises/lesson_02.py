@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..answers import as_array, unpacked
+from ..answers import OddAnswer, as_array, unpacked
 from ..checking import Check
 from ..recipe import Recipe
 from ..running import Trial
@@ -15,11 +15,11 @@ from .forward_steps import NORMALIZING
 
 
 def probes(rng: np.random.Generator) -> list[dict[str, Any]]:
-    """A batch to read; two off centre; one whose variance is as small as ε may be; one as wide as long."""
+    """A batch to read; two off centre; one that varies less than ε; one as wide as long."""
     read = {"x": np.array([[1.0, 10.0], [2.0, 10.0], [6.0, 40.0]]), "eps": 0.5}
     wide = {"x": rng.normal(3, [0.5, 1, 2, 4], size=(6, 4)), "eps": 0.1}
     long = {"x": rng.normal(-5, 2, size=(9, 3)), "eps": 1e-5}
-    small = {"x": rng.normal(0.02, 0.003, size=(5, 3)), "eps": 4e-5}
+    small = {"x": rng.normal(0.02, 0.003, size=(5, 3)), "eps": 0.01}
     square = {"x": rng.normal(2, [1, 2, 3, 4], size=(4, 4)), "eps": 0.2}
     return [read, wide, long, small, square]
 
@@ -48,7 +48,7 @@ def largest_in(batch: np.ndarray) -> float:
     """The largest |x̂| of a batch, without ε; NaN when all its values are equal."""
     batch = batch.astype(float).ravel()
     largest = np.abs(batch).max(initial=0)
-    if largest == 0 or not np.isfinite(largest):
+    if largest == 0:
         return np.nan
     centred = batch / largest - np.mean(batch / largest)
     std = np.sqrt(np.mean(centred**2))
@@ -60,6 +60,12 @@ def measure_batch(check: Check) -> Trial:
 
     def measure(answer: Any, inputs: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:
         batch = as_array("batch", unpacked(("batch",), answer(inputs["n"]))[0])
+        if batch.ndim == 0:
+            raise OddAnswer(
+                f"Your function returns the number {batch}, expected a batch: an array of n values."
+            )
+        if not np.isfinite(batch).all():
+            raise OddAnswer("The batch has values that are infinite or NaN.")
         yield "number_of_values", batch.size
         yield "largest_x_hat", largest_in(batch)
 

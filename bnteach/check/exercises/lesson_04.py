@@ -12,8 +12,8 @@ from .forward_steps import NORMALIZING
 
 
 def probes(rng: np.random.Generator) -> list[dict[str, Any]]:
-    """A batch to read; then random ones with N ≥ 3, γ away from 1, and a random upstream gradient. In
-    the last the variance is as small as ε may be."""
+    """A batch to read; then random ones with N ≥ 3, γ away from 1, and a random upstream gradient. The last
+    varies less than ε."""
 
     def random(n: int, c: int, eps: float) -> dict[str, Any]:
         return {
@@ -29,7 +29,7 @@ def probes(rng: np.random.Generator) -> list[dict[str, Any]]:
         "gamma": np.array([2.0, 0.5]),
         "eps": 0.5,
     }
-    small = {**random(5, 3, 4e-5), "x": rng.normal(0.02, 0.003, size=(5, 3))}
+    small = {**random(5, 3, 0.01), "x": rng.normal(0.02, 0.003, size=(5, 3))}
     return [read, random(5, 4, 0.3), random(7, 3, 1e-5), random(4, 6, 1.0), small]
 
 
