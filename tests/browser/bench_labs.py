@@ -121,7 +121,9 @@ class Watched:
     def answers(self, presses: int) -> list[float]:
         """Milliseconds from each key press to the picture after it."""
         self.slider.focus()
-        low, now, high = (float(self.slider.get_attribute(f"aria-value{word}")) for word in ("min", "now", "max"))
+        low, now, high = (
+            float(self.slider.get_attribute(f"aria-value{word}")) for word in ("min", "now", "max")
+        )
         keys = ["ArrowRight", "ArrowLeft"] if now - low < high - now else ["ArrowLeft", "ArrowRight"]
         found = []
         for n in range(presses + 4):
@@ -186,14 +188,18 @@ def measure(server: JupyterLab, browser, lab: str, presses: int) -> dict[str, fl
 
 
 def main() -> None:
-    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     options.add_argument("labs", nargs="*", metavar="LAB", help=f"of {', '.join(MOVED)}")
     options.add_argument("--presses", type=int, default=30, help="key presses a lab")
     chosen = options.parse_args()
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         with JupyterLab(Path(folder) / "jupyter") as server:
             browser = launch(playwright)
-            print(f"{'lab':15}{'answer':>9}{'p95':>8}{'interact':>10}{'faster':>8}{'kernel':>8}{'frames':>8}{'lag':>7}")
+            print(
+                f"{'lab':15}{'answer':>9}{'p95':>8}{'interact':>10}{'faster':>8}{'kernel':>8}{'frames':>8}{'lag':>7}"
+            )
             for lab in chosen.labs or MOVED:
                 row = measure(server, browser, lab, chosen.presses)
                 print(

@@ -62,7 +62,9 @@ def save(frames: list[Image.Image], path: Path) -> None:
 
 
 def main() -> None:
-    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     options.add_argument("path", type=Path)
     path = options.parse_args().path
     cells = [nbformat.v4.new_code_cell(CELL)]
