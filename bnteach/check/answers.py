@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -11,48 +13,108 @@ class OddAnswer(Exception):
     """What was returned cannot be compared with numbers; the message says why, to the learner."""
 
 
+class NotWritten(OddAnswer):
+    """A `...` of the exercise is still there."""
+
+
 def as_array(name: str, value: Any) -> np.ndarray:
     """The returned value as an array of numbers, a copy.
 
     Tensors and nested lists are taken for the arrays that they hold. Raises OddAnswer for anything else.
+
+    >>> as_array("mean", [1, 2])
+    array([1, 2])
+    >>> as_array("mean", "1, 2")
+    Traceback (most recent call last):
+    bnteach.check.answers.OddAnswer: mean is a str, expected an array of real numbers.
     """
     if value is None:
         raise OddAnswer(f"{name} is None, expected an array. Is a `return` missing?")
-    if callable(getattr(value, "detach", None)):
-        value = value.detach().cpu().numpy()
+    if value is ...:
+        raise NotWritten(f"{name} is still `...`: it is not written yet.")
     try:
-        array = np.array(value)
+        array = np.array(plain(value))
     except ValueError:
-        raise OddAnswer(
-            f"{name} is a {type(value).__name__} whose rows differ in length, expected an array."
-        ) from None
+        if isinstance(value, (list, tuple)):
+            raise OddAnswer(f"{name} is a list whose rows differ in length, expected an array.") from None
+        raise
     if array.dtype.kind not in "fiub":
         raise OddAnswer(f"{name} is {described(value)}, expected an array of real numbers.")
     return array
 
 
+def plain(value: Any) -> Any:
+    """Tensors as arrays, also those in lists."""
+    if callable(getattr(value, "detach", None)):
+        return value.detach().cpu().numpy()
+    if isinstance(value, (list, tuple)):
+        return [plain(one) for one in value]
+    return value
+
+
 def unpacked(names: tuple[str, ...], value: Any) -> list[Any]:
-    """What a function returned, as one value for each name. Raises OddAnswer when the number is not right."""
-    expected = f"expected {', '.join(names)}"
+    """What a function returned, as one value for each name. Raises OddAnswer when the number is not right.
+
+    >>> unpacked(("mean", "var"), (2.0, 1.0))
+    [2.0, 1.0]
+    >>> unpacked(("mean", "var"), 2.0)
+    Traceback (most recent call last):
+    bnteach.check.answers.OddAnswer: Your function returns a float, expected 2 values: mean, var.
+    """
     if value is None:
-        raise OddAnswer(f"Your function returns None, {expected}. Is a `return` missing?")
+        raise OddAnswer(f"Your function returns None, expected {', '.join(names)}. Is a `return` missing?")
+    if value is ...:
+        raise NotWritten("Your function still returns `...`: it is not written yet.")
+    if inspect.isgenerator(value) or inspect.iscoroutine(value):
+        value.close()
+        raise OddAnswer(f"Your function gives {described(value)}. Use `def` and `return`, no `async` or `yield`.")
     if len(names) == 1:
         if isinstance(value, tuple):
-            raise OddAnswer(f"Your function returns {len(value)} values, expected one: {names[0]}.")
+            raise OddAnswer(f"Your function returns {counted(len(value))}, expected one: {names[0]}.")
         return [value]
+    wanted = f"expected {len(names)} values: {', '.join(names)}."
     if not isinstance(value, (tuple, list)):
-        raise OddAnswer(
-            f"Your function returns {described(value)}, expected {len(names)} values: {', '.join(names)}."
-        )
+        raise OddAnswer(f"Your function returns {described(value)}, {wanted}")
     if len(value) != len(names):
-        raise OddAnswer(
-            f"Your function returns {len(value)} values, expected {len(names)}: {', '.join(names)}."
-        )
+        raise OddAnswer(f"Your function returns {counted(len(value))}, {wanted}")
     return list(value)
 
 
+def counted(number: int) -> str:
+    return f"{number} value{'s' * (number != 1)}"
+
+
 def described(value: Any) -> str:
-    """A value in a few words: its type, and shape and dtype if it has them."""
-    shape, dtype = getattr(value, "shape", None), getattr(value, "dtype", None)
-    about = f" of shape {tuple(shape)} and dtype {dtype}" if shape is not None else ""
-    return f"a {type(value).__name__}{about}"
+    """A value in a few words: its type, and shape and dtype if it has them.
+
+    >>> described(np.zeros(3)), described({})
+    ('an ndarray of shape (3,) and dtype float64', 'a dict')
+    """
+    name = type(value).__name__
+    about = f" of shape {value.shape} and dtype {value.dtype}" if isinstance(value, np.ndarray) else ""
+    return f"a{'n' * (name[0] in 'aeiouAEIOU')} {name}{about}"
+
+
+def as_function(answer: Callable[..., Any], takes: tuple[str, ...]) -> Callable[..., Any]:
+    """The learner's function, made to say in plain words when it cannot be called with these arguments."""
+
+    def call(*values: Any) -> Any:
+        try:
+            inspect.signature(answer).bind(*values)
+        except TypeError:
+            raise OddAnswer(wrong_arguments(answer, takes)) from None
+        except ValueError:  # a function written in C may have no signature
+            pass
+        return answer(*values)
+
+    return call
+
+
+def wrong_arguments(answer: Callable[..., Any], takes: tuple[str, ...]) -> str:
+    """How the arguments of a function differ from what the check gives it."""
+    parameters = inspect.signature(answer).parameters.values()
+    by_name = [one.name for one in parameters if one.kind is one.KEYWORD_ONLY]
+    names = [one.name for one in parameters if one.name not in by_name]
+    mine = f"{len(names)} argument{'s' * (len(names) != 1)}{': ' * bool(names)}{', '.join(names)}"
+    words = f"Your function takes {mine}. The check calls it with {len(takes)}: {', '.join(takes)}."
+    return words + (f" Take away the `*` in front of {', '.join(by_name)}." if by_name else "")

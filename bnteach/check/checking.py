@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dis
-import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -11,16 +9,17 @@ from typing import Any
 import numpy as np
 
 from . import standing
-from .answers import unpacked
+from .answers import OddAnswer, as_function, described, unpacked
+from .blank import is_blank
 from .catalogue import CATALOGUE
-from .comparing import same
+from .comparing import agree, is_right
 from .diagnosis import Diagnosis, diagnose
 from .mistake import Mistake
 from .recipe import Recipe
-from .running import Observed, Trial, observe
+from .running import Observed, Probe, Runs, Trial, Values, rehearse
+from .shelter import put_back, settings_kept
 from .verdict import NOT_ATTEMPTED, NOT_YET, PASSED, Verdict
 
-SECONDS = 5.0  # for all the probes of a check together
 IMPRECISE_WITHIN = 0.03
 
 
@@ -40,15 +39,29 @@ class Check:
     lesson: the lesson and section that the exercise belongs to.
     make: from a recipe to an answer as a learner might write it; how the catalogue's mistakes are run.
     trial: runs an answer on inputs and gives (name, value) pairs.
+
+    >>> double = Check(
+    ...     name="double",
+    ...     takes=("x",),
+    ...     recipe=Recipe({"doubled": lambda x: 2 * x}, returns=("doubled",)),
+    ...     probes=lambda rng: [{"x": np.array([1.0, 2.0])}, {"x": rng.normal(3, 1, 5)}],
+    ...     hints=("Twice.", "x and x.", "x + x"),
+    ...     lesson=("01_measure_a_batch", "Scale"),
+    ... )
+    >>> double.judge(lambda x: x + x)
+    ✓ double: passed
+    >>> print(double.judge(lambda x: x).why)
+    doubled is off.
+    doubled: it equals x.
     """
 
     name: str
     takes: tuple[str, ...]
     recipe: Recipe
-    probes: Callable[[np.random.Generator], list[dict[str, Any]]]
+    probes: Callable[[np.random.Generator], list[Probe]]
     hints: tuple[str, str, str]
     lesson: tuple[str, str]
-    hard_probes: Callable[[np.random.Generator], list[dict[str, Any]]] | None = None
+    hard_probes: Callable[[np.random.Generator], list[Probe]] | None = None
     make: Callable[[Check, Recipe], Any] | None = None
     trial: Callable[[Check], Trial] | None = None
 
@@ -58,56 +71,70 @@ class Check:
         standing.note(verdict)
         return verdict
 
-    def judge(self, answer: Any, seed: int) -> Verdict:
+    def judge(self, answer: Any, seed: int = 0) -> Verdict:
         """The verdict, without a note in the standing."""
         if is_blank(answer):
-            return self.verdict(NOT_ATTEMPTED, "")
-        if not callable(answer):
-            return self.verdict(
-                NOT_YET, f"{self.name} is a {type(answer).__name__}, expected a function or class."
-            )
-        probes = self.probes(np.random.default_rng(seed))
-        expected = [self.expected(probe) for probe in probes]
-        seen = self.observe_all(answer, probes)
-        if seen[0].failure == "not written" and not seen[0].values:
-            return self.verdict(NOT_ATTEMPTED, "")
-        if all(is_right(one, right) for one, right in zip(seen, expected, strict=True)):
-            return self.judge_right(answer, seen, seed)
-        return self.explained(diagnose(self, probes, expected, seen), seen)
+            return Verdict(self.name, NOT_ATTEMPTED, hints=self.hints)
+        repaired = put_back()
+        with settings_kept():
+            try:
+                runs = Runs(self.own_trial(), self.checked(answer))
+            except OddAnswer as error:
+                return self.verdict(NOT_YET, Diagnosis(str(error)))
+            probes = self.probes(np.random.default_rng(seed))
+            seen = runs.on([*probes, probes[0]])
+            state, diagnosis = self.decided(runs, probes, seen, seed)
+        return self.verdict(state, diagnosis, seen, repaired)
 
-    def judge_right(self, answer: Any, seen: list[Observed], seed: int) -> Verdict:
-        """The verdict when all values are right: is an input modified, are digits lost on hard data?"""
-        modified = sorted({name for one in seen for name in one.modified})
-        if modified:
-            return self.explained(self.known("input_modified", f"It changes {', '.join(modified)}."), seen)
+    def checked(self, answer: Any) -> Any:
+        """The answer, ready to be called. Raises OddAnswer for one that is not what the exercise asks for."""
+        what = "class" if self.is_of_class() else "function"
+        if not callable(answer):
+            raise OddAnswer(f"{self.name} is {described(answer)}, expected a {what}.")
+        if isinstance(answer, type) != self.is_of_class():
+            other = "class" if isinstance(answer, type) else "function"
+            raise OddAnswer(f"{self.name} is a {other}, expected a {what}.")
+        return answer if self.is_of_class() else as_function(answer, self.takes)
+
+    def is_of_class(self) -> bool:
+        """True when the learner writes a class: its name begins with a capital letter."""
+        return self.name[0].isupper()
+
+    def decided(
+        self, runs: Runs, probes: list[Probe], seen: list[Observed], seed: int
+    ) -> tuple[str, Diagnosis]:
+        """State and diagnosis, from what was observed on the probes and on the first of them again."""
+        *seen, again = seen
+        expected = [self.expected(probe) for probe in probes]
+        if seen[0].failure == "not written" and not seen[0].values:
+            return NOT_ATTEMPTED, Diagnosis("" if seen[0].error == "NotImplementedError" else seen[0].words)
+        if not seen[0].failure and (again.failure or not agree(again.values, seen[0].values)):
+            return NOT_YET, Diagnosis(
+                again.words or "Your code gives different results for the same input. Does it use random numbers, "
+                "or change something outside the function that it uses again?"
+            )
+        if not all(is_right(one, right) for one, right in zip(seen, expected, strict=True)):
+            return NOT_YET, diagnose(self, probes, expected, seen)
+        if modified := sorted({name for one in seen for name in one.modified}):
+            return NOT_YET, Diagnosis.of([CATALOGUE["input_modified"]], f"It changes {', '.join(modified)}.")
+        return self.decided_on_hard_probes(runs, seed)
+
+    def decided_on_hard_probes(self, runs: Runs, seed: int) -> tuple[str, Diagnosis]:
+        """The same for code that is right so far: are digits lost where the mean is large?"""
         hard = self.hard_probes(np.random.default_rng(seed)) if self.hard_probes else []
         for probe in hard:
             right = self.expected(probe)
-            if is_right(self.observe_all(answer, [probe])[0], right, IMPRECISE_WITHIN):
+            single, double = runs.on([probe, in_double(probe)])
+            if is_right(single, right, IMPRECISE_WITHIN):
                 continue
-            finer = {k: v.astype(np.float64) if isinstance(v, np.ndarray) else v for k, v in probe.items()}
-            if is_right(self.observe_all(answer, [finer])[0], right, IMPRECISE_WITHIN):
-                return self.explained(self.known("digits_lost"), seen)
-            return self.explained(
-                Diagnosis("It is right on small numbers, and wrong where the mean is large."), seen
-            )
-        return self.verdict(PASSED, "", seen=seen)
+            if is_right(double, right, IMPRECISE_WITHIN):
+                return NOT_YET, Diagnosis.of([CATALOGUE["digits_lost"]])
+            words = single.words or "the values are off."
+            return NOT_YET, Diagnosis(f"It is right on small numbers. Where the mean is large: {words}")
+        return PASSED, Diagnosis("")
 
-    def known(self, key: str, more: str = "") -> Diagnosis:
-        """The diagnosis for a mistake that shows in other ways than by its values."""
-        return Diagnosis.of([CATALOGUE[key]], more)
-
-    def observe_all(self, answer: Any, probes: list[dict[str, Any]]) -> list[Observed]:
-        """Run the answer on every probe, all within SECONDS; stops at a probe that is not survived."""
-        trial = self.trial(self) if self.trial else self.call_function
-        end, seen = time.monotonic() + SECONDS, []
-        for probe in probes:
-            seen.append(observe(trial, answer, probe, max(end - time.monotonic(), 0.1)))
-            if seen[-1].failure in ("time", "memory", "exit", "recursion"):
-                blank = Observed(failure=seen[-1].failure, words=seen[-1].words, error=seen[-1].error)
-                seen += [blank] * (len(probes) - len(seen))
-                break
-        return seen
+    def own_trial(self) -> Trial:
+        return self.trial(self) if self.trial else self.call_function
 
     def call_function(self, answer: Any, inputs: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:
         """The usual trial: call the function once."""
@@ -126,56 +153,38 @@ class Check:
 
         return answer
 
-    def expected(self, probe: dict[str, Any]) -> dict[str, np.ndarray]:
+    def expected(self, probe: Probe) -> Values:
         """The right values, in float64 whatever the dtype of the probe."""
-        finer = {
-            name: value.astype(np.float64)
-            if isinstance(value, np.ndarray) and value.dtype.kind == "f"
-            else value
-            for name, value in probe.items()
-        }
-        return self.observed_of(self.recipe, finer).values
+        return self.observed_of(self.recipe, in_double(probe)).values
 
-    def observed_of(self, recipe: Recipe, probe: dict[str, Any]) -> Observed:
+    def observed_of(self, recipe: Recipe, probe: Probe) -> Observed:
         """What the check would observe of a learner who wrote this recipe."""
-        return observe(
-            self.trial(self) if self.trial else self.call_function, self.answer_from(recipe), probe, SECONDS
-        )
+        return rehearse(self.own_trial(), self.answer_from(recipe), probe)
 
     def mistakes(self) -> list[Mistake]:
         """The mistakes of the catalogue that can happen here."""
         return [mistake for mistake in CATALOGUE.values() if self.name in mistake.checks]
 
-    def explained(self, diagnosis: Diagnosis, seen: list[Observed]) -> Verdict:
-        hints = (*self.hints[:2], diagnosis.mend or self.hints[2])
-        return self.verdict(NOT_YET, diagnosis.why, seen, hints, diagnosis.keys, diagnosis.details)
-
-    def verdict(self, state, why, seen=(), hints=None, mistakes=(), details=()) -> Verdict:
-        repaired = sorted({name for one in seen for name in one.repaired})
-        notes = [f"Your code had replaced {', '.join(repaired)}; that is put back."] if repaired else []
-        printed = seen[0].printed if seen else ""
+    def verdict(
+        self, state: str, diagnosis: Diagnosis, seen: list[Observed] | tuple = (), repaired: Iterable[str] = ()
+    ) -> Verdict:
+        """The verdict, with what else was seen: prints, and names that had been replaced."""
+        replaced = sorted({*repaired, *(name for one in seen for name in one.repaired)})
+        notes = [f"Your code had replaced {', '.join(replaced)}; that is put back."] if replaced else []
         return Verdict(
-            self.name, state, why, tuple(mistakes), (*details, *notes), printed, tuple(hints or self.hints)
+            self.name,
+            state,
+            diagnosis.why,
+            diagnosis.keys,
+            (*diagnosis.details, *notes),
+            next((one.printed for one in seen if one.printed), ""),
+            (*self.hints[:2], diagnosis.mend or self.hints[2]),
         )
 
 
-def is_right(seen: Observed, expected: dict[str, np.ndarray], within: float | None = None) -> bool:
-    """True when nothing failed and every quantity agrees."""
-    tolerance = {} if within is None else {"within": within}
-    return seen.failure is None and all(
-        name in seen.values and same(seen.values[name], value, **tolerance)
-        for name, value in expected.items()
-    )
-
-
-def is_blank(answer: Any) -> bool:
-    """True for None, `...`, and a function that has nothing in it but a docstring, `pass` or `...`."""
-    code = getattr(answer, "__code__", None)
-    if code is None:
-        return answer is None or answer is ...
-    nothing = (None, ..., answer.__doc__)
-    return all(
-        step.opname in ("RESUME", "NOP", "POP_TOP", "RETURN_VALUE")
-        or (step.opname in ("LOAD_CONST", "RETURN_CONST") and step.argval in nothing)
-        for step in dis.get_instructions(code)
-    )
+def in_double(probe: Probe) -> Probe:
+    """The probe with its floating-point arrays in float64."""
+    return {
+        name: value.astype(np.float64) if isinstance(value, np.ndarray) and value.dtype.kind == "f" else value
+        for name, value in probe.items()
+    }

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
-# float32 arithmetic on the probes is within 1e-5 of float64; the mistakes of the catalogue are 1e-3 and more away.
+if TYPE_CHECKING:
+    from .running import Observed, Values
+
+# float32 arithmetic on the probes is within 1e-5 of float64; the mistakes of the catalogue are 1e-2 and more away.
 ROUNDING = 1e-4
 
 
@@ -16,25 +21,37 @@ def same(found: np.ndarray, expected: np.ndarray, within: float = ROUNDING) -> b
     >>> same(np.array([1.0, 2.0]), np.array([1.0, 2.00001])), same(np.array([1.0, 2.0]), np.array([1.0, 2.1]))
     (True, False)
     """
-    return found.shape == expected.shape and off_by(found, expected) <= within
+    return off_by(found, expected) <= within
 
 
 def off_by(found: np.ndarray, expected: np.ndarray) -> float:
-    """The largest difference over the root mean square of the expected values; inf when NaN or inf differ.
+    """The largest difference over the root mean square of the expected values.
+
+    It is inf when the shapes differ, or NaN or inf are in other places.
 
     >>> off_by(np.array([1.0, 2.2]), np.array([2.0, 2.0]))
     0.5
     """
-    if found.size == 0:
-        return 0.0
+    if found.shape != expected.shape:
+        return np.inf
     finite = np.isfinite(expected)
-    if (
-        not np.array_equal(found[~finite], expected[~finite], equal_nan=True)
-        or not np.isfinite(found[finite]).all()
-    ):
+    if not np.array_equal(found[~finite], expected[~finite], equal_nan=True) or not np.isfinite(found[finite]).all():
         return np.inf
     if not finite.any():
         return 0.0
     found, expected = found[finite].astype(float), expected[finite].astype(float)
-    scale = np.sqrt(np.mean(expected**2))
-    return float(np.abs(found - expected).max() / (scale if scale > 1e-12 else 1.0))
+    with np.errstate(over="ignore"):
+        scale = np.sqrt(np.mean(expected**2))
+        return float(np.abs(found - expected).max() / (scale if scale > 1e-12 else 1.0))
+
+
+def agree(one: Values, other: Values) -> bool:
+    """True when both have the same quantities with the same values."""
+    return one.keys() == other.keys() and all(same(one[name], other[name]) for name in one)
+
+
+def is_right(seen: Observed, expected: Values, within: float = ROUNDING) -> bool:
+    """True when nothing failed and every quantity agrees."""
+    return seen.failure is None and all(
+        name in seen.values and same(seen.values[name], value, within) for name, value in expected.items()
+    )

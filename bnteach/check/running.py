@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
-import linecache
-import sys
+import copy
 import time
-import traceback
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from .answers import OddAnswer, as_array
-from .limits import TimeUp, memory_limit, time_limit
+from .answers import as_array
+from .failures import failed
+from .limits import interrupts_wait, time_limit
+from .memory import memory_limit
 from .shelter import put_back, shelter
 
-OWN = str(Path(__file__).parent)
-LIBRARIES = (
-    "site-packages",
-    "dist-packages",
-    "<frozen",
-    str(Path(np.__file__).parents[1]),
-    sys.base_prefix + "/lib",
-)
+SECONDS = 5.0  # for all that a check runs of a learner's code
+AT_LEAST = 0.1
+FATAL = ("time", "memory", "exit", "recursion")  # not worth a second run
+
+Probe = dict[str, Any]
+Values = dict[str, np.ndarray]
+Trial = Callable[[Any, Mapping[str, Any]], Iterable[tuple[str, Any]]]
 
 
 @dataclass
@@ -40,7 +38,7 @@ class Observed:
     printed, repaired: what it printed; names in NumPy and other modules that it had replaced.
     """
 
-    values: dict[str, np.ndarray] = field(default_factory=dict)
+    values: Values = field(default_factory=dict)
     failure: str | None = None
     words: str = ""
     error: str = ""
@@ -49,64 +47,69 @@ class Observed:
     repaired: tuple[str, ...] = ()
 
 
-Trial = Callable[[Any, Mapping[str, Any]], Iterable[tuple[str, Any]]]
+class Runs:
+    """Runs one answer on probes, as often as wanted, all within SECONDS."""
+
+    def __init__(self, trial: Trial, answer: Any) -> None:
+        self.trial, self.answer = trial, answer
+        self.end = time.monotonic() + SECONDS
+
+    def on(self, probes: list[Probe]) -> list[Observed]:
+        """What the answer does on each probe. After a run that had to be stopped there is no other."""
+        seen: list[Observed] = []
+        for probe in probes:
+            if seen and seen[-1].failure in FATAL:
+                last = seen[-1]
+                seen.append(Observed(failure=last.failure, words=last.words, error=last.error))
+            else:
+                left = max(self.end - time.monotonic(), AT_LEAST)
+                seen.append(observe(self.trial, self.answer, probe, left))
+        return seen
 
 
-def observe(trial: Trial, answer: Any, inputs: Mapping[str, Any], seconds: float) -> Observed:
+def collect(trial: Trial, answer: Any, inputs: Mapping[str, Any], values: Values) -> None:
+    """Run the trial to its end, and keep each value as it comes."""
+    for name, value in trial(answer, inputs):
+        values[name] = as_array(name, value)
+
+
+def observe(trial: Trial, answer: Any, inputs: Probe, seconds: float) -> Observed:
     """Run `trial(answer, inputs)`, which gives (name, value) pairs, and keep what came. Never raises,
     but for KeyboardInterrupt, so that Ctrl-C and the kernel's stop button work.
 
     The inputs are copied first: the learner's code never sees the arrays of the check.
     """
-    seen = Observed()
-    lent = {name: value.copy() if isinstance(value, np.ndarray) else value for name, value in inputs.items()}
-    seen.repaired = tuple(put_back())
-    try:
-        with shelter() as printed, memory_limit(), time_limit(seconds):
-            for name, value in trial(answer, lent):
-                seen.values[name] = as_array(name, value)
-    except KeyboardInterrupt:
-        raise
-    except BaseException as error:  # the learner's code may raise anything
-        seen.failure, seen.words = failed(error, seconds)
-        seen.error = type(error).__name__
-    finally:
-        seen.repaired += tuple(put_back())
+    seen, lent, code = Observed(), copy.deepcopy(inputs), collect.__code__
+    with interrupts_wait(code), shelter() as printed:
+        try:
+            with memory_limit(), time_limit(seconds, code):
+                collect(trial, answer, lent, seen.values)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # the learner's code may raise anything
+            seen.failure, seen.words = failed(error, SECONDS)
+            seen.error = type(error).__name__
+        finally:
+            seen.repaired = tuple(put_back())
     seen.printed = printed.getvalue()
-    seen.modified = tuple(
-        name
-        for name, value in inputs.items()
-        if isinstance(value, np.ndarray) and not np.array_equal(lent[name], value, equal_nan=True)
-    )
+    seen.modified = tuple(name for name, value in inputs.items() if differ(lent[name], value))
     return seen
 
 
-def failed(error: BaseException, seconds: float) -> tuple[str, str]:
-    """The kind of a failure, and the failure in words."""
-    if isinstance(error, OddAnswer):
-        return "odd", str(error)
-    if isinstance(error, NotImplementedError):
-        return "not written", f"Not written yet{at(error)}."
-    if isinstance(error, TimeUp):
-        return "time", f"Stopped after {seconds:.0f} seconds{at(error)}. Is there a loop that never ends?"
-    if isinstance(error, RecursionError):
-        return "recursion", f"Your function calls itself without end{at(error)}."
-    if isinstance(error, MemoryError):
-        return "memory", f"Your code asks for more memory than it may have{at(error)}."
-    if isinstance(error, SystemExit):
-        return "exit", f"Your code ends the kernel with exit(){at(error)}. Return a value instead."
-    message = str(error).strip()
-    return "raised", f"{type(error).__name__}{': ' + message if message else ''}{at(error)}."
+def differ(lent: Any, value: Any) -> bool:
+    """True when an array, or one in a list, is no longer what it was."""
+    if isinstance(value, (list, tuple)):
+        return len(lent) != len(value) or any(map(differ, lent, value))
+    return isinstance(value, np.ndarray) and not np.array_equal(lent, value, equal_nan=True)
 
 
-def at(error: BaseException) -> str:
-    """The learner's own line at which it happened, as words; empty when there is none."""
-    frames = [
-        frame
-        for frame in traceback.extract_tb(error.__traceback__)
-        if not frame.filename.startswith(OWN) and not any(part in frame.filename for part in LIBRARIES)
-    ]
-    if not frames:
-        return ""
-    line = linecache.getline(frames[-1].filename, frames[-1].lineno).strip()
-    return f", at line {frames[-1].lineno} of the cell: {line}" if line else ""
+def rehearse(trial: Trial, answer: Any, inputs: Probe) -> Observed:
+    """The same for an answer of the catalogue, which needs no shelter."""
+    seen = Observed()
+    try:
+        with np.errstate(all="ignore"):
+            collect(trial, answer, copy.deepcopy(inputs), seen.values)
+    except Exception as error:
+        seen.failure, seen.words = failed(error, SECONDS)
+        seen.error = type(error).__name__
+    return seen

@@ -2,85 +2,115 @@
 
 from __future__ import annotations
 
+import builtins
 import io
 import math
 import os
+import random
 import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
+from typing import Any
 
 import numpy as np
 
-import bnteach.core.functional
-import bnteach.core.layers
+import bnteach
+from bnteach.core import functional, layers
 
-GUARDED = (np, np.linalg, np.fft, math, bnteach, bnteach.core.functional, bnteach.core.layers)
-AS_IMPORTED = [(module, dict(vars(module))) for module in GUARDED]
-PRINTED_AT_MOST = 2000  # characters
+CLASSES = [one for one in vars(layers).values() if isinstance(one, type) and one.__module__ == layers.__name__]
+GUARDED = (np, np.linalg, np.fft, np.random, math, bnteach, functional, layers, *CLASSES)
+AS_IMPORTED = [(owner, dict(vars(owner))) for owner in GUARDED]
+CHARACTERS = 2000  # of what is printed
 
 
 class Printed(io.StringIO):
     """Keeps the beginning of what is printed; a loop that prints for ever must not fill the memory."""
 
     def write(self, text: str) -> int:
-        super().write(text[: max(0, PRINTED_AT_MOST - self.tell())])
+        super().write(text[: max(0, CHARACTERS - self.tell())])
         return len(text)
+
+    def close(self) -> None:
+        """Stay open: what was printed is still to be read."""
 
 
 def put_back() -> list[str]:
     """Undo changes to NumPy, math and bnteach since they were imported; return the names that were changed."""
     changed = []
-    for module, before in AS_IMPORTED:
-        now = vars(module)
+    for owner, before in AS_IMPORTED:
+        now = vars(owner)
         for name, value in before.items():
             if name not in now or now[name] is not value:
-                changed.append(f"{module.__name__}.{name}")
-                setattr(module, name, value)
+                changed.append(f"{owner.__name__}.{name}")
+                setattr(owner, name, value)
     return changed
 
 
 @contextmanager
+def settings_kept() -> Iterator[None]:
+    """Run a block, then set the random generators, NumPy's error handling and printing, the working
+    directory, the environment variables and the recursion limit to what they were."""
+    states = np.random.get_state(), random.getstate()
+    folder, environment, depth = os.getcwd(), dict(os.environ), sys.getrecursionlimit()
+    with np.errstate(), np.printoptions():
+        try:
+            yield
+        finally:
+            np.random.set_state(states[0])
+            random.setstate(states[1])
+            sys.setrecursionlimit(depth)
+            if os.environ != environment:
+                os.environ.clear()
+                os.environ.update(environment)
+            os.chdir(folder)
+
+
+@contextmanager
 def shelter() -> Iterator[Printed]:
-    """Run a block so that it cannot print into the cell, leave the kernel, or change NumPy's settings.
+    """Run a block that can neither print into the cell, nor wait for the keyboard, nor end the kernel.
 
     Gives what the block printed. Changes to the attributes of modules are undone by `put_back`.
     """
     printed = Printed()
-    state, errors = np.random.get_state(), np.geterr()
-    stdin = sys.stdin
     with ExitStack() as stack:
         stack.enter_context(warnings.catch_warnings())
         warnings.simplefilter("ignore")
-        stack.enter_context(np.printoptions())
         stack.enter_context(redirect_stdout(printed))
         stack.enter_context(redirect_stderr(printed))
-        stack.enter_context(no_exit())
-        sys.stdin = io.StringIO()  # exit() of plain Python closes it
-        try:
-            yield printed
-        finally:
-            sys.stdin = stdin
-            np.random.set_state(state)
-            np.seterr(**errors)
+        stack.enter_context(replaced(sys, "stdin", io.StringIO()))  # exit() of plain Python closes it
+        stack.enter_context(replaced(sys, "breakpointhook", lambda *args, **kwargs: None))
+        stack.enter_context(replaced(builtins, "input", no_input))
+        for owner, name in ways_to_end():
+            stack.enter_context(replaced(owner, name, leave))
+        yield printed
 
 
 @contextmanager
-def no_exit() -> Iterator[None]:
-    """Turn the ways to end a kernel into SystemExit, which the check catches."""
-    system = sys.modules.get("IPython")
-    shell = system.get_ipython() if system else None
-
-    def leave(*args, **kwargs):
-        raise SystemExit
-
-    kept = os._exit
-    os._exit = leave
-    if shell is not None:
-        shell.ask_exit = leave
+def replaced(owner: Any, name: str, value: Any) -> Iterator[None]:
+    """Another value for an attribute, for as long as the block runs."""
+    own, kept = name in vars(owner), getattr(owner, name)
+    setattr(owner, name, value)
     try:
         yield
     finally:
-        os._exit = kept
-        if shell is not None:
-            del shell.ask_exit
+        setattr(owner, name, kept) if own else delattr(owner, name)
+
+
+def ways_to_end() -> list[tuple[Any, str]]:
+    """What ends a process at once, and what IPython's exit() calls."""
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython else None
+    return [(os, "_exit"), (os, "abort"), *([(shell, "ask_exit")] if shell else [])]
+
+
+def leave(*args: Any, **kwargs: Any) -> None:
+    """In the place of what ends a kernel."""
+    raise SystemExit
+
+
+def no_input(*args: Any) -> str:
+    """In the place of input(), which would wait for the learner for ever."""
+    raise EOFError("a check cannot answer input()")
+
+

@@ -1,0 +1,78 @@
+"""An exception of a learner's code, in words, with the learner's own line."""
+
+from __future__ import annotations
+
+import linecache
+import sysconfig
+import traceback
+from pathlib import Path
+
+import numpy as np
+
+import bnteach
+
+from .answers import NotWritten, OddAnswer
+from .limits import TimeUp
+
+# Where the code is that is not the learner's.
+ELSEWHERE = (
+    str(Path(bnteach.__file__).parent),
+    str(Path(np.__file__).parents[1]),
+    sysconfig.get_path("stdlib"),
+    "site-packages",
+    "dist-packages",
+    "<frozen",
+)
+LENGTH = 300  # characters of an error's own message
+
+
+def failed(error: BaseException, seconds: float) -> tuple[str, str]:
+    """The kind of a failure, and the failure in words."""
+    message = own_words(error)
+    if isinstance(error, NotWritten):
+        return "not written", message
+    if isinstance(error, OddAnswer):
+        return "odd", message
+    if isinstance(error, NotImplementedError):
+        return "not written", f"Not written yet{at(error)}."
+    if "ellipsis" in message:
+        return "not written", f"A `...` is still there{at(error)}."
+    if isinstance(error, TimeUp):
+        return "time", f"Stopped after {seconds:g} seconds{at(error)}. Is there a loop that never ends?"
+    if isinstance(error, RecursionError):
+        return "recursion", f"Your function calls itself without end{at(error)}."
+    if isinstance(error, MemoryError):
+        return "memory", f"Your code asks for more memory than it may have{at(error)}."
+    if isinstance(error, SystemExit):
+        return "exit", f"Your code ends the kernel{at(error)}. Return a value instead."
+    return "raised", f"{type(error).__name__}{': ' * bool(message)}{message}{at(error)}."
+
+
+def own_words(error: BaseException) -> str:
+    """The message of an exception, without its full stop; empty when it has none that can be read."""
+    try:
+        message = str(error).strip()
+    except Exception:
+        return ""
+    if isinstance(error, OddAnswer):
+        return message
+    return message[:LENGTH].removesuffix(".")
+
+
+def at(error: BaseException) -> str:
+    """The learner's own line at which it happened, as words; empty when there is none."""
+    frames = [
+        frame
+        for frame in traceback.extract_tb(error.__traceback__, limit=-200)
+        if not any(place in frame.filename for place in ELSEWHERE)
+    ]
+    if not frames:
+        return ""
+    line = linecache.getline(frames[-1].filename, frames[-1].lineno).strip()
+    return f", at line {frames[-1].lineno} of {place_of(frames[-1].filename)}: {line}" if line else ""
+
+
+def place_of(filename: str) -> str:
+    """The cell, or the name of the file."""
+    is_cell = any(sign in filename for sign in ("<", "ipykernel", "ipython-input"))
+    return "the cell" if is_cell else Path(filename).name
