@@ -1,4 +1,4 @@
-"""One of the processes of `run_processes`: joins the others, runs the function, leaves the result in a file."""
+"""One of the processes of `run_processes`: joins the others, runs the function, leaves the result."""
 
 from __future__ import annotations
 

@@ -4,7 +4,8 @@
     make bench-labs ARGS="Sampler Depth"   some of them
     make bench-labs ARGS="--presses 60"    more key presses a lab
 
-Everything runs in one JupyterLab, in a headless Chromium. For each lab one slider is moved by the keyboard, then dragged:
+Everything runs in one JupyterLab, in a headless Chromium. For each lab one slider is moved by the keyboard,
+then dragged:
 
     answer      from the key press to changed pixels, in ms: median and 95th percentile
     interact    the same for the same picture by `interact`: a new figure, shown by `plt.show()`
@@ -203,8 +204,8 @@ def main() -> None:
             for lab in chosen.labs or MOVED:
                 row = measure(server, browser, lab, chosen.presses)
                 print(
-                    f"{lab:15}{row['answer']:6.0f} ms{row['p95']:8.0f}{row['interact']:10.0f}{row['faster']:7.1f}x"
-                    f"{row['kernel']:8.0f}{row['frames']:8.1f}{row['lag']:7.0f}",
+                    f"{lab:15}{row['answer']:6.0f} ms{row['p95']:8.0f}{row['interact']:10.0f}"
+                    f"{row['faster']:7.1f}x{row['kernel']:8.0f}{row['frames']:8.1f}{row['lag']:7.0f}",
                     flush=True,
                 )
             browser.close()
