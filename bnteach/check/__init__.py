@@ -1,5 +1,6 @@
 """Checks of the exercises: each says whether a learner's code is right, and if not, which mistake it is.
 
+>>> import numpy as np
 >>> from bnteach import check
 >>> check.standardize(lambda x, eps: (x - x.mean(axis=0)) / np.sqrt(x.var(axis=0) + eps))
 ✓ standardize: passed
@@ -7,12 +8,15 @@
 >>> verdict.state, verdict.mistake
 ('not yet', 'eps_outside')
 
+`verdict.hint(1)` to `verdict.hint(3)` help on. `check.report()` shows how a notebook's exercises stand.
+
 CHECKS: name -> check. Each check is an attribute of this module too.
-CATALOGUE: key -> Mistake.
+CATALOGUE: key -> Mistake. A teacher adds one with `check.add`.
 """
 
 from __future__ import annotations
 
+from .adding import add, remove
 from .catalogue import CATALOGUE
 from .checking import Check
 from .exercises import CHECKS
@@ -30,6 +34,8 @@ __all__ = [
     "Mistake",
     "Report",
     "Verdict",
+    "add",
+    "remove",
     "report",
     "require",
     *CHECKS,

@@ -67,7 +67,9 @@ def unpacked(names: tuple[str, ...], value: Any) -> list[Any]:
         raise NotWritten("Your function still returns `...`: it is not written yet.")
     if inspect.isgenerator(value) or inspect.iscoroutine(value):
         value.close()
-        raise OddAnswer(f"Your function gives {described(value)}. Use `def` and `return`, no `async` or `yield`.")
+        raise OddAnswer(
+            f"Your function gives {described(value)}. Use `def` and `return`, no `async` or `yield`."
+        )
     if len(names) == 1:
         if isinstance(value, tuple):
             raise OddAnswer(f"Your function returns {counted(len(value))}, expected one: {names[0]}.")
@@ -88,9 +90,9 @@ def described(value: Any) -> str:
     """A value in a few words: its type, and shape and dtype if it has them.
 
     >>> described(np.zeros(3)), described({})
-    ('an ndarray of shape (3,) and dtype float64', 'a dict')
+    ('an array of shape (3,) and dtype float64', 'a dict')
     """
-    name = type(value).__name__
+    name = "array" if isinstance(value, np.ndarray) else type(value).__name__
     about = f" of shape {value.shape} and dtype {value.dtype}" if isinstance(value, np.ndarray) else ""
     return f"a{'n' * (name[0] in 'aeiouAEIOU')} {name}{about}"
 

@@ -19,7 +19,9 @@ def is_blank(answer: Any) -> bool:
     (True, True, False)
     """
     if isinstance(answer, type):
-        own = (one for name, one in vars(answer).items() if isinstance(one, FunctionType) and name != "__init__")
+        own = (
+            one for name, one in vars(answer).items() if isinstance(one, FunctionType) and name != "__init__"
+        )
         return answer.__base__ is object and all(is_blank(method) for method in own)
     code = getattr(answer, "__code__", None)
     if code is None:

@@ -110,7 +110,8 @@ class Check:
             return NOT_ATTEMPTED, Diagnosis("" if seen[0].error == "NotImplementedError" else seen[0].words)
         if not seen[0].failure and (again.failure or not agree(again.values, seen[0].values)):
             return NOT_YET, Diagnosis(
-                again.words or "Your code gives different results for the same input. Does it use random numbers, "
+                again.words
+                or "Your code gives different results for the same input. Does it use random numbers, "
                 "or change something outside the function that it uses again?"
             )
         if not all(is_right(one, right) for one, right in zip(seen, expected, strict=True)):
@@ -166,7 +167,11 @@ class Check:
         return [mistake for mistake in CATALOGUE.values() if self.name in mistake.checks]
 
     def verdict(
-        self, state: str, diagnosis: Diagnosis, seen: list[Observed] | tuple = (), repaired: Iterable[str] = ()
+        self,
+        state: str,
+        diagnosis: Diagnosis,
+        seen: list[Observed] | tuple = (),
+        repaired: Iterable[str] = (),
     ) -> Verdict:
         """The verdict, with what else was seen: prints, and names that had been replaced."""
         replaced = sorted({*repaired, *(name for one in seen for name in one.repaired)})

@@ -9,7 +9,7 @@ import numpy as np
 if TYPE_CHECKING:
     from .running import Observed, Values
 
-# float32 arithmetic on the probes is within 1e-5 of float64; the mistakes of the catalogue are 1e-2 and more away.
+# float32 arithmetic on the probes is within 1e-5 of float64; the catalogue's mistakes are 1e-2 and more away.
 ROUNDING = 1e-4
 
 
@@ -35,7 +35,10 @@ def off_by(found: np.ndarray, expected: np.ndarray) -> float:
     if found.shape != expected.shape:
         return np.inf
     finite = np.isfinite(expected)
-    if not np.array_equal(found[~finite], expected[~finite], equal_nan=True) or not np.isfinite(found[finite]).all():
+    if (
+        not np.array_equal(found[~finite], expected[~finite], equal_nan=True)
+        or not np.isfinite(found[finite]).all()
+    ):
         return np.inf
     if not finite.any():
         return 0.0

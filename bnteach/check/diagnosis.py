@@ -23,7 +23,7 @@ NEARER = 50
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """What is wrong: in words, as keys of the catalogue (if it is known), with details, and how to mend it."""
+    """What is wrong: in words, as keys of the catalogue (if it is known), in details; and how to mend it."""
 
     why: str
     keys: tuple[str, ...] = ()
@@ -33,26 +33,18 @@ class Diagnosis:
     @classmethod
     def of(cls, mistakes: list[Mistake], more: str = "", details: tuple[str, ...] = ()) -> Diagnosis:
         """The diagnosis that names one mistake of the catalogue, or two that occur together."""
-        found = [f"{sentence(mistake.title)} {mistake.confuses}" for mistake in mistakes]
-        if len(found) > 1:
-            found = ["Two things at once.", *(f"- {one}" for one in found)]
-        places = [f'Lesson {one.lesson[0][:2]}, "{one.lesson[1]}", explains it.' for one in mistakes]
+        found = [f"{mistake.title}. {mistake.confuses}" for mistake in mistakes]
+        if len(found) == 1:
+            what = [f"It looks like this: {found[0]}"]
+        else:
+            what = ["It looks like two things at once:", *(f"- {one}" for one in found)]
+        places = [f"Lesson {one.lesson[0][:2]} explains it. Section: {one.lesson[1]}" for one in mistakes]
         return cls(
-            "\n".join(part for part in (more, *found) if part),
+            "\n".join(part for part in (more, *what) if part),
             tuple(mistake.key for mistake in mistakes),
             (*details, *dict.fromkeys(places)),
             " ".join(mistake.mend for mistake in mistakes),
         )
-
-
-def sentence(title: str) -> str:
-    """A title as a sentence. Greek letters stay small: ε is not Ε.
-
-    >>> sentence("divides by n"), sentence("ε is outside")
-    ('Divides by n.', 'ε is outside.')
-    """
-    first = title[0].upper() if title[0].isascii() else title[0]
-    return f"{first}{title[1:]}."
 
 
 @dataclass(frozen=True)
@@ -65,7 +57,7 @@ class Evidence:
     seen: list[Observed]
 
     def of(self, recipe: Recipe) -> Iterator[tuple[Values, Observed, Observed]]:
-        """For each probe the right values, what a recipe gives, and what was observed. Works as it is asked."""
+        """For each probe the right values, what a recipe gives, and what was observed."""
         for probe, right, one in zip(self.probes, self.expected, self.seen, strict=True):
             yield right, self.check.observed_of(recipe, probe), one
 
@@ -76,14 +68,14 @@ def diagnose(check: Check, probes: list[Probe], expected: list[Values], seen: li
     A mistake is named only when it gives the learner's values to rounding on every probe, and no other does.
     """
     evidence, mistakes = Evidence(check, probes, expected, seen), check.mistakes()
-    off, numbers = facts.what_is_off(expected, seen), example(probes, expected, seen)
+    seen_so_far, numbers = facts.what_happens(expected, seen), example(probes, expected, seen)
     for group in ([[one] for one in mistakes], pairs(mistakes)):
         matching = [many for many in group if matches(evidence, many)]
         if len(matching) == 1:
-            return Diagnosis.of(matching[0], off, numbers)
+            return Diagnosis.of(matching[0], seen_so_far, numbers)
         if matching:
-            titles = "\n".join("- " + sentence("; and ".join(one.title for one in many)) for many in matching)
-            return Diagnosis(f"{off} It is one of these:\n{titles}", details=numbers)
+            choice = ["- " + "; and ".join(one.title for one in many) + "." for many in matching]
+            return Diagnosis("\n".join([seen_so_far, "It may be one of these:", *choice]), details=numbers)
     part = partly(evidence, mistakes, numbers)
     return part or Diagnosis(facts.why(check, probes, expected, seen), details=numbers)
 
@@ -145,7 +137,7 @@ def partly(evidence: Evidence, mistakes: list[Mistake], numbers: tuple[str, ...]
                 f"{facts.listed(others)} differ{'s' * (len(others) == 1)} in another way; mend {name} first."
             )
             off = facts.what_is_off(evidence.expected, evidence.seen)
-            return Diagnosis.of(matching, f"{off} In {name}:", (*numbers, *([differ] if others else [])))
+            return Diagnosis.of(matching, f"{off}\nIn {name}:", (*numbers, *([differ] if others else [])))
     return None
 
 

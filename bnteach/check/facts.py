@@ -47,6 +47,12 @@ def what_is_off(expected: list[Values], seen: list[Observed]) -> str:
     return f"{is_right}{listed(wrong)} {'are' if len(wrong) > 1 else 'is'} off."
 
 
+def what_happens(expected: list[Values], seen: list[Observed]) -> str:
+    """What is off, and the first failure, if there is one."""
+    words = next((one.words for one in seen if one.failure), "")
+    return " ".join(part for part in (what_is_off(expected, seen), words) if part)
+
+
 def why(check: Check, probes: list[Probe], expected: list[Values], seen: list[Observed]) -> str:
     """Everything known, as sentences: failures first, then each wrong quantity."""
     if any(one.failure for one in seen):

@@ -39,7 +39,7 @@ def in_main_thread() -> bool:
 def time_limit(seconds: float, code: CodeType) -> Iterator[None]:
     """Raise TimeUp while the function with this code is running, once the block has taken `seconds`.
 
-    A single call into compiled code, such as `sum` of an endless iterator, is not interrupted before it returns.
+    A single call into compiled code, such as `sum` of an endless iterator, is not interrupted.
     """
     limit = alarm if in_main_thread() and hasattr(signal, "setitimer") else watchdog
     with limit(seconds, code):
@@ -128,7 +128,7 @@ def sleep_in_slices() -> Iterator[None]:
 
 @contextmanager
 def interrupts_wait(code: CodeType) -> Iterator[None]:
-    """Let Ctrl-C through at once while the function with this code is running; else at the end of the block."""
+    """Let Ctrl-C through while the function with this code is running; else when the block ends."""
     handler = signal.getsignal(signal.SIGINT) if in_main_thread() else None
     if not callable(handler):
         yield

@@ -17,7 +17,7 @@ SHARE = 0.7  # of what is free: a container that runs out of memory ends the ker
 
 @contextmanager
 def memory_limit(most: int = MOST) -> Iterator[None]:
-    """Let the block take at most `most` bytes: beyond, Python raises MemoryError. On Linux; elsewhere unbounded."""
+    """Let the block take at most `most` bytes: more raises MemoryError. On Linux; elsewhere unbounded."""
     now = address_space()
     if resource is None or now is None:
         yield
@@ -47,9 +47,7 @@ def free_memory() -> list[int]:
         words = Path("/proc/meminfo").read_text().split()
         free.append(1024 * int(words[words.index("MemAvailable:") + 1]))
         group = Path("/sys/fs/cgroup")
-        free.append(
-            int((group / "memory.max").read_text()) - int((group / "memory.current").read_text())
-        )
+        free.append(int((group / "memory.max").read_text()) - int((group / "memory.current").read_text()))
     except (OSError, ValueError):
         pass
     return free

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from typing import Any
 
 Step = Callable[..., Any]
@@ -54,7 +54,7 @@ class Recipe:
         return {name: value(name) for name in names}
 
 
-@lru_cache(maxsize=None)
+@cache
 def arguments(step: Step) -> tuple[str, ...]:
     """The names of a step's arguments, in order."""
     return tuple(inspect.signature(step).parameters)

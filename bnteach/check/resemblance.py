@@ -12,7 +12,7 @@ from functools import cached_property
 
 import numpy as np
 
-from .comparing import off_by, same
+from .comparing import ROUNDING, off_by, same
 from .recipe import Recipe
 from .running import Probe, Values
 
@@ -75,7 +75,10 @@ class Case:
         return {
             name: value
             for name, value in known.items()
-            if name != self.name and isinstance(value, np.ndarray) and value.dtype.kind in "fiu" and value.size > 1
+            if name != self.name
+            and isinstance(value, np.ndarray)
+            and value.dtype.kind in "fiu"
+            and value.size > 1
         }
 
     @property
@@ -86,11 +89,13 @@ class Case:
     @cached_property
     def n(self) -> int:
         """How many values a channel has; 0 when there is no batch."""
-        batches = [value for value in self.inputs.values() if isinstance(value, np.ndarray) and value.ndim > 1]
+        batches = [
+            value for value in self.inputs.values() if isinstance(value, np.ndarray) and value.ndim > 1
+        ]
         return batches[0].size // max(1, batches[0].shape[self.axis]) if batches else 0
 
     def along(self, value: np.ndarray) -> np.ndarray | None:
-        """A value fit for arithmetic with the right one: of the same shape, or one number for each channel."""
+        """A value fit for arithmetic with the right one: of its shape, or one number for each channel."""
         if value.shape == self.right.shape:
             return value
         if value.ndim == 1 and self.right.ndim > 1 and len(value) == self.right.shape[self.axis]:
@@ -105,19 +110,28 @@ class Case:
 
 
 def about(cases: list[Case]) -> str:
-    """The first thing that can be said about a quantity, true in each of these cases; else how far it is off."""
+    """The first thing to say about a quantity that is true in each of these cases; else how far it is off."""
     for case in cases:
         if odd := odd_shape(case) or not_finite(case):
             return odd
     with np.errstate(all="ignore"):
-        if found := multiple(cases):
-            return found
-        for test in (plain_values, another_quantity, times_or_plus, parts_that_are_right, same_up_to, paths_of_dx):
-            sentences = [list(test(case)) for case in cases]
-            common = [one for one in sentences[0] if all(one in others for others in sentences)]
-            if common:
-                return common[0]
-        return how_far(cases)
+        return (
+            in_common(plain_values, cases)
+            or in_common(another_quantity, cases)
+            or multiple(cases)
+            or in_common(times_or_plus, cases)
+            or in_common(parts_that_are_right, cases)
+            or in_common(same_up_to, cases)
+            or paths_of_dx(cases)
+            or in_common(moments, cases)
+            or how_far(cases)
+        )
+
+
+def in_common(test: Callable[[Case], Iterator[str]], cases: list[Case]) -> str:
+    """The first sentence of a test that is true in every case; empty when there is none."""
+    sentences = [list(test(case)) for case in cases]
+    return next((one for one in sentences[0] if all(one in others for others in sentences)), "")
 
 
 def odd_shape(case: Case) -> str:
@@ -143,7 +157,11 @@ def of_inputs(case: Case) -> str:
 
 def not_finite(case: Case) -> str:
     bad = int((~np.isfinite(case.found)).sum() - (~np.isfinite(case.right)).sum())
-    return f"{bad} of its {case.found.size} values {'is' if bad == 1 else 'are'} NaN or infinite." if bad > 0 else ""
+    return (
+        f"{bad} of its {case.found.size} values {'is' if bad == 1 else 'are'} NaN or infinite."
+        if bad > 0
+        else ""
+    )
 
 
 def multiple(cases: list[Case]) -> str:
@@ -158,8 +176,8 @@ def multiple(cases: list[Case]) -> str:
     if len({case.n for case in cases}) > 1 and min(case.n for case in cases) > 1:
         for words, of_n in OF_N.items():
             if all(abs(one / of_n(case.n) - 1) < 1e-3 for one, case in zip(factors, cases, strict=True)):
-                return f"every value is {words} times the right one, where n is the number of values in a channel."
-    return f"every value is the same factor times the right one, but another factor for each input: {some(factors)}."
+                return f"every value is {words} times the right one, where n counts the values in a channel."
+    return f"it is a multiple of the right one, but the factor changes with the input: {some(factors)}."
 
 
 def some(factors: list[float]) -> str:
@@ -211,16 +229,20 @@ def times_or_plus(case: Case) -> Iterator[str]:
 
 
 def parts_that_are_right(case: Case) -> Iterator[str]:
-    """Are some channels right and others not?"""
+    """Are some channels right and others not, or some rows?"""
     if case.right.ndim < 2:
         return
-    good = [off_by(*pair) <= 1e-4 for pair in zip(case.channels(case.found), case.channels(case.right), strict=True)]
-    if good[0] and not any(good[1:]) and len(good) > 1:
-        yield "the first channel is right, the others are not."
-    if good[-1] and not any(good[:-1]) and len(good) > 1:
-        yield "the last channel is right, the others are not."
-    if any(good) and not all(good):
-        yield "some channels are right, others are not."
+    for part, mine, wanted in (
+        ("channel", case.channels(case.found), case.channels(case.right)),
+        ("row", case.found.reshape(len(case.found), -1), case.right.reshape(len(case.right), -1)),
+    ):
+        good = [off_by(*pair) <= ROUNDING for pair in zip(mine, wanted, strict=True)]
+        if sum(good) == 1 and len(good) > 1 and (good[0] or good[-1]):
+            yield f"the {'first' if good[0] else 'last'} {part} is right, the others are not."
+        if sum(good) == len(good) - 1 > 0 and not (good[0] and good[-1]):
+            yield f"the {'last' if good[0] else 'first'} {part} is wrong, the others are right."
+        if any(good) and not all(good):
+            yield f"some {part}s are right, others are not."
 
 
 def same_up_to(case: Case) -> Iterator[str]:
@@ -237,36 +259,71 @@ def same_up_to(case: Case) -> Iterator[str]:
     if np.isfinite(ratios).all() and all(
         same(a, ratio * b) for a, b, ratio in zip(mine, wanted, ratios, strict=True)
     ):
-        yield "in each channel every value is the same factor times the right one. Look at what is divided or multiplied."
+        yield "in each channel all values are the same multiple of the right ones. Look at the factors."
 
 
 def within_of(case: Case) -> float:
-    return 1e-4 * float(np.sqrt(np.mean(case.right.astype(float) ** 2)))
+    return ROUNDING * float(np.sqrt(np.mean(case.right.astype(float) ** 2)))
 
 
-def paths_of_dx(case: Case) -> Iterator[str]:
+def paths_of_dx(cases: list[Case]) -> str:
     """Sums of dx, and of dx·x_hat, over the batch: which path of the gradient may be missing?
 
-    In training both follow from the right dx: the first is 0, the second nearly.
+    In training, dx sums to 0 in each channel. In evaluation the statistics are constants: no paths.
     """
+    sums = [sums_of_dx(case) for case in cases]
+    if None in sums:
+        return ""
+    return {
+        (
+            True,
+            True,
+        ): "its sum over the batch is not 0, and its sum times x_hat is not right either. Look at both "
+        "paths, the one through the mean and the one through the variance.",
+        (True, False): "its sum over the batch is not 0. Look at the path through the mean.",
+        (
+            False,
+            True,
+        ): "its sum over the batch is 0, as it should be, but its sum times x_hat is not right. Look at "
+        "the path through the variance.",
+        (
+            False,
+            False,
+        ): "its sum over the batch is 0 and its sum times x_hat is right, as they should be. Both paths "
+        "seem to be there. Look at the factors.",
+    }[any(mean for mean, _ in sums), any(var for _, var in sums)]
+
+
+def sums_of_dx(case: Case) -> tuple[bool, bool] | None:
+    """Is the sum of dx wrong, and of dx·x_hat? None where the question makes no sense."""
     x_hat = case.known.get("x_hat")
     if case.name != "dx" or x_hat is None or x_hat.shape != case.right.shape:
-        return
+        return None
     right, found, hat = (case.channels(value.astype(float)) for value in (case.right, case.found, x_hat))
     scale = np.sqrt(np.mean(right**2)) * right.shape[1]
     if np.abs(right.sum(axis=1)).max() > 1e-6 * scale:
-        return  # in evaluation the statistics are constants, and dx has no such paths
-    mean_off = np.abs((found - right).sum(axis=1)).max() > 1e-3 * scale
-    var_off = np.abs(((found - right) * hat).sum(axis=1)).max() > 1e-3 * scale
-    yield {
-        (True, True): "its sum over the batch is not 0, and its sum times x_hat is not right either. Look at both "
-        "paths, the one through the mean and the one through the variance.",
-        (True, False): "its sum over the batch is not 0. Look at the path through the mean.",
-        (False, True): "its sum over the batch is 0, as it should be, but its sum times x_hat is not right. Look at "
-        "the path through the variance.",
-        (False, False): "its sum over the batch is 0 and its sum times x_hat is right, as they should be. Both paths "
-        "seem to be there. Look at the factors.",
-    }[mean_off, var_off]
+        return None
+    off = [np.abs(((found - right) * other).sum(axis=1)).max() > 1e-3 * scale for other in (1.0, hat)]
+    return bool(off[0]), bool(off[1])
+
+
+def moments(case: Case) -> Iterator[str]:
+    """Are the mean and the spread of each channel right?"""
+    if case.right.ndim < 2 or case.n < 3:
+        return
+    mine, wanted = case.channels(case.found.astype(float)), case.channels(case.right.astype(float))
+    spread = np.sqrt(np.mean(wanted**2))
+    right = [
+        np.allclose(of(mine, axis=1), of(wanted, axis=1), rtol=0, atol=ROUNDING * spread)
+        for of in (np.mean, np.std)
+    ]
+    if any(right):
+        words = ("mean", "spread") if right[0] else ("spread", "mean")
+        yield f"the {words[0]} of each channel is right" + (
+            f", the {words[1]} is not."
+            if not all(right)
+            else ", and so is the spread, but the values are not."
+        )
 
 
 def how_far(cases: list[Case]) -> str:
@@ -275,7 +332,8 @@ def how_far(cases: list[Case]) -> str:
     difference = np.abs(case.found.astype(float) - case.right)
     rms = np.sqrt(np.mean(case.right.astype(float) ** 2))
     if not difference.size or case.right.size == 1:
-        return f"it is {float(case.found.ravel()[0]):.4g}, expected {float(case.right.ravel()[0]):.4g}, with {of_inputs(case)}."
-    share = np.mean(difference > 1e-4 * rms)
+        mine, wanted = (float(value.ravel()[0]) for value in (case.found, case.right))
+        return f"it is {mine:.4g}, expected {wanted:.4g}, with {of_inputs(case)}."
+    share = np.mean(difference > ROUNDING * rms)
     largest = difference.max() / rms if rms else np.inf
     return f"{share:.0%} of its values differ, by up to {largest:.2g} times their typical size."

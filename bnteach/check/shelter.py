@@ -18,7 +18,9 @@ import numpy as np
 import bnteach
 from bnteach.core import functional, layers
 
-CLASSES = [one for one in vars(layers).values() if isinstance(one, type) and one.__module__ == layers.__name__]
+CLASSES = [
+    one for one in vars(layers).values() if isinstance(one, type) and one.__module__ == layers.__name__
+]
 GUARDED = (np, np.linalg, np.fft, np.random, math, bnteach, functional, layers, *CLASSES)
 AS_IMPORTED = [(owner, dict(vars(owner))) for owner in GUARDED]
 CHARACTERS = 2000  # of what is printed
@@ -36,7 +38,7 @@ class Printed(io.StringIO):
 
 
 def put_back() -> list[str]:
-    """Undo changes to NumPy, math and bnteach since they were imported; return the names that were changed."""
+    """Undo changes to NumPy, math and bnteach since they were imported; return the changed names."""
     changed = []
     for owner, before in AS_IMPORTED:
         now = vars(owner)
@@ -51,13 +53,13 @@ def put_back() -> list[str]:
 def settings_kept() -> Iterator[None]:
     """Run a block, then set the random generators, NumPy's error handling and printing, the working
     directory, the environment variables and the recursion limit to what they were."""
-    states = np.random.get_state(), random.getstate()
+    states = np.random.get_state(), random.getstate()  # noqa: NPY002 (the learner may use it)
     folder, environment, depth = os.getcwd(), dict(os.environ), sys.getrecursionlimit()
     with np.errstate(), np.printoptions():
         try:
             yield
         finally:
-            np.random.set_state(states[0])
+            np.random.set_state(states[0])  # noqa: NPY002
             random.setstate(states[1])
             sys.setrecursionlimit(depth)
             if os.environ != environment:
@@ -112,5 +114,3 @@ def leave(*args: Any, **kwargs: Any) -> None:
 def no_input(*args: Any) -> str:
     """In the place of input(), which would wait for the learner for ever."""
     raise EOFError("a check cannot answer input()")
-
-

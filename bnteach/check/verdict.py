@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 
 NOT_ATTEMPTED, NOT_YET, PASSED = "not attempted", "not yet", "passed"
 SIGNS = {NOT_ATTEMPTED: "○", NOT_YET: "✗", PASSED: "✓"}
+WIDTH = 98  # characters of a line, behind two spaces
+LINES = 10  # of what the code printed
 # Dark enough on white, and light enough on the dark theme's grey; the sign and the word say the same.
 COLORS = {NOT_ATTEMPTED: "#767676", NOT_YET: "#c4570a", PASSED: "#0a7d5a"}
 
@@ -31,7 +33,8 @@ class Verdict:
     printed: what the code printed while it ran.
     hints: three hints, the last nearly the answer.
 
-    >>> verdict = Verdict("standardize", "not yet", "x_hat is off.", hints=("Look at ε.", "Inside?", "√(σ²+ε)"))
+    >>> hints = ("Look at ε.", "Inside?", "√(σ² + ε)")
+    >>> verdict = Verdict("standardize", "not yet", "x_hat is off.", hints=hints)
     >>> print(verdict)
     ✗ standardize: not yet
       x_hat is off.
@@ -54,37 +57,57 @@ class Verdict:
         return self.mistakes[0] if self.mistakes else None
 
     def hint(self, depth: int = 1) -> Hint:
-        """A hint: depth 1 says where to look, 3 nearly says the answer. Raises ValueError for another depth."""
+        """A hint: depth 1 says where to look, 3 nearly the answer. Raises ValueError for another depth."""
         if depth not in range(1, len(self.hints) + 1):
             raise ValueError(f"depth is {depth!r}, expected 1 to {len(self.hints)}")
         return Hint(self.hints[depth - 1])
 
-    def lines(self) -> list[str]:
-        """All that it says below its headline, one paragraph a line."""
-        printed = [f"Your code printed: {line}" for line in self.printed.splitlines()]
-        lines = [line for line in (self.why, *self.details, *printed) if line]
-        if self.state == NOT_YET and self.hints:
-            depths = ", then ".join(f".hint({depth})" for depth in range(1, len(self.hints) + 1))
-            lines.append(f"For a hint, write behind the check: {depths}")
-        return lines
+    def paragraphs(self) -> list[str]:
+        """All that it says below its headline."""
+        hint = "For a hint, write behind the check: .hint(1), then .hint(2), then .hint(3)"
+        return [
+            *self.why.split("\n"),
+            *self.details,
+            *([f"Your code printed:\n{indented(first_lines(self.printed))}"] if self.printed.strip() else []),
+            *([hint] if self.state == NOT_YET and self.hints else []),
+        ]
 
     def __str__(self) -> str:
         head = f"{SIGNS[self.state]} {self.check}: {self.state}"
-        wrapped = [
-            textwrap.fill(part, 100, initial_indent="  ", subsequent_indent="  ", replace_whitespace=False)
-            for line in self.lines()
-            for part in line.split("\n")
-        ]
-        return "\n".join([head, *wrapped])
+        return "\n".join([head, *(indented(wrapped(one)) for one in self.paragraphs() if one)])
 
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        head = f'<b style="color:{COLORS[self.state]}">{SIGNS[self.state]} {html.escape(self.check)}: {self.state}</b>'
-        body = "".join(
-            f'<div style="white-space:pre-wrap">{html.escape(line)}</div>' for line in self.lines()
-        )
+        color = COLORS[self.state]
+        head = f"{SIGNS[self.state]} {html.escape(self.check)}: {self.state}"
+        parts = [
+            f'<{tag} style="margin:4px 0;white-space:pre-wrap">{html.escape(one)}</{tag}>'
+            for one in self.paragraphs()
+            for tag in ["pre" if is_table(one) else "p"]
+            if one
+        ]
         return (
-            f'<div style="border-left:4px solid {COLORS[self.state]};padding:2px 10px;max-width:60em">'
-            f"{head}{body}</div>"
+            f'<div style="border-left:4px solid {color};padding:2px 10px;max-width:60em">'
+            f'<strong style="color:{color}">{head}</strong>{"".join(parts)}</div>'
         )
+
+
+def is_table(paragraph: str) -> bool:
+    """True for a paragraph whose lines stand below each other for a reason."""
+    return "\n " in paragraph
+
+
+def wrapped(paragraph: str) -> str:
+    """The paragraph in lines that fit a page."""
+    return paragraph if is_table(paragraph) else textwrap.fill(paragraph, WIDTH, break_on_hyphens=False)
+
+
+def indented(text: str) -> str:
+    return textwrap.indent(text, "  ")
+
+
+def first_lines(text: str) -> str:
+    """The beginning of what was printed, with the rest left out."""
+    lines = [line if len(line) <= WIDTH else f"{line[:WIDTH]}…" for line in text.rstrip().splitlines()]
+    return "\n".join(lines[:LINES] + ["…"] * (len(lines) > LINES))
