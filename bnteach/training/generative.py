@@ -1,0 +1,199 @@
+"""Networks that make pictures: an autoencoder, and a generator with its discriminator (a GAN).
+
+Their normalizations are arguments: a class such as `nn.BatchNorm1d`, or `nn.Identity` for none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn.functional import mse_loss, softplus
+
+from bnteach.training.evaluation import evaluating
+
+__all__ = [
+    "Look",
+    "autoencoder",
+    "discriminator",
+    "fakes",
+    "generator",
+    "look_at",
+    "train_autoencoder",
+    "train_gan",
+]
+
+Norm = Callable[[int], nn.Module]
+PIXELS, NOISE = 64, 16
+
+
+def autoencoder(hidden: Norm, code: Norm, *, width: int = 2, seed: int = 0) -> nn.Sequential:
+    """64 pixels → 64 → 32 → a code of `width` numbers → 32 → 64 → 64 pixels.
+
+    Args:
+        hidden: the normalization of the four hidden layers, before their ReLU.
+        code: the normalization of the code, which has no activation.
+        width: of the code.
+        seed: of the weights. PyTorch's global random state is not touched.
+
+    >>> autoencoder(nn.BatchNorm1d, nn.Identity)(torch.zeros(5, 64)).shape
+    torch.Size([5, 64])
+    """
+
+    def layer(inputs, outputs):
+        return nn.Linear(inputs, outputs), hidden(outputs), nn.ReLU()
+
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        encode = *layer(PIXELS, 64), *layer(64, 32), nn.Linear(32, width), code(width)
+        decode = *layer(width, 32), *layer(32, 64), nn.Linear(64, PIXELS), nn.Sigmoid()
+        return nn.Sequential(*encode, *decode)
+
+
+def train_autoencoder(
+    network: nn.Module,
+    pictures: np.ndarray,
+    *,
+    epochs: int = 10,
+    batch_size: int = 60,
+    learning_rate: float = 0.003,
+    seed: int = 0,
+) -> None:
+    """Train with Adam to give each picture (n, 64) back; the last, incomplete batch is left out."""
+    x, random = torch.from_numpy(pictures), torch.Generator().manual_seed(seed)
+    optimizer = torch.optim.Adam(network.parameters(), lr=learning_rate)
+    network.train()
+    for _ in range(epochs):
+        for chosen in torch.randperm(len(x), generator=random).split(batch_size)[: len(x) // batch_size]:
+            optimizer.zero_grad()
+            mse_loss(network(x[chosen]), x[chosen]).backward()
+            optimizer.step()
+
+
+def generator(*, seed: int = 0) -> nn.Sequential:
+    """16 random numbers → 64 → 64 → 64 pixels between 0 and 1, BN before each ReLU.
+
+    >>> generator()(torch.randn(5, 16)).shape
+    torch.Size([5, 64])
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        first = nn.Linear(NOISE, 64, bias=False), nn.BatchNorm1d(64), nn.ReLU()
+        second = nn.Linear(64, 64, bias=False), nn.BatchNorm1d(64), nn.ReLU()
+        return nn.Sequential(*first, *second, nn.Linear(64, PIXELS), nn.Sigmoid())
+
+
+def discriminator(first: Norm, second: Norm | None = None, *, seed: int = 0) -> nn.Sequential:
+    """64 pixels → 64 → 64 → one number, the score: above 0 for "real", below for "made".
+
+    Args:
+        first, second: the normalizations of the two hidden layers, before their leaky ReLU; `second` is like
+            `first` where it is not given.
+        seed: of the weights. PyTorch's global random state is not touched.
+
+    >>> discriminator(nn.LayerNorm)(torch.zeros(5, 64)).shape
+    torch.Size([5, 1])
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        one = nn.Linear(PIXELS, 64), first(64), nn.LeakyReLU(0.2)
+        two = nn.Linear(64, 64), (second or first)(64), nn.LeakyReLU(0.2)
+        return nn.Sequential(*one, *two, nn.Linear(64, 1))
+
+
+def train_gan(
+    generator: nn.Module,
+    discriminator: nn.Module,
+    pictures: np.ndarray,
+    *,
+    mixed: bool = False,
+    steps: int = 300,
+    batch_size: int = 60,
+    learning_rate: float = 0.002,
+    seed: int = 0,
+) -> None:
+    """Train both by turns: the discriminator to tell real from made, the generator to be taken for real.
+
+        loss of the discriminator = mean log(1 + e^(−score of real)) + mean log(1 + e^(score of made))
+        loss of the generator     = mean log(1 + e^(−score of made))
+
+    Args:
+        generator, discriminator: put in training mode and changed.
+        pictures: the real ones, (n, 64).
+        mixed: real and made pictures pass through the discriminator in one batch. Otherwise each kind passes
+            alone, as is usual; with batch normalization each kind then has statistics of its own.
+        steps: of each of the two.
+        batch_size: real pictures, and as many made ones, in a step.
+        learning_rate: of both (Adam with β₁ = 0.5).
+        seed: of the noise and of the choice of pictures.
+
+    Source: Goodfellow et al. 2014, arXiv:1406.2661, section 3; Adam's β₁ from Radford et al. 2015,
+    arXiv:1511.06434.
+    """
+    x, random = torch.from_numpy(pictures), torch.Generator().manual_seed(seed)
+    adam = {"lr": learning_rate, "betas": (0.5, 0.999)}
+    of_g = torch.optim.Adam(generator.parameters(), **adam)
+    of_d = torch.optim.Adam(discriminator.parameters(), **adam)
+    generator.train()
+    discriminator.train()
+    for _ in range(steps):
+        real = x[torch.randint(len(x), (batch_size,), generator=random)]
+        made = generator(torch.randn(batch_size, NOISE, generator=random))
+        of_real, of_made = _scores(discriminator, real, made.detach(), mixed)
+        of_d.zero_grad()
+        (softplus(-of_real).mean() + softplus(of_made).mean()).backward()
+        of_d.step()
+
+        made = generator(torch.randn(batch_size, NOISE, generator=random))
+        _, of_made = _scores(discriminator, real, made, mixed)
+        of_g.zero_grad()
+        softplus(-of_made).mean().backward()
+        of_g.step()
+
+
+def _scores(discriminator, real, made, mixed):
+    if mixed:
+        return discriminator(torch.cat([real, made])).split(len(real))
+    return discriminator(real), discriminator(made)
+
+
+def fakes(generator: nn.Module, count: int, *, seed: int = 0) -> torch.Tensor:
+    """`count` pictures that the generator makes in evaluation mode, (count, 64)."""
+    noise = torch.randn(count, NOISE, generator=torch.Generator().manual_seed(seed))
+    with evaluating(generator), torch.no_grad():
+        return generator(noise)
+
+
+class Look(NamedTuple):
+    """What a classifier of digits says about a set of pictures.
+
+    Attributes:
+        sure: the share of pictures for which the classifier gives one digit more than 90 %.
+        classes: how many digits are there, as if all were equally frequent: e^(entropy of the mean answer),
+            1 for a single digit, 10 for all ten.
+        off: how far the mean picture is from that of the real ones; mean over the pixels, in grey values.
+    """
+
+    sure: float
+    classes: float
+    off: float
+
+
+def look_at(pictures: torch.Tensor, classifier: nn.Module, real: np.ndarray) -> Look:
+    """Cheap measures of a set of pictures (n, 64) beside real ones.
+
+    What they do not see: whether a picture looks good to a human, whether the pictures of one digit differ
+    from each other, whether they are copies of the training pictures.
+
+    Source: in the spirit of the inception score, Salimans et al. 2016, arXiv:1606.03498, section 4.
+    """
+    with evaluating(classifier), torch.no_grad():
+        answers = classifier(pictures).double().softmax(dim=1)
+    mean = answers.mean(dim=0)
+    entropy = -torch.special.xlogy(mean, mean).sum()
+    off = (pictures.mean(dim=0) - torch.from_numpy(real).mean(dim=0)).abs().mean()
+    sure = (answers.max(dim=1).values > 0.9).double().mean()
+    return Look(sure.item(), entropy.exp().item(), off.item())
