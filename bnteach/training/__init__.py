@@ -1,11 +1,22 @@
 """Small PyTorch experiments on real data, step by step.
 
-networks.py    two small networks, with batch normalization and without
-loop.py        one optimisation step at a time; `train` runs them all
-evaluation.py  evaluation mode for a moment, accuracy
-recorder.py    what is written down on the way: loss, accuracy, pre-activations, gradients
-progress.py    a progress bar whose last line is always the same
-seeds.py       seeds, and the same experiment over several of them
+networks.py         two small networks, with batch normalization and without
+loop.py             one optimisation step at a time; `train` runs them all
+evaluation.py       evaluation mode for a moment, accuracy
+recorder.py         what is written down on the way: loss, accuracy, pre-activations, gradients
+progress.py         a progress bar whose last line is always the same
+
+seeds.py            seeds, and the same function over several of them
+runs.py             an experiment over seeds and settings, on one core, several, or a cluster
+table.py            its results, a row for each run; summary.py: mean and interval
+
+experiments.py      one network learns: the settings of most claims about batch normalization
+harder.py           the digits with fewer pictures, wrong labels, noise, few classes in a batch
+changes.py          a network with dropout, with noise after batch normalization
+landscape.py        loss and gradient along the gradient
+generative.py       an autoencoder and a GAN; sequences.py: networks that read digits step by step
+processes.py        a function in several processes that send each other numbers
+covariate_shift.py  how much a layer's gradient changes when the layers below it move
 
 PyTorch computes these experiments. To see NumPy's batch normalization train inside the same networks,
 pass a network through `bnteach.torch_bridge.replace_batch_norm`.
@@ -15,17 +26,22 @@ from bnteach.training.evaluation import accuracy, evaluating
 from bnteach.training.loop import Step, train, training_steps
 from bnteach.training.networks import mlp, small_cnn
 from bnteach.training.recorder import History, Recorder
-from bnteach.training.seeds import SeedSummary, over_seeds, set_seed
+from bnteach.training.runs import run_seeds
+from bnteach.training.seeds import over_seeds, set_seed
+from bnteach.training.summary import SeedSummary
+from bnteach.training.table import Table
 
 __all__ = [
     "History",
     "Recorder",
     "SeedSummary",
     "Step",
+    "Table",
     "accuracy",
     "evaluating",
     "mlp",
     "over_seeds",
+    "run_seeds",
     "set_seed",
     "small_cnn",
     "train",

@@ -39,6 +39,7 @@ def training_steps(
     epochs: int = 10,
     seed: int = 0,
     optimizer: Callable[..., torch.optim.Optimizer] = torch.optim.SGD,
+    order: Callable[[torch.Tensor, torch.Generator], torch.Tensor] | None = None,
 ) -> Iterator[Step]:
     """Train `model`, and hand control back after every optimisation step.
 
@@ -60,6 +61,8 @@ def training_steps(
         seed: of the shuffling. Two networks trained with the same seed see the same batches.
         optimizer: called once as `optimizer(model.parameters(), lr=...)`; for momentum give
             `functools.partial(torch.optim.SGD, momentum=0.9)`.
+        order: the order of the pictures in an epoch, as `order(labels, generator)`, a tensor of their places;
+            None shuffles. `harder.few_classes` makes one.
 
     Yields:
         Step, with number, epoch and loss.
@@ -80,7 +83,7 @@ def training_steps(
     total_steps(data, batch_size, epochs)
     rate = learning_rate if callable(learning_rate) else lambda number: learning_rate
     model.train()
-    batches = _batches(data, batch_size, epochs, seed)
+    batches = _batches(data, batch_size, epochs, seed, order or _shuffled)
     return _steps(model, batches, optimizer(model.parameters(), lr=rate(1)), rate)
 
 
@@ -95,12 +98,15 @@ def _steps(model, batches, optimizer, rate) -> Iterator[Step]:
         yield Step(number, epoch, loss.item())
 
 
-def _batches(data: Digits, batch_size: int, epochs: int, seed: int):
+def _shuffled(labels: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+    return torch.randperm(len(labels), generator=generator)
+
+
+def _batches(data: Digits, batch_size: int, epochs: int, seed: int, order):
     x, y = torch.from_numpy(data.x_train), torch.from_numpy(data.y_train)
     generator = torch.Generator().manual_seed(seed)
     for epoch in range(1, epochs + 1):
-        order = torch.randperm(len(x), generator=generator)
-        for chosen in order.split(batch_size)[: len(x) // batch_size]:
+        for chosen in order(y, generator).split(batch_size)[: len(x) // batch_size]:
             yield epoch, x[chosen], y[chosen]
 
 

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-import torch
 
 from bnteach.data import Digits, digits
 from bnteach.training import Recorder, mlp, training_steps
+from bnteach.training.threads import one_thread
 
 __all__ = ["EPOCHS", "Race", "Runner"]
 
@@ -84,7 +83,7 @@ class Race:
 
     def step(self) -> None:
         """One optimisation step of each network."""
-        with _one_thread():
+        with one_thread():
             for steps, recorder in zip(self._training, self._recorders, strict=True):
                 recorder.record(next(steps))
         self.steps_done += 1
@@ -128,14 +127,3 @@ class Race:
 @lru_cache(maxsize=1)
 def _data() -> Digits:
     return digits()
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Steps this small are faster on one thread; the caller's number of threads comes back afterwards."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 
 import numpy as np
 import torch
-from joblib import Parallel, delayed
-from scipy import stats
 
-from bnteach.training.progress import progress_bar
+from bnteach.training.runs import in_parallel
+from bnteach.training.summary import SeedSummary
 
-__all__ = ["SeedSummary", "over_seeds", "set_seed"]
+__all__ = ["over_seeds", "set_seed"]
 
 
 def set_seed(seed: int) -> None:
@@ -34,51 +32,11 @@ def set_seed(seed: int) -> None:
     torch.manual_seed(seed)
 
 
-@dataclass(frozen=True)
-class SeedSummary:
-    """Results of one experiment over several seeds.
-
-    Attributes:
-        values: one result for each seed, (seeds, ...): numbers, or arrays of one shape such as loss curves.
-        confidence: of the interval, for example 0.95.
-    """
-
-    values: np.ndarray
-    confidence: float = 0.95
-
-    @property
-    def mean(self) -> np.ndarray:
-        """The mean over the seeds; nan where a seed gave nan."""
-        return self.values.mean(axis=0)
-
-    @property
-    def half_width(self) -> np.ndarray:
-        """Half the interval's width, t · s / √n, with s the sample standard deviation (divided by n − 1).
-
-        t is the quantile of Student's distribution with n − 1 degrees of freedom: 2.78 for five seeds at
-        95 %, where the normal distribution's 1.96 would promise too much.
-        """
-        n = len(self.values)
-        t = stats.t.ppf((1 + self.confidence) / 2, df=n - 1)
-        return t * self.values.std(axis=0, ddof=1) / n**0.5
-
-    @property
-    def interval(self) -> tuple[np.ndarray, np.ndarray]:
-        """Lower and upper end of the confidence interval of the mean."""
-        return self.mean - self.half_width, self.mean + self.half_width
-
-    def __str__(self) -> str:
-        if self.values.ndim > 1:
-            return f"{len(self.values)} seeds, results of shape {self.values.shape[1:]}"
-        basis = f"{self.confidence:.0%} interval, {len(self.values)} seeds"
-        return f"{self.mean:.4g} ± {self.half_width:.2g} ({basis})"
-
-
 def over_seeds(
     function: Callable[[int], float | np.ndarray],
     seeds: Iterable[int] = range(5),
     *,
-    n_jobs: int = 1,
+    n_jobs: int | None = None,
     confidence: float = 0.95,
     progress: bool = True,
 ) -> SeedSummary:
@@ -90,8 +48,9 @@ def over_seeds(
     Args:
         function: takes a seed, returns a number or an array; always the same shape.
         seeds: at least two.
-        n_jobs: processes, as in joblib; -1 for one a core. They pay from some ten seconds of work on, since
-            each starts by importing PyTorch. The order of the results does not depend on it.
+        n_jobs: processes, as in joblib; -1 for one a core; None is one, or what `joblib.parallel_config` says.
+            They pay from some ten seconds of work on, since each starts by importing PyTorch. The order of the
+            results does not depend on it.
         confidence: of the interval.
         progress: show a bar on stderr.
 
@@ -111,8 +70,7 @@ def over_seeds(
     seeds = list(seeds)
     if len(seeds) < 2:
         raise ValueError(f"seeds is {seeds}, expected at least two: one seed tells nothing about the spread")
-    running = Parallel(n_jobs=n_jobs, return_as="generator")(delayed(function)(seed) for seed in seeds)
-    results = [np.asarray(r) for r in progress_bar(running, len(seeds), "seeds", progress)]
+    results = [np.asarray(result) for result in in_parallel(function, seeds, n_jobs, progress, "seeds")]
     shapes = {result.shape for result in results}
     if len(shapes) > 1:
         raise ValueError(f"function returned results of different shapes: {sorted(shapes)}")

@@ -1,0 +1,75 @@
+"""Changes to a network for an experiment: a module put in after others, noise that keeps changing."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+
+import torch
+from torch import nn
+
+__all__ = ["ChangingNoise", "insert_after"]
+
+
+def insert_after(model: nn.Sequential, kind: str, make: Callable[[], nn.Module]) -> nn.Sequential:
+    """A network with a new module after each module of one kind. The others are shared, not copied.
+
+    The module after "bn_2" is called "after_bn_2".
+
+    Args:
+        model: a network whose modules have names such as "bn_2" and "activation_2", as in `mlp`.
+        kind: the beginning of the names: "bn", "activation", "linear".
+        make: makes the module, anew for each place.
+
+    Raises:
+        ValueError: the network has no module of this kind.
+
+    Example:
+        >>> from bnteach.training import mlp
+        >>> names = insert_after(mlp([64, 20, 10]), "activation", nn.Dropout).named_children()
+        >>> [name for name, _ in names]
+        ['linear_1', 'bn_1', 'activation_1', 'after_activation_1', 'output']
+    """
+    layers: OrderedDict[str, nn.Module] = OrderedDict()
+    for name, module in model.named_children():
+        layers[name] = module
+        if name.startswith(f"{kind}_"):
+            layers[f"after_{name}"] = make()
+    if len(layers) == len(model):
+        known = ", ".join(name for name, _ in model.named_children())
+        raise ValueError(f"kind is {kind!r}, but no module's name begins so: {known}")
+    return nn.Sequential(layers)
+
+
+class ChangingNoise(nn.Module):
+    """Noise that moves and stretches each channel, differently in each step. In evaluation it does nothing.
+
+        y_ij = s_ij · x_ij + m_ij,    m_ij ~ Uniform(m_j ± 0.1),  s_ij ~ Normal(s_j, 0.1²)
+        for channel j, anew in each step:  m_j ~ Uniform(−strength, strength),  s_j ~ Uniform(1, 1 + strength/2)
+
+    After BN it makes the very thing that BN is said to prevent: inputs of the next layer whose mean and spread
+    change at each step. The random numbers are PyTorch's global ones.
+
+    Args:
+        strength: how far the mean of a channel moves; 0.5 is the paper's.
+
+    Example:
+        >>> noise, x = ChangingNoise(), torch.zeros(1000, 2)
+        >>> bool(noise(x).mean(dim=0).abs().max() > 0), torch.equal(noise.eval()(x), x)
+        (True, True)
+
+    Source: Santurkar, Tsipras, Ilyas & Madry 2018, arXiv:1805.11604, section 2.1 and appendix A.
+    """
+
+    def __init__(self, strength: float = 0.5):
+        super().__init__()
+        self.strength = strength
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Noise for x (n, channels), in training; x itself in evaluation."""
+        if not self.training:
+            return x
+        channels = x.shape[1]
+        mean = self.strength * (2 * torch.rand(channels) - 1) + 0.1 * (2 * torch.rand_like(x) - 1)
+        spread = 1 + self.strength / 2 * torch.rand(channels) + 0.1 * torch.randn_like(x)
+        return spread * x + mean

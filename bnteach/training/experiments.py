@@ -1,0 +1,220 @@
+"""Experiments for claims about batch normalization. Each takes a seed and settings, and returns named numbers.
+
+    learn(seed, batch_norm=..., learning_rate=..., ...)      accuracies after some steps
+    learning_curve(seed, batch_norm=..., ...)                accuracy and percentiles on the way
+
+`run_seeds` runs them over seeds and over combinations of their settings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+from itertools import islice
+
+import numpy as np
+import torch
+from torch import nn
+
+from bnteach.data import Digits, digits
+from bnteach.training.changes import ChangingNoise, insert_after
+from bnteach.training.evaluation import accuracy
+from bnteach.training.harder import few_classes, fewer, noisy_pixels, wrong_labels
+from bnteach.training.loop import Step, training_steps
+from bnteach.training.networks import mlp
+from bnteach.training.recorder import Recorder
+
+__all__ = ["build", "learn", "learning_curve", "make_task", "steps_of"]
+
+ACTIVATIONS = {"ReLU": nn.ReLU, "sigmoid": nn.Sigmoid, "tanh": nn.Tanh}
+USUAL_SCALE = {"ReLU": 2**0.5, "sigmoid": 1.0, "tanh": 1.0}
+
+
+def build(
+    seed: int,
+    *,
+    batch_norm: bool = True,
+    activation: str = "ReLU",
+    layers: int = 3,
+    width: int = 50,
+    bn_position: str = "before",
+    init_scale: float = 1.0,
+    dropout: float = 0.0,
+    noise: float = 0.0,
+) -> nn.Sequential:
+    """A fully connected network for the digits.
+
+    Args:
+        seed: of the weights.
+        batch_norm, bn_position: as in `mlp`.
+        activation: "ReLU", "sigmoid" or "tanh".
+        layers, width: how many hidden layers, and how many units each has.
+        init_scale: a factor on the usual size of the weights, √(2/n) for ReLU and √(1/n) otherwise.
+        dropout: the share of units that is set to zero in training, after each activation.
+        noise: the strength of `ChangingNoise` after each BN; 0 for none.
+
+    Example:
+        >>> [name for name, _ in build(0, layers=1, noise=0.5).named_children()]
+        ['linear_1', 'bn_1', 'after_bn_1', 'activation_1', 'output']
+    """
+    model = mlp(
+        [64, *[width] * layers, 10],
+        ACTIVATIONS[activation],
+        batch_norm,
+        bn_position=bn_position,
+        init_scale=init_scale * USUAL_SCALE[activation],
+        seed=seed,
+    )
+    if noise:
+        model = insert_after(model, "bn", lambda: ChangingNoise(noise))
+    if dropout:
+        model = insert_after(model, "activation", lambda: nn.Dropout(dropout))
+    return model
+
+
+def make_task(
+    seed: int, *, samples: int | None = None, wrong: float = 0.0, pixel_noise: float = 0.0
+) -> Digits:
+    """The digits, or a harder task made of them.
+
+    Args:
+        seed: of the choice of pictures and of the noise.
+        samples: how many training pictures; None for all.
+        wrong: the share of wrong training labels.
+        pixel_noise: the standard deviation of the noise on each grey value.
+
+    Example:
+        >>> make_task(0, samples=100)
+        Digits(x_train (100, 64) float32, x_test (450, 64))
+    """
+    data = _digits()
+    if samples is not None:
+        data = fewer(data, samples, seed)
+    if wrong:
+        data = wrong_labels(data, wrong, seed)
+    return noisy_pixels(data, pixel_noise, seed) if pixel_noise else data
+
+
+def steps_of(
+    model: nn.Module, data: Digits, steps: int, *, batch_size: int = 60, classes: int = 10, **how
+) -> Iterator[Step]:
+    """The first `steps` steps of `training_steps`, whatever the number of epochs they make.
+
+    Args:
+        model, data, batch_size, how: as in `training_steps`.
+        steps: how many.
+        classes: how many digits a batch may hold.
+    """
+    order = None if classes == 10 else few_classes(classes, batch_size)
+    epochs = -(-steps // (len(data.x_train) // batch_size))
+    yield from islice(
+        training_steps(model, data, batch_size=batch_size, epochs=epochs, order=order, **how), steps
+    )
+
+
+def learn(
+    seed: int,
+    *,
+    steps: int = 200,
+    learning_rate: float = 0.1,
+    batch_size: int = 60,
+    classes: int = 10,
+    samples: int | None = None,
+    wrong: float = 0.0,
+    pixel_noise: float = 0.0,
+    **network,
+) -> dict[str, float]:
+    """Train a network, and say what it has learned.
+
+    Args:
+        seed: of the weights, the shuffling, dropout, noise, and the task.
+        steps, learning_rate, batch_size: as in `training_steps`, but counted in steps.
+        classes: how many of the ten digits a batch may hold.
+        samples, wrong, pixel_noise: as in `make_task`.
+        network: as in `build`.
+
+    Returns:
+        "accuracy" on the test set and "train_accuracy" on the training set with the labels it has, in percent
+        and in evaluation mode; and "gap", the second minus the first.
+
+    Example:
+        >>> sorted(learn(0, steps=5, batch_norm=False))
+        ['accuracy', 'gap', 'train_accuracy']
+    """
+    data = make_task(seed, samples=samples, wrong=wrong, pixel_noise=pixel_noise)
+    model = build(seed, **network)
+    with repeatable(seed):
+        how = {"learning_rate": learning_rate, "batch_size": batch_size, "seed": seed}
+        for _ in steps_of(model, data, steps, classes=classes, **how):
+            pass
+    return scores(model, data)
+
+
+def learning_curve(
+    seed: int,
+    *,
+    steps: int = 440,
+    every: int = 11,
+    learning_rate: float = 0.1,
+    batch_size: int = 60,
+    **network,
+) -> dict[str, float | np.ndarray]:
+    """Train a network on the digits, and look at it on the way.
+
+    Args:
+        seed, steps, learning_rate, batch_size, network: as in `learn`.
+        every: look at each `every`-th step.
+
+    Returns:
+        "accuracy" on the test set, percent, (steps/every,); "percentiles", the {15, 50, 85}th of what enters the
+        first unit of the last hidden activation, (steps/every, 3); "steps_to_90", the first step looked at with
+        an accuracy of 90 %, or `steps` where there is none.
+
+    Example:
+        >>> learning_curve(0, steps=22)["percentiles"].shape
+        (2, 3)
+
+    Source: Ioffe & Szegedy 2015, arXiv:1502.03167, figure 1.
+    """
+    data, model = _digits(), build(seed, **network)
+    last = [name for name, _ in model.named_children() if name.startswith("activation")][-1]
+    with repeatable(seed), Recorder(model, data, layer=last, unit=0, every=every) as recorder:
+        how = {"learning_rate": learning_rate, "batch_size": batch_size, "seed": seed}
+        for step in steps_of(model, data, steps, **how):
+            recorder.record(step)
+    history = recorder.history()
+    there = np.flatnonzero(history.test_accuracy >= 0.9)
+    return {
+        "accuracy": 100 * history.test_accuracy,
+        "percentiles": history.percentiles,
+        "steps_to_90": int(history.recorded_at[there[0]]) if len(there) else steps,
+    }
+
+
+def scores(model: nn.Module, data: Digits) -> dict[str, float]:
+    """Accuracy on the test and on the training set, in percent, and how much the second is higher."""
+    test = 100 * accuracy(model, data.x_test, data.y_test)
+    train = 100 * accuracy(model, data.x_train, data.y_train)
+    return {"accuracy": test, "train_accuracy": train, "gap": train - test}
+
+
+@contextmanager
+def repeatable(seed: int) -> Iterator[None]:
+    """Seed PyTorch's global random numbers inside; afterwards they go on as if nothing had been.
+
+    Example:
+        >>> with repeatable(3):
+        ...     first = torch.rand(1)
+        >>> with repeatable(3):
+        ...     print(torch.equal(first, torch.rand(1)))
+        True
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        yield
+
+
+@lru_cache(maxsize=1)
+def _digits() -> Digits:
+    return digits()

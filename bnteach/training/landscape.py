@@ -1,0 +1,114 @@
+"""The loss along its own gradient: how far a step can go before the gradient is no longer to be trusted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn.functional import cross_entropy
+
+__all__ = ["Slice", "along_gradient", "loss_and_gradient", "unchanged"]
+
+
+@dataclass(frozen=True)
+class Slice:
+    """A network's loss on one batch, at the points w − rate · g that its gradient g leads to.
+
+    Attributes:
+        rates: the learning rates, (k,).
+        start: the loss at w.
+        length: the length of g.
+        loss: at each point, (k,).
+        cosine: of the angle between g and the gradient at each point, (k,): 1 is the same direction, 0 a right
+            angle, −1 the opposite direction.
+        distance: between g and the gradient at each point, (k,).
+    """
+
+    rates: np.ndarray
+    start: float
+    length: float
+    loss: np.ndarray
+    cosine: np.ndarray
+    distance: np.ndarray
+
+
+def along_gradient(model: nn.Module, x: torch.Tensor, y: torch.Tensor, rates: Sequence[float]) -> Slice:
+    """Walk from where the network stands along its negative gradient, and look at loss and gradient there.
+
+    All points are those of one straight line: each is reached by one step of gradient descent with its
+    rate. Batch normalization uses the statistics of the batch, as in training. Afterwards the network is as
+    it was: parameters, gradients, running statistics and modes.
+
+    Args:
+        model: a network that gives logits.
+        x, y: the batch and its labels.
+        rates: the learning rates, (k,).
+
+    Example:
+        >>> from bnteach.training import mlp
+        >>> x, y = torch.randn(60, 64), torch.arange(60) % 10
+        >>> here = along_gradient(mlp([64, 20, 10]), x, y, [0.0, 0.1])
+        >>> bool(here.loss[0] == here.start), bool(here.loss[1] < here.start), float(here.cosine[0].round(3))
+        (True, True, 1.0)
+
+    Source: Santurkar, Tsipras, Ilyas & Madry 2018, arXiv:1805.11604, section 3.1 and figure 4.
+    """
+    rates = np.asarray(rates, dtype=float)
+    with unchanged(model):
+        start, gradient = loss_and_gradient(model, x, y)
+        origin = [p.detach().clone() for p in model.parameters()]
+        points = [_at(model, x, y, origin, gradient, rate) for rate in rates]
+    g = _flat(gradient)
+    there = np.stack([_flat(gradient) for _, gradient in points])
+    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
+        length = np.linalg.norm(g)
+        cosine = there @ g / (np.linalg.norm(there, axis=1) * length)
+        distance = np.linalg.norm(there - g, axis=1)
+    return Slice(rates, start, float(length), np.array([loss for loss, _ in points]), cosine, distance)
+
+
+def loss_and_gradient(model: nn.Module, x: torch.Tensor, y: torch.Tensor) -> tuple[float, list[torch.Tensor]]:
+    """The cross-entropy of a batch, and its gradient for each parameter. `.grad` is not touched."""
+    loss = cross_entropy(model(x), y)
+    return loss.item(), list(torch.autograd.grad(loss, list(model.parameters())))
+
+
+@contextmanager
+def unchanged(model: nn.Module) -> Iterator[None]:
+    """Training mode inside; afterwards parameters, buffers and modes are as they were.
+
+    Example:
+        >>> model = nn.BatchNorm1d(2).eval()
+        >>> with unchanged(model):
+        ...     _ = model(torch.randn(8, 2))
+        >>> model.num_batches_tracked.item(), model.training
+        (0, False)
+    """
+    state = {name: value.clone() for name, value in model.state_dict().items()}
+    modes = [(module, module.training) for module in model.modules()]
+    model.train()
+    try:
+        yield
+    finally:
+        model.load_state_dict(state)
+        for module, mode in modes:
+            module.training = mode
+
+
+@torch.no_grad()
+def _move(model: nn.Module, origin: list[torch.Tensor], gradient: list[torch.Tensor], rate: float) -> None:
+    for parameter, start, direction in zip(model.parameters(), origin, gradient, strict=True):
+        parameter.copy_(start - rate * direction)
+
+
+def _at(model, x, y, origin, gradient, rate) -> tuple[float, list[torch.Tensor]]:
+    _move(model, origin, gradient, rate)
+    return loss_and_gradient(model, x, y)
+
+
+def _flat(tensors: list[torch.Tensor]) -> np.ndarray:
+    return np.concatenate([tensor.double().numpy().ravel() for tensor in tensors])
