@@ -208,13 +208,13 @@ ax = None  # the first line makes the axes
 for role, rows, x_hat in [
     ("with_bn", slice(0, 5), x_hat_apart),
     ("without_bn", slice(5, 8), x_hat_apart),
-    ("data", slice(0, 8), x_hat_together),
+    ("forward", slice(0, 8), x_hat_together),
 ]:
     order = np.argsort(x[rows, 0])
     ax = figures.curve(x[rows, 0][order], x_hat[rows, 0][order], ax=ax, role=role)
     figures.points(x[rows, 0], x_hat[rows, 0], ax=ax, role=role)
 figures.frame(ax, title="Each device has a line of its own", x="x", y="x̂")
-names = {"with_bn": "device 0, alone", "without_bn": "device 1, alone", "data": "SyncBN"}
+names = {"with_bn": "device 0, alone", "without_bn": "device 1, alone", "forward": "SyncBN"}
 figures.key(ax, names, markers=True, place="center left")
 figures.show(
     ax,
