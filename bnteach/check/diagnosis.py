@@ -129,8 +129,10 @@ def partly(evidence: Evidence, mistakes: list[Mistake], numbers: tuple[str, ...]
     if any(one.failure for one in evidence.seen):
         return None
     wrong = facts.wrong_names(evidence.expected, evidence.seen)
+    # One quantity alone cannot show that the order of all is wrong.
+    in_a_step = [mistake for mistake in mistakes if mistake.returns is None]
     for name in wrong:
-        matching = [mistake for mistake in mistakes if explains(evidence, mistake, name)]
+        matching = [mistake for mistake in in_a_step if explains(evidence, mistake, name)]
         if len(matching) == 1:
             others = [other for other in wrong if other != name]
             differ = (

@@ -108,10 +108,13 @@ def order_of_returns(expected: list[Values], seen: list[Observed]) -> str:
 
 
 def only_there(wrong: list[Case], every: list[Case]) -> str:
-    """On which inputs it is wrong, when it is right on others."""
-    if len(wrong) == len(every):
+    """On which inputs it is wrong, or on which it is right, whichever are fewer."""
+    right = [case for case in every if case.is_right]
+    if not right:
         return ""
-    return f" It is wrong with {shapes(wrong[0].inputs)}, and right with other inputs."
+    fewer, state, other = (right, "right", "wrong") if len(right) < len(wrong) else (wrong, "wrong", "right")
+    with_these = ", and with ".join(shapes(case.inputs) for case in fewer)
+    return f" It is {state} with {with_these}; it is {other} with the other inputs."
 
 
 def shapes(probe: Probe) -> str:

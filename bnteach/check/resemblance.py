@@ -260,6 +260,12 @@ def same_up_to(case: Case) -> Iterator[str]:
         same(a, ratio * b) for a, b, ratio in zip(mine, wanted, ratios, strict=True)
     ):
         yield "in each channel all values are the same multiple of the right ones. Look at the factors."
+    lines = [np.polyval(np.polyfit(b, a, 1), b) for a, b in zip(mine, wanted, strict=True)]
+    if all(np.ptp(b) > 0 and same(line, a) for line, a, b in zip(lines, mine, wanted, strict=True)):
+        yield (
+            "in each channel the values are the right ones, stretched and shifted. Look at what is "
+            "subtracted or added, and at the factors."
+        )
 
 
 def within_of(case: Case) -> float:

@@ -181,6 +181,35 @@ MISTAKES = [
         steps={"dbeta": lambda dy: dy.mean(axis=0)},
     ),
     Mistake(
+        key="dbeta_with_x_hat",
+        title="dβ has the factor x̂",
+        confuses="β is added to γ·x̂, so it is multiplied by 1. Only γ is multiplied by x̂.",
+        mend="dbeta = dy.sum(axis=0)",
+        lesson=GRADIENTS,
+        checks=("affine_gradients", "batch_norm_backward"),
+        steps={"dbeta": lambda dy, x_hat: (dy * x_hat).sum(axis=0)},
+    ),
+    Mistake(
+        key="summed_along_samples",
+        title="the gradients are summed along axis 1",
+        confuses="axis=1 adds up the channels of one sample. γ and β belong to a channel, and what they "
+        "have in common are the samples.",
+        mend="Sum over the samples: axis=0.",
+        lesson=GRADIENTS,
+        checks=("affine_gradients",),
+        steps={"dgamma": lambda dy, x_hat: (dy * x_hat).sum(axis=1), "dbeta": lambda dy: dy.sum(axis=1)},
+    ),
+    Mistake(
+        key="one_sum_for_all",
+        title="one sum serves all channels",
+        confuses="Without an axis, NumPy adds up everything. Each channel has its own γ and its own β, and "
+        "so its own two gradients.",
+        mend="Name the axis: .sum(axis=0).",
+        lesson=GRADIENTS,
+        checks=("affine_gradients",),
+        steps={"dgamma": lambda dy, x_hat: (dy * x_hat).sum(), "dbeta": lambda dy: dy.sum()},
+    ),
+    Mistake(
         key="sums_multiplied",
         title="dγ is the sum of dy times the sum of x̂",
         confuses="A sum of products is not the product of the sums. Multiply sample by sample, then add up. "

@@ -161,7 +161,7 @@ MISTAKES = [
     Mistake(
         key="all_equal",
         title="all values are equal",
-        confuses="Then the standard deviation is 0, and x_hat is 0/0. Someone has to stand out.",
+        confuses="Then none differs from the mean, and every x_hat is 0. Someone has to stand out.",
         mend="Change one value, and leave the n - 1 others equal.",
         lesson=BOUND,
         checks=("largest_x_hat_batch",),

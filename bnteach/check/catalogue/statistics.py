@@ -52,6 +52,21 @@ MISTAKES = [
         },
     ),
     Mistake(
+        key="wrong_axis_by_hand",
+        title="the statistics run over axis 1, along a sample",
+        confuses="The axis that you name is the one that disappears. axis=1 mixes the channels of one "
+        "sample; BN wants one mean for each channel, over all samples. When N = C, no error tells "
+        "you.",
+        mend="Use axis=0 for the mean and for the variance.",
+        lesson=AXIS,
+        checks=FORWARD,
+        steps={
+            "n": lambda table: table.shape[1],
+            "mean": lambda table: table.mean(axis=1),
+            "sum_of_squares": lambda centred: (centred**2).sum(axis=1),
+        },
+    ),
+    Mistake(
         key="per_sample",
         title="each sample is normalized by itself (axis 1, with keepdims)",
         confuses="With keepdims=True the wrong axis always fits, so no error tells you. This is layer "

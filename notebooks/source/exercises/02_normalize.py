@@ -92,7 +92,7 @@ check.standardize(standardize)
 # Write `largest_x_hat_batch(n)`.
 #
 # - `n` is a whole number, at least 2.
-# - Return a batch of `n` values, shape $(n,)$. Once it is normalized (with $\varepsilon = 0$), its largest $|\hat{x}|$ must be $\sqrt{n - 1}$.
+# - Return a batch of `n` values, shape $(n,)$. Once it is normalized (with an ε too small to matter), its largest $|\hat{x}|$ must be $\sqrt{n - 1}$.
 #
 # What is checked is your batch: how many values it has, and how large its largest $|\hat{x}|$ is. There are many right answers.
 #
