@@ -164,13 +164,14 @@ check.one_pass_statistics(one_pass_statistics)
 #
 # *10 minutes · difficulty: 2 of 4*
 #
-# A model learns from z-scores of its training set. Later it meets other data, the test set. Here are the ages and the mileages of a few cars:
-
-# %%
-train_cars = np.array([[2.0, 30_000.0], [4.0, 50_000.0], [9.0, 70_000.0]])
-test_cars = np.array([[5.0, 50_000.0], [15.0, 150_000.0]])
-
-# %% [markdown]
+# A model learns from z-scores of its training set. Later it meets other data, the test set. Here are a few cars:
+#
+# | training set: age | mileage | | test set: age | mileage |
+# |---|---|---|---|---|
+# | 2 years | 30 000 km | | 5 years | 50 000 km |
+# | 4 years | 50 000 km | | 15 years | 150 000 km |
+# | 9 years | 70 000 km | | | |
+#
 # Write `scale_like_training(train, test)`.
 #
 # - `train` and `test` have the shapes $(N, C)$ and $(M, C)$. $N$ and $M$ may differ.
@@ -208,7 +209,7 @@ check.scale_like_training(scale_like_training)
 # %% [markdown] tags=["solution"]
 # ### The solution, explained
 #
-# A car of 5 years with 50 000 km has the mean of the training cars in both columns. So it gets 0 and 0, wherever it appears. Had you used the mean of the
+# The first test car, 5 years with 50 000 km, has the mean of the training cars in both columns. So it gets 0 and 0, wherever it appears. Had you used the mean of the
 # *test* cars, it would get −1 and −1, and the model would take it for a much younger car.
 #
 # Statistics of both sets together are wrong in another way: the test set should stand for data that nobody has seen. If it has a say in the scaling, the
