@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 01 · Measure a batch: exercises
 #
-# *50 minutes · after the lesson [01 · Measure a batch](../01_measure_a_batch.ipynb)*
+# *45 minutes · after the lesson [01 · Measure a batch](../01_measure_a_batch.ipynb)*
 #
 # Three functions to write. You will practise:
 #

@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 02 · Normalize: exercises
 #
-# *35 minutes · after the lesson [02 · Normalize](../02_normalize.ipynb)*
+# *25 minutes · after the lesson [02 · Normalize](../02_normalize.ipynb)*
 #
 # Three functions to write. You will practise:
 #

@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 03 · Scale and shift: exercises
 #
-# *30 minutes · after the lesson [03 · Scale and shift](../03_scale_and_shift.ipynb)*
+# *25 minutes · after the lesson [03 · Scale and shift](../03_scale_and_shift.ipynb)*
 #
 # Three functions to write. You will practise:
 #
