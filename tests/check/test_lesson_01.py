@@ -165,6 +165,13 @@ def test_right_answers_pass(of, answers, seed):
         assert (number, of.judge(answer, seed).state) == (number, "passed")
 
 
+def test_one_quantity_does_not_show_that_the_order_is_wrong():
+    """The variance equals the mean here, but the mean is where it should be."""
+    verdict = check.batch_statistics(lambda x: (x.mean(axis=0), x.mean(axis=0)))
+    assert verdict.mistakes == ()
+    assert "mean is right, var is off" in verdict.why
+
+
 def test_whoever_keeps_the_blocks_is_told():
     def keeps(blocks):
         x = np.concatenate(list(blocks))
