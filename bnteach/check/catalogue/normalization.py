@@ -25,8 +25,8 @@ MISTAKES = [
     Mistake(
         key="eps_forgotten",
         title="ε is not used",
-        confuses="Without ε, a channel that hardly varies is blown up to full size, and a constant one "
-        "becomes 0/0.",
+        confuses="ε is part of what BN divides by. Without it, a channel that hardly varies is blown up to "
+        "full size, and a constant one becomes 0/0.",
         mend="Add eps to the variance, inside the root: np.sqrt(var + eps).",
         lesson=EPSILON,
         checks=WITH_STD,

@@ -19,8 +19,8 @@ MISTAKES = [
     Mistake(
         key="n_minus_one",
         title="the variance divides by n − 1",
-        confuses="n − 1 estimates the variance of a population from a sample. BN does not estimate: it "
-        "makes the variance of this batch 1, so it divides by n.",
+        confuses="n − 1 estimates the variance of a population from a sample. To give these very values a "
+        "variance of 1, as BN does, divide by n.",
         mend="Use x.var(axis=0), or ((x - mean)**2).sum(axis=0) / n.",
         lesson=DIVISOR,
         checks=(*FORWARD, "one_pass_statistics", "scale_like_training", "batch_norm_backward"),
@@ -126,7 +126,7 @@ MISTAKES = [
         title="the standard deviation stands where the variance belongs",
         confuses="The standard deviation is the root of the variance. x.std() has taken the root already.",
         mend="Use x.var(axis=0): it is the mean of the squared deviations, without a root.",
-        lesson=SCALES,
+        lesson=WAYS,
         checks=(*FORWARD, "one_pass_statistics", "scale_like_training"),
         steps={"var": lambda sum_of_squares, divisor: np.sqrt(sum_of_squares / divisor)},
     ),
@@ -155,7 +155,7 @@ MISTAKES = [
         title="the last row is left out",
         confuses="range(n - 1) ends at n − 2, and x[:-1] leaves the last row out. Each sample counts.",
         mend="Go over all rows: range(len(x)), or x itself.",
-        lesson=AXIS,
+        lesson=WAYS,
         checks=("batch_statistics", "identity_parameters"),
         steps={"table": lambda x: x[:-1]},
     ),
