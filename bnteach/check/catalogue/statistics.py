@@ -233,6 +233,26 @@ MISTAKES = [
         steps={"between": lambda parts: between(parts, lambda delta, n, n_b: delta**2)},
     ),
     Mistake(
+        key="delta_weighted_by_block",
+        title="δ² is weighted with n_b alone",
+        confuses="The old rows move away from the common mean as well, so the weight is n·n_b/(n + n_b). "
+        "With n_b alone even the first block adds something, though there is nothing yet to be "
+        "apart from.",
+        mend="S = S + S_b + delta**2 * n * n_b / (n + n_b)",
+        lesson=MERGE,
+        checks=("one_pass_statistics",),
+        steps={"between": lambda parts: between(parts, lambda delta, n, n_b: delta**2 * n_b)},
+    ),
+    Mistake(
+        key="delta_weight_not_divided",
+        title="the weight of δ² is n·n_b, not divided by n + n_b",
+        confuses="S counts each row once. n·n_b counts each pair of rows.",
+        mend="S = S + S_b + delta**2 * n * n_b / (n + n_b)",
+        lesson=MERGE,
+        checks=("one_pass_statistics",),
+        steps={"between": lambda parts: between(parts, lambda delta, n, n_b: delta**2 * n * n_b)},
+    ),
+    Mistake(
         key="mean_moved_first",
         title="δ is measured after the mean has moved",
         confuses="δ is the distance between the mean of the rows so far and the mean of the new block. Once "
