@@ -5,9 +5,35 @@ from __future__ import annotations
 from itertools import chain
 
 from ..mistake import Mistake
-from . import affine, backward, everywhere, normalization, statistics
+from . import (
+    affine,
+    affine_gradients,
+    axes,
+    backward,
+    bound_and_scale,
+    epsilon,
+    everywhere,
+    identity,
+    merging,
+    normalization,
+    statistics,
+    training_and_test,
+)
 
-TOPICS = (everywhere, statistics, normalization, affine, backward)
+TOPICS = (
+    everywhere,
+    statistics,
+    axes,
+    merging,
+    training_and_test,
+    epsilon,
+    normalization,
+    bound_and_scale,
+    affine,
+    identity,
+    affine_gradients,
+    backward,
+)
 
 CATALOGUE: dict[str, Mistake] = {
     mistake.key: mistake for mistake in chain.from_iterable(topic.MISTAKES for topic in TOPICS)

@@ -1,0 +1,5 @@
+"""Names of the checks that have the same steps, and so can have the same mistakes."""
+
+STATISTICS = ("batch_statistics", "standardize", "identity_parameters", "batch_norm_forward")
+NORMALIZING = ("standardize", "batch_norm_forward")  # those that give x̂, or y
+WITH_STD = (*NORMALIZING, "identity_parameters", "batch_norm_backward")  # those with 1/√(σ² + ε)
