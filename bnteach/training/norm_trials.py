@@ -9,13 +9,14 @@ import json
 import sys
 from collections.abc import Callable, Iterable
 from datetime import date
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import nn
 
-from bnteach.data import digits
+from bnteach.data import Digits, digits
 from bnteach.training.evaluation import accuracy
 from bnteach.training.generative import Look, discriminator, fakes, generator, look_at, train_gan
 from bnteach.training.loop import train, training_steps
@@ -44,6 +45,11 @@ PAIRS = {  # the norms of the discriminator's two layers; real and made pictures
     "BN in layer 2, alone": (nn.Identity, nn.BatchNorm1d, False),
     "BN, mixed": (nn.BatchNorm1d, nn.BatchNorm1d, True),
 }
+
+
+@cache
+def _data() -> Digits:
+    return digits()
 
 
 def small_network(kind: str, with_bn: bool, seed: int = 0) -> nn.Sequential:
@@ -88,7 +94,7 @@ def accuracy_after(
     kind: str, with_bn: bool, batch_size: int, seed: int, *, steps: int = 300, learning_rate: float = 0.03
 ) -> float:
     """Test accuracy of a `small_network` after some steps of gradient descent."""
-    network, data = small_network(kind, with_bn, seed), digits()
+    network, data = small_network(kind, with_bn, seed), _data()
     data = data if kind == "table" else data.images()
     how = {"batch_size": batch_size, "learning_rate": learning_rate, "epochs": steps, "seed": seed}
     for step in training_steps(network, data, **how):  # an epoch has at least one step
@@ -117,7 +123,7 @@ def sweep_of_batches(seeds: Iterable[int] = range(5), steps: int = 600) -> dict[
 def digits_classifier() -> nn.Module:
     """A classifier of the digits, in evaluation mode: the judge of made pictures."""
     classifier = mlp([64, 100, 100, 10], nn.ReLU, init_scale=2**0.5, seed=99)
-    train(classifier, digits(), epochs=10, every=1000, progress=False)
+    train(classifier, _data(), epochs=10, every=1000, progress=False)
     return classifier.eval()
 
 
@@ -128,7 +134,7 @@ def made_after(pair: str, seed: int, steps: int) -> torch.Tensor:
     train_gan(
         maker,
         discriminator(first, second, seed=seed),
-        digits().x_train,
+        _data().x_train,
         mixed=mixed,
         steps=steps,
         seed=seed,
@@ -138,7 +144,7 @@ def made_after(pair: str, seed: int, steps: int) -> torch.Tensor:
 
 def look_after(pair: str, seed: int, steps: int, classifier: nn.Module) -> Look:
     """What the classifier says about `made_after`."""
-    return look_at(made_after(pair, seed, steps), classifier, digits().x_train)
+    return look_at(made_after(pair, seed, steps), classifier, _data().x_train)
 
 
 def sweep_of_gans(seeds: Iterable[int] = range(5), steps: int = 2000) -> dict[str, list]:

@@ -288,7 +288,7 @@ for words, (where, times, plus) in changes.items():
 #
 # ## How small may a batch be
 #
-# "BN fails in batches below 16." You can read this often. It comes from Wu and He, who trained a network of 50 layers on millions of
+# "BN fails in batches below 16." You can read this often. It comes from Wu and He, who trained a network of 50 layers on more than a million
 # photos: in batches of 2 its error with BN was 34.7 %, and 24.1 % with GN (their table 2). Is it a law? We take three small networks:
 #
 # - **table**: two hidden layers on the 64 pixels. BN against LN.
@@ -704,7 +704,7 @@ def mosaic(pictures, rows=2):
 made = [coders["BN", code](x_test[:4]).detach() for code in ("-", "LN")]
 figures.show(
     figures.pictures(
-        [mosaic(four, rows=1) for four in (x_test[:4], *made)],
+        [mosaic(four) for four in (x_test[:4], *made)],
         ["test", "no norm in the code", "LN in the code"],
     ),
     alt="Four test digits; then what the autoencoder makes of them. Without a norm in the code they are four "
