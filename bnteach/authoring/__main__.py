@@ -1,7 +1,8 @@
-"""The authors' two commands.
+"""The authors' commands.
 
 python -m bnteach.authoring notebooks [--force] [NAME ...]
 python -m bnteach.authoring check [NAME ...]
+python -m bnteach.authoring classroom --out DIR [NAME ...]
 """
 
 from __future__ import annotations
@@ -12,14 +13,22 @@ from pathlib import Path
 
 from .build import build_all
 from .checks import problems_of_all
+from .classroom import write_assignments
 from .execute import LessonError
+from .exercises import Exercise, find_exercises
 from .lessons import NOTEBOOKS, find_lessons
 
 
 def main(arguments: list[str] | None = None) -> int:
     options = parser().parse_args(arguments)
     try:
-        lessons = find_lessons(options.folder, options.names)
+        exercises = find_exercises(options.folder, options.names)
+        if options.command == "classroom":
+            solutions = [one for one in exercises if not isinstance(one, Exercise)]
+            for path in write_assignments(solutions, options.out):
+                print(path)
+            return 0
+        lessons = [*find_lessons(options.folder, options.names), *exercises]
         if options.command == "notebooks":
             build_all(lessons, force=options.force)
             return 0
@@ -42,6 +51,10 @@ def parser() -> argparse.ArgumentParser:
     notebooks = commands.add_parser("notebooks", parents=[shared], help="build the notebooks that changed")
     notebooks.add_argument("--force", action="store_true", help="build also those that are up to date")
     commands.add_parser("check", parents=[shared], help="check built notebooks against sources and rules")
+    classroom = commands.add_parser(
+        "classroom", parents=[shared], help="write the exercises as nbgrader's assignments"
+    )
+    classroom.add_argument("--out", type=Path, required=True, help="the folder `source` of the course")
     return top
 
 

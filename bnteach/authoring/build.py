@@ -24,10 +24,10 @@ def build_all(lessons: list[Lesson], force: bool = False) -> int:
     for lesson in lessons:
         why = "asked for" if force else reason_to_build(lesson)
         if why is None:
-            print(f"{lesson.name}: up to date")
+            print(f"{lesson.label}: up to date")
             continue
-        print(f"{lesson.name}: {why}, building", flush=True)
-        print(f"{lesson.name}: built in {build(lesson):.1f} s", flush=True)
+        print(f"{lesson.label}: {why}, building", flush=True)
+        print(f"{lesson.label}: built in {build(lesson):.1f} s", flush=True)
         built += 1
     print(f"{built} of {len(lessons)} lessons built, {time.perf_counter() - begin:.1f} s in total")
     return built
@@ -48,6 +48,7 @@ def build(lesson: Lesson) -> float:
 def save(notebook: NotebookNode, path: Path) -> None:
     """Write the notebook beside its place and move it there, so that a stopped build leaves no half file."""
     nbformat.validate(notebook)
+    path.parent.mkdir(exist_ok=True)
     part = path.with_suffix(".part")
     part.write_text(nbformat.writes(notebook) + "\n", encoding="utf-8", newline="\n")
     os.replace(part, path)

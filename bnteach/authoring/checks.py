@@ -13,6 +13,8 @@ from itertools import groupby
 import nbformat
 from nbformat import NotebookNode
 
+from .exercise_checks import EXERCISE_CHECKS
+from .exercises import POINTS, SOLUTION, Solution, find_exercises
 from .first_cell import FIRST_CELL
 from .lessons import Lesson, code_cells, find_lessons, read_source, tags
 from .output_checks import IGNORE_OUTPUT, OUTPUT_CHECKS, RAISES
@@ -20,14 +22,17 @@ from .prose_checks import PROSE_CHECKS
 
 MOST_BYTES = 300_000
 MOST_CODE_CELLS_IN_A_ROW = 2
-TAGS = {IGNORE_OUTPUT, RAISES}
+TAGS = {IGNORE_OUTPUT, RAISES, SOLUTION}
 
 
 def problems_of_all(lessons: list[Lesson]) -> list[str]:
     """The problems of these lessons, and the notebooks in their folder that no source builds."""
     folder = lessons[0].folder
-    sources = {lesson.name for lesson in find_lessons(folder)}
-    orphans = [path.name for path in sorted(folder.glob("*.ipynb")) if path.stem not in sources]
+    sources = {lesson.notebook for lesson in (*find_lessons(folder), *find_exercises(folder))}
+    built = (
+        path for place in (".", "exercises", "solutions") for path in sorted((folder / place).glob("*.ipynb"))
+    )
+    orphans = [path.relative_to(folder).as_posix() for path in built if path not in sources]
     return [
         *(f"{name}: no source builds it" for name in orphans),
         *(problem for lesson in lessons for problem in problems_of(lesson)),
@@ -37,10 +42,11 @@ def problems_of_all(lessons: list[Lesson]) -> list[str]:
 def problems_of(lesson: Lesson) -> list[str]:
     """The problems of one lesson, each a line that begins with the lesson's name."""
     if not lesson.notebook.exists():
-        return [f"{lesson.name}: not built, run make notebooks"]
+        return [f"{lesson.label}: not built, run make notebooks"]
     notebook = nbformat.read(lesson.notebook, as_version=4)
-    checks = (*NOTEBOOK_CHECKS, *OUTPUT_CHECKS, *PROSE_CHECKS)
-    return [f"{lesson.name}: {problem}" for check in checks for problem in check(lesson, notebook)]
+    own = EXERCISE_CHECKS if isinstance(lesson, Solution) else PROSE_CHECKS
+    checks = (*NOTEBOOK_CHECKS, *OUTPUT_CHECKS, *own)
+    return [f"{lesson.label}: {problem}" for check in checks for problem in check(lesson, notebook)]
 
 
 def in_step(lesson: Lesson, notebook: NotebookNode) -> Iterator[str]:
@@ -71,7 +77,7 @@ def begins_with_first_cell(lesson: Lesson, notebook: NotebookNode) -> Iterator[s
 def tags_are_known(lesson: Lesson, notebook: NotebookNode) -> Iterator[str]:
     """No tag or comment keeps nbval from running a cell."""
     for number, cell in enumerate(notebook.cells, start=1):
-        for tag in sorted(set(tags(cell)) - TAGS):
+        for tag in sorted(tag for tag in tags(cell) if tag not in TAGS and not POINTS.match(tag)):
             yield f"cell {number} has the unknown tag {tag}"
         if cell.cell_type == "code" and re.search(r"#\s*(NBVAL_|PYTEST_VALIDATE)", cell.source):
             yield f"cell {number} steers nbval by a comment; use a tag"

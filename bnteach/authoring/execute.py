@@ -32,12 +32,12 @@ def execute(lesson: Lesson, notebook: NotebookNode) -> None:
         running.append(cell_index)
         bar.update()
 
-    with tqdm(total=len(notebook.cells), desc=lesson.name, unit="cell", leave=False) as bar:
+    with tqdm(total=len(notebook.cells), desc=lesson.label, unit="cell", leave=False) as bar:
         client = NotebookClient(
             notebook,
             kernel_name="python3",
             extra_arguments=["--log-level=ERROR"],
-            resources={"metadata": {"path": str(lesson.folder)}},
+            resources={"metadata": {"path": str(lesson.notebook.parent)}},
             timeout=SECONDS_A_CELL,
             coalesce_streams=True,
             record_timing=False,
@@ -45,6 +45,7 @@ def execute(lesson: Lesson, notebook: NotebookNode) -> None:
             on_cell_start=starts,
         )
         try:
+            lesson.notebook.parent.mkdir(exist_ok=True)
             client.execute()
         except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
             raise LessonError(where(lesson, notebook, running[-1]) + ": " + what(error)) from error
@@ -53,7 +54,7 @@ def execute(lesson: Lesson, notebook: NotebookNode) -> None:
 def where(lesson: Lesson, notebook: NotebookNode, index: int) -> str:
     """The place of a failed cell, as lesson, cell (counted from 1) and source line."""
     line = source_lines(lesson)[index] + failing_line(notebook.cells[index]) - 1
-    return f"lesson {lesson.name}, cell {index + 1}, {lesson.source.name} line {line}"
+    return f"lesson {lesson.label}, cell {index + 1}, {lesson.source.name} line {line}"
 
 
 def failing_line(cell: NotebookNode) -> int:

@@ -20,7 +20,7 @@ def reason_to_build(lesson: Lesson) -> str | None:
     """Why the lesson must be built, in words; None if it is up to date."""
     if not lesson.notebook.exists():
         return "not built yet"
-    kept = read_record(lesson.folder).get(lesson.name)
+    kept = read_record(lesson.folder).get(lesson.label)
     if kept is None:
         return "no record of its build"
     now = digests(lesson)
@@ -29,8 +29,8 @@ def reason_to_build(lesson: Lesson) -> str | None:
 
 def record_build(lesson: Lesson) -> None:
     """Keep the digests of a lesson just built; forget lessons that are gone."""
-    record = {**read_record(lesson.folder), lesson.name: digests(lesson)}
-    there = {name: record[name] for name in sorted(record) if Lesson(name, lesson.folder).source.exists()}
+    record = {**read_record(lesson.folder), lesson.label: digests(lesson)}
+    there = {label: record[label] for label in sorted(record) if (lesson.folder / f"{label}.ipynb").exists()}
     record_file(lesson.folder).write_text(json.dumps(there, indent=1) + "\n", encoding="utf-8")
 
 

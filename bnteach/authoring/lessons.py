@@ -38,6 +38,15 @@ class Lesson:
     def notebook(self) -> Path:
         return self.folder / f"{self.name}.ipynb"
 
+    @property
+    def label(self) -> str:
+        """What it is called in messages and in the record of builds."""
+        return self.name
+
+    def prepare(self, cell: NotebookNode) -> NotebookNode | None:
+        """The cell as the notebook has it; None leaves it out."""
+        return cell
+
 
 def find_lessons(folder: Path = NOTEBOOKS, names: list[str] | None = None) -> list[Lesson]:
     """The lessons of a folder in order; with `names`, those whose name begins with one ("01" is enough).
@@ -56,13 +65,20 @@ def find_lessons(folder: Path = NOTEBOOKS, names: list[str] | None = None) -> li
 
 def read_source(lesson: Lesson) -> NotebookNode:
     """The notebook that a percent source describes: cells with tags and stable ids, no outputs yet."""
-    notebook = jupytext.reads(lesson.source.read_text(encoding="utf-8"), fmt="py:percent")
-    for cell in notebook.cells:
-        cell.metadata = {"tags": cell.metadata["tags"]} if cell.metadata.get("tags") else {}
+    notebook = nbformat.v4.new_notebook()
+    notebook.cells = [new for cell in raw_cells(lesson) if (new := lesson.prepare(cell)) is not None]
     give_ids(notebook.cells)
     notebook.metadata = {"kernelspec": KERNELSPEC, "language_info": {"name": "python"}}
     notebook.nbformat, notebook.nbformat_minor = 4, 5
     return nbformat.from_dict(notebook)
+
+
+def raw_cells(lesson: Lesson) -> list[NotebookNode]:
+    """The cells of the source as they are written, with no metadata but tags."""
+    cells = jupytext.reads(lesson.source.read_text(encoding="utf-8"), fmt="py:percent").cells
+    for cell in cells:
+        cell.metadata = {"tags": cell.metadata["tags"]} if cell.metadata.get("tags") else {}
+    return cells
 
 
 def give_ids(cells: list[NotebookNode]) -> None:
@@ -75,14 +91,15 @@ def give_ids(cells: list[NotebookNode]) -> None:
 
 
 def source_lines(lesson: Lesson) -> list[int]:
-    """For each cell, the number of the first line of its text in the source (lines count from 1)."""
+    """For each cell of the notebook, the first line of its text in the source (lines count from 1)."""
     lines = lesson.source.read_text(encoding="utf-8").splitlines()
     starts = []
     for number, line in enumerate(lines, start=1):
         if MARKER.match(line):
             below = (n for n, text in enumerate(lines[number:], start=number + 1) if text.strip())
             starts.append(next(below, number))
-    return starts
+    pairs = zip(starts, raw_cells(lesson), strict=True)
+    return [start for start, cell in pairs if lesson.prepare(cell) is not None]
 
 
 def tags(cell: NotebookNode) -> list[str]:

@@ -77,7 +77,7 @@ def reckoned_minutes(notebook: NotebookNode) -> float:
 def links_resolve(lesson: Lesson, notebook: NotebookNode) -> Iterator[str]:
     """Every relative link leads to a file that is there, inside the project."""
     for target in sorted(set(relative_links(notebook))):
-        path = (lesson.folder / unquote(target)).resolve()
+        path = (lesson.notebook.parent / unquote(target)).resolve()
         if not path.exists() or lesson.folder.resolve().parent not in path.parents:
             yield f"the link {target} leads nowhere"
 

@@ -1,0 +1,73 @@
+"""Exercises as nbgrader's assignments: the same sources, with the metadata that nbgrader works by.
+
+Each solution cell becomes a cell that nbgrader clears; after it comes a locked cell with points, whose test is
+the check itself. It has its own import, so that a learner's variable called `check` does not matter.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import nbformat
+from nbformat import NotebookNode
+
+from .build import save
+from .exercises import POINTS, SOLUTION, Solution, checked
+from .lessons import raw_cells, tags
+
+TEST = "from bnteach import check as _check\n\n_check.require(_check.{check}({answer}))"
+SCHEMA = {"schema_version": 3, "task": False}
+
+
+def write_assignments(exercises: list[Solution], out: Path) -> list[Path]:
+    """Write `out/NAME/NAME.ipynb` for each of the exercises; `out` is the folder `source` of a course."""
+    written = []
+    for exercise in exercises:
+        path = out / exercise.name / f"{exercise.name}.ipynb"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        save(assignment(exercise), path)
+        written.append(path)
+    return written
+
+
+def assignment(exercise: Solution) -> NotebookNode:
+    """The exercises of a lesson as nbgrader's source: solutions between markers, tests, no explanations."""
+    cells = []
+    for cell in raw_cells(exercise):
+        if SOLUTION not in tags(cell):
+            cells.append(plain(cell))
+        elif cell.cell_type == "code":
+            cells += graded(cell)
+    notebook = nbformat.v4.new_notebook(cells=cells)
+    notebook.metadata = {
+        "kernelspec": {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}
+    }
+    return notebook
+
+
+def plain(cell: NotebookNode) -> NotebookNode:
+    new = nbformat.v4.new_code_cell if cell.cell_type == "code" else nbformat.v4.new_markdown_cell
+    return new(cell.source)
+
+
+def graded(cell: NotebookNode) -> list[NotebookNode]:
+    """The learner's cell, and the locked cell that gives the points."""
+    names = checked(cell).groupdict()
+    points = next((int(match[1]) for tag in tags(cell) if (match := POINTS.match(tag))), 1)
+    answer, test = nbformat.v4.new_code_cell(cell.source), nbformat.v4.new_code_cell(TEST.format(**names))
+    answer.metadata["nbgrader"] = {
+        "grade": False,
+        "grade_id": names["check"],
+        "locked": False,
+        "solution": True,
+        **SCHEMA,
+    }
+    test.metadata["nbgrader"] = {
+        "grade": True,
+        "grade_id": f"{names['check']}-test",
+        "locked": True,
+        "points": points,
+        "solution": False,
+        **SCHEMA,
+    }
+    return [answer, test]
