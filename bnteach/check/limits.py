@@ -14,14 +14,43 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import CodeType, FrameType
+from typing import Any
 
-# The code may catch TimeUp, with a bare `except:` in a loop, say. So it is raised again and again: at first
-# slowly, so that a `finally:` may end; then so often that it also strikes between the loop's own lines.
-AGAIN, OFTEN, PATIENCE = 0.05, 0.0002, 5
+AGAIN = 0.05  # seconds until TimeUp is raised once more, should the code go on
 
 
 class TimeUp(BaseException):
-    """The time is over. Not an Exception, so that `except Exception` in the learner's code lets it pass."""
+    """The time is over. Not an Exception, so that `except Exception` in the learner's code lets it pass.
+
+    A bare `except:` catches it all the same, perhaps in a loop. So when it is made, and again when Python
+    throws away what was caught, it sees to it that another one is raised at the next line.
+    """
+
+    code: CodeType  # of the function that is to be left
+
+    def __init__(self) -> None:
+        insist(type(self), sys._getframe(1))
+
+    def __del__(self) -> None:
+        insist(type(self), sys._getframe(1))
+
+
+def insist(error: type[TimeUp], frame: FrameType | None) -> None:
+    """Have an exception raised at the next line of each function from `frame` down to the one to be left."""
+    if not is_running(error.code, frame):
+        return
+
+    def trace(frame: FrameType, event: str, arg: Any) -> Any:
+        if frame.f_code.co_filename == __file__:
+            return None
+        if event == "line" and is_running(error.code, frame):
+            raise error  # after which Python traces no longer
+        return trace
+
+    while frame is not None and frame.f_code is not error.code:
+        frame.f_trace = trace
+        frame = frame.f_back
+    sys.settrace(trace)
 
 
 def is_running(code: CodeType, frame: FrameType | None) -> bool:
@@ -42,22 +71,21 @@ def time_limit(seconds: float, code: CodeType) -> Iterator[None]:
     A single call into compiled code, such as `sum` of an endless iterator, is not interrupted.
     """
     limit = alarm if in_main_thread() and hasattr(signal, "setitimer") else watchdog
-    with limit(seconds, code):
-        yield
+    tracing = sys.gettrace()
+    try:
+        with limit(seconds, type("TimeUp", (TimeUp,), {"code": code})):
+            yield
+    finally:
+        sys.settrace(tracing)
 
 
 @contextmanager
-def alarm(seconds: float, code: CodeType) -> Iterator[None]:
+def alarm(seconds: float, error: type[TimeUp]) -> Iterator[None]:
     """By the system's timer, which wakes `time.sleep` too. Main thread of Linux and macOS only."""
-    rings = 0
 
     def ring(signum: int, frame: FrameType | None) -> None:
-        nonlocal rings
-        rings += 1
-        if rings == PATIENCE:
-            signal.setitimer(signal.ITIMER_REAL, OFTEN, OFTEN)
-        if is_running(code, frame):
-            raise TimeUp
+        if is_running(error.code, frame):
+            raise error
 
     handler = signal.signal(signal.SIGALRM, ring)
     timer = signal.setitimer(signal.ITIMER_REAL, seconds, AGAIN)
@@ -69,17 +97,16 @@ def alarm(seconds: float, code: CodeType) -> Iterator[None]:
 
 
 @contextmanager
-def watchdog(seconds: float, code: CodeType) -> Iterator[None]:
+def watchdog(seconds: float, error: type[TimeUp]) -> Iterator[None]:
     """By a second thread that raises TimeUp in this one. Works everywhere."""
     thread, over = threading.get_ident(), threading.Event()
 
     def watch() -> None:
-        wait, rings = seconds, 0
+        wait = seconds
         while not over.wait(wait):
-            rings += 1
-            wait = AGAIN if rings < PATIENCE else 5 * OFTEN
-            if is_running(code, sys._current_frames().get(thread)):
-                raise_in(thread, TimeUp)
+            if is_running(error.code, sys._current_frames().get(thread)):
+                raise_in(thread, error)
+            wait = AGAIN
 
     watcher = threading.Thread(target=watch, daemon=True)
     watcher.start()
@@ -87,26 +114,29 @@ def watchdog(seconds: float, code: CodeType) -> Iterator[None]:
         with sleep_in_slices():
             yield
     finally:
-        call_off(thread, over, watcher)
+        call_off(thread, error, over, watcher)
 
 
-def raise_in(thread: int, error: type[BaseException] | None) -> None:
-    """Have an exception raised in a thread; None takes back one that has not arrived."""
-    ctypes.pythonapi.PyThreadState_SetAsyncExc(
-        ctypes.c_ulong(thread), None if error is None else ctypes.py_object(error)
-    )
+def raise_in(thread: int, error: type[TimeUp]) -> None:
+    """Have an exception raised in a thread."""
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), ctypes.py_object(error))
 
 
-def call_off(thread: int, over: threading.Event, watcher: threading.Thread) -> None:
-    """End the watch. A TimeUp that is already on its way may arrive meanwhile, once."""
-    while True:
+def call_off(thread: int, error: type[TimeUp], over: threading.Event, watcher: threading.Thread) -> None:
+    """End the watch. One last TimeUp takes the place of one that may be on its way, and is awaited here.
+
+    To take it back instead would leave a mark in Python 3.11's interpreter, which then runs slowly, and for
+    ever in one place when somebody traces it.
+    """
+    while watcher.is_alive() or not over.is_set():
         try:
             over.set()
             watcher.join()
-            raise_in(thread, None)
+            raise_in(thread, error)
+            while True:
+                pass
         except TimeUp:
-            continue
-        return
+            pass
 
 
 @contextmanager

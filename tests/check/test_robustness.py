@@ -1,0 +1,396 @@
+# ruff: noqa: NPY002 (learners do use the old random numbers)
+"""Whatever a learner's code does, there is a clear verdict, and the kernel and later checks are unharmed."""
+
+import builtins
+import math
+import os
+import random
+import sys
+import time
+import warnings
+
+import numpy as np
+import pytest
+import torch
+
+import bnteach
+from bnteach import check
+from bnteach.check import memory
+
+
+def right(x, eps):
+    return (x - x.mean(axis=0)) / np.sqrt(x.var(axis=0) + eps)
+
+
+@pytest.fixture(autouse=True)
+def the_kernel_is_unharmed():
+    """After each test a right answer passes, and nothing that a learner could reach has changed."""
+    before = state()
+    yield
+    assert state() == before
+    assert check.standardize(right).state == "passed"
+
+
+def state():
+    """What a learner's code might have changed."""
+    environment = {name: value for name, value in os.environ.items() if name != "PYTEST_CURRENT_TEST"}
+    functions = np.mean, np.var, np.sqrt, np.random.normal, builtins.input, os._exit, os.abort, time.sleep
+    settings = np.geterr(), os.getcwd(), environment, sys.getrecursionlimit(), math.pi, sys.breakpointhook
+    return functions, settings
+
+
+def why(answer, of=check.standardize):
+    """The reason of a verdict that must be `not yet` and name nothing."""
+    verdict = of(answer)
+    assert (verdict.state, verdict.mistakes) == ("not yet", ()), verdict
+    assert str(verdict).startswith("✗")
+    assert "<strong" in verdict._repr_html_()
+    return verdict.why
+
+
+class BadArray:
+    def __array__(self, dtype=None, copy=None):
+        raise RuntimeError("no array today")
+
+
+class BadWords(Exception):
+    def __str__(self):
+        raise ValueError
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        (None, "Your function returns None, expected x_hat. Is a `return` missing?"),
+        ("text", "x_hat is a str, expected an array of real numbers."),
+        ({"x_hat": 1}, "x_hat is a dict, expected an array of real numbers."),
+        (object(), "x_hat is an object, expected"),
+        ([[1.0], [1.0, 2.0]], "x_hat is a list whose rows differ in length"),
+        ([[1.0, None], [1.0, 2.0]], "x_hat is a list, expected an array of real numbers."),
+        (np.ones((3, 2), complex), "x_hat is an array of shape (3, 2) and dtype complex128, expected"),
+        (np.full((3, 2), None), "and dtype object, expected"),
+        ((np.ones(2), np.ones(2)), "Your function returns 2 values, expected one: x_hat."),
+        ((), "Your function returns 0 values, expected one: x_hat."),
+        (BadArray(), "RuntimeError: no array today, at line"),
+        (np.ones((2, 3)), "it has shape (2, 3), expected (3, 2) for x of shape (3, 2)."),
+        (1.5, "it has shape (), expected (3, 2)"),
+        (np.full((3, 2), np.nan), "6 of its 6 values are NaN or infinite."),
+        (torch.ones(3, 2, requires_grad=True), "x_hat: "),
+        (np.ma.masked_all((3, 2)), "x_hat"),
+        (np.ones((3, 2), dtype=[("a", float)]), "expected an array of real numbers"),
+        (np.datetime64("2020-01-01"), "expected an array of real numbers"),
+        (right, "x_hat is a function, expected"),
+    ],
+)
+def test_an_odd_value(value, words):
+    assert words in why(lambda x, eps: value)
+
+
+def test_a_value_that_fits_the_first_probe_alone():
+    assert "it has shape (3, 2), expected (6, 4)" in why(
+        lambda x, eps: right(np.array([[1.0, 10], [2, 10], [6, 40]]), 0.5)
+    )
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        (1.0, "Your function returns a float, expected 2 values: total, product."),
+        ((1.0,), "Your function returns 1 value, expected 2 values: total, product."),
+        (iter([1, 2]), "returns a list_iterator, expected 2 values"),
+        ((1.0, None), "product is None, expected an array."),
+    ],
+)
+def test_the_wrong_number_of_values(two_values, value, words):
+    assert words in why(lambda dy, x: value, two_values)
+
+
+def test_what_came_before_a_failure_is_told(two_values):
+    assert "Before that, total came out right." in why(lambda dy, x: (dy.sum(0), None), two_values)
+    assert "Before that, total came out wrong." in why(lambda dy, x: (dy.sum(1), None), two_values)
+
+
+def test_an_exception_is_told_with_the_learners_own_line():
+    def inner(x):
+        return np.linalg.inv(x)  # the line
+
+    words = why(lambda x, eps: inner(x))
+    assert words.startswith("LinAlgError: Last 2 dimensions of the array must be square, at line ")
+    assert (
+        "of test_robustness.py: return np.linalg.inv(x)  # the line. It happens with x of shape (3, 2)"
+        in words
+    )
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        KeyError(3),
+        Exception(),
+        BadWords(),
+        BaseException("odd"),
+        GeneratorExit(),
+        StopIteration(),
+        AssertionError("no"),
+    ],
+)
+def test_every_exception_is_caught(error):
+    def answer(x, eps):
+        raise error
+
+    assert type(error).__name__ in why(answer)
+
+
+def test_failing_on_some_inputs_alone_is_told():
+    def answer(x, eps):
+        if len(x) == 9:
+            raise ValueError("nine")
+        return right(x, eps)
+
+    assert "ValueError: nine" in why(answer)
+    assert "It happens with x of shape (9, 3), eps = 0.00001, but not with every input." in why(answer)
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (lambda x: x, "takes 1 argument: x. The check calls it with 2: x, eps."),
+        (lambda: 1, "takes 0 arguments. The check calls it with 2: x, eps."),
+        (lambda x, gamma, beta, eps: x, "takes 4 arguments: x, gamma, beta, eps. The check calls it with 2"),
+        (
+            lambda x, *, eps: x,
+            "takes 1 argument: x. The check calls it with 2: x, eps. Take away the `*` in front of eps.",
+        ),
+    ],
+)
+def test_the_wrong_arguments(answer, words):
+    assert words in why(answer)
+
+
+@pytest.mark.parametrize(
+    "answer", [lambda x, eps=3, more=1: right(x, eps), lambda *all_of_them: right(*all_of_them)]
+)
+def test_arguments_that_fit_are_fine(answer):
+    assert check.standardize(answer).state == "passed"
+
+
+def test_a_function_without_a_signature_is_called():
+    assert "ValueError: The truth value of an array" in why(max)
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"), [(3, "an int"), ("text", "a str"), ([right], "a list"), (np.ones(3), "an array of")]
+)
+def test_no_function_at_all(answer, words):
+    assert why(answer).startswith(f"standardize is {words}")
+    assert why(answer).endswith("expected a function.")
+
+
+def test_a_class_for_a_function():
+    class Standardize:
+        def __call__(self, x, eps):
+            return right(x, eps)
+
+    assert why(Standardize) == "standardize is a class, expected a function."
+    assert check.standardize(Standardize()).state == "passed"
+
+
+def test_generators_and_coroutines():
+    def yields(x, eps):
+        yield right(x, eps)
+
+    async def waits(x, eps):
+        return right(x, eps)
+
+    assert "gives a generator. Use `def` and `return`, no `async` or `yield`." in why(yields)
+    assert "gives a coroutine." in why(waits)
+
+
+def test_different_results_for_the_same_input():
+    rng, kept = np.random.default_rng(0), []
+
+    def noisy(x, eps):
+        return right(x, eps) + 0.1 * rng.normal(size=x.shape)
+
+    def remembers(x, eps):
+        kept.append(x)
+        return right(x, eps) + 0.1 * (len(kept) - 1)
+
+    assert "different results for the same input" in why(noisy)
+    assert "different results for the same input" in why(remembers)
+    assert "different results for the same input" in why(
+        lambda x, eps: right(x, eps) + np.random.normal(size=x.shape)
+    )
+
+
+def test_right_at_the_first_call_alone():
+    calls = []
+
+    def once(x, eps):
+        calls.append(1)
+        if len(calls) > 5:
+            raise ValueError("called too often")
+        return right(x, eps)
+
+    assert "ValueError: called too often" in why(once)
+
+
+def test_not_attempted():
+    def only_a_docstring(x, eps):
+        """Standardize."""
+
+    def to_do(x, eps):
+        raise NotImplementedError
+
+    def dots(x, eps):
+        return ...
+
+    def some_dots(x, eps):
+        mean = ...
+        return (x - mean) / ...
+
+    def a_line_given(x, eps):
+        x_hat = ...
+        return x_hat
+
+    for answer in (None, ..., only_a_docstring, to_do, dots, some_dots, a_line_given, lambda x, eps: None):
+        assert check.standardize(answer).state == "not attempted", answer
+    assert check.standardize(only_a_docstring).why == check.standardize(to_do).why == ""
+    assert "A `...` is still there, at line" in check.standardize(some_dots).why
+
+
+def test_half_attempted(two_values):
+    assert "product is still `...`" in why(lambda dy, x: (dy.sum(0), ...), two_values)
+    assert two_values(lambda dy, x: (..., ...)).state == "not attempted"
+
+
+def test_inputs_are_lent_as_copies():
+    def spoils(x, eps):
+        result = right(x, eps)
+        x[:] = 0
+        return result
+
+    verdict = check.standardize(spoils)
+    assert (verdict.state, verdict.mistake) == ("not yet", "input_modified")
+    assert "It changes x." in verdict.why
+    assert check.standardize(right).state == "passed"
+
+
+def test_a_changed_input_is_told_beside_another_fault():
+    assert "Your code changes x in place" in why(lambda x, eps: x.__imul__(0.123) + x.max())
+
+
+def test_what_is_printed_is_shown_and_cut(capsys):
+    def chatty(x, eps):
+        print("the mean:", *range(3))
+        print("x" * 500)
+        for number in range(40):
+            print(number)
+        warnings.warn("shown nowhere", stacklevel=1)
+        sys.stderr.write("to stderr\n")
+        return right(x, eps)
+
+    text = str(check.standardize(chatty))
+    assert "Your code printed:\n    the mean: 0 1 2\n" in text
+    assert text.count("\n") < 15
+    assert max(map(len, text.splitlines())) < 110
+    assert capsys.readouterr() == ("", "")
+
+
+def test_stdout_may_be_closed_or_replaced():
+    def closes(x, eps):
+        sys.stdout.close()
+        sys.stdout = None
+        return right(x, eps)
+
+    assert check.standardize(closes).state == "passed"
+
+
+def test_the_keyboard_is_not_waited_for():
+    assert "EOFError: a check cannot answer input()" in why(lambda x, eps: input("eps?"))
+    assert "EOFError" in why(lambda x, eps: sys.stdin.readline() or input())
+
+    def stops_in_a_debugger(x, eps):
+        breakpoint()
+        return right(x, eps)
+
+    assert check.standardize(stops_in_a_debugger).state == "passed"
+
+
+def test_numpy_is_put_back():
+    def patches(x, eps):
+        np.mean = np.var = lambda *args, **kwargs: 0
+        np.random.normal = np.linalg.norm = math.pi = None
+        bnteach.BatchNorm.forward = bnteach.batch_norm_forward = None
+        del np.sqrt
+        return x
+
+    forward = bnteach.BatchNorm.forward
+    text = str(check.standardize(patches))
+    for name in ("numpy.mean", "numpy.sqrt", "numpy.random.normal", "math.pi", "BatchNorm.forward"):
+        assert name in text.replace("\n ", "")
+    assert bnteach.BatchNorm.forward is forward
+
+
+def test_numpy_replaced_before_the_check():
+    np.mean = None
+    verdict = check.standardize(right)
+    assert verdict.state == "passed"
+    assert "Your code had replaced numpy.mean; that is put back." in verdict.details
+
+
+def test_settings_are_put_back(tmp_path):
+    np.random.seed(5)
+    random.seed(5)
+    expected = np.random.normal(), random.random()
+
+    def changes(x, eps):
+        np.random.seed(0)
+        random.seed(0)
+        np.seterr(all="raise")
+        np.set_printoptions(precision=1)
+        os.chdir(tmp_path)
+        os.environ["BNTEACH_TEST"] = "1"
+        sys.setrecursionlimit(20_000)
+        warnings.simplefilter("error")
+        return right(x, eps)
+
+    np.random.seed(5)
+    random.seed(5)
+    assert check.standardize(changes).state == "passed"
+    assert (np.random.normal(), random.random()) == expected
+    assert np.get_printoptions()["precision"] == 8
+
+
+@pytest.mark.parametrize(
+    "leave",
+    [lambda: exit(), lambda: quit(1), lambda: sys.exit("bye"), lambda: os._exit(1), lambda: os.abort()],
+)
+def test_leaving_is_caught(leave):
+    assert why(lambda x, eps: leave()).startswith("Your code ends the kernel, at line ")
+
+
+def test_recursion_without_end():
+    def again(x, eps):
+        return again(x, eps)
+
+    assert "Your function calls itself without end, at line" in why(again)
+
+
+def test_memory_is_bounded(monkeypatch):
+    if memory.address_space() is None:
+        pytest.skip("no bound on this system")
+    monkeypatch.setattr(memory, "MOST", 2**28)
+
+    def greedy(x, eps):
+        kept = []
+        while True:
+            kept.append(np.ones(10**7))
+
+    assert "Your code asks for more memory than it may have, at line" in why(greedy)
+    assert "Your code asks for more memory" in why(lambda x, eps: np.ones(2**36))
+    assert np.ones(2**26).sum() == 2**26
+
+
+def test_an_empty_answer_array():
+    assert "it has shape (0,)" in why(lambda x, eps: np.array([]))
