@@ -9,8 +9,9 @@
 # - the same for data that comes in blocks and can be read only once
 # - which data the statistics may come from, when there is a training set and a test set
 #
-# **How it works.** Write your code in the place of `raise NotImplementedError`, and run the cell. Its last line
-# checks your function on several small batches and says what it sees. If you are stuck, open a hint. Your arrays are NumPy
+# **How it works.** Write your code in the place of `raise NotImplementedError()`, and run the cell. Its last line
+# checks your function on several small batches and says what it sees. If you are stuck, open a hint.
+# The solutions, explained, are in the folder `solutions`. Your arrays are NumPy
 # arrays, but lists and PyTorch tensors are welcome as answers too.
 
 # %%
@@ -56,7 +57,7 @@ from bnteach import check
 # </details>
 
 
-# %% tags=["solution"]
+# %% tags=["solution", "points-1"]
 def batch_statistics(x):
     """The mean and the variance of each column of x: two arrays of shape (C,)."""
     ### BEGIN SOLUTION
@@ -125,7 +126,7 @@ print("asked again:", list(example_blocks))
 # </details>
 
 
-# %% tags=["solution"]
+# %% tags=["solution", "points-3"]
 def one_pass_statistics(blocks):
     """The mean and the variance of each column, over the rows of all blocks: two arrays of shape (C,)."""
     ### BEGIN SOLUTION
@@ -196,7 +197,7 @@ check.one_pass_statistics(one_pass_statistics)
 # </details>
 
 
-# %% tags=["solution"]
+# %% tags=["solution", "points-2"]
 def scale_like_training(train, test):
     """The z-scores of `test`, with the mean and the standard deviation of `train`; shape (M, C)."""
     ### BEGIN SOLUTION

@@ -9,8 +9,9 @@
 # - how large one x̂ can get, by building the batch that gets there
 # - what happens to the gradient when weights before BN are made larger
 #
-# **How it works.** Write your code in the place of `raise NotImplementedError`, and run the cell. Its last line
+# **How it works.** Write your code in the place of `raise NotImplementedError()`, and run the cell. Its last line
 # checks your function and says what it sees. If you are stuck, open a hint.
+# The solutions, explained, are in the folder `solutions`.
 
 # %%
 try:
@@ -56,7 +57,7 @@ from bnteach import check
 # </details>
 
 
-# %% tags=["solution"]
+# %% tags=["solution", "points-2"]
 def standardize(x, eps):
     """x with mean 0 and variance σ²/(σ² + ε) in each column; shape (N, C)."""
     ### BEGIN SOLUTION
@@ -113,7 +114,7 @@ check.standardize(standardize)
 # </details>
 
 
-# %% tags=["solution"]
+# %% tags=["solution", "points-2"]
 def largest_x_hat_batch(n):
     """n values, one of which is √(n − 1) standard deviations from their mean."""
     ### BEGIN SOLUTION
@@ -168,7 +169,7 @@ check.largest_x_hat_batch(largest_x_hat_batch)
 # </details>
 
 
-# %% tags=["solution"]
+# %% tags=["solution", "points-2"]
 def gradient_after_rescaling(dw, a):
     """The gradient after column c of the weights has been multiplied by a[c]; shape (D, C)."""
     ### BEGIN SOLUTION

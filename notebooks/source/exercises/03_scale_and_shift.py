@@ -9,8 +9,9 @@
 # - the γ and the β that undo the normalization
 # - the gradients of γ and β
 #
-# **How it works.** Write your code in the place of `raise NotImplementedError`, and run the cell. Its last line
+# **How it works.** Write your code in the place of `raise NotImplementedError()`, and run the cell. Its last line
 # checks your function and says what it sees. If you are stuck, open a hint.
+# The solutions, explained, are in the folder `solutions`.
 
 # %%
 try:
@@ -55,7 +56,7 @@ from bnteach import check
 # </details>
 
 
-# %% tags=["solution"]
+# %% tags=["solution", "points-1"]
 def batch_norm_forward(x, gamma, beta, eps):
     """y = γ·x̂ + β in each column; shape (N, C)."""
     ### BEGIN SOLUTION
@@ -105,7 +106,7 @@ check.batch_norm_forward(batch_norm_forward)
 # </details>
 
 
-# %% tags=["solution"]
+# %% tags=["solution", "points-2"]
 def identity_parameters(x, eps):
     """The γ and β with which BN gives x back: two arrays of shape (C,)."""
     ### BEGIN SOLUTION
@@ -156,7 +157,7 @@ check.identity_parameters(identity_parameters)
 # </details>
 
 
-# %% tags=["solution"]
+# %% tags=["solution", "points-2"]
 def affine_gradients(dy, x_hat):
     """The gradients of γ and β: two arrays of shape (C,)."""
     ### BEGIN SOLUTION
