@@ -3,6 +3,7 @@
 python -m bnteach.authoring notebooks [--force] [NAME ...]
 python -m bnteach.authoring check [NAME ...]
 python -m bnteach.authoring classroom --out DIR [NAME ...]
+python -m bnteach.authoring colab --out DIR [--repo OWNER/NAME --branch main] [NAME ...]
 """
 
 from __future__ import annotations
@@ -14,14 +15,20 @@ from pathlib import Path
 from .build import build_all
 from .checks import problems_of_all
 from .classroom import write_assignments
+from .colab import repository_at, write_for_colab
 from .execute import LessonError
 from .exercises import Exercise, find_exercises
 from .lessons import NOTEBOOKS, find_lessons
+from .wheel import WheelError
 
 
 def main(arguments: list[str] | None = None) -> int:
     options = parser().parse_args(arguments)
     try:
+        if options.command == "colab":
+            there = options.repo and repository_at(options.repo, options.branch, options.out)
+            write_for_colab(options.out, options.names, options.folder, there)
+            return 0
         exercises = find_exercises(options.folder, options.names)
         if options.command == "classroom":
             solutions = [one for one in exercises if not isinstance(one, Exercise)]
@@ -33,7 +40,7 @@ def main(arguments: list[str] | None = None) -> int:
             build_all(lessons, force=options.force)
             return 0
         return report(problems_of_all(lessons), len(lessons))
-    except (FileNotFoundError, ValueError, LessonError) as error:
+    except (FileNotFoundError, ValueError, LessonError, WheelError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
 
@@ -55,6 +62,14 @@ def parser() -> argparse.ArgumentParser:
         "classroom", parents=[shared], help="write the exercises as nbgrader's assignments"
     )
     classroom.add_argument("--out", type=Path, required=True, help="the folder `source` of the course")
+    colab = commands.add_parser(
+        "colab", parents=[shared], help="write notebooks that run alone, in Google Colab or anywhere"
+    )
+    colab.add_argument("--out", type=Path, required=True, help="where to write them")
+    colab.add_argument(
+        "--repo", metavar="OWNER/NAME", help="install bnteach from there, instead of carrying it inside"
+    )
+    colab.add_argument("--branch", default="main", help="the branch of that repository (main)")
     return top
 
 

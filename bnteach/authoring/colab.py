@@ -1,0 +1,178 @@
+"""Writes notebooks that run far from the project: in Google Colab, or wherever one is sent by mail.
+
+Either each carries the package inside, or each installs it from a repository on GitHub. The package's first
+cell is the only one that changes; outputs and pictures stay, so that a notebook can be read before it runs.
+"""
+
+from __future__ import annotations
+
+import base64
+import posixpath
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote, unquote
+
+import nbformat
+from nbformat import NotebookNode
+
+from .build import save
+from .colab_cells import installing_cell, unpacking_cell
+from .lessons import NOTEBOOKS, code_cells
+from .wheel import PROJECT, built_wheel, packed
+
+HIDDEN = {"cellView": "form", "jupyter": {"source_hidden": True}}  # in Colab; in JupyterLab
+BADGE = "https://colab.research.google.com/assets/colab-badge.svg"
+LINK = re.compile(r"(?P<open>!?\[(?P<text>[^\[\]]*)\]\(\s*<?)(?P<target>[^)\s>]+)(?P<close>[^)]*\))")
+
+
+@dataclass(frozen=True)
+class Repository:
+    """A repository on GitHub, and the folder in it where the written notebooks will lie.
+
+    >>> there = Repository("ada/bnteach", "main", "colab")
+    >>> there.in_colab("01_measure_a_batch.ipynb")
+    'https://colab.research.google.com/github/ada/bnteach/blob/main/colab/01_measure_a_batch.ipynb'
+    """
+
+    name: str
+    branch: str
+    folder: str
+
+    def __post_init__(self):
+        if not re.fullmatch(r"[\w.-]+/[\w.-]+", self.name):
+            raise ValueError(f"the repository is {self.name!r}, expected owner/name")
+
+    def in_colab(self, notebook: str) -> str:
+        path = quote(posixpath.join(self.folder, notebook))
+        return f"https://colab.research.google.com/github/{self.name}/blob/{quote(self.branch)}/{path}"
+
+    def page(self, path: str) -> str:
+        return f"https://github.com/{self.name}/blob/{quote(self.branch)}/{quote(path)}"
+
+    def raw(self, path: str) -> str:
+        return f"https://raw.githubusercontent.com/{self.name}/{quote(self.branch)}/{quote(path)}"
+
+    @property
+    def package(self) -> str:
+        return f"git+https://github.com/{self.name}@{self.branch}"
+
+
+def repository_at(name: str, branch: str, out: Path) -> Repository:
+    """A repository that will hold the folder `out` at its place in the project; elsewhere, at the top."""
+    out = out.resolve()
+    inside = out.is_relative_to(PROJECT)
+    return Repository(name, branch, in_project(out) if inside else out.name)
+
+
+def write_for_colab(
+    out: Path, names: list[str] | None = None, folder: Path = NOTEBOOKS, repository: Repository | None = None
+) -> list[Path]:
+    """Write every built lesson, exercise and solution into `out`, in folders as they are here.
+
+    Args:
+        out: where to; made if it is missing, and files of the same names are replaced.
+        names: the beginnings of the names to write, such as 01; none means all.
+        folder: of the built notebooks.
+        repository: install the package from there; None puts its wheel into each notebook.
+
+    Returns:
+        The written files.
+
+    Raises:
+        FileNotFoundError: no built notebook has such a name.
+        ValueError: the first code cell of a notebook is not the one that imports bnteach.
+    """
+    notebooks = built_notebooks(folder, names)
+    wheel = {} if repository else built_wheel()
+    written = []
+    for path in notebooks:
+        to = out / path.relative_to(folder)
+        to.parent.mkdir(parents=True, exist_ok=True)
+        save(for_colab(path, folder, wheel, repository), to)
+        print(f"{to}: {to.stat().st_size / 1000:.0f} kB", flush=True)
+        written.append(to)
+    return written
+
+
+def built_notebooks(folder: Path, names: list[str] | None = None) -> list[Path]:
+    """The lessons, then their exercises and solutions."""
+    begins = tuple(names or [""])
+    found = [
+        path
+        for part in (".", "exercises", "solutions")
+        for path in sorted((folder / part).glob("*.ipynb"))
+        if path.name.startswith(begins)
+    ]
+    if not found:
+        raise FileNotFoundError(
+            f"no built notebook in {folder} begins with {' or '.join(begins) or 'any name'}"
+        )
+    return found
+
+
+def for_colab(
+    path: Path, folder: Path, wheel: dict[str, bytes], repository: Repository | None
+) -> NotebookNode:
+    """The notebook at `path` with another first cell, and with links that lead somewhere."""
+    notebook = nbformat.read(path, as_version=4)
+    first = next(iter(code_cells(notebook)), None)
+    if first is None or not first.source.startswith("try:\n    import bnteach"):
+        raise ValueError(f"{path.name}: the first code cell is not the one that imports bnteach")
+    results = results_of(path, folder)
+    if repository is None:
+        first.source = unpacking_cell(
+            packed({**wheel, **{name: f.read_bytes() for name, f in results.items()}})
+        )
+    else:
+        urls = {name: repository.raw(in_project(file)) for name, file in results.items()}
+        first.source = installing_cell(repository.package, urls)
+        notebook.cells.insert(0, badge_cell(repository.in_colab(path.relative_to(folder).as_posix())))
+    first.metadata, first.execution_count = dict(HIDDEN), None
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            cell.source = LINK.sub(lambda link: mended(link, path, folder, repository), cell.source)
+    return notebook
+
+
+def results_of(path: Path, folder: Path) -> dict[str, Path]:
+    """The stored results that a notebook reads: their names begin with its number."""
+    number = path.name.split("_")[0]
+    return {f"results/{file.name}": file for file in sorted(folder.glob(f"results/{number}_*"))}
+
+
+def badge_cell(url: str) -> NotebookNode:
+    cell = nbformat.v4.new_markdown_cell(f"[![Open in Colab]({BADGE})]({url})")
+    cell.id = "badge"
+    return cell
+
+
+def mended(link: re.Match, path: Path, folder: Path, repository: Repository | None) -> str:
+    """A link or picture in Markdown as it must be far from the project.
+
+    Notebooks lie beside each other as they do here. Pictures come along. Other files are on GitHub; without a
+    repository their names must do.
+    """
+    target, _, anchor = link["target"].partition("#")
+    file = (path.parent / unquote(target)).resolve()
+    if not target or ":" in target or not file.exists():
+        return link[0]
+    if link["open"].startswith("!"):
+        url = repository.raw(in_project(file)) if repository else data_url(file)
+    elif file.suffix == ".ipynb":
+        name = file.relative_to(folder.resolve()).as_posix()
+        url = repository.in_colab(name) if repository else target
+    elif repository:
+        url = repository.page(in_project(file))
+    else:
+        return link["text"]
+    return f"{link['open']}{url}{'#' + anchor if anchor else ''}{link['close']}"
+
+
+def data_url(picture: Path) -> str:
+    kind = picture.suffix.removeprefix(".").replace("jpg", "jpeg").replace("svg", "svg+xml")
+    return f"data:image/{kind};base64,{base64.b64encode(picture.read_bytes()).decode('ascii')}"
+
+
+def in_project(file: Path) -> str:
+    return file.resolve().relative_to(PROJECT).as_posix()

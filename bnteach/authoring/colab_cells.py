@@ -1,0 +1,82 @@
+"""The cells that the notebooks for Colab begin with: they bring bnteach wherever the notebook is opened."""
+
+from __future__ import annotations
+
+import inspect
+
+
+def bring_bnteach(packed: str) -> None:
+    """Unpack bnteach into a temporary folder and put that first on the path. Nothing is installed."""
+    import atexit
+    import base64
+    import io
+    import lzma
+    import shutil
+    import sys
+    import tempfile
+    import zipfile
+    from importlib import invalidate_caches, metadata
+    from pathlib import Path
+
+    from packaging.requirements import Requirement
+
+    if "bnteach" in sys.modules:
+        print("bnteach is here already.")
+        return
+    folder = Path(tempfile.mkdtemp(prefix="bnteach-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    zipfile.ZipFile(io.BytesIO(lzma.decompress(base64.b64decode(packed)))).extractall(folder)
+
+    # Asking pip would make it ask the network; so what is missing is named, and you decide.
+    (package,) = metadata.distributions(name="bnteach", path=[str(folder)])
+    missing = []
+    for need in map(Requirement, package.requires or []):
+        if need.marker is None or need.marker.evaluate({"extra": ""}):
+            there = [found.version for found in metadata.distributions(name=need.name)]
+            if not there or not need.specifier.contains(there[0], prereleases=True):
+                missing.append(f'"{need.name}{need.specifier}"')
+    if missing:
+        raise ImportError(
+            f"bnteach needs other packages, or newer ones. Run  %pip install {' '.join(missing)}\n"
+            "in a cell of its own, restart the kernel, and begin again."
+        )
+
+    for results in folder.glob("results/*"):  # long computations that this notebook reads
+        Path("results").mkdir(exist_ok=True)
+        if not Path("results", results.name).exists():
+            shutil.copy(results, "results")
+    sys.path.insert(0, str(folder))
+    invalidate_caches()
+    print(f"bnteach {package.version} is ready.")
+
+
+UNPACKS = "#@title Run this cell first: it unpacks the package bnteach. Nothing is downloaded."
+INSTALLS = "#@title Run this cell first: it installs the package bnteach."
+
+
+def unpacking_cell(packed: str) -> str:
+    """The first cell of a notebook that carries the package."""
+    source = inspect.getsource(bring_bnteach).replace("(packed: str) -> None", "(packed)")
+    return f'{UNPACKS}\n{source}\n\nbring_bnteach("""\n{packed}\n""")'
+
+
+def installing_cell(address: str, results: dict[str, str]) -> str:
+    """The first cell of a notebook that installs the package from a repository.
+
+    Args:
+        address: what pip installs.
+        results: for each stored result that the notebook reads, where it is on the web.
+    """
+    lines = [
+        INSTALLS,
+        "from importlib.util import find_spec",
+        "",
+        'if find_spec("bnteach") is None:',
+        f'    %pip install --quiet "{address}"',
+    ]
+    if results:
+        lines += ["", "from pathlib import Path", "from urllib.request import urlretrieve", ""]
+        lines += ['Path("results").mkdir(exist_ok=True)']
+    for name, url in sorted(results.items()):
+        lines += [f'if not Path("{name}").exists():', f'    urlretrieve("{url}", "{name}")']
+    return "\n".join(lines)
