@@ -35,6 +35,7 @@ lab: $(READY)  ## Open JupyterLab at lesson 00
 
 test: $(READY)  ## Run everything that needs no browser: tests, examples in docstrings, notebooks compared strictly
 	$(BIN)/python -m pytest $(NBVAL) bnteach tests $(NOTEBOOKS) $(ARGS)
+	$(BIN)/python -m pytest --nbval-lax --nbval-current-env notebooks/exercises
 
 test-browser: $(READY)  ## Drive the lessons in JupyterLab, in Chromium
 	$(BIN)/python -m pytest tests/browser $(ARGS)
@@ -76,5 +77,5 @@ $(READY): pyproject.toml constraints.txt
 	        echo "This Python cannot make environments (on Debian and Ubuntu: apt install python3-venv)." >&2; exit 1; }; \
 	fi
 	$(BIN)/python -m pip install --disable-pip-version-check $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) \
-	    -c constraints.txt -e ".[lab,test]"
+	    -c constraints.txt -e ".[lab,test,classroom]"
 	@touch $@

@@ -1,7 +1,7 @@
 """Exercises as nbgrader's assignments: the same sources, with the metadata that nbgrader works by.
 
-Each solution cell becomes a cell that nbgrader clears; after it comes a locked cell with points, whose test is
-the check itself. It has its own import, so that a learner's variable called `check` does not matter.
+Each solution cell becomes a cell that nbgrader clears; after it comes a locked cell with points, whose test
+is the check itself. It has its own import, so that a variable called `check` does not matter.
 """
 
 from __future__ import annotations
