@@ -12,12 +12,13 @@
     labs.WhichValues()                                  which values share one mean, in each norm
     labs.Depth(activation="tanh", batch_norm=False)     signal and gradient through a deep network
     labs.Training()                                     two networks learn the digits, side by side
+    labs.Landscape()                                    the loss along its gradient: how far may a step go?
 
 lab.py       what every lab is; canvas.py and controls.py are what it is made of
 sampler.py, coupling.py, microscope.py, gamma_beta.py, backprop_graph.py, jacobian.py, running_stats.py,
-which_values.py, depth.py, training.py: one lab each
+which_values.py, depth.py, training.py, landscape.py: one lab each
 
-`Training` needs PyTorch, which is imported when that lab is first named, not before.
+`Training` and `Landscape` need PyTorch, which is imported when one of them is first named, not before.
 """
 
 from .backprop_graph import BackpropGraph
@@ -38,6 +39,7 @@ __all__ = [
     "GammaBeta",
     "Jacobian",
     "Lab",
+    "Landscape",
     "Microscope",
     "RunningStats",
     "Sampler",
@@ -51,4 +53,8 @@ def __getattr__(name: str):
         from .training import Training
 
         return Training
+    if name == "Landscape":
+        from .landscape import Landscape
+
+        return Landscape
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import torch
 from torch import nn
 
-__all__ = ["ChangingNoise", "insert_after"]
+__all__ = ["ChangingNoise", "GroupedBatchNorm", "insert_after", "with_biases"]
 
 
 def insert_after(model: nn.Sequential, kind: str, make: Callable[[], nn.Module]) -> nn.Sequential:
@@ -44,11 +44,13 @@ def insert_after(model: nn.Sequential, kind: str, make: Callable[[], nn.Module])
 class ChangingNoise(nn.Module):
     """Noise that moves and stretches each channel, differently in each step. In evaluation it does nothing.
 
-        y_ij = s_ij · x_ij + m_ij,    m_ij ~ Uniform(m_j ± 0.1),  s_ij ~ Normal(s_j, 0.1²)
-        for channel j, anew in each step:  m_j ~ Uniform(−strength, strength),  s_j ~ Uniform(1, 1 + strength/2)
+        y_ij = s_ij · x_ij + m_ij      m_ij ~ Uniform(m_j ± 0.1)      s_ij ~ Normal(s_j, 0.1²)
 
-    After BN it makes the very thing that BN is said to prevent: inputs of the next layer whose mean and spread
-    change at each step. The random numbers are PyTorch's global ones.
+        with, for each channel j and anew in each step,
+        m_j ~ Uniform(−strength, strength)      s_j ~ Uniform(1, 1 + strength / 2)
+
+    After BN it makes the very thing that BN is said to prevent: inputs of the next layer whose mean and
+    spread change at each step. The random numbers are PyTorch's global ones.
 
     Args:
         strength: how far the mean of a channel moves; 0.5 is the paper's.
@@ -73,3 +75,52 @@ class ChangingNoise(nn.Module):
         mean = self.strength * (2 * torch.rand(channels) - 1) + 0.1 * (2 * torch.rand_like(x) - 1)
         spread = 1 + self.strength / 2 * torch.rand(channels) + 0.1 * torch.randn_like(x)
         return spread * x + mean
+
+
+class GroupedBatchNorm(nn.BatchNorm1d):
+    """Batch normalization that takes its statistics over parts of the batch: "ghost batches".
+
+    The batch of a step stays as it is; only the number of values behind each mean gets smaller, and so the
+    mean noisier. In evaluation it is `nn.BatchNorm1d`.
+
+    Args:
+        num_features: as in `nn.BatchNorm1d`.
+        size: samples in each part; the last part may be smaller, but must not be a single one.
+
+    Example:
+        >>> y = GroupedBatchNorm(2, size=3)(torch.randn(6, 2))
+        >>> bool(y[:3].mean().abs() < 1e-6)
+        True
+
+    Source: Hoffer, Hubara & Soudry 2017, arXiv:1705.08741, section 4 (ghost batch normalization).
+    """
+
+    def __init__(self, num_features: int, size: int):
+        super().__init__(num_features)
+        self.size = size
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Normalize each part of x (n, channels) by itself, in training."""
+        if not self.training:
+            return super().forward(x)
+        return torch.cat([super(GroupedBatchNorm, self).forward(part) for part in x.split(self.size)])
+
+
+def with_biases(model: nn.Sequential, seed: int) -> nn.Sequential:
+    """The same network, in which every hidden linear layer has a bias, drawn from Normal(0, 1).
+
+    `mlp` leaves the bias out where BN follows directly. Here it is put back, to see what it does. The modules
+    are shared with the model given, but for the linear ones.
+
+    Example:
+        >>> from bnteach.training import mlp
+        >>> with_biases(mlp([64, 20, 10]), seed=0).linear_1.bias.shape
+        torch.Size([20])
+    """
+    random, layers = torch.Generator().manual_seed(seed), OrderedDict(model.named_children())
+    for name, layer in layers.items():
+        if name.startswith("linear_"):
+            layers[name] = new = nn.Linear(layer.in_features, layer.out_features)
+            new.weight = layer.weight
+            nn.init.normal_(new.bias, generator=random)
+    return nn.Sequential(layers)

@@ -28,9 +28,9 @@ class LayerShift(NamedTuple):
 def covariate_shift(model: nn.Module, x: torch.Tensor, y: torch.Tensor, learning_rate: float) -> LayerShift:
     """How much one step of the layers below changes what a layer should do.
 
-    For layer i there are two gradients of the same batch's loss: G with all parameters as they are, and G' with
-    all layers below i already moved by this step. Gradient descent uses G, as if the layers below stood still. If
-    G' is like G, that is no harm. The network is left as it was.
+    For layer i there are two gradients of the same batch's loss: G with all parameters as they are, and G'
+    with all layers below i already moved by this step. Gradient descent uses G, as if the layers below stood
+    still. If G' is like G, that is no harm. The network is left as it was.
 
     Args:
         model: a network of modules in a row, such as `mlp`.

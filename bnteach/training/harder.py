@@ -31,7 +31,7 @@ def fewer(data: Digits, n: int, seed: int = 0) -> Digits:
 
 
 def wrong_labels(data: Digits, share: float, seed: int = 0) -> Digits:
-    """Give a share of the training pictures a label that is wrong, each wrong digit as likely. The test stays.
+    """Give a share of the training pictures a label that is wrong, each as likely. The test stays.
 
     Raises:
         ValueError: share is not between 0 and 1.

@@ -23,8 +23,8 @@ class Slice:
         start: the loss at w.
         length: the length of g.
         loss: at each point, (k,).
-        cosine: of the angle between g and the gradient at each point, (k,): 1 is the same direction, 0 a right
-            angle, −1 the opposite direction.
+        cosine: of the angle between g and the gradient at each point, (k,): 1 is the same direction, 0 a
+            right angle, −1 the opposite direction.
         distance: between g and the gradient at each point, (k,).
     """
 

@@ -146,9 +146,9 @@ def train(
 ) -> History:
     """Train `model` to the end and return what was recorded on the way.
 
-    The progress bar is plain text on stderr. It ends with the same line on every machine, so that a lesson
-    can keep it in its stored outputs. Where the training takes less than a second, `progress=False`
-    keeps the page quiet.
+    The progress bar is a widget in a notebook, and elsewhere plain text on stderr that ends with the same
+    line on every machine. Where the training takes less than a second, `progress=False` keeps the page
+    quiet.
 
     Args:
         model, data, batch_size, learning_rate, epochs, seed, optimizer: as in `training_steps`.

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from tqdm import tqdm
+from tqdm.auto import tqdm
 
 __all__ = ["progress_bar"]
 
-# It shows the time that is left, not the time that went by. At the end that is 00:00 on every machine: a
-# notebook with a bar in it can be run again and compared with its stored output.
-FORMAT = "{desc}: {percentage:3.0f}% |{bar:30}| {n_fmt}/{total_fmt}, {remaining} left"
+# It shows the time that is left, not the time that went by: at the end that is 00:00 on every machine.
+FORMAT = "{desc}: {percentage:3.0f}% |{bar}| {n_fmt}/{total_fmt}, {remaining} left"
 
 
 def progress_bar(items: Iterable, total: int, description: str, show: bool) -> Iterator:
-    """The items, one after the other, with a bar of plain text on stderr if `show`.
+    """The items, one after the other, with a bar if `show`: a widget in a notebook, elsewhere text on stderr.
 
     Example:
         >>> list(progress_bar("abc", total=3, description="letters", show=False))
         ['a', 'b', 'c']
     """
-    return iter(tqdm(items, total=total, desc=description, disable=not show, bar_format=FORMAT))
+    return iter(tqdm(items, total=total, desc=description, disable=not show, bar_format=FORMAT, ncols=80))

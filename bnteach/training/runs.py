@@ -31,14 +31,15 @@ def run_seeds(
         with joblib.parallel_config(backend="dask"):
             table = run_seeds(learn, range(100), batch_norm=[False, True])
 
-    What surprises: `n_jobs=None` leaves the number to joblib: one, or what `parallel_config` says. New processes
-    begin by importing PyTorch, some seconds each; they are kept for the next call. Each run has one thread.
+    What surprises: `n_jobs=None` leaves the number to joblib: one, or what `parallel_config` says. New
+    processes begin by importing PyTorch, some seconds each; they are kept for the next call. Each run has one
+    thread.
 
     Args:
         experiment: takes a seed and the settings by name, returns named results, or one number ("result").
         seeds: at least two.
         n_jobs: processes, as in joblib; -1 for one a core. The results do not depend on it.
-        progress: show a bar on stderr.
+        progress: show a bar.
         description: the words before the bar.
         settings: for each setting the values to try.
 
@@ -85,7 +86,7 @@ def combinations(settings: Mapping[str, Sequence]) -> list[dict[str, Any]]:
 def in_parallel(
     function: Callable, items: Sequence, n_jobs: int | None, progress: bool, description: str
 ) -> list:
-    """`[function(item) for item in items]`, spread by joblib's active backend, with a bar on stderr.
+    """`[function(item) for item in items]`, spread by joblib's active backend, with a progress bar.
 
     Example:
         >>> in_parallel(abs, [-2, 1], n_jobs=1, progress=False, description="")

@@ -48,11 +48,11 @@ def over_seeds(
     Args:
         function: takes a seed, returns a number or an array; always the same shape.
         seeds: at least two.
-        n_jobs: processes, as in joblib; -1 for one a core; None is one, or what `joblib.parallel_config` says.
-            They pay from some ten seconds of work on, since each starts by importing PyTorch. The order of the
-            results does not depend on it.
+        n_jobs: processes, as in joblib; -1 for one a core; None is one, or what `joblib.parallel_config`
+            says. They pay from some ten seconds of work on, since each starts by importing PyTorch. The order
+            of the results does not depend on it.
         confidence: of the interval.
-        progress: show a bar on stderr.
+        progress: show a bar.
 
     Returns:
         SeedSummary: values, mean, half_width, interval.

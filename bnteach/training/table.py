@@ -12,6 +12,8 @@ from bnteach.training.summary import SeedSummary
 
 __all__ = ["Table"]
 
+LEFT = 'style="text-align: left"'
+
 
 class Table:
     """Rows with named values, such as the runs of an experiment. It is shown as HTML and as text.
@@ -150,7 +152,7 @@ class Table:
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        head = "".join(f"<th>{html.escape(name)}</th>" for name in self.columns)
+        head = "".join(f"<th {LEFT}>{html.escape(name)}</th>" for name in self.columns)
         rows = (
             "".join(
                 f'<td style="text-align: left">{html.escape(_text(value))}</td>' for value in row.values()

@@ -35,6 +35,7 @@ MOVED = {
     "Depth": ("Initial weight scale", "scale", ""),
     "GammaBeta": ("γ (scale)", "gamma", ""),
     "Jacobian": ("Spread", "spread", ""),
+    "Landscape": ("Learning rate of the next step", "rate", ""),
     "Microscope": ("Scale of the input", "scale", ""),
     "RunningStats": ("Batches seen", "batches", ""),
     "Sampler": ("Skew of the population", "skew", ""),
