@@ -1,0 +1,190 @@
+"""Wrong answers that are not in the catalogue: nothing is named, and what is said is true."""
+
+import numpy as np
+import pytest
+
+from bnteach import check
+
+FUNCTIONS = [
+    name for name, one in check.CHECKS.items() if not one.is_of_class() and name != "largest_x_hat_batch"
+]
+
+
+def noise(value, scale):
+    """The same numbers for the same shape, so that the answer is a function of its input."""
+    return scale * np.random.default_rng(value.size).normal(size=value.shape)
+
+
+SPOILED = {
+    "times 1.37": lambda value: 1.37 * value,
+    "times 1.003": lambda value: 1.003 * value,
+    "plus 0.31": lambda value: value + 0.31,
+    "a little noise": lambda value: value + noise(value, 0.003),
+    "much noise": lambda value: value + noise(value, 1),
+    "noise as a factor": lambda value: value * (1 + noise(value, 0.1)),
+    "noise alone": lambda value: noise(value, 1),
+    "rounded": lambda value: np.round(value, 1) + 0.013,
+    "tanh": lambda value: np.tanh(0.7 * value),
+    "rows rolled": lambda value: np.roll(value, 1, axis=0) + 0.02,
+    "one value": lambda value: np.where(np.arange(value.size).reshape(value.shape) == 1, 7.77, value),
+    "cumulated": lambda value: np.cumsum(value, axis=0) * 0.9,
+    "a constant": lambda value: np.full(value.shape, 0.123),
+}
+
+
+def with_spoiled(one, which, spoil):
+    """The right answer, with some of what it returns spoiled."""
+    right = one.answer_from(one.recipe)
+
+    def answer(*inputs):
+        values = right(*inputs)
+        many = list(values) if len(one.recipe.returns) > 1 else [values]
+        for index in which:
+            many[index] = spoil(np.asarray(many[index], dtype=float))
+        return tuple(many) if len(many) > 1 else many[0]
+
+    return answer
+
+
+@pytest.mark.parametrize("spoil", SPOILED)
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_nothing_is_named(name, spoil):
+    one = check.CHECKS[name]
+    quantities = range(len(one.recipe.returns))
+    for which in [[index] for index in quantities] + [list(quantities)]:
+        verdict = one.judge(with_spoiled(one, which, SPOILED[spoil]), seed=len(spoil))
+        assert verdict.state == "not yet"
+        assert verdict.mistakes == (), verdict
+        assert f"{one.recipe.returns[which[0]]}" in verdict.why
+        assert max(map(len, str(verdict).splitlines())) < 130
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_three_mistakes_at_once_are_not_named_as_others(name):
+    one, rng = check.CHECKS[name], np.random.default_rng(0)
+    mistakes = [mistake for mistake in one.mistakes() if mistake.key not in ("input_modified", "digits_lost")]
+    for _ in range(6):
+        chosen, touched = [], set()
+        for mistake in rng.permutation(np.array(mistakes, dtype=object)):
+            if len(chosen) < 3 and not mistake.touches() & touched:
+                chosen.append(mistake)
+                touched |= mistake.touches()
+        recipe = one.recipe
+        for mistake in chosen:
+            recipe = mistake.spoil(recipe)
+        named = set(one.judge(one.answer_from(recipe)).mistakes)
+        assert named <= {mistake.key for mistake in chosen}
+
+
+def pieces(x, eps):
+    inv_std = 1 / np.sqrt(x.var(0) + eps)
+    return (x - x.mean(0)) * inv_std, inv_std
+
+
+def backward(change):
+    """The right backward pass, with dx changed by `change(dx, x_hat, inv_std, gamma, dx_hat)`."""
+
+    def answer(dy, x, gamma, eps):
+        x_hat, inv_std = pieces(x, eps)
+        d = dy * gamma
+        dx = inv_std * (d - d.mean(0) - x_hat * (d * x_hat).mean(0))
+        return change(dx, x_hat, inv_std, gamma, d), (dy * x_hat).sum(0), dy.sum(0)
+
+    return answer
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda dx, h, s, g, d: 3 * dx, "dx: every value is 3 times the right one."),
+        (lambda dx, h, s, g, d: -dx, "dx: it has the wrong sign."),
+        (lambda dx, h, s, g, d: len(dx) * dx, "dx: every value is n times the right one, where n counts"),
+        (lambda dx, h, s, g, d: dx / np.sqrt(len(dx)), "dx: every value is 1/√n times the right one"),
+        (lambda dx, h, s, g, d: dx * np.sqrt(1 - 1 / len(dx)), "dx: every value is √((n − 1)/n) times"),
+        (
+            lambda dx, h, s, g, d: dx * dx.max(),
+            "dx: it is a multiple of the right one, but the factor changes",
+        ),
+        (
+            lambda dx, h, s, g, d: dx * g**2 * 0 + dx * (1 + g),
+            "dx: in each channel all values are the same multiple",
+        ),
+        (lambda dx, h, s, g, d: dx * (2 * g) / 2, "dx: it is the right one times gamma."),
+        (lambda dx, h, s, g, d: dx + h, "dx: it is the right one plus x_hat."),
+        (lambda dx, h, s, g, d: 0 * dx, "dx: every value is 0."),
+        (lambda dx, h, s, g, d: 0 * dx + 7, "dx: all its values are the same number."),
+        (lambda dx, h, s, g, d: h, "dx: it equals x_hat."),
+        (lambda dx, h, s, g, d: dx.T, "dx: it has shape (2, 3), expected (3, 2)"),
+        (lambda dx, h, s, g, d: dx.T, "It is the transpose of the right array."),
+        (lambda dx, h, s, g, d: dx[None], "The numbers are right: only the shape is not."),
+        (lambda dx, h, s, g, d: dx + 0.5, "dx: all values are off by the same amount."),
+        (lambda dx, h, s, g, d: dx + 0.3 * g, "dx: in each channel all values are off by the same amount."),
+        (
+            lambda dx, h, s, g, d: np.where(np.arange(dx.shape[1]) == 0, dx, h),
+            "dx: the first channel is right, the o",
+        ),
+        (
+            lambda dx, h, s, g, d: np.where(np.arange(len(dx))[:, None] == 0, h, dx),
+            "the first row is wrong, the",
+        ),
+        (lambda dx, h, s, g, d: dx + 0.3 * h**2, "Look at both paths"),
+        (lambda dx, h, s, g, d: dx + 0.3 * h * (d * h).mean(0), "Look at the path through the variance."),
+        (lambda dx, h, s, g, d: dx + orthogonal(h), "Both paths seem to be there. Look at the factors."),
+        (
+            lambda dx, h, s, g, d: np.where(dx == dx[0, 0], np.inf, dx),
+            "dx: 1 of its 6 values is NaN or infinite.",
+        ),
+    ],
+)
+def test_the_facts_about_a_wrong_dx(change, words):
+    verdict = check.batch_norm_backward.judge(backward(change))
+    assert verdict.mistakes == (), verdict
+    assert words in verdict.why
+    assert verdict.why.startswith("dgamma and dbeta are right, dx is off.")
+
+
+def orthogonal(x_hat):
+    """Noise without a part along 1 or along x_hat."""
+    apart = noise(x_hat, 1)
+    apart = apart - apart.mean(0)
+    return apart - x_hat * (apart * x_hat).sum(0) / (x_hat**2).sum(0)
+
+
+def test_the_order_of_returns():
+    verdict = check.batch_norm_backward.judge(lambda *inputs: backward(lambda dx, *others: dx)(*inputs)[::-1])
+    assert verdict.mistakes in ((), ("returns_swapped",))
+    assert verdict.mistakes or "their order is dbeta, dgamma, dx; expected dx, dgamma, dbeta" in verdict.why
+
+
+def test_right_on_some_inputs_alone():
+    def answer(x, eps):
+        return pieces(x, eps)[0] if len(x) != 9 else x
+
+    words = check.standardize(answer).why
+    assert "x_hat: it equals x. It is wrong with x of shape (9, 3), eps = 0.00001" in words
+    assert "right with the other inputs" in words
+
+
+def test_a_mistake_that_matches_while_another_thing_fails_is_not_named():
+    def answer(dy, x, gamma, eps):
+        if len(x) == 7:
+            raise ValueError("seven")
+        x_hat, inv_std = pieces(x, eps)
+        d = dy * gamma
+        return (d - d.mean(0)) * inv_std, (dy * x_hat).sum(0), dy.sum(0)
+
+    verdict = check.batch_norm_backward(answer)
+    assert verdict.mistakes == ()
+    assert "ValueError: seven" in verdict.why
+
+
+def test_one_wrong_quantity_is_named_beside_another_that_is_wrong_in_its_own_way():
+    def answer(dy, x, gamma, eps):
+        x_hat, inv_std = pieces(x, eps)
+        d = dy * gamma
+        return (d - d.mean(0)) * inv_std, np.tanh((dy * x_hat).sum(0)), dy.sum(0)
+
+    verdict = check.batch_norm_backward(answer)
+    assert verdict.mistakes == ("variance_path_missing",)
+    assert "In dx:" in verdict.why
+    assert any("dgamma differs in another way; mend dx first." in detail for detail in verdict.details)
