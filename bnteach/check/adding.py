@@ -38,6 +38,8 @@ def add(mistake: Mistake) -> None:
     """
     if mistake.key in CATALOGUE:
         raise ValueError(f"key is {mistake.key!r}, which the catalogue has already")
+    if not mistake.checks:
+        raise ValueError("checks is (), expected at least one name of a check")
     for name in mistake.checks:
         if name not in CHECKS:
             raise KeyError(f"checks has {name!r}, which is no check; there are {', '.join(CHECKS)}")

@@ -38,7 +38,8 @@ def failed(error: BaseException, seconds: float) -> tuple[str, str]:
     if "ellipsis" in message:
         return "not written", f"A `...` is still there{at(error)}."
     if isinstance(error, TimeUp):
-        return "time", f"Stopped after {seconds:g} seconds{at(error)}. Is there a loop that never ends?"
+        after = f"{seconds:g} second{'s' * (seconds != 1)}"
+        return "time", f"Stopped after {after}{at(error)}. Is there a loop that never ends?"
     if isinstance(error, RecursionError):
         return "recursion", f"Your function calls itself without end{at(error)}."
     if isinstance(error, MemoryError):
