@@ -61,7 +61,7 @@ def test_the_line_is_named_by_the_cell(kernel):
 
 def test_a_loop_is_stopped(kernel):
     shown = kernel("def f(x, eps):\n    while True:\n        pass\ncheck.standardize(f)")
-    assert "Stopped after 1 seconds" in shown
+    assert "Stopped after 1 second" in shown
     assert kernel("check.standardize(right)") == "✓ standardize: passed"
 
 
@@ -96,7 +96,8 @@ def test_hints_and_the_report(kernel):
 
 
 def test_a_check_in_a_thread(kernel):
-    code = "import threading\nt = threading.Thread(target=lambda: print(check.standardize({})))\nt.start(); t.join()"
+    code = "import threading\nt = threading.Thread(target=lambda: print(check.standardize({})))\n"
+    code += "t.start(); t.join()"
     loop = kernel("def f(x, eps):\n    while True:\n        pass\n" + code.format("f"))
-    assert "Stopped after 1 seconds" in loop
+    assert "Stopped after 1 second" in loop
     assert kernel(code.format("right")) == "✓ standardize: passed\n"
