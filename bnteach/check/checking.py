@@ -89,11 +89,9 @@ class Check:
     def checked(self, answer: Any) -> Any:
         """The answer, ready to be called. Raises OddAnswer for one that is not what the exercise asks for."""
         what = "class" if self.is_of_class() else "function"
-        if not callable(answer):
-            raise OddAnswer(f"{self.name} is {described(answer)}, expected a {what}.")
-        if isinstance(answer, type) != self.is_of_class():
-            other = "class" if isinstance(answer, type) else "function"
-            raise OddAnswer(f"{self.name} is a {other}, expected a {what}.")
+        if not callable(answer) or isinstance(answer, type) != self.is_of_class():
+            given = "a class" if isinstance(answer, type) else described(answer)
+            raise OddAnswer(f"{self.name} is {given}, expected a {what}.")
         return answer if self.is_of_class() else as_function(answer, self.takes)
 
     def is_of_class(self) -> bool:

@@ -59,7 +59,11 @@ class Report:
             + "</tr>"
             for row in rows
         )
-        table = f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>" if rows else ""
+        table = (
+            f'<table style="color:inherit"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
+            if rows
+            else ""
+        )
         return f"{table}<p>{self.summary()}</p>"
 
 

@@ -2,6 +2,7 @@
 """Whatever a learner's code does, there is a clear verdict, and the kernel and later checks are unharmed."""
 
 import builtins
+import dataclasses
 import math
 import os
 import random
@@ -193,6 +194,32 @@ def test_a_class_for_a_function():
 
     assert why(Standardize) == "standardize is a class, expected a function."
     assert check.standardize(Standardize()).state == "passed"
+
+
+def test_a_function_or_an_object_for_a_class(two_values):
+    of_class = dataclasses.replace(
+        two_values, name="TwoValues", trial=lambda check: lambda answer, inputs: []
+    )
+    assert why(right, of_class) == "TwoValues is a function, expected a class."
+    assert why(of_class, of_class) == "TwoValues is a Check, expected a class."
+
+
+def test_an_empty_class_is_not_attempted(two_values):
+    class Empty:
+        def __init__(self, size):
+            self.size = size
+
+        def forward(self, x): ...
+
+    class Begun(Empty):
+        def forward(self, x):
+            return x
+
+    of_class = dataclasses.replace(
+        two_values, name="TwoValues", trial=lambda check: lambda answer, inputs: []
+    )
+    assert of_class(Empty).state == "not attempted"
+    assert of_class(Begun).state == "not yet"
 
 
 def test_generators_and_coroutines():
