@@ -872,7 +872,7 @@ figures.show(
 # |---|---|---|---|
 # | a convolutional network, $m$ large in every layer | BN | as good as GN here, and [free after training](06_normalize_channels.ipynb); see [How small may a batch be](#How-small-may-a-batch-be) | ResNet (He et al. 2015) |
 # | the same, with a layer of very small $m$ | GN or LN in that layer at least | [How small may a batch be](#How-small-may-a-batch-be) | a detector with GN (Wu and He 2018); GN in diffusion models (Ho et al. 2020) |
-# | sequences of different length | LN or RMSNorm; BN with masked statistics | [Padding](#Padding), [What padding costs](#What-padding-costs) | LN: transformer (Vaswani et al. 2017). RMSNorm: T5 (Raffel et al. 2020), LLaMA (Touvron et al. 2023) |
+# | sequences of different length | LN or RMSNorm; BN with masked statistics | [Padding](#Padding), [What padding costs](#What-padding-costs) | LN: transformer (Vaswani et al. 2017). RMSNorm: T5 (Raffel et al. 2019), LLaMA (Touvron et al. 2023) |
 # | a recurrent network | LN; a BN for each step | [A recurrent network](#A-recurrent-network) | Ba et al. 2016; Cooijmans et al. 2016 |
 # | pictures whose contrast should be forgotten (style) | IN | [What each norm forgets](#What-each-norm-forgets) | Ulyanov et al. 2016; CycleGAN (Zhu et al. 2017) |
 # | a layer of very few units | BN or nothing; *not* LN, GN | [An autoencoder](#An-autoencoder) | |
