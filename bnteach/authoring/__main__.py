@@ -26,7 +26,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser().parse_args(arguments)
     try:
         if options.command == "colab":
-            there = options.repo and repository_at(options.repo, options.branch, options.out)
+            there = options.repo and repository_at(options.repo, options.branch, options.out, options.folder)
             write_for_colab(options.out, options.names, options.folder, there)
             return 0
         exercises = find_exercises(options.folder, options.names)

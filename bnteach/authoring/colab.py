@@ -19,7 +19,7 @@ from nbformat import NotebookNode
 from .build import save
 from .colab_cells import installing_cell, unpacking_cell
 from .lessons import NOTEBOOKS, code_cells
-from .wheel import PROJECT, built_wheel, packed
+from .wheel import built_wheel, packed
 
 HIDDEN = {"cellView": "form", "jupyter": {"source_hidden": True}}  # in Colab; in JupyterLab
 BADGE = "https://colab.research.google.com/assets/colab-badge.svg"
@@ -58,11 +58,10 @@ class Repository:
         return f"git+https://github.com/{self.name}@{self.branch}"
 
 
-def repository_at(name: str, branch: str, out: Path) -> Repository:
-    """A repository that will hold the folder `out` at its place in the project; elsewhere, at the top."""
-    out = out.resolve()
-    inside = out.is_relative_to(PROJECT)
-    return Repository(name, branch, in_project(out) if inside else out.name)
+def repository_at(name: str, branch: str, out: Path, folder: Path = NOTEBOOKS) -> Repository:
+    """A repository that will hold `out` where it is in the project now; from elsewhere, at its top."""
+    inside = out.resolve().is_relative_to(folder.resolve().parent)
+    return Repository(name, branch, in_project(out, folder) if inside else out.resolve().name)
 
 
 def write_for_colab(
@@ -81,11 +80,13 @@ def write_for_colab(
 
     Raises:
         FileNotFoundError: no built notebook has such a name.
-        ValueError: the first code cell of a notebook is not the one that imports bnteach.
+        ValueError: the first code cell of a notebook is not the one that imports bnteach; or `out` is the
+            folder of the built notebooks itself.
     """
-    notebooks = built_notebooks(folder, names)
+    if out.resolve() == folder.resolve():
+        raise ValueError(f"{out} holds the built notebooks, which would be replaced; name another folder")
+    notebooks, written = built_notebooks(folder, names), []
     wheel = {} if repository else built_wheel()
-    written = []
     for path in notebooks:
         to = out / path.relative_to(folder)
         to.parent.mkdir(parents=True, exist_ok=True)
@@ -106,7 +107,7 @@ def built_notebooks(folder: Path, names: list[str] | None = None) -> list[Path]:
     ]
     if not found:
         raise FileNotFoundError(
-            f"no built notebook in {folder} begins with {' or '.join(begins) or 'any name'}"
+            f"no built notebook in {folder} begins with {' or '.join(names or ['anything'])}"
         )
     return found
 
@@ -119,13 +120,12 @@ def for_colab(
     first = next(iter(code_cells(notebook)), None)
     if first is None or not first.source.startswith("try:\n    import bnteach"):
         raise ValueError(f"{path.name}: the first code cell is not the one that imports bnteach")
-    results = results_of(path, folder)
+    results = results_of(path, notebook)
     if repository is None:
-        first.source = unpacking_cell(
-            packed({**wheel, **{name: f.read_bytes() for name, f in results.items()}})
-        )
+        carried = {**wheel, **{name: file.read_bytes() for name, file in results.items()}}
+        first.source = unpacking_cell(packed(carried))
     else:
-        urls = {name: repository.raw(in_project(file)) for name, file in results.items()}
+        urls = {name: repository.raw(in_project(file, folder)) for name, file in results.items()}
         first.source = installing_cell(repository.package, urls)
         notebook.cells.insert(0, badge_cell(repository.in_colab(path.relative_to(folder).as_posix())))
     first.metadata, first.execution_count = dict(HIDDEN), None
@@ -135,10 +135,12 @@ def for_colab(
     return notebook
 
 
-def results_of(path: Path, folder: Path) -> dict[str, Path]:
-    """The stored results that a notebook reads: their names begin with its number."""
+def results_of(path: Path, notebook: NotebookNode) -> dict[str, Path]:
+    """The stored results that a notebook reads, in the folder beside it; they begin with its number."""
+    if not any("results/" in cell.source for cell in code_cells(notebook)):
+        return {}
     number = path.name.split("_")[0]
-    return {f"results/{file.name}": file for file in sorted(folder.glob(f"results/{number}_*"))}
+    return {f"results/{file.name}": file for file in sorted(path.parent.glob(f"results/{number}_*"))}
 
 
 def badge_cell(url: str) -> NotebookNode:
@@ -158,12 +160,12 @@ def mended(link: re.Match, path: Path, folder: Path, repository: Repository | No
     if not target or ":" in target or not file.exists():
         return link[0]
     if link["open"].startswith("!"):
-        url = repository.raw(in_project(file)) if repository else data_url(file)
+        url = repository.raw(in_project(file, folder)) if repository else data_url(file)
     elif file.suffix == ".ipynb":
         name = file.relative_to(folder.resolve()).as_posix()
         url = repository.in_colab(name) if repository else target
     elif repository:
-        url = repository.page(in_project(file))
+        url = repository.page(in_project(file, folder))
     else:
         return link["text"]
     return f"{link['open']}{url}{'#' + anchor if anchor else ''}{link['close']}"
@@ -174,5 +176,6 @@ def data_url(picture: Path) -> str:
     return f"data:image/{kind};base64,{base64.b64encode(picture.read_bytes()).decode('ascii')}"
 
 
-def in_project(file: Path) -> str:
-    return file.resolve().relative_to(PROJECT).as_posix()
+def in_project(file: Path, folder: Path) -> str:
+    """The path of a file from the top of the project, which is the parent of the folder of notebooks."""
+    return file.resolve().relative_to(folder.resolve().parent).as_posix()

@@ -57,7 +57,7 @@ INSTALLS = "#@title Run this cell first: it installs the package bnteach."
 def unpacking_cell(packed: str) -> str:
     """The first cell of a notebook that carries the package."""
     source = inspect.getsource(bring_bnteach).replace("(packed: str) -> None", "(packed)")
-    return f'{UNPACKS}\n{source}\n\nbring_bnteach("""\n{packed}\n""")'
+    return f'{UNPACKS}\n{source}\n\nbring_bnteach("""\n{packed}\n""")\nimport bnteach'
 
 
 def installing_cell(address: str, results: dict[str, str]) -> str:
@@ -73,6 +73,7 @@ def installing_cell(address: str, results: dict[str, str]) -> str:
         "",
         'if find_spec("bnteach") is None:',
         f'    %pip install --quiet "{address}"',
+        "import bnteach",
     ]
     if results:
         lines += ["", "from pathlib import Path", "from urllib.request import urlretrieve", ""]
