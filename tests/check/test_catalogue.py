@@ -78,6 +78,7 @@ def test_a_check_is_whole(name):
     assert one.lesson[1].replace("`", "") in sections(one.lesson[0])
     assert one.mistakes()
     probes = one.probes(np.random.default_rng(0))
+    assert all(one.expected(probe) for probe in probes), "nothing is expected"
     assert len(probes) >= 3
     first = [value for value in probes[0].values() if isinstance(value, np.ndarray)]
     assert all(value.size <= 64 for value in first), "the first probe is not small enough to read"
