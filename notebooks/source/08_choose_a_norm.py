@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 08 · Choose a norm
 #
-# *90 minutes · previous: [06 · Normalize channels](06_normalize_channels.ipynb) · next: [10 · Across devices](10_across_devices.ipynb)*
+# *90 minutes · previous: [07 · Put the claims on trial](07_put_the_claims_on_trial.ipynb) · next: [10 · Across devices](10_across_devices.ipynb)*
 #
 # BN takes its mean over the batch. Nearly all the trouble of [lesson 05](05_train_and_infer.ipynb) came from that. There are other
 # norms, and they take other values together. Is one of them better? It depends on what you build. In this lesson you write
@@ -308,7 +308,7 @@ for kind in kinds:
     print(f"{kind:21} m of its BN layers:", *counts)
 
 # %% [markdown]
-# **Predict.** Batches of 2 and of 4, 300 steps each. In which of the three networks is BN worse than the other norm, and in which batches?
+# **Predict.** Batches of 2 and of 4, 200 steps each. In which of the three networks is BN worse than the other norm, and in which batches?
 
 # %% tags=["nbval-ignore-output"]
 by_seed = {}
@@ -316,7 +316,9 @@ for kind in kinds:
     for size in (2, 4):
 
         def both(seed, kind=kind, size=size):
-            return [norm_trials.accuracy_after(kind, with_bn, size, seed) for with_bn in (True, False)]
+            return [
+                norm_trials.accuracy_after(kind, with_bn, size, seed, steps=200) for with_bn in (True, False)
+            ]
 
         by_seed[kind, size] = over_seeds(both, progress=False).values.T
         bn, other = 100 * by_seed[kind, size]
