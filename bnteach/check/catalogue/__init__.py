@@ -13,9 +13,11 @@ from . import (
     bound_and_scale,
     epsilon,
     everywhere,
+    gradient_checks,
     identity,
     merging,
     normalization,
+    staged,
     statistics,
     training_and_test,
 )
@@ -33,6 +35,8 @@ TOPICS = (
     identity,
     affine_gradients,
     backward,
+    staged,
+    gradient_checks,
 )
 
 CATALOGUE: dict[str, Mistake] = {

@@ -8,12 +8,14 @@ import numpy as np
 
 from ..checking import Check
 from ..recipe import Recipe
+from .backward_steps import COMPACT
 from .forward_steps import NORMALIZING
+from .gradient_checking import CANDIDATES, STEPS, try_out
 
 
 def probes(rng: np.random.Generator) -> list[dict[str, Any]]:
     """A batch to read; then random ones with N ≥ 3, γ away from 1, and a random upstream gradient. The last
-    varies less than ε."""
+    two: one that varies less than ε, one as wide as long."""
 
     def random(n: int, c: int, eps: float) -> dict[str, Any]:
         return {
@@ -30,34 +32,74 @@ def probes(rng: np.random.Generator) -> list[dict[str, Any]]:
         "eps": 0.5,
     }
     small = {**random(5, 3, 0.01), "x": rng.normal(0.02, 0.003, size=(5, 3))}
-    return [read, random(5, 4, 0.3), random(7, 3, 1e-5), random(4, 6, 1.0), small]
+    return [read, random(5, 4, 0.3), random(7, 3, 1e-5), random(4, 6, 1.0), small, random(4, 4, 0.2)]
 
 
 batch_norm_backward = Check(
     name="batch_norm_backward",
     takes=("dy", "x", "gamma", "eps"),
-    recipe=Recipe(
-        {
-            **NORMALIZING,
-            "dx_hat": lambda dy, gamma: dy * gamma,
-            "along_mean": lambda dx_hat: dx_hat.mean(axis=0),
-            "along_x_hat": lambda dx_hat, x_hat: x_hat * (dx_hat * x_hat).mean(axis=0),
-            "factor": lambda inv_std: inv_std,
-            "dx": lambda dx_hat, along_mean, along_x_hat, factor: (
-                factor * (dx_hat - along_mean - along_x_hat)
-            ),
-            "dgamma": lambda dy, x_hat: (dy * x_hat).sum(axis=0),
-            "dbeta": lambda dy: dy.sum(axis=0),
-        },
-        returns=("dx", "dgamma", "dbeta"),
-    ),
+    recipe=Recipe({**NORMALIZING, **COMPACT}, returns=("dx", "dgamma", "dbeta")),
     probes=probes,
     hints=(
         "dbeta and dgamma first: each is a sum over the batch.",
         "dx has three parts: dx_hat, less its mean, less its share along x_hat.",
         "dx = (dx_hat - dx_hat.mean(0) - x_hat * (dx_hat * x_hat).mean(0)) / np.sqrt(var + eps)",
     ),
-    lesson=("04_derive_the_backward_pass", "The compact formula"),
+    lesson=("04_derive_the_backward_pass", "Multiply it out"),
 )
 
-EXERCISES = [batch_norm_backward]
+
+def nodes(rng: np.random.Generator) -> list[dict[str, Any]]:
+    """What the forward pass left behind, for the batches of `probes`."""
+    found = []
+    for probe in probes(rng):
+        x = probe["x"]
+        std = np.sqrt(x.var(axis=0) + probe["eps"])
+        centred = x - x.mean(axis=0)
+        found.append({"dy": probe["dy"], "gamma": probe["gamma"], "x_centered": centred, "std": std})
+    return found
+
+
+staged_backward = Check(
+    name="staged_backward",
+    takes=("dy", "gamma", "x_centered", "std"),
+    recipe=Recipe(
+        {
+            "dx_hat": lambda dy, gamma: dy * gamma,
+            "dinv_std": lambda dx_hat, x_centered: (dx_hat * x_centered).sum(axis=0),
+            "dstd": lambda dinv_std, std: -dinv_std / std**2,
+            "dvar": lambda dstd, std: dstd / (2 * std),
+            "dx_centered": lambda dx_hat, std, x_centered, dvar: (
+                dx_hat / std + 2 * x_centered * dvar / len(x_centered)
+            ),
+            "dmean": lambda dx_centered: -dx_centered.sum(axis=0),
+            "dx": lambda dx_centered, dmean: dx_centered + dmean / len(dx_centered),
+        },
+        returns=("dx_hat", "dinv_std", "dstd", "dvar", "dx_centered", "dmean", "dx"),
+    ),
+    probes=nodes,
+    hints=(
+        "Seven lines, from right to left through the graph. A gradient has its node's shape.",
+        "One number used for all rows: sum its gradient over the rows. Two uses: add the two gradients.",
+        "dx_centered = dx_hat / std + 2 * x_centered * dvar / N, then dmean, then dx = dx_centered + dmean / N",
+    ),
+    lesson=("04_derive_the_backward_pass", "Five rules for the way back"),
+)
+
+
+gradient_check = Check(
+    name="gradient_check",
+    takes=("forward", "backward"),
+    recipe=Recipe(STEPS, returns=tuple(CANDIDATES)),
+    probes=lambda rng: [{"eps": eps} for eps in (1e-5, *rng.uniform(1e-5, 1e-3, size=2))],
+    hints=(
+        "Take a batch, γ, β and dy of your own. Measure each gradient of Σ y·dy with a small step.",
+        "A random dy, N ≥ 3, γ away from 1, data that is not normalized; compare dx, dgamma and dbeta.",
+        "((forward(x + step, …) - forward(x - step, …)) * dy).sum() / (2 * h) for each entry; np.allclose",
+    ),
+    lesson=("04_derive_the_backward_pass", "Which test catches what?"),
+    make=lambda check, recipe: recipe.values({}, ["gradient_check"])["gradient_check"],
+    trial=try_out,
+)
+
+EXERCISES = [batch_norm_backward, staged_backward, gradient_check]
