@@ -6,18 +6,23 @@
 #   TORCH_INDEX=https://download.pytorch.org/whl/cpu
 #                       On Linux, PyPI's PyTorch brings several GB of CUDA libraries. With this index pip takes the
 #                       CPU build instead, which is all the lessons need. Empty by default: then PyPI alone is asked.
+#   PINS=constraints-oldest.txt
+#                       The versions to install: the oldest supported ones, or with PINS= the newest there are. Set it
+#                       in a fresh copy, or after make clean. constraints.txt by default.
 #   FORCE=1             make notebooks: build every lesson, also those that are up to date
 #   ARGS="..."          make test, test-browser, lab, bench: further arguments, e.g.  make test ARGS="-k momentum"
+#
+# On Windows, run make in Git's bash: the recipes are for a POSIX shell.
 
-SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
 PYTHON ?=
 TORCH_INDEX ?=
+PINS ?= constraints.txt
 FORCE ?=
 ARGS ?=
 
-BIN := .venv/bin
+BIN := .venv/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 READY := .venv/.ready
 FIRST_LESSON := notebooks/00_meet_batch_normalization.ipynb
 # Jupyter asks for this where everything runs as root, as in a container.
@@ -62,7 +67,7 @@ clean:  ## Remove .venv and what the tools leave behind (the built notebooks sta
 CANDIDATES := $(or $(PYTHON),python3 python3.13 python3.12 python3.11 python3.10 python3.14 python)
 SUITABLE := import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 14))
 
-$(READY): pyproject.toml constraints.txt
+$(READY): pyproject.toml $(PINS)
 	@python=; for candidate in $(CANDIDATES); do \
 	    if "$$candidate" -c '$(SUITABLE)' 2>/dev/null; then python=$$candidate; break; fi; \
 	done; \
@@ -77,5 +82,5 @@ $(READY): pyproject.toml constraints.txt
 	        echo "This Python cannot make environments (on Debian and Ubuntu: apt install python3-venv)." >&2; exit 1; }; \
 	fi
 	$(BIN)/python -m pip install --disable-pip-version-check $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) \
-	    -c constraints.txt -e ".[lab,test,classroom]"
+	    $(if $(PINS),-c $(PINS)) -e ".[lab,test,classroom]"
 	@touch $@

@@ -15,8 +15,9 @@ pytestmark = pytest.mark.skipif(shutil.which("make") is None, reason="make is no
 
 
 def make(*arguments: str, folder: Path = ROOT, path: str | None = None) -> subprocess.CompletedProcess:
-    # Make tells an inner make how it was called; these runs are none of its business.
-    env = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
+    # Make tells an inner make how it was called, and with what; these runs are none of its business.
+    told = ("MAKE", "MFLAGS", "PINS", "PYTHON", "TORCH_INDEX", "FORCE", "ARGS")
+    env = {name: value for name, value in os.environ.items() if not name.startswith(told)}
     if path is not None:
         env["PATH"] = path
     return subprocess.run(
@@ -45,6 +46,21 @@ def test_torch_index_is_asked_only_when_given(tmp_path):
     index = "https://download.pytorch.org/whl/cpu"
     assert "index-url" not in make("-n", "test", folder=tmp_path).stdout
     assert f"--extra-index-url {index}" in make("-n", "test", f"TORCH_INDEX={index}", folder=tmp_path).stdout
+
+
+def test_other_versions_are_installed_when_asked_for(tmp_path):
+    for name in ("Makefile", "pyproject.toml", "constraints.txt", "constraints-oldest.txt"):
+        shutil.copy(ROOT / name, tmp_path)
+    oldest = make("-n", "test", "PINS=constraints-oldest.txt", folder=tmp_path).stdout
+    assert "-c constraints-oldest.txt -e" in oldest
+    newest = make("-n", "test", "PINS=", folder=tmp_path).stdout
+    assert "pip install" in newest
+    assert "-c constraints" not in newest
+
+
+def test_windows_keeps_its_programs_elsewhere():
+    assert ".venv/Scripts/python -m pytest" in make("-n", "test", "OS=Windows_NT").stdout
+    assert ".venv/bin/python -m pytest" in make("-n", "test", "OS=").stdout
 
 
 def test_without_a_suitable_python_the_message_says_what_is_needed(tmp_path):
