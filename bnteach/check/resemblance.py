@@ -16,99 +16,6 @@ from .comparing import ROUNDING, off_by, same
 from .recipe import Recipe
 from .running import Probe, Values
 
-# Steps of recipes that the lessons name too, as the lessons name them.
-TAUGHT = {
-    "mean": "the mean",
-    "var": "the variance",
-    "inv_std": "1/√(σ² + ε)",
-    "centred": "x − mean",
-    "x_hat": "x_hat",
-    "dx_hat": "dx_hat",
-}
-# How a factor may depend on n, the number of values in a channel.
-OF_N: dict[str, Callable[[float], float]] = {
-    "n": lambda n: n,
-    "1/n": lambda n: 1 / n,
-    "√n": lambda n: n**0.5,
-    "1/√n": lambda n: n**-0.5,
-    "n − 1": lambda n: n - 1,
-    "1/(n − 1)": lambda n: 1 / (n - 1),
-    "n/(n − 1)": lambda n: n / (n - 1),
-    "(n − 1)/n": lambda n: (n - 1) / n,
-    "√(n/(n − 1))": lambda n: (n / (n - 1)) ** 0.5,
-    "√((n − 1)/n)": lambda n: ((n - 1) / n) ** 0.5,
-}
-
-
-@dataclass(frozen=True)
-class Case:
-    """One quantity on one probe."""
-
-    name: str
-    inputs: Probe
-    expected: Values
-    observed: Values
-    recipe: Recipe
-
-    @property
-    def found(self) -> np.ndarray:
-        return self.observed[self.name]
-
-    @property
-    def right(self) -> np.ndarray:
-        return self.expected[self.name]
-
-    @cached_property
-    def is_right(self) -> bool:
-        return same(self.found, self.right)
-
-    @cached_property
-    def known(self) -> dict[str, np.ndarray]:
-        """Other arrays that the learner knows by name: inputs, results, and steps on the way."""
-        steps = {}
-        for step, words in TAUGHT.items():
-            try:
-                steps[words] = self.recipe.values(self.inputs, [step])[step]
-            except Exception:  # a step that needs what this probe does not give
-                continue
-        known = {**self.inputs, **self.expected, **steps}
-        return {
-            name: value
-            for name, value in known.items()
-            if name != self.name
-            and isinstance(value, np.ndarray)
-            and value.dtype.kind in "fiu"
-            and value.size > 1
-        }
-
-    @property
-    def axis(self) -> int:
-        """The axis of the channels in an array that has as many axes as x."""
-        return self.inputs.get("channel_axis", 1)
-
-    @cached_property
-    def n(self) -> int:
-        """How many values a channel has; 0 when there is no batch."""
-        batches = [
-            value for value in self.inputs.values() if isinstance(value, np.ndarray) and value.ndim > 1
-        ]
-        return batches[0].size // max(1, batches[0].shape[self.axis]) if batches else 0
-
-    def along(self, value: np.ndarray) -> np.ndarray | None:
-        """A value fit for arithmetic with the right one: of its shape, or one number for each channel."""
-        if value.shape == self.right.shape:
-            return value
-        if value.ndim == 1 and self.right.ndim > 1 and len(value) == self.right.shape[self.axis]:
-            shape = [1] * self.right.ndim
-            shape[self.axis] = -1
-            return value.reshape(shape)
-        return None
-
-    def channels(self, value: np.ndarray) -> np.ndarray:
-        """A row for each channel."""
-        return np.moveaxis(value, self.axis if value.ndim > 1 else 0, 0).reshape(value.shape[self.axis], -1)
-
-
 def about(cases: list[Case]) -> str:
     """The first thing to say about a quantity that is true in each of these cases; else how far it is off."""
     for case in cases:
@@ -150,11 +57,6 @@ def odd_shape(case: Case) -> str:
     return words
 
 
-def of_inputs(case: Case) -> str:
-    arrays = [(name, value) for name, value in case.inputs.items() if isinstance(value, np.ndarray)]
-    return ", ".join(f"{name} of shape {value.shape}" for name, value in arrays) or "this input"
-
-
 def not_finite(case: Case) -> str:
     bad = int((~np.isfinite(case.found)).sum() - (~np.isfinite(case.right)).sum())
     return (
@@ -162,36 +64,6 @@ def not_finite(case: Case) -> str:
         if bad > 0
         else ""
     )
-
-
-def multiple(cases: list[Case]) -> str:
-    """Is every value the same factor times the right one? A factor that depends on n is recognized."""
-    factors = [factor(case) for case in cases]
-    if None in factors:
-        return ""
-    if np.ptp(factors) <= 1e-3 * max(map(abs, factors)):
-        if abs(factors[0] + 1) < 1e-3:
-            return "it has the wrong sign."
-        return f"every value is {factors[0]:.4g} times the right one."
-    if len({case.n for case in cases}) > 1 and min(case.n for case in cases) > 1:
-        for words, of_n in OF_N.items():
-            if all(abs(one / of_n(case.n) - 1) < 1e-3 for one, case in zip(factors, cases, strict=True)):
-                return f"every value is {words} times the right one, where n counts the values in a channel."
-    return f"it is a multiple of the right one, but the factor changes with the input: {some(factors)}."
-
-
-def some(factors: list[float]) -> str:
-    return ", ".join(f"{one:.4g}" for one in factors[:3]) + ", …" * (len(factors) > 3)
-
-
-def factor(case: Case) -> float | None:
-    """What the right array must be multiplied with; None when no factor does it, or for a single number."""
-    mine, wanted = case.found.astype(float), case.right.astype(float)
-    scale = np.vdot(wanted, wanted)
-    if wanted.size < 2 or not scale > 0:
-        return None
-    value = float(np.vdot(mine, wanted) / scale)
-    return value if abs(value) > 1e-9 and same(mine, value * wanted) else None
 
 
 def plain_values(case: Case) -> Iterator[str]:
@@ -210,22 +82,6 @@ def another_quantity(case: Case) -> Iterator[str]:
             yield f"it equals −{name}."
     if case.found.ndim > 1 and same(case.found.T, case.right):
         yield "it is the transpose of the right array."
-
-
-def times_or_plus(case: Case) -> Iterator[str]:
-    """Is a known quantity one factor, or one term, too many or too few?"""
-    for name, value in case.known.items():
-        other = case.along(value)
-        if other is None:
-            continue
-        for words, result in (
-            (f"times {name}", case.right * other),
-            (f"divided by {name}", case.right / other),
-            (f"plus {name}", case.right + other),
-            (f"minus {name}", case.right - other),
-        ):
-            if same(case.found, result):
-                yield f"it is the right one {words}."
 
 
 def parts_that_are_right(case: Case) -> Iterator[str]:
@@ -270,47 +126,6 @@ def same_up_to(case: Case) -> Iterator[str]:
 
 def within_of(case: Case) -> float:
     return ROUNDING * float(np.sqrt(np.mean(case.right.astype(float) ** 2)))
-
-
-def paths_of_dx(cases: list[Case]) -> str:
-    """Sums of dx, and of dx·x_hat, over the batch: which path of the gradient may be missing?
-
-    In training, dx sums to 0 in each channel. In evaluation the statistics are constants: no paths.
-    """
-    sums = [sums_of_dx(case) for case in cases]
-    if None in sums:
-        return ""
-    return {
-        (
-            True,
-            True,
-        ): "its sum over the batch is not 0, and its sum times x_hat is not right either. Look at both "
-        "paths, the one through the mean and the one through the variance.",
-        (True, False): "its sum over the batch is not 0. Look at the path through the mean.",
-        (
-            False,
-            True,
-        ): "its sum over the batch is 0, as it should be, but its sum times x_hat is not right. Look at "
-        "the path through the variance.",
-        (
-            False,
-            False,
-        ): "its sum over the batch is 0 and its sum times x_hat is right, as they should be. Both paths "
-        "seem to be there. Look at the factors.",
-    }[any(mean for mean, _ in sums), any(var for _, var in sums)]
-
-
-def sums_of_dx(case: Case) -> tuple[bool, bool] | None:
-    """Is the sum of dx wrong, and of dx·x_hat? None where the question makes no sense."""
-    x_hat = case.known.get("x_hat")
-    if case.name != "dx" or x_hat is None or x_hat.shape != case.right.shape:
-        return None
-    right, found, hat = (case.channels(value.astype(float)) for value in (case.right, case.found, x_hat))
-    scale = np.sqrt(np.mean(right**2)) * right.shape[1]
-    if np.abs(right.sum(axis=1)).max() > 1e-6 * scale:
-        return None
-    off = [np.abs(((found - right) * other).sum(axis=1)).max() > 1e-3 * scale for other in (1.0, hat)]
-    return bool(off[0]), bool(off[1])
 
 
 def moments(case: Case) -> Iterator[str]:

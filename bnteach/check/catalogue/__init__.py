@@ -15,8 +15,10 @@ from . import (
     everywhere,
     gradient_checks,
     identity,
+    layer,
     merging,
     normalization,
+    running,
     staged,
     statistics,
     training_and_test,
@@ -37,6 +39,8 @@ TOPICS = (
     backward,
     staged,
     gradient_checks,
+    running,
+    layer,
 )
 
 CATALOGUE: dict[str, Mistake] = {

@@ -2,5 +2,10 @@
 
 STATISTICS = ("batch_statistics", "standardize", "identity_parameters", "batch_norm_forward")
 NORMALIZING = ("standardize", "batch_norm_forward")  # those that give x̂, or y
-WITH_STD = (*NORMALIZING, "identity_parameters", "batch_norm_backward")  # those with 1/√(σ² + ε)
-BACKWARD = ("batch_norm_backward",)  # those with the compact dx
+WITH_STD = (
+    *NORMALIZING,
+    "identity_parameters",
+    "batch_norm_backward",
+    "batch_norm_inference",
+)  # those with 1/√(σ² + ε)
+BACKWARD = ("batch_norm_backward", "BatchNorm")  # those with the compact dx

@@ -23,7 +23,7 @@ MISTAKES = [
     ),
     Mistake(
         key="wrong_axis_by_hand",
-        title="the statistics run over axis 1, along a sample",
+        title="the statistics run over axis 1, both times",
         confuses="The axis that you name is the one that disappears. axis=1 mixes the channels of one "
         "sample; BN wants one mean for each channel, over all samples. When N = C, no error tells "
         "you.",

@@ -81,7 +81,7 @@ staged_backward = Check(
     hints=(
         "Seven lines, from right to left through the graph. A gradient has its node's shape.",
         "One number used for all rows: sum its gradient over the rows. Two uses: add the two gradients.",
-        "dx_centered = dx_hat / std + 2 * x_centered * dvar / N, then dmean, then dx = dx_centered + dmean / N",
+        "dx_centered = dx_hat / std + 2 * x_centered * dvar / N, and dx = dx_centered + dmean / N",
     ),
     lesson=("04_derive_the_backward_pass", "Five rules for the way back"),
 )
