@@ -66,7 +66,6 @@ def unpacked(names: tuple[str, ...], value: Any) -> list[Any]:
     if value is ...:
         raise NotWritten("Your function still returns `...`: it is not written yet.")
     if inspect.isgenerator(value) or inspect.iscoroutine(value):
-        value.close()
         raise OddAnswer(
             f"Your function gives {described(value)}. Use `def` and `return`, no `async` or `yield`."
         )

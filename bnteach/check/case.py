@@ -20,6 +20,8 @@ TAUGHT = {
     "x_hat": "x_hat",
     "dx_hat": "dx_hat",
 }
+
+
 @dataclass(frozen=True)
 class Case:
     """One quantity on one probe."""

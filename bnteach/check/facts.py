@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from .case import Case
 from .comparing import same
 from .example import numbers
-from .resemblance import Case, about
+from .resemblance import about
 from .running import Observed, Probe, Values
 
 if TYPE_CHECKING:

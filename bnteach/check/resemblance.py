@@ -7,14 +7,14 @@ which the quantity is wrong is told to the learner.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 
+from .case import Case, of_inputs
 from .comparing import ROUNDING, off_by, same
-from .recipe import Recipe
-from .running import Probe, Values
+from .factors import multiple, times_or_plus
+from .gradient_paths import paths_of_dx
+
 
 def about(cases: list[Case]) -> str:
     """The first thing to say about a quantity that is true in each of these cases; else how far it is off."""
@@ -116,12 +116,18 @@ def same_up_to(case: Case) -> Iterator[str]:
         same(a, ratio * b) for a, b, ratio in zip(mine, wanted, ratios, strict=True)
     ):
         yield "in each channel all values are the same multiple of the right ones. Look at the factors."
-    lines = [np.polyval(np.polyfit(b, a, 1), b) for a, b in zip(mine, wanted, strict=True)]
+    lines = [nearest_line(a, b) for a, b in zip(mine, wanted, strict=True)]
     if all(np.ptp(b) > 0 and same(line, a) for line, a, b in zip(lines, mine, wanted, strict=True)):
         yield (
             "in each channel the values are the right ones, stretched and shifted. Look at what is "
             "subtracted or added, and at the factors."
         )
+
+
+def nearest_line(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """The values slope·b + shift that come nearest to a."""
+    apart = b - b.mean()
+    return a.mean() + apart * np.vdot(apart, a) / np.vdot(apart, apart)
 
 
 def within_of(case: Case) -> float:

@@ -51,11 +51,12 @@ def put_back() -> list[str]:
 
 @contextmanager
 def settings_kept() -> Iterator[None]:
-    """Run a block, then set the random generators, NumPy's error handling and printing, the working
-    directory, the environment variables and the recursion limit to what they were."""
+    """Run a block without warnings, then set the random generators, NumPy's error handling and printing, the
+    working directory, the environment variables and the recursion limit to what they were."""
     states = np.random.get_state(), random.getstate()  # noqa: NPY002 (the learner may use it)
     folder, environment, depth = os.getcwd(), dict(os.environ), sys.getrecursionlimit()
-    with np.errstate(), np.printoptions():
+    with np.errstate(), np.printoptions(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
         try:
             yield
         finally:
@@ -76,8 +77,7 @@ def shelter() -> Iterator[Printed]:
     """
     printed = Printed()
     with ExitStack() as stack:
-        stack.enter_context(warnings.catch_warnings())
-        warnings.simplefilter("ignore")
+        stack.enter_context(warnings.catch_warnings())  # the code may change the filters
         stack.enter_context(redirect_stdout(printed))
         stack.enter_context(redirect_stderr(printed))
         stack.enter_context(replaced(sys, "stdin", io.StringIO()))  # exit() of plain Python closes it

@@ -361,10 +361,10 @@ def test_numpy_is_put_back():
 
 
 def test_numpy_replaced_before_the_check():
-    np.mean = None
+    np.sqrt = np.log
     verdict = check.standardize(right)
     assert verdict.state == "passed"
-    assert "Your code had replaced numpy.mean; that is put back." in verdict.details
+    assert "Your code had replaced numpy.sqrt; that is put back." in verdict.details
 
 
 def test_settings_are_put_back(tmp_path):
