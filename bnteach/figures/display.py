@@ -19,8 +19,8 @@ __all__ = ["bundle", "pixels", "png", "show"]
 def show(figure: Figure | Axes, *, alt: str) -> None:
     """Show a figure in the notebook as one PNG picture, with its alternative text.
 
-    The text goes out twice: as the picture's `alt`, which `nbconvert --template classic` writes into HTML, and
-    as plain text for programs that show no pictures. JupyterLab and nbconvert's other templates show the
+    The text goes out twice: as the picture's `alt`, which `nbconvert --template classic` writes into HTML,
+    and as plain text for programs that show no pictures. JupyterLab and nbconvert's other templates show the
     picture alone, so say beside it what it shows.
 
     What surprises: a figure made by pyplot is closed, otherwise the notebook would show it a second time. The

@@ -6,6 +6,7 @@ import ast
 import base64
 import io
 import json
+from functools import cache
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -87,8 +88,11 @@ class Images(HTMLParser):
             self.kinds.add(about.get("type"))
 
 
+exporter = cache(lambda template: HTMLExporter(template_name=template))
+
+
 def page_of(notebook, template: str = "classic") -> Images:
-    return Images(HTMLExporter(template_name=template).from_notebook_node(notebook)[0])
+    return Images(exporter(template).from_notebook_node(notebook)[0])
 
 
 def read(path: Path):
