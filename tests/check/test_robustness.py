@@ -290,6 +290,7 @@ def test_not_attempted():
 def test_half_attempted(two_values):
     assert "product is still `...`" in why(lambda dy, x: (dy.sum(0), ...), two_values)
     assert two_values(lambda dy, x: (..., ...)).state == "not attempted"
+    assert two_values(lambda dy, x, both=...: both).state == "not attempted"
 
 
 def test_inputs_are_lent_as_copies():
