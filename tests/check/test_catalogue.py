@@ -15,7 +15,7 @@ from table import is_named
 SOURCE = Path(__file__).resolve().parents[2] / "notebooks" / "source"
 SEEDS = range(20)
 # Two mistakes that have a name of their own when they occur together.
-ALIKE = {"batch_norm_backward": {"both_paths_missing"}}
+ALIKE = {"batch_norm_backward": {"both_paths_missing"}, "batch_norm_inference": {"batch_statistics_used"}}
 PLACES = [(key, name) for key, mistake in check.CATALOGUE.items() for name in mistake.checks]
 SHOWN_OTHERWISE = {"input_modified", "digits_lost"}  # not by the values on the usual probes
 
@@ -87,7 +87,7 @@ def test_a_check_is_whole(name):
     assert len(one.hints) == 3
     assert all(one.hints)
     assert one.lesson[1].replace("`", "") in sections(one.lesson[0])
-    assert one.mistakes()
+    assert one.mistakes() or name == "spot_the_bug"  # its answers are names, not numbers
     probes = one.probes(np.random.default_rng(0))
     assert all(one.expected(probe) for probe in probes), "nothing is expected"
     assert len(probes) >= 3

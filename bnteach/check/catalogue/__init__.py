@@ -11,8 +11,10 @@ from . import (
     axes,
     backward,
     bound_and_scale,
+    channels,
     epsilon,
     everywhere,
+    folding,
     gradient_checks,
     identity,
     layer,
@@ -41,6 +43,8 @@ TOPICS = (
     gradient_checks,
     running,
     layer,
+    channels,
+    folding,
 )
 
 CATALOGUE: dict[str, Mistake] = {

@@ -11,7 +11,7 @@ MISTAKES = [
         confuses="γ·(x̂ + β) scales the shift too: the mean of y becomes γβ. In γ·x̂ + β it is β.",
         mend="First scale, then shift: gamma * x_hat + beta.",
         lesson=TWO_NUMBERS,
-        checks=("batch_norm_forward",),
+        checks=("batch_norm_forward", "batch_norm_inference"),
         steps={"y": lambda gamma, x_hat, beta: gamma * (x_hat + beta)},
     ),
     Mistake(
@@ -21,7 +21,7 @@ MISTAKES = [
         "normalized first.",
         mend="Use x_hat: gamma * x_hat + beta.",
         lesson=TWO_NUMBERS,
-        checks=("batch_norm_forward",),
+        checks=("batch_norm_forward", "batch_norm_inference"),
         steps={"y": lambda gamma, table, beta: gamma * table + beta},
     ),
     Mistake(
@@ -31,7 +31,7 @@ MISTAKES = [
         "x·γ/σ − μ·γ/σ.",
         mend="Normalize first: x_hat = (x - mean) / std, then gamma * x_hat + beta.",
         lesson=TWO_NUMBERS,
-        checks=("batch_norm_forward",),
+        checks=("batch_norm_forward", "batch_norm_inference"),
         steps={"y": lambda gamma, table, inv_std, mean, beta: table * gamma * inv_std + beta - mean},
     ),
     Mistake(
@@ -40,7 +40,7 @@ MISTAKES = [
         confuses="γ·x has the mean γμ, and only μ is taken away. So some of the mean is left.",
         mend="Normalize first, then scale: gamma * x_hat + beta.",
         lesson=TWO_NUMBERS,
-        checks=("batch_norm_forward",),
+        checks=("batch_norm_forward", "batch_norm_inference"),
         steps={"y": lambda gamma, table, mean, inv_std, beta: (gamma * table - mean) * inv_std + beta},
     ),
     Mistake(
@@ -49,7 +49,7 @@ MISTAKES = [
         confuses="γ multiplies and β is added. Here β multiplies and γ is added.",
         mend="gamma * x_hat + beta",
         lesson=TWO_NUMBERS,
-        checks=("batch_norm_forward",),
+        checks=("batch_norm_forward", "batch_norm_inference"),
         steps={"y": lambda gamma, x_hat, beta: beta * x_hat + gamma},
     ),
     Mistake(
@@ -59,7 +59,7 @@ MISTAKES = [
         "means no change.",
         mend="gamma * x_hat + beta",
         lesson=TWO_NUMBERS,
-        checks=("batch_norm_forward",),
+        checks=("batch_norm_forward", "batch_norm_inference"),
         steps={"y": lambda gamma, x_hat, beta: (1 + gamma) * x_hat + beta},
     ),
     Mistake(
@@ -68,7 +68,7 @@ MISTAKES = [
         confuses="x̂ + β has the right mean, but every channel has a standard deviation of about 1, not |γ|.",
         mend="gamma * x_hat + beta",
         lesson=TWO_NUMBERS,
-        checks=("batch_norm_forward",),
+        checks=("batch_norm_forward", "batch_norm_inference"),
         steps={"y": lambda x_hat, beta: x_hat + beta},
     ),
     Mistake(
@@ -77,7 +77,7 @@ MISTAKES = [
         confuses="γ·x̂ has the right spread, but the mean of every channel is 0, not β.",
         mend="gamma * x_hat + beta",
         lesson=TWO_NUMBERS,
-        checks=("batch_norm_forward",),
+        checks=("batch_norm_forward", "batch_norm_inference"),
         steps={"y": lambda gamma, x_hat: gamma * x_hat},
     ),
     Mistake(
@@ -86,7 +86,7 @@ MISTAKES = [
         confuses="The mean goes out with a minus, and β comes in with a plus.",
         mend="gamma * x_hat + beta",
         lesson=TWO_NUMBERS,
-        checks=("batch_norm_forward",),
+        checks=("batch_norm_forward", "batch_norm_inference"),
         steps={"y": lambda gamma, x_hat, beta: gamma * x_hat - beta},
     ),
     Mistake(
@@ -95,7 +95,7 @@ MISTAKES = [
         confuses="x̂ is the normalized value. The layer's output is y, after γ and β.",
         mend="Return gamma * x_hat + beta.",
         lesson=TWO_NUMBERS,
-        checks=("batch_norm_forward",),
+        checks=("batch_norm_forward", "batch_norm_inference"),
         steps={"y": lambda x_hat: x_hat},
     ),
     Mistake(
@@ -105,7 +105,7 @@ MISTAKES = [
         "them along the rows. When N = C, no error tells you.",
         mend="gamma * x_hat + beta is enough: NumPy lines γ up with the last axis, the columns.",
         lesson=TWO_NUMBERS,
-        checks=("batch_norm_forward",),
+        checks=("batch_norm_forward", "batch_norm_inference"),
         steps={"y": lambda gamma, x_hat, beta: gamma[:, None] * x_hat + beta[:, None]},
     ),
 ]

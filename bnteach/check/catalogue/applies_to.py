@@ -2,10 +2,13 @@
 
 STATISTICS = ("batch_statistics", "standardize", "identity_parameters", "batch_norm_forward")
 NORMALIZING = ("standardize", "batch_norm_forward")  # those that give x̂, or y
-WITH_STD = (
+WITH_STD = (  # those with 1/√(σ² + ε)
     *NORMALIZING,
     "identity_parameters",
     "batch_norm_backward",
     "batch_norm_inference",
-)  # those with 1/√(σ² + ε)
+    "BatchNorm",
+    "batch_norm_channels",
+    "fold_batch_norm",
+)
 BACKWARD = ("batch_norm_backward", "BatchNorm")  # those with the compact dx

@@ -59,7 +59,7 @@ MISTAKES = [
         "mean, and no channel has mean 0 afterwards.",
         mend="Name the axis: x.mean(axis=0) and x.var(axis=0).",
         lesson=AXIS,
-        checks=(*STATISTICS, "scale_like_training"),
+        checks=(*STATISTICS, "batch_norm_channels", "scale_like_training"),
         steps={
             "n": lambda table: table.size,
             "mean": lambda table: table.mean(),
@@ -73,7 +73,7 @@ MISTAKES = [
         "is wide and another one narrow.",
         mend="Name the axis: x.var(axis=0).",
         lesson=AXIS,
-        checks=(*STATISTICS, "scale_like_training"),
+        checks=(*STATISTICS, "batch_norm_channels", "scale_like_training"),
         steps={
             "n": lambda table: table.size,
             "sum_of_squares": lambda table: ((table - table.mean()) ** 2).sum(),

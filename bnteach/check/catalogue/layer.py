@@ -74,6 +74,15 @@ MISTAKES = [
         steps={"inv_std_evaluation": lambda var_evaluation: 1 / np.sqrt(var_evaluation)},
     ),
     Mistake(
+        key="eps_outside_in_evaluation",
+        title="ε is outside the root in evaluation",
+        confuses="Both modes divide by √(variance + ε).",
+        mend="np.sqrt(self.running_var + self.eps)",
+        lesson=NOTHING,
+        checks=LAYER,
+        steps={"inv_std_evaluation": lambda var_evaluation, eps: 1 / (np.sqrt(var_evaluation) + eps)},
+    ),
+    Mistake(
         key="gamma_forgotten_in_evaluation",
         title="γ and β are forgotten in evaluation",
         confuses="They are learned for both modes. Only the statistics differ.",

@@ -16,7 +16,14 @@ MISTAKES = [
         "variance of 1, as BN does, divide by n.",
         mend="Use x.var(axis=0), or ((x - mean)**2).sum(axis=0) / n.",
         lesson=DIVISOR,
-        checks=(*STATISTICS, "one_pass_statistics", "scale_like_training", "batch_norm_backward"),
+        checks=(
+            *STATISTICS,
+            "batch_norm_channels",
+            "one_pass_statistics",
+            "scale_like_training",
+            "batch_norm_backward",
+            "BatchNorm",
+        ),
         steps={"divisor": lambda n: n - 1},
     ),
     Mistake(
@@ -26,7 +33,7 @@ MISTAKES = [
         "does not.",
         mend="Divide by the number of rows: ((x - mean)**2).sum(axis=0) / n, or use .mean(axis=0).",
         lesson=WAYS,
-        checks=(*STATISTICS, "one_pass_statistics"),
+        checks=(*STATISTICS, "batch_norm_channels", "one_pass_statistics"),
         steps={"divisor": lambda n: 1},
     ),
     Mistake(
@@ -35,7 +42,7 @@ MISTAKES = [
         confuses="The standard deviation is the root of the variance. x.std() has taken the root already.",
         mend="Use x.var(axis=0): it is the mean of the squared deviations, without a root.",
         lesson=WAYS,
-        checks=(*STATISTICS, "one_pass_statistics", "scale_like_training"),
+        checks=(*STATISTICS, "batch_norm_channels", "one_pass_statistics", "scale_like_training"),
         steps={"var": lambda sum_of_squares, divisor: np.sqrt(sum_of_squares / divisor)},
     ),
     Mistake(
@@ -45,7 +52,7 @@ MISTAKES = [
         "are from their mean.",
         mend="Subtract the mean first, then square: ((x - mean)**2).mean(axis=0).",
         lesson=WAYS,
-        checks=(*STATISTICS, "one_pass_statistics", "scale_like_training"),
+        checks=(*STATISTICS, "batch_norm_channels", "one_pass_statistics", "scale_like_training"),
         steps={"var": lambda mean_of_squares: mean_of_squares},
     ),
     Mistake(

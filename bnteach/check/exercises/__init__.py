@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from ..checking import Check
-from . import lesson_01, lesson_02, lesson_03, lesson_04, lesson_05
+from . import lesson_01, lesson_02, lesson_03, lesson_04, lesson_05, lesson_06
 
-LESSONS = (lesson_01, lesson_02, lesson_03, lesson_04, lesson_05)
+LESSONS = (lesson_01, lesson_02, lesson_03, lesson_04, lesson_05, lesson_06)
 
 CHECKS: dict[str, Check] = {check.name: check for lesson in LESSONS for check in lesson.EXERCISES}

@@ -123,7 +123,9 @@ def layer_probes(rng: np.random.Generator) -> list[dict[str, Any]]:
             "momentum": momentum,
         }
 
-    return [random(3, 2, 0.5, 0.1), random(5, 4, 0.1, 0.3), random(4, 4, 1e-5, 0.7), random(7, 3, 0.3, 0.2)]
+    small = random(5, 3, 0.01, 0.9)  # varies less than ε
+    small |= {name: 0.003 * small[name] for name in ("x_1", "x_2", "x_3")}
+    return [random(3, 2, 0.5, 0.1), random(5, 4, 0.1, 0.3), random(4, 4, 1e-5, 0.7), small]
 
 
 BatchNorm = Check(
