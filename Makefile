@@ -57,6 +57,7 @@ bench-labs: $(READY)  ## Measure how fast the labs answer, beside the same pictu
 lint: $(READY)  ## Check the style of the code, and that the notebooks match their sources
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
+	$(BIN)/zizmor --offline --no-progress --quiet .github
 	$(BIN)/python -m bnteach.authoring check
 
 clean:  ## Remove .venv and what the tools leave behind (the built notebooks stay)
