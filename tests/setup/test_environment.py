@@ -22,6 +22,7 @@ else:
 
 ROOT = Path(__file__).resolve().parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+PINNED = re.compile(r"[a-z0-9-]+==[0-9][0-9.]*")
 PYTHONS = ["3.10", "3.11", "3.12", "3.13", "3.14"]
 
 
@@ -82,6 +83,27 @@ def conda() -> tuple[dict[str, str], dict[str, str], list[str]]:
     return packages, pins, [line for line in pip if line.startswith("-")]
 
 
+def faults_of_environment(text: str) -> list[str]:
+    """What conda, mamba or repo2docker would not take in an environment.yml, in words."""
+    environment = yaml.safe_load(text)
+    faults = [f"unknown key {key}" for key in set(environment) - {"name", "channels", "dependencies"}]
+    if environment.get("channels") != ["conda-forge"]:
+        faults.append("conda-forge is not the only channel")
+    entries = environment.get("dependencies", [])
+    for entry in (entry for entry in entries if isinstance(entry, str)):
+        if not re.fullmatch(r"[a-z0-9_.-]+(=[0-9][\w.*]*)?", entry):
+            faults.append(f"conda package {entry}")
+    pips = [entry["pip"] for entry in entries if isinstance(entry, dict) and set(entry) == {"pip"}]
+    if len(pips) != 1 or "pip" not in entries[: entries.index({"pip": pips[0]})]:
+        return [*faults, "expected one list for pip, after the package pip"]
+    for line in pips[0]:
+        option, _, value = line.partition(" ")
+        known = (option == "--extra-index-url" and value.startswith("https://")) or line == "-e ."
+        if not known and not PINNED.fullmatch(line):
+            faults.append(f"pip line {line}")
+    return faults
+
+
 @pytest.mark.parametrize("python", PYTHONS)
 def test_every_requirement_has_a_pin_in_its_range(python):
     assert out_of_step(python, pins_for(python)) == []
@@ -115,6 +137,31 @@ def test_conda_brings_a_python_that_is_allowed_and_the_cpu_build_of_torch():
     assert packages["python"] in PYTHONS
     assert "pip" in packages
     assert other == ["--extra-index-url https://download.pytorch.org/whl/cpu", "-e ."]
+
+
+def test_conda_and_binder_can_read_the_environment():
+    text = (ROOT / "environment.yml").read_text(encoding="utf-8")
+    assert faults_of_environment(text) == []
+    # Binder (repo2docker) takes the file at the top unless one of these folders is there.
+    assert not any((ROOT / folder).exists() for folder in ("binder", ".binder"))
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "fault"),
+    [
+        ("name: bnteach", "nane: bnteach", "unknown key nane"),
+        ("  - conda-forge", "  - defaults", "conda-forge is not the only channel"),
+        ("  - python=3.12", "  - python = 3.12", "conda package python = 3.12"),
+        ("  - pip\n", "", "expected one list for pip, after the package pip"),
+        ("numpy==", "numpy=", "pip line numpy=2"),
+        ("- -e .", "- -e ..", "pip line -e .."),
+    ],
+)
+def test_a_fault_in_the_environment_is_seen(right, wrong, fault):
+    text = (ROOT / "environment.yml").read_text(encoding="utf-8")
+    assert right in text
+    (found,) = faults_of_environment(text.replace(right, wrong, 1))
+    assert found.startswith(fault)
 
 
 def test_the_running_environment_has_the_pinned_versions():
