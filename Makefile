@@ -25,6 +25,9 @@ ARGS ?=
 BIN := .venv/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 READY := .venv/.ready
 FIRST_LESSON := notebooks/00_meet_batch_normalization.ipynb
+# nbgrader needs a newer IPython than the oldest one that bnteach supports, which is Colab's.
+COMMA := ,
+EXTRAS := lab,test$(if $(filter constraints-oldest.txt,$(PINS)),,$(COMMA)classroom)
 # Jupyter asks for this where everything runs as root, as in a container.
 AS_ROOT = $(if $(filter 0,$(shell id -u)),--allow-root)
 NBVAL := --nbval --nbval-current-env --nbval-sanitize-with=tests/notebooks/sanitize.cfg
@@ -83,5 +86,5 @@ $(READY): pyproject.toml $(PINS)
 	        echo "This Python cannot make environments (on Debian and Ubuntu: apt install python3-venv)." >&2; exit 1; }; \
 	fi
 	$(BIN)/python -m pip install --disable-pip-version-check $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) \
-	    $(if $(PINS),-c $(PINS)) -e ".[lab,test,classroom]"
+	    $(if $(PINS),-c $(PINS)) -e ".[$(EXTRAS)]"
 	@touch $@
