@@ -2,7 +2,8 @@
 # # 01 · Measure a batch
 #
 # *60 minutes · previous: [00 · Meet batch normalization](00_meet_batch_normalization.ipynb) ·
-# next: [02 · Normalize](02_normalize.ipynb)*
+# next: [02 · Normalize](02_normalize.ipynb) ·
+# [exercises](exercises/01_measure_a_batch.ipynb)*
 #
 # Batch normalization begins with two numbers for each channel: a mean and a variance. This lesson is about
 # these two numbers alone. How do you get them, along which axis, with which divisor?
@@ -614,6 +615,8 @@ labs.Coupling()
 # - ✓ merge the statistics of two batches without their values: do not forget the distance of the means
 # - ✓ recognise data that breaks the assumption behind all this, and see what it costs: a mean five times as far off
 #   in sorted batches, a network that fails in another light
+#
+# **Practise:** [the exercises of this lesson](exercises/01_measure_a_batch.ipynb).
 #
 # **Go on with [02 · Normalize](02_normalize.ipynb).**
 #

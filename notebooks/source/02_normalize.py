@@ -2,7 +2,8 @@
 # # 02 · Normalize
 #
 # *60 minutes · previous: [01 · Measure a batch](01_measure_a_batch.ipynb) ·
-# next: [03 · Scale and shift](03_scale_and_shift.ipynb)*
+# next: [03 · Scale and shift](03_scale_and_shift.ipynb) ·
+# [exercises](exercises/02_normalize.ipynb)*
 #
 # A mean and a variance are measured. Now BN uses them: subtract, divide. The result is called $\hat{x}$ ("x hat"). It looks like
 # a small step, and many sentences about it are repeated that are not quite true. In this lesson you test nine of them.
@@ -621,6 +622,8 @@ print("the skewness grows in training, for every seed:", (summary.values[:, 3] >
 #   stays, the gradient is multiplied by $1/a$
 # - ✓ measure how much of an activation is saturated, with and without BN: before training and after it
 # - ✓ tell which of the usual sentences about normalization are true: few are, without a condition
+#
+# **Practise:** [the exercises of this lesson](exercises/02_normalize.ipynb).
 #
 # **Go on with [03 · Scale and shift](03_scale_and_shift.ipynb).**
 #

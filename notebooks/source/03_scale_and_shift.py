@@ -2,7 +2,8 @@
 # # 03 · Scale and shift
 #
 # *50 minutes · previous: [02 · Normalize](02_normalize.ipynb) ·
-# next: [04 · Derive the backward pass](04_derive_the_backward_pass.ipynb)*
+# next: [04 · Derive the backward pass](04_derive_the_backward_pass.ipynb) ·
+# [exercises](exercises/03_scale_and_shift.ipynb)*
 #
 # After normalizing, BN multiplies by $\gamma$ and adds $\beta$. With the right values these two undo the whole normalization. Then why
 # normalize at all? You will see one answer in a picture, and another one in an experiment that goes wrong without $\beta$.
@@ -507,6 +508,8 @@ print(f"decay alone: {(1 - 0.2 * 0.01) ** 440:.2f}")
 # - ✓ compute the gradients of γ and β, and follow γ and β through a training: they moved by less than 0.1
 # - ✓ start a residual block as the identity, and say when that helps and when it costs: large rates, small rates
 # - ✓ decide whether γ and β get weight decay, knowing what your framework does by itself
+#
+# **Practise:** [the exercises of this lesson](exercises/03_scale_and_shift.ipynb).
 #
 # **Go on with [04 · Derive the backward pass](04_derive_the_backward_pass.ipynb).**
 #

@@ -1,7 +1,8 @@
 # %% [markdown]
 # # 04 · Derive the backward pass
 #
-# *90 minutes · previous: [03 · Scale and shift](03_scale_and_shift.ipynb) · next: [05 · Train and infer](05_train_and_infer.ipynb)*
+# *90 minutes · previous: [03 · Scale and shift](03_scale_and_shift.ipynb) · next: [05 · Train and infer](05_train_and_infer.ipynb) ·
+# [exercises](exercises/04_derive_the_backward_pass.ipynb)*
 #
 # PyTorch computes gradients for you. Why derive this one by hand? Because in batch normalization each output depends on
 # the whole batch, and so does each gradient. Once you have seen how, you can say what a bias before BN learns, what a
@@ -913,6 +914,8 @@ print("right:             ", together(dy, nodes)[:, 0].round(3))
 # - ✓ draw what BN does to a gradient: it takes two directions out of it, $\mathbf{1}$ and $\hat{x}$
 # - ✓ say what follows: for a bias before BN, for batches of one and two, for tests of BN
 # - ✓ find the fault in a wrong backward pass by its symptoms: three shares tell which one it is
+#
+# **Practise:** [the exercises of this lesson](exercises/04_derive_the_backward_pass.ipynb).
 #
 # **Go on with [05 · Train and infer](05_train_and_infer.ipynb).**
 #

@@ -2,7 +2,8 @@
 # # 05 · Train and infer
 #
 # *75 minutes · previous: [04 · Derive the backward pass](04_derive_the_backward_pass.ipynb) ·
-# next: [06 · Normalize channels](06_normalize_channels.ipynb)*
+# next: [06 · Normalize channels](06_normalize_channels.ipynb) ·
+# [exercises](exercises/05_train_and_infer.ipynb)*
 #
 # In training, BN uses the mean and the variance of the batch. A network in use gets one picture at a time. It
 # needs other numbers, and they must be ready when the training ends. Most of the trouble that people have with BN
@@ -781,9 +782,28 @@ print("their own statistics: less than 3 %:", (good - bright_own < 0.03).all())
 # are like the training data, the sentence is good advice. If they have shifted, the statistics of the *new* data can be
 # much better. But then you need a good number of new pictures first, and they must be mixed: sorted batches have just shown why.
 #
-# **"BN cannot be used with batches under 16."** The noise of a batch mean is $\sigma/\sqrt{N}$ ([lesson 01](01_measure_a_batch.ipynb)
-# measured it): a quarter of σ at 16, a third at 8. It gets worse by degrees, so there cannot be a step at 16. What the noise
-# does to the *training* is the question of lesson 07.
+# **"BN cannot be used with batches under 16."** The noise of a batch mean is $\sigma/\sqrt{N}$ ([lesson 01](01_measure_a_batch.ipynb)).
+# We measure it on what enters the first BN layer of the trained network: 200 batches of each size.
+#
+# **Predict.** Is there a step at 16?
+
+# %%
+values, generator = z[0].detach().numpy(), np.random.default_rng(0)
+noise = {}
+for size in (2, 4, 8, 16, 32, 64):
+    chosen = generator.integers(len(values), size=(200, size))
+    errors = (values[chosen].mean(axis=1) - values.mean(axis=0)) / values.std(axis=0)
+    noise[size] = np.sqrt((errors**2).mean())
+    print(f"batches of {size:2}: the mean is off by {noise[size]:.0%} of σ,   1/√N = {size**-0.5:.0%}")
+
+# %% [markdown]
+# <details><summary>Answer</summary>
+#
+# No. Each doubling of the batch divides the noise by $\sqrt{2}$: worse by degrees, the smaller the batch. As a rule for a step at 16 the
+# sentence is false. What the noise does to the *training* is the question of
+# [lesson 07](07_put_the_claims_on_trial.ipynb).
+#
+# </details>
 #
 # ## From bnteach to PyTorch and back
 #
@@ -833,6 +853,10 @@ print("batches tracked:", ours.num_batches_tracked, "then", back.num_batches_tra
 # - ✓ recognise the failures that come from the batch: one value, the odd rest, a neighbour, sorted classes, accumulation
 # - ✓ recognise the failures that come from the stored statistics, and re-estimate them: reset, momentum None, one pass
 # - ✓ carry a BN layer from bnteach to PyTorch and back: the same names, and ε and momentum by hand
+#
+# **Practise:** [the exercises of this lesson](exercises/05_train_and_infer.ipynb).
+#
+# **Go on with [06 · Normalize channels](06_normalize_channels.ipynb).**
 #
 # *Sources: S. Ioffe and C. Szegedy, "Batch Normalization", 2015, algorithm 2. Y. Wu and J. Johnson, "Rethinking 'Batch' in
 # BatchNorm", 2021 (re-estimation, leaks, two kinds of input). Y. Li et al., "Revisiting Batch Normalization for

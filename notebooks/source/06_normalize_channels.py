@@ -1,7 +1,8 @@
 # %% [markdown]
 # # 06 · Normalize channels
 #
-# *75 minutes · previous: [05 · Train and infer](05_train_and_infer.ipynb) · lesson 07 is in preparation*
+# *75 minutes · previous: [05 · Train and infer](05_train_and_infer.ipynb) ·
+# next: [07 · Put the claims on trial](07_put_the_claims_on_trial.ipynb) · [exercises](exercises/06_normalize_channels.ipynb)*
 #
 # So far a batch was a table: $N$ rows, $C$ columns. A network for pictures has no such table. Its layers pass on whole stacks
 # of small pictures, with four axes. Which values share one mean now? And what does BN cost there, in training and after it?
@@ -822,6 +823,10 @@ print("channel_axis=-1: means of the channels:", abs(right.mean(axis=(0, 1))).ro
 #   m = N·H·W, the same loss curve
 # - ✓ fold BN into the convolution before it, for use after training, and measure what that saves: equal to one part
 #   in a million, and the time on your own machine
+#
+# **Practise:** [the exercises of this lesson](exercises/06_normalize_channels.ipynb).
+#
+# **Go on with [07 · Put the claims on trial](07_put_the_claims_on_trial.ipynb).**
 #
 # *Sources: S. Ioffe and C. Szegedy, "Batch Normalization: Accelerating Deep Network Training by Reducing Internal Covariate
 # Shift", 2015, arXiv:1502.03167, section 3.2 (convolutional networks). Adam: D. P. Kingma and J. Ba, "Adam: A Method for

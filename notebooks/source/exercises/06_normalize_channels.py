@@ -167,7 +167,7 @@ def bn_e(x, gamma, beta, eps):
 
 
 def bn_f(x, gamma, beta, eps):
-    mean, var = x.mean(), ((x - x.mean()) ** 2).mean(batch, keepdims=True)
+    mean, var = x.mean(), x.var()
     return gamma[:, None, None] * (x - mean) / np.sqrt(var + eps) + beta[:, None, None]
 
 
@@ -192,7 +192,7 @@ def bn_h(x, gamma, beta, eps):
 # | `eps_outside` | ε is outside the root |
 # | `variance_for_std` | divided by the variance |
 # | `beta_scaled` | β is multiplied by γ |
-# | `one_mean_for_all` | one mean for all channels |
+# | `one_mean_for_all` | one mean and one variance for all channels |
 # | `per_element` | statistics for each place |
 # | `per_picture` | statistics for each picture |
 #

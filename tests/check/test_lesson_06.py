@@ -1,0 +1,74 @@
+"""The eight bugs of lesson 06 are what their names say, and the hunt tells which letters are right."""
+
+import re
+
+import numpy as np
+import pytest
+
+from bnteach import check
+from bnteach.authoring.exercises import Solution
+from bnteach.authoring.lessons import NOTEBOOKS, code_cells, read_source
+from bnteach.check.comparing import same
+from bnteach.check.exercises.bug_hunt import BUGS
+
+CELLS = code_cells(read_source(Solution("06_normalize_channels", NOTEBOOKS)))
+
+
+@pytest.fixture(scope="module")
+def bugs():
+    """The functions of the notebook, by letter."""
+    names = {"np": np}
+    for cell in CELLS:
+        if "def bn_" in cell.source:
+            exec(cell.source, names)
+    return {name[-1].upper(): function for name, function in names.items() if re.match(r"bn_[a-h]$", name)}
+
+
+def first_layout(seed):
+    """The random probes with channels on axis 1."""
+    probes = check.batch_norm_channels.probes(np.random.default_rng(seed))
+    return [probe for probe in probes if probe["channel_axis"] == 1]
+
+
+def by_catalogue(key, probe):
+    one = check.batch_norm_channels
+    mistake = check.CATALOGUE[key]
+    if key == "beta_scaled":  # a mistake of the forward pass of lesson 03: there it works on a table
+        recipe = one.recipe.replace({"scaled": lambda gamma, x_hat, beta: gamma * (x_hat + beta)})
+    else:
+        recipe = mistake.spoil(one.recipe)
+    return recipe.values(probe, ["y"])["y"]
+
+
+@pytest.mark.parametrize("letter", BUGS)
+def test_a_bug_is_what_its_name_says(bugs, letter):
+    differs = False
+    for probe in first_layout(0):
+        found = bugs[letter](*(probe[name] for name in ("x", "gamma", "beta", "eps")))
+        assert same(found, by_catalogue(BUGS[letter], probe))
+        differs |= not same(found, check.batch_norm_channels.recipe.values(probe, ["y"])["y"])
+    assert differs
+
+
+def test_the_hunt_counts_the_right_letters_and_gives_none_away():
+    named = {**BUGS, "B": BUGS["C"], "C": BUGS["B"]}
+    verdict = check.spot_the_bug(lambda: named)
+    assert verdict.state == "not yet"
+    assert "6 of 8 are right. Look again at B, C." in verdict.why
+    assert not any(name in str(verdict) for name in BUGS.values())
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (lambda: ["eps_outside"], "expected a dictionary"),
+        (lambda: {"A": "eps_outside"}, "No name yet for B, C, D, E, F, G, H"),
+        (lambda: {**BUGS, "A": "a typo"}, "a typo: not in the list of names"),
+    ],
+)
+def test_odd_answers_are_told(answer, words):
+    assert words in check.spot_the_bug(answer).why
+
+
+def test_all_right_passes():
+    assert check.spot_the_bug(lambda: dict(BUGS)).state == "passed"
