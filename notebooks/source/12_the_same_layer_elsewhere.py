@@ -1,8 +1,8 @@
 # %% [markdown]
 # # 12 · The same layer elsewhere
 #
-# *45 minutes · builds on [05 · Train and infer](05_train_and_infer.ipynb) and
-# [06 · Normalize channels](06_normalize_channels.ipynb)*
+# *45 minutes · previous: [11 · BN in a detector](11_bn_in_a_detector.ipynb) · builds on
+# [05 · Train and infer](05_train_and_infer.ipynb) and [06 · Normalize channels](06_normalize_channels.ipynb)*
 #
 # BN has the same formula in every framework, and other defaults. A model that is carried from one to another with the same numbers can
 # be wrong in four places, and none of them raises an error. In this lesson you translate a BN layer between three of them: PyTorch,
