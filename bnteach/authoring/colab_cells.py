@@ -55,9 +55,12 @@ INSTALLS = "#@title Run this cell first: it installs the package bnteach."
 
 
 def unpacking_cell(packed: str) -> str:
-    """The first cell of a notebook that carries the package."""
+    """The first cell of a notebook that carries the package.
+
+    The package stands first: a traceback shows the lines around a call, and these should be readable.
+    """
     source = inspect.getsource(bring_bnteach).replace("(packed: str) -> None", "(packed)")
-    return f'{UNPACKS}\n{source}\n\nbring_bnteach("""\n{packed}\n""")\nimport bnteach'
+    return f'{UNPACKS}\nPACKED = """\n{packed}\n"""\n\n\n{source}\n\nbring_bnteach(PACKED)\nimport bnteach'
 
 
 def installing_cell(address: str, results: dict[str, str]) -> str:

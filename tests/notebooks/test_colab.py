@@ -11,6 +11,7 @@ import base64
 import io
 import lzma
 import os
+import random
 import re
 import sys
 import zipfile
@@ -35,7 +36,7 @@ BUILT = sorted(
     for part in ("", "exercises/", "solutions/")
     for path in NOTEBOOKS.glob(f"{part}*.ipynb")
 )
-RUN = BUILT if PYTHON else ["03_scale_and_shift.ipynb", "exercises/01_measure_a_batch.ipynb"]
+RUN = BUILT if PYTHON else ["04_derive_the_backward_pass.ipynb", "exercises/01_measure_a_batch.ipynb"]
 MOST_BYTES = 600_000
 REPOSITORY = Repository("ada/bnteach", "main", "colab")
 
@@ -63,7 +64,7 @@ def kernel(tmp_path, monkeypatch) -> Path:
 
 def carried(source: str) -> dict[str, bytes]:
     """The files inside a first cell."""
-    text = re.search(r'bring_bnteach\("""\n(.*)\n"""\)\nimport bnteach$', source, re.DOTALL)[1]
+    text = re.search(r'PACKED = """\n(.*)\n"""\n', source, re.DOTALL)[1]
     with zipfile.ZipFile(io.BytesIO(lzma.decompress(base64.b64decode(text)))) as archive:
         return {name: archive.read(name) for name in archive.namelist()}
 
@@ -82,7 +83,8 @@ def test_only_the_first_cell_and_the_links_differ(written, name):
     nbformat.validate(after)
     first, *others = code_cells(after)
     assert others == code_cells(before)[1:]
-    assert first.source.startswith(UNPACKS + "\ndef bring_bnteach(packed):")
+    assert first.source.startswith(UNPACKS + '\nPACKED = """\n')
+    assert first.source.endswith("\nbring_bnteach(PACKED)\nimport bnteach")
     assert first.metadata == {"cellView": "form", "jupyter": {"source_hidden": True}}
     assert (written / name).stat().st_size < MOST_BYTES
     assert set(after.metadata) == {"kernelspec", "language_info"}
@@ -166,6 +168,16 @@ def test_what_is_missing_is_named_and_nothing_changes(monkeypatch, capsys):
         bring_bnteach(packed({"bnteach-9.dist-info/METADATA": about.encode()}))
     assert '%pip install "numpy>=99" "not-there>=1"\n' in str(error.value)
     assert sys.path == before
+
+
+def test_an_error_in_the_first_cell_is_short(built, kernel):
+    about = b"Metadata-Version: 2.1\nName: bnteach\nVersion: 9\nRequires-Dist: numpy>=99\n"
+    more = {f"bnteach/{n}.py": random.Random(n).randbytes(1000) for n in range(100)}
+    notebook = for_colab(built.notebook, built.folder, {"bnteach-9.dist-info/METADATA": about, **more}, None)
+    with pytest.raises(CellExecutionError, match=r'%pip install "numpy>=99"'):
+        run_alone(notebook, kernel)
+    (output,) = code_cells(notebook)[0].outputs
+    assert len("".join(output.traceback)) < 10_000
 
 
 def test_the_same_sources_give_the_same_bytes(written, tmp_path, wheel):
