@@ -14,6 +14,7 @@ matrices.py       a small matrix in colours, marks beside its rows
 graph.py          the graph of computation, its values and gradients; paths.py: dx path by path
 cubes.py          which values share one mean; feature maps
 pictures.py       small grey pictures in a row
+intervals.py      effects with their intervals, beside a margin
 
     ax = figures.histogram(x, label="ages")
     figures.frame(ax, title="Most cars are young", x="age in years", y="density")
@@ -29,6 +30,7 @@ from .display import show
 from .distributions import histogram, layer_histograms, points
 from .frame import frame, key
 from .graph import graph_boxes, graph_values
+from .intervals import intervals
 from .matrices import matrix, row_marks
 from .numbers import numbers, signed_number
 from .paths import path_labels, path_values
@@ -49,6 +51,7 @@ __all__ = [
     "graph_boxes",
     "graph_values",
     "histogram",
+    "intervals",
     "key",
     "layer_histograms",
     "layer_sizes",

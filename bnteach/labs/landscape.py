@@ -130,7 +130,7 @@ def _words(there: Slice, here: int) -> str:
     """One network's loss, cosine and reach, in words."""
     loss, cosine = there.loss[here], there.cosine[here]
     after = f"{loss:.2f}" if loss < 100 else "more than 100"
-    direction = f"cosine {cosine + 0.0:.2f}" if np.isfinite(cosine) else "no gradient there"
+    direction = f"cosine {round(cosine, 2) + 0.0:.2f}" if np.isfinite(cosine) else "no gradient there"
     return f"the loss goes from {there.start:.2f} to {after}, {direction}; {_reach(there)}"
 
 

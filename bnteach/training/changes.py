@@ -1,4 +1,8 @@
-"""Changes to a network for an experiment: a module put in after others, noise that keeps changing."""
+"""Changes to a network for an experiment: modules put in, noise, dropout, groups, biases.
+
+What draws random numbers has a generator of its own. PyTorch's global one is shared by all threads: with it,
+experiments that run side by side in threads would disturb each other.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +12,7 @@ from collections.abc import Callable
 import torch
 from torch import nn
 
-__all__ = ["ChangingNoise", "GroupedBatchNorm", "insert_after", "with_biases"]
+__all__ = ["ChangingNoise", "GroupedBatchNorm", "SeededDropout", "insert_after", "with_biases"]
 
 
 def insert_after(model: nn.Sequential, kind: str, make: Callable[[], nn.Module]) -> nn.Sequential:
@@ -50,10 +54,11 @@ class ChangingNoise(nn.Module):
         m_j ~ Uniform(−strength, strength)      s_j ~ Uniform(1, 1 + strength / 2)
 
     After BN it makes the very thing that BN is said to prevent: inputs of the next layer whose mean and
-    spread change at each step. The random numbers are PyTorch's global ones.
+    spread change at each step.
 
     Args:
         strength: how far the mean of a channel moves; 0.5 is the paper's.
+        seed: of the noise.
 
     Example:
         >>> noise, x = ChangingNoise(), torch.zeros(1000, 2)
@@ -63,18 +68,48 @@ class ChangingNoise(nn.Module):
     Source: Santurkar, Tsipras, Ilyas & Madry 2018, arXiv:1805.11604, section 2.1 and appendix A.
     """
 
-    def __init__(self, strength: float = 0.5):
+    def __init__(self, strength: float = 0.5, seed: int = 0):
         super().__init__()
         self.strength = strength
+        self.random = torch.Generator().manual_seed(seed)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Noise for x (n, channels), in training; x itself in evaluation."""
         if not self.training:
             return x
         channels = x.shape[1]
-        mean = self.strength * (2 * torch.rand(channels) - 1) + 0.1 * (2 * torch.rand_like(x) - 1)
-        spread = 1 + self.strength / 2 * torch.rand(channels) + 0.1 * torch.randn_like(x)
-        return spread * x + mean
+        mean = self.strength * (2 * self._uniform(channels) - 1) + 0.1 * (2 * self._uniform(*x.shape) - 1)
+        stretch = 1 + self.strength / 2 * self._uniform(channels)
+        each = 0.1 * torch.randn(x.shape, generator=self.random, dtype=x.dtype)
+        return (stretch + each) * x + mean
+
+    def _uniform(self, *shape: int) -> torch.Tensor:
+        return torch.rand(shape, generator=self.random)
+
+
+class SeededDropout(nn.Dropout):
+    """`nn.Dropout` with random numbers of its own.
+
+    Args:
+        p: the share of values set to zero in training; the others are divided by 1 − p.
+        seed: of the choice.
+
+    Example:
+        >>> x = torch.ones(1, 6)
+        >>> torch.equal(SeededDropout(0.5, seed=1)(x), SeededDropout(0.5, seed=1)(x))
+        True
+    """
+
+    def __init__(self, p: float, seed: int = 0):
+        super().__init__(p)
+        self.random = torch.Generator().manual_seed(seed)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Drop values of x (any shape) in training; x itself in evaluation."""
+        if not self.training:
+            return x
+        kept = torch.rand(x.shape, generator=self.random) >= self.p
+        return x * kept / (1 - self.p)
 
 
 class GroupedBatchNorm(nn.BatchNorm1d):

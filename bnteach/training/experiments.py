@@ -9,23 +9,21 @@ Both take a seed and settings and return named results, as `run_seeds` wants it.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import lru_cache
-from itertools import islice
+from itertools import count, islice
 
 import numpy as np
-import torch
 from torch import nn
 
 from bnteach.data import Digits, digits
-from bnteach.training.changes import ChangingNoise, GroupedBatchNorm, insert_after
+from bnteach.training.changes import ChangingNoise, GroupedBatchNorm, SeededDropout, insert_after
 from bnteach.training.evaluation import accuracy
 from bnteach.training.harder import few_classes, fewer, noisy_pixels, wrong_labels
 from bnteach.training.loop import Step, training_steps
 from bnteach.training.networks import mlp
 from bnteach.training.recorder import Recorder
 
-__all__ = ["build", "learn", "learning_curve", "make_task", "repeatable", "scores", "steps_of"]
+__all__ = ["build", "learn", "learning_curve", "make_task", "scores", "steps_of"]
 
 ACTIVATIONS = {"ReLU": nn.ReLU, "sigmoid": nn.Sigmoid, "tanh": nn.Tanh}
 USUAL_SCALE = {"ReLU": 2**0.5, "sigmoid": 1.0, "tanh": 1.0}
@@ -47,7 +45,7 @@ def build(
     """A fully connected network for the digits.
 
     Args:
-        seed: of the weights.
+        seed: of the weights, of noise and dropout.
         batch_norm, bn_position: as in `mlp`.
         activation: "ReLU", "sigmoid" or "tanh".
         layers, width: how many hidden layers, and how many units each has.
@@ -71,10 +69,11 @@ def build(
     if group is not None:
         for k in range(1, layers + 1):
             setattr(model, f"bn_{k}", GroupedBatchNorm(width, group))
+    own_seeds = count(100 * seed)  # another one for each module that draws random numbers
     if noise:
-        model = insert_after(model, "bn", lambda: ChangingNoise(noise))
+        model = insert_after(model, "bn", lambda: ChangingNoise(noise, next(own_seeds)))
     if dropout:
-        model = insert_after(model, "activation", lambda: nn.Dropout(dropout))
+        model = insert_after(model, "activation", lambda: SeededDropout(dropout, next(own_seeds)))
     return model
 
 
@@ -151,11 +150,10 @@ def learn(
     """
     data = make_task(seed, samples=samples, wrong=wrong, pixel_noise=pixel_noise)
     model, best = build(seed, **network), 0.0
-    with repeatable(seed):
-        how = {"learning_rate": learning_rate, "batch_size": batch_size, "classes": classes, "seed": seed}
-        for step in steps_of(model, data, steps, **how):
-            if look_every and step.number % look_every == 0:
-                best = max(best, 100 * accuracy(model, data.x_test, data.y_test))
+    how = {"learning_rate": learning_rate, "batch_size": batch_size, "classes": classes, "seed": seed}
+    for step in steps_of(model, data, steps, **how):
+        if look_every and step.number % look_every == 0:
+            best = max(best, 100 * accuracy(model, data.x_test, data.y_test))
     result = scores(model, data)
     return {**result, "best_accuracy": max(best, result["accuracy"])}
 
@@ -188,7 +186,7 @@ def learning_curve(
     """
     data, model = _digits(), build(seed, **network)
     last = [name for name, _ in model.named_children() if name.startswith("activation")][-1]
-    with repeatable(seed), Recorder(model, data, layer=last, unit=0, every=every) as recorder:
+    with Recorder(model, data, layer=last, unit=0, every=every) as recorder:
         how = {"learning_rate": learning_rate, "batch_size": batch_size, "seed": seed}
         for step in steps_of(model, data, steps, **how):
             recorder.record(step)
@@ -206,22 +204,6 @@ def scores(model: nn.Module, data: Digits) -> dict[str, float]:
     test = 100 * accuracy(model, data.x_test, data.y_test)
     train = 100 * accuracy(model, data.x_train, data.y_train)
     return {"accuracy": test, "train_accuracy": train, "gap": train - test}
-
-
-@contextmanager
-def repeatable(seed: int) -> Iterator[None]:
-    """Seed PyTorch's global random numbers inside; afterwards they go on as if nothing had been.
-
-    Example:
-        >>> with repeatable(3):
-        ...     first = torch.rand(1)
-        >>> with repeatable(3):
-        ...     print(torch.equal(first, torch.rand(1)))
-        True
-    """
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        yield
 
 
 @lru_cache(maxsize=1)

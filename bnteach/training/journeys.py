@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from bnteach.training.experiments import build, make_task, repeatable, steps_of
+from bnteach.training.experiments import build, make_task, steps_of
 from bnteach.training.landscape import Slice, along_gradient
 from bnteach.training.threads import one_thread
 
@@ -49,7 +49,7 @@ def journeys(
         >>> len(with_bn.loss), len(with_bn.slices), with_bn.slices[0].loss.shape
         (160, 7, (2,))
     """
-    with one_thread(), repeatable(seed):
+    with one_thread():
         without, with_bn = (
             _journey(build(seed, batch_norm=bn, **network), rates, learning_rate, seed)
             for bn in (False, True)

@@ -19,7 +19,7 @@ from bnteach.data import Digits
 from bnteach.training.changes import with_biases
 from bnteach.training.covariate_shift import covariate_shift
 from bnteach.training.evaluation import accuracy
-from bnteach.training.experiments import build, make_task, repeatable, scores, steps_of
+from bnteach.training.experiments import build, make_task, scores, steps_of
 from bnteach.training.landscape import along_gradient, unchanged
 
 __all__ = ["bias_matters", "dropout_shift", "look_ahead", "outside_one"]
@@ -49,12 +49,11 @@ def look_ahead(
     """
     data, model = make_task(seed), build(seed, **network)
     x, y = torch.from_numpy(data.x_train), torch.from_numpy(data.y_train)
-    looks = []
-    with repeatable(seed):
-        for step in steps_of(model, data, steps, learning_rate=learning_rate, seed=seed):
-            if step.number % every == 0:
-                chosen = torch.randperm(len(x))[:60]
-                looks.append(_look(model, x[chosen], y[chosen], learning_rate))
+    random, looks = torch.Generator().manual_seed(seed), []
+    for step in steps_of(model, data, steps, learning_rate=learning_rate, seed=seed):
+        if step.number % every == 0:
+            chosen = torch.randperm(len(x), generator=random)[:60]
+            looks.append(_look(model, x[chosen], y[chosen], learning_rate))
     means = np.mean(looks, axis=0).tolist()
     names = ("change", "loss_range", "shift", "shift_cosine")
     return {**dict(zip(names, means, strict=True)), "accuracy": scores(model, data)["accuracy"]}
@@ -75,16 +74,15 @@ def dropout_shift(
 
     Returns:
         "variance_ratio": for the BN layers that get their input through dropout, the variance in evaluation
-        divided by the one with dropout at work, mean over channels. "accuracy" in evaluation mode, percent;
+        divided by the one with dropout at work, mean over channels; "accuracy" in evaluation mode, percent;
         "mended": the same after the running statistics were re-estimated with dropout switched off.
 
     Source: Li, Chen, Hu & Yang 2018, arXiv:1801.05134 (variance shift).
     """
     data, model = make_task(seed), build(seed, dropout=dropout, **network)
-    with repeatable(seed):
-        for _ in steps_of(model, data, steps, learning_rate=learning_rate, seed=seed):
-            pass
-        ratio = _variance_ratio(model, torch.from_numpy(data.x_train))
+    for _ in steps_of(model, data, steps, learning_rate=learning_rate, seed=seed):
+        pass
+    ratio = _variance_ratio(model, torch.from_numpy(data.x_train))
     before = accuracy(model, data.x_test, data.y_test)
     re_estimate(model, data)
     return {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
+import re
 from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
@@ -18,6 +19,7 @@ from bnteach.training.verdicts import Claim
 __all__ = ["load_claims", "store_claims"]
 
 DIGITS = 6
+LIST = re.compile(r"\[[^\[\]]*\]")
 
 
 def store_claims(path: str | Path, claims: Mapping[str, Claim], command: str) -> None:
@@ -33,7 +35,8 @@ def store_claims(path: str | Path, claims: Mapping[str, Claim], command: str) ->
     versions = {"python": platform.python_version(), "torch": torch.__version__, "numpy": np.__version__}
     about = {"command": command, "date": str(date.today()), "versions": versions}
     kept = {name: _kept(claim) for name, claim in claims.items()}
-    Path(path).write_text(json.dumps({**about, "claims": kept}, indent=1, ensure_ascii=False) + "\n", "utf-8")
+    text = json.dumps({**about, "claims": kept}, indent=1, ensure_ascii=False)
+    Path(path).write_text(LIST.sub(_on_one_line, text) + "\n", "utf-8")
 
 
 def load_claims(path: str | Path) -> tuple[dict[str, Any], dict[str, Claim]]:
@@ -61,3 +64,7 @@ def _claim(evidence: Mapping[str, list[float]], **about) -> Claim:
 
 def _short(value: float) -> float:
     return float(f"{value:.{DIGITS}g}")
+
+
+def _on_one_line(numbers: re.Match) -> str:
+    return " ".join(numbers[0].split()).replace("[ ", "[").replace(" ]", "]")

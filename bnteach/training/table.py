@@ -132,11 +132,9 @@ class Table:
     def _by_seed(self, result: str) -> tuple[list, np.ndarray]:
         seeds = list(self.column("seed"))
         if len(set(seeds)) != len(seeds):
-            free = [name for name in self.columns if name not in ("seed", result)]
-            varied = [name for name in free if len(self.values(name)) > 1]
-            raise ValueError(
-                f"a seed has several rows; say which, by a value for one of: {', '.join(varied)}"
-            )
+            settings = self.columns[: self.columns.index("seed")]
+            varied = ", ".join(name for name in settings if len(self.values(name)) > 1)
+            raise ValueError(f"a seed has several rows; say which, by a value for one of: {varied}")
         return seeds, self.column(result)
 
     def _known(self, name: str) -> None:
@@ -154,9 +152,7 @@ class Table:
     def _repr_html_(self) -> str:
         head = "".join(f"<th {LEFT}>{html.escape(name)}</th>" for name in self.columns)
         rows = (
-            "".join(
-                f'<td style="text-align: left">{html.escape(_text(value))}</td>' for value in row.values()
-            )
+            "".join(f"<td {LEFT}>{html.escape(_text(value))}</td>" for value in row.values())
             for row in self.rows
         )
         body = "".join(f"<tr>{row}</tr>" for row in rows)
