@@ -18,7 +18,7 @@ from .classroom import write_assignments
 from .colab import repository_at, write_for_colab
 from .execute import LessonError
 from .exercises import Exercise, find_exercises
-from .lessons import NOTEBOOKS, find_lessons
+from .lessons import NOTEBOOKS, find_lessons, refuse_unknown
 from .wheel import WheelError
 
 
@@ -31,6 +31,7 @@ def main(arguments: list[str] | None = None) -> int:
             return 0
         exercises = find_exercises(options.folder, options.names)
         if options.command == "classroom":
+            refuse_unknown(options.names, find_exercises(options.folder), "notebook of exercises")
             solutions = [one for one in exercises if not isinstance(one, Exercise)]
             for path in write_assignments(solutions, options.out):
                 print(path)

@@ -1,11 +1,13 @@
 """Exercises as nbgrader's assignments: the same sources, with the metadata that nbgrader works by.
 
 Each solution cell becomes a cell that nbgrader clears; after it comes a locked cell with points, whose test
-is the check itself. It has its own import, so that a variable called `check` does not matter.
+is the check itself. It has its own import, so that a variable called `check` does not matter. It is not a
+hidden test: the learner's own cell ends with the same check, so there is nothing to hide.
 """
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import nbformat
@@ -13,10 +15,11 @@ from nbformat import NotebookNode
 
 from .build import save
 from .exercises import POINTS, SOLUTION, Solution, checked
-from .lessons import raw_cells, tags
+from .lessons import KERNELSPEC, give_ids, raw_cells, tags
 
 TEST = "from bnteach import check as _check\n\n_check.require(_check.{check}({answer}))"
 SCHEMA = {"schema_version": 3, "task": False}
+LINK_TO_A_FILE = re.compile(r"!?\[([^\]]*)\]\((?![a-z]+:|#)[^)]*\)")
 
 
 def write_assignments(exercises: list[Solution], out: Path) -> list[Path]:
@@ -38,16 +41,17 @@ def assignment(exercise: Solution) -> NotebookNode:
             cells.append(plain(cell))
         elif cell.cell_type == "code":
             cells += graded(cell)
+    give_ids(cells)
     notebook = nbformat.v4.new_notebook(cells=cells)
-    notebook.metadata = {
-        "kernelspec": {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}
-    }
+    notebook.metadata = {"kernelspec": KERNELSPEC}
     return notebook
 
 
 def plain(cell: NotebookNode) -> NotebookNode:
-    new = nbformat.v4.new_code_cell if cell.cell_type == "code" else nbformat.v4.new_markdown_cell
-    return new(cell.source)
+    """The cell as it is; but links to files of the project become words, as a course has no such files."""
+    if cell.cell_type == "code":
+        return nbformat.v4.new_code_cell(cell.source)
+    return nbformat.v4.new_markdown_cell(LINK_TO_A_FILE.sub(r"\1", cell.source))
 
 
 def graded(cell: NotebookNode) -> list[NotebookNode]:

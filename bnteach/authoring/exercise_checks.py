@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 
 from nbformat import NotebookNode
 
-from .exercises import SOLUTION, Exercise, Solution, checked
-from .lessons import code_cells, tags
-from .output_checks import texts
+from .exercises import BLOCK, SOLUTION, Exercise, Solution, checked
+from .lessons import code_cells, raw_cells, tags
+from .output_checks import numbered_code_cells, texts
 from .prose_checks import images_in_text_have_alt, links_resolve, markdown
 
 FEWEST_CELLS, MOST_CELLS = 10, 16
@@ -49,6 +50,36 @@ def solutions_are_explained(exercise: Solution, notebook: NotebookNode) -> Itera
         yield f"has {explained} cells that explain solutions, expected {expected}"
 
 
+def what_is_erased_is_graded(exercise: Solution, notebook: NotebookNode) -> Iterator[str]:
+    """Solutions are marked in tagged cells alone, and no two cells have the same check: nbgrader's id."""
+    checks: Counter[str] = Counter()
+    for cell in (cell for cell in raw_cells(exercise) if cell.cell_type == "code"):
+        if SOLUTION in tags(cell):
+            checks.update([match["check"]] if (match := checked(cell)) else [])
+        elif BLOCK.search(cell.source):
+            first = cell.source.partition("\n")[0]
+            yield f"the cell that begins with {first!r} has a solution, but not the tag {SOLUTION}"
+    yield from (f"check.{name} is in {times} cells" for name, times in checks.items() if times > 1)
+
+
+def no_solution_is_left(exercise: Solution, notebook: NotebookNode) -> Iterator[str]:
+    """No code and no output of the exercises has a solution, whole and word for word."""
+    if not isinstance(exercise, Exercise):
+        return
+    answers = [
+        lines(match["answer"]) for cell in raw_cells(exercise) for match in BLOCK.finditer(cell.source)
+    ]
+    for number, cell in numbered_code_cells(notebook):
+        shown = lines("\n".join([cell.source, *texts(cell)]))
+        if any(answer in shown for answer in answers):
+            yield f"cell {number} shows a solution"
+
+
+def lines(text: str) -> str:
+    """The text without empty lines and indentation, between line ends."""
+    return "\n" + "".join(f"{line.strip()}\n" for line in text.splitlines() if line.strip())
+
+
 def verdicts_are_right(exercise: Solution, notebook: NotebookNode) -> Iterator[str]:
     """Every check says "passed" in the solutions and "not attempted" in the exercises."""
     wanted = "not attempted" if isinstance(exercise, Exercise) else "passed"
@@ -67,6 +98,8 @@ EXERCISE_CHECKS = (
     number_of_cells,
     each_exercise_is_complete,
     solutions_are_explained,
+    what_is_erased_is_graded,
+    no_solution_is_left,
     verdicts_are_right,
     leads_back,
     links_resolve,

@@ -17,7 +17,9 @@ from .lessons import NOTEBOOKS, Lesson, tags
 
 SOLUTION = "solution"
 POINTS = re.compile(r"^points-(\d+)$")
-BLOCK = re.compile(r"^( *)### BEGIN SOLUTION\n.*?^ *### END SOLUTION$", re.MULTILINE | re.DOTALL)
+BLOCK = re.compile(
+    r"^(?P<indent> *)### BEGIN SOLUTION\n(?P<answer>.*?)^ *### END SOLUTION$", re.MULTILINE | re.DOTALL
+)
 MARKERS = re.compile(r"^ *### (BEGIN|END) SOLUTION\n?", re.MULTILINE)
 CHECK = re.compile(r"^check\.(?P<check>\w+)\((?P<answer>\w+)\)$")
 
@@ -69,12 +71,21 @@ class Exercise(Solution):
 def erased(code: str) -> str:
     """Code whose solutions are replaced by what nbgrader, too, puts in their place.
 
+    Raises ValueError where a mark is alone or misspelt: a solution would stay.
+
     >>> print(erased("def one():\\n    ### BEGIN SOLUTION\\n    return 1\\n    ### END SOLUTION"))
     def one():
         # YOUR CODE HERE
         raise NotImplementedError()
     """
-    return BLOCK.sub(r"\1# YOUR CODE HERE\n\1raise NotImplementedError()", code)
+    left = BLOCK.sub(r"\g<indent># YOUR CODE HERE\n\g<indent>raise NotImplementedError()", code)
+    if alone := re.search(r"^.*(BEGIN|END) +SOLUTION.*$", left, re.MULTILINE | re.IGNORECASE):
+        begin = code.partition("\n")[0]
+        raise ValueError(
+            f"the line {alone[0]!r} in the cell that begins with {begin!r} is no mark, or has no partner; "
+            "the marks are '### BEGIN SOLUTION' and '### END SOLUTION'"
+        )
+    return left
 
 
 def find_exercises(folder: Path = NOTEBOOKS, names: list[str] | None = None) -> list[Solution]:

@@ -56,11 +56,16 @@ def find_lessons(folder: Path = NOTEBOOKS, names: list[str] | None = None) -> li
     lessons = [Lesson(path.stem, folder) for path in sorted((folder / "source").glob("*.py"))]
     if not lessons:
         raise FileNotFoundError(f"no lessons: {folder / 'source'} has no .py file")
-    for name in names or []:
-        if not any(lesson.name.startswith(name) for lesson in lessons):
-            known = ", ".join(lesson.name for lesson in lessons)
-            raise ValueError(f"no lesson begins with {name!r}; there are {known}")
+    refuse_unknown(names or [], lessons)
     return [lesson for lesson in lessons if not names or lesson.name.startswith(tuple(names))]
+
+
+def refuse_unknown(names: list[str], lessons: list[Lesson], kind: str = "lesson") -> None:
+    """Raise ValueError for a name with which none of the lessons begins."""
+    known = list(dict.fromkeys(lesson.name for lesson in lessons))
+    for name in names:
+        if not any(one.startswith(name) for one in known):
+            raise ValueError(f"no {kind} begins with {name!r}; there are {', '.join(known) or 'none'}")
 
 
 def read_source(lesson: Lesson) -> NotebookNode:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import nbformat
 import pytest
 
+from bnteach.authoring.__main__ import main
 from bnteach.authoring.build import build
 from bnteach.authoring.checks import problems_of
-from bnteach.authoring.exercise_checks import EXERCISE_CHECKS
+from bnteach.authoring.exercise_checks import verdicts_are_right
 from bnteach.authoring.exercises import Exercise, Solution, find_exercises
 from bnteach.authoring.first_cell import FIRST_CELL
 from bnteach.authoring.lessons import code_cells, read_source
+from tiny import write_lesson
 
 ALL = find_exercises()
 
@@ -51,6 +54,15 @@ check.standardize(standardize)
 # A word.
 
 # %%
+print("given")
+
+# %% [markdown]
+# Another word.
+
+# %% [markdown]
+# How far you are.
+
+# %%
 check.report()
 """
 
@@ -58,13 +70,22 @@ check.report()
 @pytest.fixture(scope="module")
 def tiny(tmp_path_factory):
     folder = tmp_path_factory.mktemp("project") / "notebooks"
-    (folder / "source" / "exercises").mkdir(parents=True)
-    (folder / "source" / "exercises" / "00_tiny.py").write_text(TINY, encoding="utf-8")
-    (folder / "00_tiny.ipynb").write_text("{}")
+    write(folder, TINY)
     pair = find_exercises(folder)
     for one in pair:
         build(one)
     return pair
+
+
+def write(folder: Path, text: str) -> None:
+    """Write exercises into a folder of notebooks, which has their lesson."""
+    (folder / "source" / "exercises").mkdir(parents=True)
+    (folder / "source" / "exercises" / "00_tiny.py").write_text(text, encoding="utf-8")
+    (folder / "00_tiny.ipynb").write_text("{}", encoding="utf-8")
+
+
+def test_the_tiny_exercises_have_no_problem(tiny):
+    assert [problem for one in tiny for problem in problems_of(one)] == []
 
 
 @pytest.mark.parametrize("exercise", ALL, ids=lambda one: one.label)
@@ -99,7 +120,27 @@ SPOILED = {
     "no line \\*10 minutes": (Solution, "# *10 minutes · difficulty: 2 of 4*", "# 10 minutes"),
     "fewer than 3 hints": (Exercise, "<details>three</details>", ""),
     "0 cells that explain solutions": (Solution, '# %% [markdown] tags=["solution"]', "# %% [markdown]"),
-    "does not link its lesson": (Exercise, "(../00_tiny.ipynb)", "(../00_other.ipynb)"),
+    "does not link its lesson": (Exercise, "(../00_tiny.ipynb)", "../00_tiny.ipynb"),
+    "the link ../00_other.ipynb leads nowhere": (Exercise, "# A word.", "# [A word](../00_other.ipynb)."),
+    "has 9 cells, expected 10 to 16": (Exercise, "# %% [markdown]\n# Another word.\n", ""),
+    "not the tag solution": (
+        Exercise,
+        "import numpy as np\n",
+        "import numpy as np\n\ndef f():\n    ### BEGIN SOLUTION\n    pass\n    ### END SOLUTION\n",
+    ),
+    "check.standardize is in 2 cells": (
+        Solution,
+        "# %%\ncheck.report()",
+        "# <details>one</details> <details>two</details> <details>three</details>\n"
+        "# *10 minutes · difficulty: 2 of 4*\n\n"
+        '# %% tags=["solution"]\ncheck.standardize(standardize)\n\n'
+        '# %% [markdown] tags=["solution"]\n# Explained.\n\n# %%\ncheck.report()',
+    ),
+    "cell 7 shows a solution": (
+        Exercise,
+        'print("given")',
+        "def f(x, eps):\n  secret = np.sqrt(x.var(axis=0) + eps)\n\n  return (x - x.mean(axis=0)) / secret",
+    ),
 }
 
 
@@ -108,22 +149,57 @@ def test_a_spoiled_source_is_reported(problem, tmp_path):
     kind, old, new = SPOILED[problem]
     assert old in TINY
     exercise = kind("00_tiny", tmp_path / "notebooks")
-    exercise.source.parent.mkdir(parents=True)
-    exercise.source.write_text(TINY.replace(old, new), encoding="utf-8")
+    write(exercise.folder, TINY.replace(old, new))
     build(exercise)
-    notebook = nbformat.read(exercise.notebook, as_version=4)
-    found = [words for rule in EXERCISE_CHECKS for words in rule(exercise, notebook)]
-    assert sum(bool(re.search(problem, words)) for words in found) == 1, found
+    (found,) = problems_of(exercise)
+    assert re.search(problem, found)
 
 
-def test_a_notebook_of_an_older_solution_is_reported(tiny):
-    exercise = tiny[1]
-    text = exercise.source.read_text(encoding="utf-8")
-    try:
-        exercise.source.write_text(text.replace("A word.", "Another word."), encoding="utf-8")
-        assert any("differs from its source" in problem for problem in problems_of(exercise))
-    finally:
-        exercise.source.write_text(text, encoding="utf-8")
+def test_an_exercise_that_passes_unsolved_is_reported(tiny):
+    notebook = nbformat.read(tiny[1].notebook, as_version=4)
+    notebook.cells[4].outputs[0].data["text/plain"] = "✓ standardize: passed"
+    notebook.cells[4].outputs[0].data["text/html"] = ""
+    assert list(verdicts_are_right(tiny[1], notebook)) == ["cell 5: its check does not say not attempted"]
+
+
+MISMARKED = {
+    "no end": ("    ### END SOLUTION\n", ""),
+    "no begin": ("    ### BEGIN SOLUTION\n", ""),
+    "a space too many": ("### BEGIN SOLUTION\n", "### BEGIN SOLUTION \n"),
+    "small letters": ("### BEGIN SOLUTION", "### Begin solution"),
+    "too few signs": ("### END SOLUTION", "## END SOLUTION"),
+    "one in another": ("    secret = np", "    ### BEGIN SOLUTION\n    ### END SOLUTION\n    secret = np"),
+}
+
+
+@pytest.mark.parametrize("fault", MISMARKED)
+def test_a_wrong_mark_stops_the_build_before_a_solution_is_seen(fault, tmp_path, capsys):
+    old, new = MISMARKED[fault]
+    assert old in TINY
+    write(tmp_path, TINY.replace(old, new))
+    (tmp_path / "source" / "00_tiny.py").write_text("# %%\n1", encoding="utf-8")
+    with pytest.raises(ValueError, match=r"the cell that begins with 'def standardize\(x, eps\):'"):
+        build(Exercise("00_tiny", tmp_path))
+    assert not (tmp_path / "exercises" / "00_tiny.ipynb").exists()
+
+
+def test_exercises_are_built_and_checked_with_the_lessons(tmp_path, capsys):
+    write(tmp_path, TINY)
+    write_lesson(tmp_path)
+    assert main(["notebooks", "--folder", str(tmp_path)]) == 0
+    assert "3 of 3 lessons built" in capsys.readouterr().out
+    assert main(["check", "--folder", str(tmp_path)]) == 0
+    assert main(["notebooks", "--folder", str(tmp_path)]) == 0
+    assert "exercises/00_tiny: up to date" in (out := capsys.readouterr().out)
+    assert "0 of 3 lessons built" in out
+    source = tmp_path / "source" / "exercises" / "00_tiny.py"
+    source.write_text(TINY.replace("Another", "One more"), encoding="utf-8")
+    assert main(["check", "--folder", str(tmp_path)]) == 1
+    assert "solutions/00_tiny: cell 9 differs from its source" in (err := capsys.readouterr().err)
+    assert "exercises/00_tiny: cell 8 differs from its source" in err
+    source.unlink()
+    assert main(["check", "--folder", str(tmp_path)]) == 1
+    assert "exercises/00_tiny.ipynb: no source builds it" in capsys.readouterr().err
 
 
 def test_erasing_leaves_the_rest_of_a_class_alone(tmp_path):

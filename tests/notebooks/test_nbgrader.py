@@ -1,21 +1,29 @@
-"""nbgrader's own cycle on a course of two assignments: make, release, hand in, grade, feed back."""
+"""nbgrader's own cycle on a scratch course: make, release, hand in, grade, export, feed back."""
 
 from __future__ import annotations
 
+import csv
 import os
+import re
 import shutil
 import subprocess
 import sys
+from html import unescape
 from pathlib import Path
 
+import IPython
 import nbformat
 import pytest
 
-from bnteach.authoring.classroom import write_assignments
-from bnteach.authoring.exercises import Solution, find_exercises
+from bnteach.authoring.__main__ import main
+from bnteach.authoring.exercises import Exercise
+from bnteach.authoring.lessons import NOTEBOOKS, code_cells, read_source
+
+pytestmark = pytest.mark.skipif(IPython.version_info < (8, 10), reason="nbgrader needs IPython 8.10 or newer")
 
 NAME = "02_normalize"
-WRONG_LINE = ("np.sqrt(var + eps)", "(np.sqrt(var) + eps)")  # ε outside the root
+WRONG_LINE = ("np.sqrt(var + eps)", "(np.sqrt(var) + eps)")  # ε outside the root, in standardize
+POINTS = {"standardize": 2, "largest_x_hat_batch": 2, "gradient_after_rescaling": 2}
 
 
 def nbgrader(course: Path, *arguments: str) -> str:
@@ -48,45 +56,87 @@ def solve(path: Path, solutions: nbformat.NotebookNode, change=("", "")) -> None
 def course(tmp_path_factory):
     """A course with three students: all right, one exercise wrong, nothing done; graded."""
     course = tmp_path_factory.mktemp("course")
-    (exercise,) = (one for one in find_exercises(names=[NAME]) if type(one) is Solution)
-    (source,) = write_assignments([exercise], course / "source")
+    assert main(["classroom", "--out", str(course / "source"), "02"]) == 0
+    source = nbformat.read(course / "source" / NAME / f"{NAME}.ipynb", as_version=4)
     nbgrader(course, "generate_assignment", NAME, "--create")
-    released = course / "release" / NAME / f"{NAME}.ipynb"
     for student, change in {"right": ("", ""), "wrong": WRONG_LINE, "untouched": None}.items():
         handed_in = course / "submitted" / student / NAME / f"{NAME}.ipynb"
         handed_in.parent.mkdir(parents=True)
-        shutil.copy(released, handed_in)
+        shutil.copy(course / "release" / NAME / f"{NAME}.ipynb", handed_in)
         if change is not None:
-            solve(handed_in, nbformat.read(source, as_version=4), change)
+            solve(handed_in, source, change)
     nbgrader(course, "autograde", NAME, "--create")
     nbgrader(course, "generate_feedback", NAME)
+    nbgrader(course, "export")
     return course
 
 
-def scores(course: Path) -> dict[str, tuple[float, float]]:
-    from nbgrader.api import Gradebook
-
-    with Gradebook(f"sqlite:///{course / 'gradebook.db'}") as book:
-        handed_in = book.assignment_submissions(NAME)
-        return {one.student.id: (one.score, one.max_score) for one in handed_in}
+def released(course: Path) -> nbformat.NotebookNode:
+    return nbformat.read(course / "release" / NAME / f"{NAME}.ipynb", as_version=4)
 
 
-def test_the_released_notebook_has_no_solution(course):
-    released = (course / "release" / NAME / f"{NAME}.ipynb").read_text(encoding="utf-8")
-    assert "raise NotImplementedError()" in released
-    assert "np.sqrt(var + eps)" not in released.replace("`np.sqrt(var + eps)`", "")
-    assert "The solution, explained" not in released
+def feedback(course: Path, student: str) -> str:
+    """The words of a feedback page, without its tags and with white space made even."""
+    page = (course / "feedback" / student / NAME / f"{NAME}.html").read_text(encoding="utf-8")
+    page = re.sub(r"<(style|script)\b.*?</\1>", "", page, flags=re.DOTALL)
+    return " ".join(unescape(re.sub(r"<[^>]+>", " ", page)).split())
 
 
-def test_right_scores_all_wrong_its_part_untouched_nothing(course):
-    found = scores(course)
-    full = found["right"][1]
-    assert full > 0
-    assert found["right"] == (full, full)
-    assert found["untouched"] == (0, full)
-    assert 0 < found["wrong"][0] < full
+def test_nbgrader_erases_just_as_the_exercises_are_erased(course):
+    given = [cell.source for cell in code_cells(released(course)) if not is_test(cell)]
+    assert given == [cell.source for cell in code_cells(read_source(Exercise(NAME, NOTEBOOKS)))]
+    assert sum("raise NotImplementedError()" in source for source in given) == len(POINTS)
 
 
-def test_the_feedback_tells_the_mistake(course):
-    feedback = (course / "feedback" / "wrong" / NAME / f"{NAME}.html").read_text(encoding="utf-8")
-    assert "ε is outside the root" in feedback or "outside the root" in feedback
+def test_the_points_are_those_of_the_source_and_the_tests_are_locked(course):
+    tests = [cell.metadata.nbgrader for cell in code_cells(released(course)) if is_test(cell)]
+    assert {one.grade_id.removesuffix("-test"): one.points for one in tests} == POINTS
+    assert all(one.locked for one in tests)
+
+
+def is_test(cell: nbformat.NotebookNode) -> bool:
+    return cell.metadata.get("nbgrader", {}).get("grade", False)
+
+
+def test_the_released_text_has_no_explanation_and_no_link_that_a_course_lacks(course):
+    text = "\n".join(cell.source for cell in released(course).cells if cell.cell_type == "markdown")
+    assert "after the lesson 02 · Normalize*" in text
+    assert "](.." not in text
+    assert "The solution, explained" not in text
+
+
+def test_right_scores_all_wrong_loses_its_part_untouched_gets_nothing(course):
+    with open(course / "grades.csv", encoding="utf-8", newline="") as file:
+        scores = {
+            row["student_id"]: (float(row["score"]), float(row["max_score"])) for row in csv.DictReader(file)
+        }
+    full = sum(POINTS.values())
+    assert scores == {
+        "right": (full, full),
+        "wrong": (full - POINTS["standardize"], full),
+        "untouched": (0, full),
+    }
+
+
+def test_the_feedback_has_the_words_of_the_verdicts(course):
+    wrong, right, untouched = (feedback(course, student) for student in ("wrong", "right", "untouched"))
+    assert re.search(r"AssertionError ?: ✗ standardize: not yet", wrong)
+    assert "ε is outside the root" in wrong
+    assert "✓ largest_x_hat_batch: passed" in wrong
+    assert "outside the root" not in right + untouched
+    assert "3 of 3 passed" in right
+    assert "not yet" not in right + untouched
+    assert "○ gradient_after_rescaling: not attempted" in untouched
+
+
+def test_the_command_refuses_a_name_that_no_exercise_has(tmp_path, capsys):
+    assert main(["classroom", "--out", str(tmp_path), "99"]) == 1
+    assert "no notebook of exercises begins with '99'; there are 01_" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_assignment_is_the_same_each_time(tmp_path):
+    for folder in ("one", "two"):
+        assert main(["classroom", "--out", str(tmp_path / folder), NAME]) == 0
+    one, two = (tmp_path / folder / NAME / f"{NAME}.ipynb" for folder in ("one", "two"))
+    assert one.read_bytes() == two.read_bytes()
