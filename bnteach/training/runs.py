@@ -22,7 +22,7 @@ def run_seeds(
     *,
     progress: bool = True,
     description: str = "runs",
-    **settings: Sequence,
+    **settings: Any,
 ) -> Table:
     """Run `experiment(seed, **setting)` for every seed and every combination of the settings.
 
@@ -41,7 +41,7 @@ def run_seeds(
         n_jobs: processes, as in joblib; -1 for one a core. The results do not depend on it.
         progress: show a bar.
         description: the words before the bar.
-        settings: for each setting the values to try.
+        settings: for each setting a list of the values to try; anything but a list is one value.
 
     Returns:
         Table: a row for each run, with its settings, its seed and its results; seeds change fastest.
@@ -62,7 +62,8 @@ def run_seeds(
     seeds = list(seeds)
     if len(seeds) < 2:
         raise ValueError(f"seeds is {seeds}, expected at least two: one seed tells nothing about the spread")
-    runs = combinations({**settings, "seed": seeds})
+    values = {name: value if isinstance(value, list) else [value] for name, value in settings.items()}
+    runs = combinations({**values, "seed": seeds})
     results = in_parallel(lambda run: experiment(**run), runs, n_jobs, progress, description)
     return Table({**run, **_named(result)} for run, result in zip(runs, results, strict=True))
 
