@@ -12,6 +12,7 @@ from torch import nn
 
 from bnteach import BatchNorm
 
+TORCH = tuple(int(part) for part in torch.__version__.split(".")[:2])  # where PyTorch itself has changed
 PYTORCHS_LAYER = {2: nn.BatchNorm1d, 3: nn.BatchNorm1d, 4: nn.BatchNorm2d, 5: nn.BatchNorm3d}
 TOLERANCE = {np.float16: 4e-3, np.float32: 2e-5, np.float64: 1e-11}
 KEPT = ("running_mean", "running_var", "num_batches_tracked")

@@ -10,6 +10,7 @@ from torch import nn
 import bnteach
 from beside_torch import (
     TOLERANCE,
+    TORCH,
     as_tensors,
     assert_same,
     batch,
@@ -88,6 +89,8 @@ def test_float16_is_computed_in_float32(rng, name, options, shape):
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
 def test_eps_of_rms_norm_is_the_machine_epsilon_of_the_computing_type(dtype):
     """Only where x² is near ε does it show. float16 is computed in float32, and so takes float32's ε."""
+    if dtype == np.float16 and TORCH < (2, 7):
+        pytest.skip("PyTorch before 2.7 takes float16's own ε")
     x = np.full((2, 3), 3e-4, dtype)
     ours = bnteach.RMSNorm(3, dtype=np.result_type(dtype, np.float32))
     if dtype == np.float16:  # PyTorch warns of a slower way when the dtypes of x and γ differ

@@ -230,6 +230,8 @@ def test_saved_files_load_into_the_other():
     assert_same_state(ours, theirs, 0)
 
 
+# PyTorch 2.4 and 2.5 warn whenever a tensor is unpickled.
+@pytest.mark.filterwarnings("ignore:You are using `torch.load`:FutureWarning")
 @pytest.mark.parametrize("way", [copy.deepcopy, lambda m: pickle.loads(pickle.dumps(m))])
 def test_copies_and_pickles_are_independent(way):
     layer, _ = pair(NumpyBatchNorm2d, nn.BatchNorm2d)
