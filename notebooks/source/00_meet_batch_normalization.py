@@ -412,7 +412,7 @@ print(list(layer.state_dict()))
 # | 12 | [The same layer elsewhere](12_the_same_layer_elsewhere.ipynb) | how do PyTorch, Keras and ONNX differ? |
 # | 13 | Make it fast (in preparation) | how fast can NumPy's BN be, and what bounds it? |
 #
-# Lessons 01 to 06 have [exercises](exercises/01_measure_a_batch.ipynb), which check themselves and name the mistake. Lessons 07 to 12
+# Lessons 01 to 06, 08, 10 and 12 have [exercises](exercises/01_measure_a_batch.ipynb), which check themselves and name the mistake. Lessons 07 to 12
 # stand on lessons 00 to 06; their order is free.
 #
 # ## What you can do now

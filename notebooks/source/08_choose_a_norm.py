@@ -1,7 +1,8 @@
 # %% [markdown]
 # # 08 · Choose a norm
 #
-# *90 minutes · previous: [07 · Put the claims on trial](07_put_the_claims_on_trial.ipynb) · next: [10 · Across devices](10_across_devices.ipynb)*
+# *90 minutes · previous: [07 · Put the claims on trial](07_put_the_claims_on_trial.ipynb) · next: [09 · Slim and fold](09_slim_and_fold.ipynb) ·
+# [exercises](exercises/08_choose_a_norm.ipynb)*
 #
 # BN takes its mean over the batch. Nearly all the trouble of [lesson 05](05_train_and_infer.ipynb) came from that. There are other
 # norms, and they take other values together. Is one of them better? It depends on what you build. In this lesson you write
@@ -901,4 +902,6 @@ figures.show(
 # arXiv:1603.09025. GANs: I. Goodfellow et al., "Generative Adversarial Networks", 2014, arXiv:1406.2661. A. Radford, L. Metz and S. Chintala (DCGAN), 2015, arXiv:1511.06434.
 # T. Salimans et al., "Improved Techniques for Training GANs", 2016, arXiv:1606.03498. I. Gulrajani et al., "Improved Training of Wasserstein GANs", 2017, arXiv:1704.00028. J.-Y. Zhu et al. (CycleGAN),
 # 2017, arXiv:1703.10593. Others: K. He et al. (ResNet), 2015, arXiv:1512.03385. A. Vaswani et al., "Attention Is All You Need", 2017, arXiv:1706.03762. C. Raffel et al. (T5), 2019,
-# arXiv:1910.10683. H. Touvron et al. (LLaMA), 2023, arXiv:2302.13971. J. Ho, A. Jain and P. Abbeel, "Denoising Diffusion Probabilistic Models", 2020, arXiv:2006.11239.*
+# arXiv:1910.10683. H. Touvron et al. (LLaMA), 2023, arXiv:2302.13971. J. Ho, A. Jain and P. Abbeel, "Denoising Diffusion Probabilistic Models", 2020, arXiv:2006.11239.*# **Practise:** [the exercises of this lesson](exercises/08_choose_a_norm.ipynb).
+#
+

@@ -2,7 +2,8 @@
 # # 10 · Across devices
 #
 # *55 minutes · previous: [09 · Slim and fold](09_slim_and_fold.ipynb) · next: [11 · BN in a detector](11_bn_in_a_detector.ipynb) ·
-# builds on [04](04_derive_the_backward_pass.ipynb) and [05](05_train_and_infer.ipynb)*
+# builds on [04](04_derive_the_backward_pass.ipynb) and [05](05_train_and_infer.ipynb) ·
+# [exercises](exercises/10_across_devices.ipynb)*
 #
 # A large network is trained on several **devices** at once: processors or computers, each with a copy of the network. Every batch is
 # cut into shares, one for each device. This is **data parallelism**. For most layers it makes no difference. For BN it does, because BN
@@ -556,6 +557,8 @@ print("CmBN beats BN on the same parts by more than 10 %, every seed:", (lowest 
 # - ✓ show what plain data parallelism does to BN, in numbers: with sorted shares 3 came out above 7
 # - ✓ say what gradient accumulation does not do for BN: its batch stays the part
 # - ✓ explain cross-iteration BN, and test what it is worth for batches of 2 and of 4: it mended batches of 2; at 4 we saw no gain
+#
+# **Practise:** [the exercises of this lesson](exercises/10_across_devices.ipynb).
 #
 # **Go on with [11 · BN in a detector](11_bn_in_a_detector.ipynb).**
 #

@@ -2,7 +2,8 @@
 # # 12 · The same layer elsewhere
 #
 # *45 minutes · previous: [11 · BN in a detector](11_bn_in_a_detector.ipynb) · builds on
-# [05 · Train and infer](05_train_and_infer.ipynb) and [06 · Normalize channels](06_normalize_channels.ipynb)*
+# [05 · Train and infer](05_train_and_infer.ipynb) and [06 · Normalize channels](06_normalize_channels.ipynb) ·
+# [exercises](exercises/12_the_same_layer_elsewhere.ipynb)*
 #
 # BN has the same formula in every framework, and other defaults. A model that is carried from one to another with the same numbers can
 # be wrong in four places, and none of them raises an error. In this lesson you translate a BN layer between three of them: PyTorch,
@@ -494,6 +495,8 @@ print(about["command"], "|", about["date"], "|", about["versions"], about["resul
 # - ✓ read the parameter counts of a Keras model with BN: 4C, half of them not trained
 # - ✓ carry a trained Keras model over to PyTorch: the variance as it is to predict, translated to train on
 # - ✓ compute ONNX's BatchNormalization with the functions of bnteach
+#
+# **Practise:** [the exercises of this lesson](exercises/12_the_same_layer_elsewhere.ipynb).
 #
 # *Sources: the documentation of `keras.layers.BatchNormalization` (Keras 3), of `torch.nn.BatchNorm2d`, and of the operator
 # BatchNormalization (version 15) in the ONNX standard.*

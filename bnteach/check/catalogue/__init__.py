@@ -12,6 +12,7 @@ from . import (
     backward,
     bound_and_scale,
     channels,
+    devices,
     epsilon,
     everywhere,
     folding,
@@ -20,6 +21,7 @@ from . import (
     layer,
     merging,
     normalization,
+    norms,
     running,
     staged,
     statistics,
@@ -45,6 +47,8 @@ TOPICS = (
     layer,
     channels,
     folding,
+    norms,
+    devices,
 )
 
 CATALOGUE: dict[str, Mistake] = {

@@ -1,0 +1,136 @@
+"""Checks of the exercises of lesson 10."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+from ..answers import unpacked
+from ..checking import Check
+from ..recipe import Recipe
+from ..running import Trial
+from .backward_steps import COMPACT
+
+
+def two_devices(rng: np.random.Generator) -> list[dict[str, Any]]:
+    """Two devices to read; then random ones, with unequal numbers of values and means far apart."""
+    read = {
+        "count_a": 4,
+        "mean_a": np.array([1.0, 10.0]),
+        "var_a": np.array([2.0, 4.0]),
+        "count_b": 1,
+        "mean_b": np.array([6.0, 10.0]),
+        "var_b": np.array([0.0, 0.0]),
+    }
+    return [
+        read,
+        *(
+            {
+                "count_a": a,
+                "mean_a": rng.normal(2, 2, size=c),
+                "var_a": rng.uniform(0.5, 3, size=c),
+                "count_b": b,
+                "mean_b": rng.normal(-2, 2, size=c),
+                "var_b": rng.uniform(2, 6, size=c),
+            }
+            for a, b, c in ((3, 8, 4), (12, 5, 3), (6, 6, 2))
+        ),
+    ]
+
+
+merge_statistics = Check(
+    name="merge_statistics",
+    takes=("count_a", "mean_a", "var_a", "count_b", "mean_b", "var_b"),
+    recipe=Recipe(
+        {
+            "count": lambda count_a, count_b: count_a + count_b,
+            "share": lambda count_a, count_b: count_b / (count_a + count_b),
+            "mean": lambda mean_a, mean_b, share: (1 - share) * mean_a + share * mean_b,
+            "within": lambda var_a, var_b, share: (1 - share) * var_a + share * var_b,
+            "between": lambda mean_a, mean_b, share: share * (1 - share) * (mean_b - mean_a) ** 2,
+            "var": lambda within, between: within + between,
+        },
+        returns=("count", "mean", "var"),
+    ),
+    probes=two_devices,
+    hints=(
+        "The larger device counts more. And what about the distance of the two means?",
+        "The variances inside, weighted, + the part between: share_a · share_b · (mean_b − mean_a)².",
+        "s = count_b / count; mean_a + s·δ; (1 − s)·var_a + s·var_b + s·(1 − s)·δ², with δ = mean_b − mean_a",
+    ),
+    lesson=("10_across_devices", "Two shares are not one batch"),
+)
+
+
+def upstreams(rng: np.random.Generator) -> list[dict[str, Any]]:
+    """The share of one device, and the sums that the other devices have."""
+
+    def random(n: int, c: int, others: int) -> dict[str, Any]:
+        return {
+            "dy": rng.normal(size=(n, c)),
+            "x_hat": rng.normal(0.3, 1, size=(n, c)),
+            "gamma": rng.uniform(1.5, 3, size=c),
+            "std": rng.uniform(0.5, 3, size=c),
+            "count": n + others,
+            "other_dgamma": rng.normal(size=c),
+            "other_dbeta": rng.normal(size=c),
+        }
+
+    return [random(3, 2, 2), random(5, 4, 9), random(8, 3, 4)]
+
+
+def with_all_reduce(check: Check) -> Trial:
+    """Calls the learner's function with an `all_reduce` that adds what the other devices have."""
+
+    def trial(answer: Any, inputs: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:
+        own = [inputs[name] for name in ("dy", "x_hat", "gamma", "std", "count")]
+        others = np.stack([inputs["other_dgamma"], inputs["other_dbeta"]])
+        yield from zip(
+            check.recipe.returns,
+            unpacked(check.recipe.returns, answer(*own, lambda sums: np.asarray(sums) + others)),
+            strict=True,
+        )
+
+    return trial
+
+
+def device_from(check: Check, recipe: Recipe) -> Any:
+    def answer(dy, x_hat, gamma, std, count, all_reduce):
+        others = all_reduce(np.zeros((2, dy.shape[1])))
+        known = {"dy": dy, "x_hat": x_hat, "gamma": gamma, "std": std, "count": count}
+        known |= {"other_dgamma": others[0], "other_dbeta": others[1]}
+        return tuple(recipe.values(known, recipe.returns).values())
+
+    return answer
+
+
+sync_backward = Check(
+    name="sync_backward",
+    takes=("dy", "x_hat", "gamma", "std", "count", "all_reduce"),
+    recipe=Recipe(
+        {
+            "dgamma": COMPACT["dgamma"],
+            "dbeta": COMPACT["dbeta"],
+            "all_dgamma": lambda dgamma, other_dgamma: dgamma + other_dgamma,
+            "all_dbeta": lambda dbeta, other_dbeta: dbeta + other_dbeta,
+            "m": lambda count: count,
+            "dx": lambda dy, x_hat, gamma, std, all_dgamma, all_dbeta, m: (
+                gamma / std * (dy - all_dbeta / m - x_hat * all_dgamma / m)
+            ),
+        },
+        returns=("dx", "dgamma", "dbeta"),
+    ),
+    probes=upstreams,
+    hints=(
+        "dx needs the two sums over the samples of ALL devices. dgamma and dbeta stay this device's own.",
+        "totals = all_reduce(np.stack([dgamma, dbeta])) gives both sums; divide by count, not by len(dy).",
+        "dx = gamma / std * (dy - totals[1] / count - x_hat * totals[0] / count)",
+    ),
+    lesson=("10_across_devices", "What must travel"),
+    make=device_from,
+    trial=with_all_reduce,
+)
+
+EXERCISES = [merge_statistics, sync_backward]
