@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 08 · Choose a norm
 #
-# *90 minutes · previous: [07 · Put the claims on trial](07_put_the_claims_on_trial.ipynb) · next: [09 · Slim and fold](09_slim_and_fold.ipynb) ·
+# *90 minutes · previous: [07 · Put the claims on trial](07_put_the_claims_on_trial.ipynb) · next: [10 · Across devices](10_across_devices.ipynb) ·
 # [exercises](exercises/08_choose_a_norm.ipynb)*
 #
 # BN takes its mean over the batch. Nearly all the trouble of [lesson 05](05_train_and_infer.ipynb) came from that. There are other

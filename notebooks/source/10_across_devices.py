@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 10 · Across devices
 #
-# *55 minutes · previous: [09 · Slim and fold](09_slim_and_fold.ipynb) · next: [11 · BN in a detector](11_bn_in_a_detector.ipynb) ·
+# *55 minutes · previous: [08 · Choose a norm](08_choose_a_norm.ipynb) · next: [12 · The same layer elsewhere](12_the_same_layer_elsewhere.ipynb) ·
 # builds on [04](04_derive_the_backward_pass.ipynb) and [05](05_train_and_infer.ipynb) ·
 # [exercises](exercises/10_across_devices.ipynb)*
 #
@@ -560,7 +560,7 @@ print("CmBN beats BN on the same parts by more than 10 %, every seed:", (lowest 
 #
 # **Practise:** [the exercises of this lesson](exercises/10_across_devices.ipynb).
 #
-# **Go on with [11 · BN in a detector](11_bn_in_a_detector.ipynb).**
+# **Go on with [12 · The same layer elsewhere](12_the_same_layer_elsewhere.ipynb).**
 #
 # *Sources: T. F. Chan, G. H. Golub and R. J. LeVeque, "Algorithms for Computing the Sample Variance", 1983. C. Peng et al., "MegDet: A Large
 # Mini-Batch Object Detector", 2018, arXiv:1711.07240 (BN across devices). Z. Yao et al., "Cross-Iteration Batch Normalization", 2021,

@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 12 · The same layer elsewhere
 #
-# *45 minutes · previous: [11 · BN in a detector](11_bn_in_a_detector.ipynb) · builds on
+# *45 minutes · previous: [10 · Across devices](10_across_devices.ipynb) · builds on
 # [05 · Train and infer](05_train_and_infer.ipynb) and [06 · Normalize channels](06_normalize_channels.ipynb) ·
 # [exercises](exercises/12_the_same_layer_elsewhere.ipynb)*
 #
