@@ -166,7 +166,7 @@ MISMARKED = {
     "no end": ("    ### END SOLUTION\n", ""),
     "no begin": ("    ### BEGIN SOLUTION\n", ""),
     "a space too many": ("### BEGIN SOLUTION\n", "### BEGIN SOLUTION \n"),
-    "small letters": ("### BEGIN SOLUTION", "### Begin solution"),
+    "small letters in both": ("SOLUTION", "Solution"),
     "too few signs": ("### END SOLUTION", "## END SOLUTION"),
     "one in another": ("    secret = np", "    ### BEGIN SOLUTION\n    ### END SOLUTION\n    secret = np"),
 }
