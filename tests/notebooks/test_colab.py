@@ -117,6 +117,7 @@ def test_a_notebook_runs_alone(written, kernel, name):
     where = run_alone(read(written / name), kernel, "print(bnteach.__file__)")
     assert re.search(r"[\\/]bnteach-\w+[\\/]bnteach[\\/]__init__.py", where)
     assert {path.name for path in kernel.iterdir()} <= {"results"}
+    assert not Path(where.strip()).exists()  # gone with the kernel
 
 
 def test_without_its_first_cell_nothing_is_known_of_bnteach(built, kernel):
