@@ -97,9 +97,10 @@ class Claim:
 
     @property
     def clear(self) -> bool:
-        """True if the verdict stays the same when every interval is made half as wide again."""
+        """True if the verdict decides something, and stays the same with intervals half as wide again."""
         wider = {name: _Wider(effect.values, effect.confidence) for name, effect in self.evidence.items()}
-        return _verdict({n: outcome(e, self.margin, self.expects) for n, e in wider.items()}) == self.verdict
+        same = _verdict({n: outcome(e, self.margin, self.expects) for n, e in wider.items()}) == self.verdict
+        return same and bool(set(self.outcomes.values()) - {OPEN})
 
     def table(self) -> Table:
         """A row for each condition: the mean effect, its interval, and what it says."""

@@ -68,6 +68,8 @@ def test_clear_is_what_wider_intervals_do_not_change():
     assert claim(a=(2, 3)).clear
     assert not claim(a=(1.1, 3)).clear
     assert not claim(a=(-0.9, 0.9)).clear
+    assert claim(a=(2, 3), b=unclear).clear
+    assert not claim(a=unclear, b=unclear).clear
 
 
 def test_the_claim_shows_its_numbers():
