@@ -38,6 +38,7 @@ def open_notebook(jupyterlab, browser):
             name = jupyterlab.add(f"scratch-{jupyterlab.count}.ipynb", nbformat.writes(notebook))
         else:
             name = jupyterlab.add(path.name, path.read_text(encoding="utf-8"))
+            jupyterlab.add_results_of(path)
         page = browser.new_page(viewport={"width": 1400, "height": 1000})
         opened.append(page)
         return NotebookPage(page, jupyterlab.url(name))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -64,6 +65,12 @@ class JupyterLab:
         self.count += 1
         (self.root / name).write_text(text, encoding="utf-8")
         return name
+
+    def add_results_of(self, notebook: Path) -> None:
+        """Put the stored results that a lesson reads, results/NN_*, beside it."""
+        for results in notebook.parent.glob(f"results/{notebook.name[:2]}_*"):
+            (self.root / "results").mkdir(exist_ok=True)
+            shutil.copy(results, self.root / "results")
 
     def url(self, name: str) -> str:
         """Where a notebook is opened, in a workspace of its own, so that no other is restored beside it."""

@@ -66,10 +66,10 @@ class NotebookPage:
         return raised + broken + self.complaints
 
     def cells_with_widgets(self) -> list[int]:
-        """The numbers of the cells that show a lab."""
-        view = "application/vnd.jupyter.widget-view+json"
+        """The numbers of the cells that show a lab: a widget with a picture. A progress bar has none."""
+        lab = {"application/vnd.jupyter.widget-view+json", "image/png"}
         cells = enumerate(self.outputs())
-        return [n for n, outputs in cells if any(view in output.get("data", {}) for output in outputs)]
+        return [n for n, outputs in cells if any(lab <= set(output.get("data", {})) for output in outputs)]
 
     def lab(self, number: int) -> LabView:
         """The lab shown by a cell, counted from 0."""
