@@ -12,7 +12,7 @@
     labs.WhichValues()                                  which values share one mean, in each norm
     labs.Depth(activation="tanh", batch_norm=False)     signal and gradient through a deep network
     labs.Training()                                     two networks learn the digits, side by side
-    labs.Landscape()                                    the loss along its gradient: how far may a step go?
+    labs.Landscape()                                    the loss along its gradient: how far may a step go
 
 lab.py       what every lab is; canvas.py and controls.py are what it is made of
 sampler.py, coupling.py, microscope.py, gamma_beta.py, backprop_graph.py, jacobian.py, running_stats.py,

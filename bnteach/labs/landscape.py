@@ -67,7 +67,7 @@ class Landscape(Lab):
     True
     """
 
-    title = "How far may a step go?"
+    title = "How far a step may go"
     look = "Make the step larger: which network stands it longer? Then look at a later step of the training."
     State = State
     panels = (1.1, 1.1, 1)

@@ -19,4 +19,4 @@ def progress_bar(items: Iterable, total: int, description: str, show: bool) -> I
         >>> list(progress_bar("abc", total=3, description="letters", show=False))
         ['a', 'b', 'c']
     """
-    return iter(tqdm(items, total=total, desc=description, disable=not show, bar_format=FORMAT, ncols=80))
+    return iter(tqdm(items, total=total, desc=description, disable=not show, bar_format=FORMAT))

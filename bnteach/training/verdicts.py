@@ -140,9 +140,9 @@ def _verdict(outcomes: Mapping[str, str]) -> str:
     if outcomes and len(those[SUPPORTS]) == len(outcomes):
         return "holds"
     if those[SUPPORTS]:
-        opposite = f"; the opposite under: {', '.join(those[AGAINST])}" if those[AGAINST] else ""
-        return f"holds under: {', '.join(those[SUPPORTS])}{opposite}"
+        opposite = f"; the opposite under: {' · '.join(those[AGAINST])}" if those[AGAINST] else ""
+        return f"holds under: {' · '.join(those[SUPPORTS])}{opposite}"
     if those[AGAINST]:
         return "false"
     undecided = [name for name, is_ in outcomes.items() if is_ == OPEN]
-    return f"not seen here (undecided: {', '.join(undecided)})" if undecided else "not seen here"
+    return f"not seen here (undecided: {' · '.join(undecided)})" if undecided else "not seen here"

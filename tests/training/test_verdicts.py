@@ -53,7 +53,7 @@ yes, no, nothing, unclear = (2, 3), (-3, -2), (-0.5, 0.5), (-4, 4)
     [
         ({"a": yes, "b": yes}, "holds"),
         ({"a": yes, "b c": nothing, "d": unclear}, "holds under: a"),
-        ({"a": yes, "b c": no, "d": no}, "holds under: a; the opposite under: b c, d"),
+        ({"a": yes, "b c": no, "d": no}, "holds under: a; the opposite under: b c · d"),
         ({"a": no, "b": nothing}, "false"),
         ({"a": nothing}, "not seen here"),
         ({"a": nothing, "b": unclear}, "not seen here (undecided: b)"),
