@@ -25,9 +25,9 @@ ARGS ?=
 BIN := .venv/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 READY := .venv/.ready
 FIRST_LESSON := notebooks/00_meet_batch_normalization.ipynb
-# nbgrader needs a newer IPython than the oldest one that bnteach supports, which is Colab's.
+# nbgrader needs a newer IPython than the oldest one that bnteach supports, which is Colab's; Dask, a newer cloudpickle.
 COMMA := ,
-EXTRAS := lab,test$(if $(filter constraints-oldest.txt,$(PINS)),,$(COMMA)classroom)
+EXTRAS := lab,test$(if $(filter constraints-oldest.txt,$(PINS)),,$(COMMA)classroom$(COMMA)cluster)
 # Jupyter asks for this where everything runs as root, as in a container.
 AS_ROOT = $(if $(filter 0,$(shell id -u)),--allow-root)
 NBVAL := --nbval --nbval-current-env --nbval-sanitize-with=tests/notebooks/sanitize.cfg

@@ -17,9 +17,9 @@ class RowReader(nn.Module):
 
         h_t = tanh(norm(W x_t + U h_{t−1}))     h_0 = 0     logits = V h_L + bias
 
-    The same W and U serve all steps. Step t has the t-th norm, and the last one serves all steps from there on.
-    So one norm is shared by all steps. With two, the first step has a norm of its own; with as many as there are
-    steps, each one has: for batch normalization that means running statistics of its own.
+    The same W and U serve all steps. Step t has the t-th norm, and the last one serves all steps from there
+    on. So one norm is shared by all steps. With two, the first step has a norm of its own; with as many as
+    there are steps, each one has: for batch normalization that means running statistics of its own.
 
     Args:
         norm: makes the normalization of a given width, such as `nn.LayerNorm`; `nn.Identity` for none.

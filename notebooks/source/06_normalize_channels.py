@@ -26,8 +26,8 @@ try:
     import bnteach
 except ImportError:
     raise ImportError(
-        "This kernel cannot find the package bnteach. In a copy of the project, run  %pip install -e ..\n"
-        "in a cell of its own and restart the kernel, or type  make lab  in a terminal."
+        "This kernel cannot find the package bnteach. In a copy of the project, run  pip install -e .  in\n"
+        "its top folder and restart the kernel, or type  make lab  in a terminal there."
     ) from None
 
 # %%

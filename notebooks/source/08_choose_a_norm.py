@@ -26,8 +26,8 @@ try:
     import bnteach
 except ImportError:
     raise ImportError(
-        "This kernel cannot find the package bnteach. In a copy of the project, run  %pip install -e ..\n"
-        "in a cell of its own and restart the kernel, or type  make lab  in a terminal."
+        "This kernel cannot find the package bnteach. In a copy of the project, run  pip install -e .  in\n"
+        "its top folder and restart the kernel, or type  make lab  in a terminal there."
     ) from None
 
 # %%
@@ -896,12 +896,14 @@ figures.show(
 # - ✓ show how BN couples the samples in the discriminator of a GAN, and what comes of it: it is blind to what moves all made pictures alike
 # - ✓ choose a norm, and say why
 #
+# **Practise:** [the exercises of this lesson](exercises/08_choose_a_norm.ipynb).
+#
+# **Go on with [09 · Slim and fold](09_slim_and_fold.ipynb).**
+#
 # *Sources. The norms: J. L. Ba, J. R. Kiros and G. E. Hinton, "Layer Normalization", 2016, arXiv:1607.06450. D. Ulyanov, A. Vedaldi and V. Lempitsky,
 # "Instance Normalization", 2016, arXiv:1607.08022. Y. Wu and K. He, "Group Normalization", 2018, arXiv:1803.08494. B. Zhang and R. Sennrich, "Root Mean Square Layer
 # Normalization", 2019, arXiv:1910.07467. Recurrent networks: T. Cooijmans, N. Ballas, C. Laurent, Ç. Gülçehre and A. Courville, "Recurrent Batch Normalization", 2016,
 # arXiv:1603.09025. GANs: I. Goodfellow et al., "Generative Adversarial Networks", 2014, arXiv:1406.2661. A. Radford, L. Metz and S. Chintala (DCGAN), 2015, arXiv:1511.06434.
 # T. Salimans et al., "Improved Techniques for Training GANs", 2016, arXiv:1606.03498. I. Gulrajani et al., "Improved Training of Wasserstein GANs", 2017, arXiv:1704.00028. J.-Y. Zhu et al. (CycleGAN),
 # 2017, arXiv:1703.10593. Others: K. He et al. (ResNet), 2015, arXiv:1512.03385. A. Vaswani et al., "Attention Is All You Need", 2017, arXiv:1706.03762. C. Raffel et al. (T5), 2019,
-# arXiv:1910.10683. H. Touvron et al. (LLaMA), 2023, arXiv:2302.13971. J. Ho, A. Jain and P. Abbeel, "Denoising Diffusion Probabilistic Models", 2020, arXiv:2006.11239.*# **Practise:** [the exercises of this lesson](exercises/08_choose_a_norm.ipynb).
-#
-
+# arXiv:1910.10683. H. Touvron et al. (LLaMA), 2023, arXiv:2302.13971. J. Ho, A. Jain and P. Abbeel, "Denoising Diffusion Probabilistic Models", 2020, arXiv:2006.11239.*

@@ -22,8 +22,8 @@ try:
     import bnteach
 except ImportError:
     raise ImportError(
-        "This kernel cannot find the package bnteach. In a copy of the project, run  %pip install -e ..\n"
-        "in a cell of its own and restart the kernel, or type  make lab  in a terminal."
+        "This kernel cannot find the package bnteach. In a copy of the project, run  pip install -e .  in\n"
+        "its top folder and restart the kernel, or type  make lab  in a terminal there."
     ) from None
 
 # %% [markdown]
@@ -184,11 +184,11 @@ print("translated     ", round(k + (moving_variance - k) * m / (m - 1), 4))
 
 
 # %%
-def translate(gamma, beta, moving_mean, moving_variance, *, epsilon, momentum, batches, m):
+def translate(gamma, beta, moving_mean, moving_variance, *, eps, momentum, batches, m):
     """Keras' BN layer after `batches` training batches of m values a channel -> (options, state)."""
     left = momentum**batches  # what is left of the start value 1
     running_var = left + (moving_variance - left) * m / (m - 1)
-    options = {"eps": epsilon, "momentum": 1 - momentum}
+    options = {"eps": eps, "momentum": 1 - momentum}
     state = {"weight": gamma, "bias": beta, "running_mean": moving_mean, "running_var": running_var}
     return options, {**state, "num_batches_tracked": np.array(batches)}
 
@@ -229,7 +229,7 @@ def differences(theirs, five, dy, layer):
         for n in ("gamma", "beta", "moving_mean", "moving_variance")
     }
     m = five[0].size // 3
-    options, state = translate(**read, epsilon=layer.epsilon, momentum=layer.momentum, batches=5, m=m)
+    options, state = translate(**read, eps=layer.epsilon, momentum=layer.momentum, batches=5, m=m)
     ours = bnteach.BatchNorm(3, channel_axis=-1, **options)
     module = nn.BatchNorm2d(3, **options)
     ours.gamma[:], ours.beta[:] = read["gamma"], read["beta"]
@@ -331,7 +331,7 @@ def to_pytorch(model, batches, m):
             built += [linear, nn.ReLU()] if layer is not model.layers[-1] else [linear]
         else:
             options, state = translate(
-                *w, epsilon=layer.epsilon, momentum=layer.momentum, batches=batches, m=m
+                *w, eps=layer.epsilon, momentum=layer.momentum, batches=batches, m=m
             )
             norm = nn.BatchNorm1d(len(w[0]), **options)
             norm.load_state_dict(tensors(**state))

@@ -53,10 +53,10 @@ def required(python: str, extras: tuple[str, ...]) -> list[Requirement]:
 
 
 def out_of_step(python: str, pins: dict[str, str]) -> list[str]:
-    """Requirements of the package, lab and test with no pin, or with a pin outside their range."""
+    """Requirements of the package and of what `make` installs with no pin, or with a pin outside their range."""
     return [
         str(r)
-        for r in required(python, ("lab", "test"))
+        for r in required(python, ("lab", "test", "classroom", "cluster"))
         if not r.specifier.contains(pins.get(canonicalize_name(r.name), "0"))
     ]
 
