@@ -15,7 +15,11 @@ from table import is_named
 SOURCE = Path(__file__).resolve().parents[2] / "notebooks" / "source"
 SEEDS = range(20)
 # Two mistakes that have a name of their own when they occur together.
-ALIKE = {"batch_norm_backward": {"both_paths_missing"}, "batch_norm_inference": {"batch_statistics_used"}, "sync_backward": {"sync_plain"}}
+ALIKE = {
+    "batch_norm_backward": {"both_paths_missing"},
+    "batch_norm_inference": {"batch_statistics_used"},
+    "sync_backward": {"sync_plain"},
+}
 PLACES = [(key, name) for key, mistake in check.CATALOGUE.items() for name in mistake.checks]
 SHOWN_OTHERWISE = {"input_modified", "digits_lost"}  # not by the values on the usual probes
 
