@@ -16,6 +16,7 @@ changes.py          a network with dropout, with noise after batch normalization
 landscape.py        loss and gradient along the gradient
 generative.py       an autoencoder and a GAN; sequences.py: networks that read digits step by step
 processes.py        a function in several processes that send each other numbers
+slimming.py         L1 on γ, which channels stay; cutting.py: without the others; cost.py: what it costs
 covariate_shift.py  how much a layer's gradient changes when the layers below it move
 
 PyTorch computes these experiments. To see NumPy's batch normalization train inside the same networks,

@@ -1,0 +1,92 @@
+"""What a network costs: parameters, multiply-adds, seconds."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from bnteach.training.evaluation import evaluating
+from bnteach.training.threads import one_thread
+
+__all__ = ["Cost", "cost", "time_ratios"]
+
+WEIGHTED = nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d
+
+
+class Cost(NamedTuple):
+    """What one picture costs: learned numbers, and multiplications that are followed by an addition."""
+
+    parameters: int
+    multiply_adds: int
+
+
+def cost(model: nn.Module, shape: Sequence[int]) -> Cost:
+    """Count a network's parameters and its multiply-adds for one picture.
+
+    A weight of a linear layer is used once, a weight of a convolution once for each place of the map. A BN
+    layer makes one multiply-add for each value. Activations and pooling multiply nothing: they count as 0,
+    though they take time.
+
+    Args:
+        model: any network made of linear layers, convolutions and BN.
+        shape: of one picture, such as (1, 8, 8).
+
+    Example:
+        >>> cost(nn.Sequential(nn.Conv2d(1, 4, 3, padding=1), nn.BatchNorm2d(4)), (1, 8, 8))
+        Cost(parameters=48, multiply_adds=2560)
+    """
+    counted: list[int] = []
+    handles = [
+        module.register_forward_hook(lambda module, _, y: counted.append(_multiply_adds(module, y)))
+        for module in model.modules()
+        if isinstance(module, (*WEIGHTED, _BatchNorm))
+    ]
+    try:
+        with evaluating(model), torch.no_grad():
+            model(torch.zeros(1, *shape, dtype=next(model.parameters()).dtype))
+    finally:
+        for handle in handles:
+            handle.remove()
+    return Cost(sum(p.numel() for p in model.parameters()), sum(counted))
+
+
+def _multiply_adds(module: nn.Module, y: torch.Tensor) -> int:
+    """Each value of y takes one multiply-add for each weight that it is made of."""
+    return y.numel() * (1 if isinstance(module, _BatchNorm) else module.weight[0].numel())
+
+
+def time_ratios(
+    models: Sequence[nn.Module], pictures: torch.Tensor, *, rounds: int = 20, repeat: int = 1
+) -> np.ndarray:
+    """How long each network takes in evaluation, as a share of the time of the first one.
+
+    Each round times all networks, one right after the other, so that what else the computer does hits all of
+    them. The median of the rounds leaves out what hit only one.
+
+    Args:
+        models: at least one.
+        pictures: one batch.
+        rounds: how many; one more before them warms up.
+        repeat: passes of each network in a round.
+
+    Returns:
+        Shape (models,), 1.0 first.
+    """
+    with one_thread(), torch.no_grad():
+        for model in models:
+            model.eval()
+        times = np.array([[_seconds(m, pictures, repeat) for m in models] for _ in range(rounds + 1)])[1:]
+    return np.median(times / times[:, :1], axis=0)
+
+
+def _seconds(model: nn.Module, pictures: torch.Tensor, repeat: int) -> float:
+    start = time.perf_counter()
+    for _ in range(repeat):
+        model(pictures)
+    return time.perf_counter() - start
