@@ -87,4 +87,7 @@ $(READY): pyproject.toml $(PINS)
 	fi
 	$(BIN)/python -m pip install --disable-pip-version-check $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) \
 	    $(if $(PINS),-c $(PINS)) -e ".[$(EXTRAS)]"
+	@# nbgrader is for teachers: its menu and buttons would stand in every student's JupyterLab.
+	@$(BIN)/jupyter labextension disable --level=sys_prefix @jupyter/nbgrader >/dev/null 2>&1 || \
+	    echo "Could not hide the buttons of nbgrader in JupyterLab; the lessons work all the same."
 	@touch $@

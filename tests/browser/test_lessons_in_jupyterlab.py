@@ -23,3 +23,11 @@ def test_run_all(open_notebook, path):
         lab = notebook.lab(number)
         assert lab.reading
         assert lab.pixels()
+
+
+def test_students_do_not_see_the_tools_of_the_teacher(open_notebook):
+    """`make` installs nbgrader, and hides its menu, its sidebar and its button in each notebook."""
+    words = open_notebook(LESSONS[0]).page.locator("body").inner_text()
+    assert "Kernel" in words
+    assert "grader" not in words.lower()
+    assert "Create Assignment" not in words
