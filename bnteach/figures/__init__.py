@@ -14,6 +14,7 @@ matrices.py       a small matrix in colours, marks beside its rows
 graph.py          the graph of computation, its values and gradients; paths.py: dx path by path
 cubes.py          which values share one mean; feature maps
 pictures.py       small grey pictures in a row
+boxes.py          boxes around things in a picture
 intervals.py      effects with their intervals, beside a margin
 
     ax = figures.histogram(x, label="ages")
@@ -24,6 +25,7 @@ intervals.py      effects with their intervals, beside a margin
 from .activations import note, outline, ridges, transfer
 from .arrows import arrow
 from .batches import batch_values, estimates, moves, strips
+from .boxes import boxes, scene
 from .cubes import blocks, feature_maps, shared_values
 from .curves import curve, layer_sizes, percentiles
 from .display import show
@@ -44,6 +46,7 @@ __all__ = [
     "arrow",
     "batch_values",
     "blocks",
+    "boxes",
     "curve",
     "estimates",
     "feature_maps",
@@ -70,6 +73,7 @@ __all__ = [
     "ridges",
     "role",
     "row_marks",
+    "scene",
     "shared_values",
     "show",
     "signed_number",
