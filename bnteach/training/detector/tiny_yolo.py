@@ -44,14 +44,9 @@ def tiny_yolo(batch_norm: bool, *, seed: int = 0) -> nn.Sequential:
         >>> tiny_yolo(batch_norm=True)(torch.zeros(5, 1, 32, 32)).shape
         torch.Size([5, 4, 4, 20])
     """
-    layers, maps, random = [], 1, torch.Generator().manual_seed(seed)
-    for layer in LAYERS:
-        if layer == POOL:
-            layers.append(nn.MaxPool2d(2))
-        else:
-            layers += _convolution(maps, *layer, batch_norm)
-            maps = layer[0]
-    layers += [nn.Conv2d(maps, 5 * BOXES + CLASSES, 1), CellsLast()]
+    with torch.random.fork_rng(devices=[]):  # new layers draw weights, which are replaced
+        layers = list(_layers(batch_norm))
+    random = torch.Generator().manual_seed(seed)
     for layer in layers:
         if isinstance(layer, nn.Conv2d):
             _initialise(layer, random)
@@ -59,15 +54,26 @@ def tiny_yolo(batch_norm: bool, *, seed: int = 0) -> nn.Sequential:
     return nn.Sequential(*layers)
 
 
+def _layers(batch_norm: bool) -> Iterator[nn.Module]:
+    maps_in = 1
+    for layer in LAYERS:
+        if layer == POOL:
+            yield nn.MaxPool2d(2)
+            continue
+        maps, side = layer
+        yield nn.Conv2d(maps_in, maps, side, padding=side // 2, bias=not batch_norm)
+        if batch_norm:
+            yield nn.BatchNorm2d(maps)
+        yield nn.LeakyReLU(0.1)
+        maps_in = maps
+    yield nn.Conv2d(maps_in, 5 * BOXES + CLASSES, 1)
+    yield CellsLast()
+
+
 def _initialise(conv: nn.Conv2d, random: torch.Generator) -> None:
     nn.init.normal_(conv.weight, std=(2 / conv.weight[0].numel()) ** 0.5, generator=random)
     if conv.bias is not None:
         nn.init.zeros_(conv.bias)
-
-
-def _convolution(maps_in: int, maps: int, side: int, batch_norm: bool) -> list[nn.Module]:
-    conv = nn.Conv2d(maps_in, maps, side, padding=side // 2, bias=not batch_norm)
-    return [conv, *([nn.BatchNorm2d(maps)] if batch_norm else []), nn.LeakyReLU(0.1)]
 
 
 class DetectorStep(NamedTuple):
