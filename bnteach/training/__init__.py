@@ -16,7 +16,8 @@ changes.py          a network with dropout, with noise after batch normalization
 landscape.py        loss and gradient along the gradient
 generative.py       an autoencoder and a GAN; sequences.py: networks that read digits step by step
 processes.py        a function in several processes that send each other numbers
-slimming.py         L1 on γ, which channels stay; cutting.py: without the others; cost.py: what it costs
+slimming.py         L1 on γ; choosing.py: which channels stay; cutting.py: a network without the others
+cost.py             parameters, multiply-adds, seconds; slim_trials.py: slimming, with its controls
 covariate_shift.py  how much a layer's gradient changes when the layers below it move
 
 PyTorch computes these experiments. To see NumPy's batch normalization train inside the same networks,

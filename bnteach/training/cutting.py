@@ -13,7 +13,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from bnteach.training.slimming import Keep, batch_norms
 
-__all__ = ["cut"]
+__all__ = ["Hidden", "cut", "hidden_layers"]
 
 LAYERS = nn.Linear, nn.Conv2d
 ACTIVATIONS = nn.ReLU, nn.Sigmoid, nn.Tanh, nn.LeakyReLU, nn.GELU, nn.SiLU, nn.ELU
@@ -65,7 +65,7 @@ def cut(model: nn.Sequential, keep: Keep, *, constants: bool = True) -> nn.Seque
     """
     _check(model, keep)
     model = copy.deepcopy(model)
-    for hidden in _hidden_layers(model):
+    for hidden in hidden_layers(model):
         stays = keep[hidden.name]
         said = hidden.bn.bias.detach()[~stays]
         for activation in hidden.activations:
@@ -119,7 +119,8 @@ def _make_up(layer: nn.Module, bn: _BatchNorm | None, lost: torch.Tensor) -> Non
         layer.bias = nn.Parameter(lost if layer.bias is None else layer.bias.detach() + lost)
 
 
-def _hidden_layers(model: nn.Sequential) -> Iterator[Hidden]:
+def hidden_layers(model: nn.Sequential) -> Iterator[Hidden]:
+    """The hidden layers of a network in order, as `cut` sees them."""
     children = list(model.named_children())
     layers = [place for place, (_, module) in enumerate(children) if isinstance(module, LAYERS)]
     for here, following in pairwise(layers):
@@ -154,7 +155,7 @@ def _check_form(model: nn.Sequential, norms: set[str]) -> None:
             raise TypeError(
                 f"{name} has groups={module.groups}, expected 1: its inputs belong to its outputs"
             )
-    if {hidden.name for hidden in _hidden_layers(model)} != norms:
+    if {hidden.name for hidden in hidden_layers(model)} != norms:
         raise ValueError(
             "expected BN right after each convolution or linear layer but the last, nowhere else"
         )

@@ -10,20 +10,14 @@ import torch
 from torch import nn
 
 from bnteach.data import Digits, digits
+from bnteach.training.choosing import channels_above, random_channels, strongest, threshold_for
 from bnteach.training.cutting import cut
 from bnteach.training.evaluation import accuracy
 from bnteach.training.loop import training_steps
 from bnteach.training.networks import mlp, small_cnn
+from bnteach.training.rescaling import rescaled
 from bnteach.training.runs import run_seeds
-from bnteach.training.slimming import (
-    Keep,
-    batch_norms,
-    channels_above,
-    l1_on_gamma,
-    random_channels,
-    strongest,
-    threshold_for,
-)
+from bnteach.training.slimming import Keep, batch_norms, l1_on_gamma
 
 __all__ = ["EPOCHS", "NETWORKS", "SHARES", "STRENGTH", "build", "score", "sweep", "task", "teach", "trial"]
 
@@ -98,7 +92,8 @@ def trial(seed: int, network: str) -> dict[str, float | np.ndarray]:
         Accuracies in percent. Of the whole networks: "L1", "no L1". Arrays with one number for each of
         `SHARES`: "…, cut" right after the cut; "…, β too" the same with the constants h(β) thrown away;
         "…, tuned" after fine-tuning; where "…" is "L1" or "no L1", with "random, " before it for random
-        channels. "from scratch": small networks that learnt as many epochs in all.
+        channels. "L1, rescaled and tuned": see `rescaled`. "from scratch": small networks that learnt as
+        many epochs in all.
     """
     with_l1 = teach(build(network, seed), network, strength=STRENGTH, seed=seed)
     plain = teach(build(network, seed), network, seed=seed)
@@ -116,6 +111,8 @@ def trial(seed: int, network: str) -> dict[str, float | np.ndarray]:
         for name, (model, chosen) in cuts.items():
             for what, value in _cut_and_tune(model, chosen, network, seed).items():
                 columns.setdefault(f"{name}, {what}", []).append(value)
+        larger = _tune(rescaled(cut(with_l1, keep)), network, seed)
+        columns.setdefault("L1, rescaled and tuned", []).append(score(larger, network))
         small = teach(build(network, seed, widths), network, epochs=EPOCHS + TUNING, seed=seed)
         columns.setdefault("from scratch", []).append(score(small, network))
     return {**results, **{name: np.array(values) for name, values in columns.items()}}
@@ -123,12 +120,14 @@ def trial(seed: int, network: str) -> dict[str, float | np.ndarray]:
 
 def _cut_and_tune(model: nn.Sequential, keep: Keep, network: str, seed: int) -> dict[str, float]:
     small = cut(model, keep)
-    found = {
-        "cut": score(small, network),
-        "β too": score(cut(model, keep, constants=False), network),
-    }
-    teach(small, network, epochs=TUNING, seed=100 + seed)  # other batches than in the training
-    return {**found, "tuned": score(small, network)}
+    without = cut(model, keep, constants=False)
+    found = {"cut": score(small, network), "β too": score(without, network)}
+    return {**found, "tuned": score(_tune(small, network, seed), network)}
+
+
+def _tune(model: nn.Sequential, network: str, seed: int) -> nn.Sequential:
+    """Fine-tune: on other batches than in the training, and without L1."""
+    return teach(model, network, epochs=TUNING, seed=100 + seed)
 
 
 @lru_cache(maxsize=2)

@@ -12,16 +12,11 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from bnteach.data import digits
 from bnteach.training import mlp, small_cnn, training_steps
+from bnteach.training.choosing import channels_above, random_channels, sizes, strongest, threshold_for
 from bnteach.training.cost import cost, time_ratios
 from bnteach.training.cutting import cut
-from bnteach.training.slimming import (
-    batch_norms,
-    channels_above,
-    l1_on_gamma,
-    random_channels,
-    silenced,
-    threshold_for,
-)
+from bnteach.training.rescaling import rescaled
+from bnteach.training.slimming import batch_norms, l1_on_gamma, silenced
 
 PICTURE = (1, 8, 8)
 
@@ -118,6 +113,56 @@ def test_each_layer_keeps_its_largest():
     for name, mask in channels_above(model, 1e9).items():
         assert mask.sum() == 1
         assert mask[model.get_submodule(name).weight.abs().argmax()]
+
+
+def test_within_its_layer_a_factor_on_the_layer_changes_nothing():
+    model = lived_in(mlp([64, 9, 7, 10]))
+    before = channels_above(model, 0.4, in_layer=True)
+    share = {name: abs(bn.weight.detach().numpy()) for name, bn in batch_norms(model).items()}
+    model.bn_1.weight.data *= -0.01
+    assert all(
+        torch.equal(mask, before[name]) for name, mask in channels_above(model, 0.4, in_layer=True).items()
+    )
+    assert channels_above(model, 0.4)["bn_1"].sum() == 1
+    for name, values in share.items():
+        assert sizes(model, in_layer=True)[name].numpy() == pytest.approx(values / values.max())
+    cut_away = [
+        ~mask
+        for mask in channels_above(model, threshold_for(model, 0.5, in_layer=True), in_layer=True).values()
+    ]
+    assert torch.cat(cut_away).sum() == 8
+
+
+def test_the_strongest_are_the_largest_of_each_layer():
+    model = lived_in(mlp([64, 9, 7, 10]))
+    keep = strongest(model, {"bn_1": 4, "bn_2": 6})
+    assert [int(mask.sum()) for mask in keep.values()] == [4, 6]
+    for name, mask in keep.items():
+        size = model.get_submodule(name).weight.abs()
+        assert size[mask].min() > size[~mask].max()
+
+
+@pytest.mark.parametrize("with_bias", [False, True])
+def test_a_rescaled_network_says_the_same_and_batches_agree(with_bias):
+    model = lived_in(mlp([64, 9, 7, 8, 10], nn.LeakyReLU))
+    if with_bias:
+        model.linear_2.bias = nn.Parameter(torch.randn(7, dtype=torch.float64))
+    for bn in batch_norms(model).values():
+        bn.eps = 1e-14
+    other, x = rescaled(model, largest=0.02), torch.randn(16, 64, dtype=torch.float64)
+    assert other.bn_1.weight.abs().max().item() == pytest.approx(0.02)
+    assert torch.equal(other.bn_3.weight, model.bn_3.weight)
+    assert largest_difference(other(x), model(x)) < 1e-9
+    assert largest_difference(other.train()(x), model.train()(x)) < 1e-9
+
+
+def test_rescaling_refuses_what_does_not_pass_a_factor_on():
+    with pytest.raises(TypeError, match="a Sigmoid follows bn_1"):
+        rescaled(mlp([8, 4, 3, 2]))
+    model = mlp([8, 4, 3, 2], nn.ReLU)
+    nn.init.zeros_(model.bn_1.weight)
+    with pytest.raises(ValueError, match="bn_1 has γ = 0 everywhere"):
+        rescaled(model)
 
 
 def test_random_channels_are_as_many_and_others():
