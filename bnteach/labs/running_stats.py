@@ -156,7 +156,8 @@ class RunningStats(Lab):
             f"{t} {'batch' if t == 1 else 'batches'} of {frame.state.batch_size}, momentum {momentum}: "
             f"{running}. The sample {SAMPLE:g} gives {frame.train[-1]:.2f} in training, with this batch, "
             f"and {evaluated}. So far the variance of a batch is on average {frame.biased.mean():.2f} "
-            f"divided by N, which normalizes, and {frame.unbiased.mean():.2f} by N − 1, which is stored."
+            f"(the sum divided by N: this one normalizes) or {frame.unbiased.mean():.2f} "
+            "(divided by N − 1: this one is stored)."
         )
 
 
