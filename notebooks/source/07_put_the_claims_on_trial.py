@@ -1,7 +1,8 @@
 # %% [markdown]
 # # 07 · Put the claims on trial
 #
-# *70 minutes · previous: [06 · Normalize channels](06_normalize_channels.ipynb) · next: [08 · Choose a norm](08_choose_a_norm.ipynb)*
+# *70 minutes · previous: [06 · Normalize channels](06_normalize_channels.ipynb) · next: [08 · Choose a norm](08_choose_a_norm.ipynb) ·
+# [exercises](exercises/07_put_the_claims_on_trial.ipynb)*
 #
 # Whoever explains BN also says what it is good for: training is faster, higher learning rates work, it regularises, … Some of this has been
 # measured. Much of it is only repeated. In this lesson you try these claims yourself. Each one gets an experiment, five seeds, an
@@ -718,6 +719,8 @@ for claim in stored.values():
 # - ✓ say when BN regularises, and what happens when it meets dropout: with noisy statistics; a variance that is off
 # - ✓ say which batches BN needs: more than 2, and not one class at a time
 # - ✓ tell a clear result from a close call
+#
+# **Practise:** [the exercises of this lesson](exercises/07_put_the_claims_on_trial.ipynb).
 #
 # **Go on with [08 · Choose a norm](08_choose_a_norm.ipynb).**
 #

@@ -12,6 +12,7 @@ import styles_layer
 import styles_nodes
 import styles_norms
 import styles_statistics
+import styles_trials
 from bnteach import check
 
 FILES = (
@@ -23,6 +24,7 @@ FILES = (
     styles_layer,
     styles_norms,
     styles_folding,
+    styles_trials,
     styles_devices,
 )
 

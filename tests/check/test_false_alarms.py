@@ -12,6 +12,7 @@ FEWER_WAYS = {
     "largest_x_hat_batch",
     "gradient_after_rescaling",
     "gradient_check",
+    "interval_outcome",
     "spot_the_bug",
 }
 

@@ -10,11 +10,23 @@ from . import (
     lesson_04,
     lesson_05,
     lesson_06,
+    lesson_07,
     lesson_08,
     lesson_10,
     lesson_12,
 )
 
-LESSONS = (lesson_01, lesson_02, lesson_03, lesson_04, lesson_05, lesson_06, lesson_08, lesson_10, lesson_12)
+LESSONS = (
+    lesson_01,
+    lesson_02,
+    lesson_03,
+    lesson_04,
+    lesson_05,
+    lesson_06,
+    lesson_07,
+    lesson_08,
+    lesson_10,
+    lesson_12,
+)
 
 CHECKS: dict[str, Check] = {check.name: check for lesson in LESSONS for check in lesson.EXERCISES}

@@ -1,0 +1,211 @@
+"""Mistakes with the interval of a difference over seeds, and with what it says about a claim."""
+
+import numpy as np
+
+from ..mistake import Mistake
+from ..quantile import student_t
+
+TRIAL = ("07_put_the_claims_on_trial", "How a claim is tried")
+INTERVAL, OUTCOME = ("difference_interval",), ("interval_outcome",)
+HALF = "half = stats.t.ppf(0.975, n - 1) * difference.std(ddof=1) / np.sqrt(n)"
+
+
+def standard_error(with_bn, without_bn):
+    """Of the difference of two means that have nothing to do with each other."""
+    return np.sqrt((with_bn.var(ddof=1) + without_bn.var(ddof=1)) / len(with_bn))
+
+
+MISTAKES = [
+    Mistake(
+        key="one_network_alone",
+        title="the interval is that of the network with BN alone",
+        confuses="The claim compares two networks. Its effect is the difference, one for each seed.",
+        mend="Begin with difference = with_bn - without_bn.",
+        lesson=TRIAL,
+        checks=INTERVAL,
+        steps={"difference": lambda with_bn: with_bn},
+    ),
+    Mistake(
+        key="difference_reversed",
+        title="the difference is taken the other way round",
+        confuses="The effect is to be above 0 where BN is better: with BN minus without.",
+        mend="difference = with_bn - without_bn",
+        lesson=TRIAL,
+        checks=INTERVAL,
+        steps={"difference": lambda with_bn, without_bn: without_bn - with_bn},
+    ),
+    Mistake(
+        key="pairs_torn",
+        title="the two networks are taken as unpaired",
+        confuses="Both networks of a seed have the same data and the same start. What the seed alone changes "
+        "cancels in each difference, and only there. (This is the interval of the unpaired t-test.)",
+        mend="Take the differences first, then their standard deviation.",
+        lesson=TRIAL,
+        checks=INTERVAL,
+        steps={"error": standard_error, "t": lambda n: student_t(0.975, 2 * n - 2)},
+    ),
+    Mistake(
+        key="variances_added",
+        title="the variances of the two networks are added",
+        confuses="That is right for two results that have nothing to do with each other. Here the seed moves "
+        "both, and their difference varies less.",
+        mend="Take the differences first, then their standard deviation.",
+        lesson=TRIAL,
+        checks=INTERVAL,
+        steps={"error": standard_error},
+    ),
+    Mistake(
+        key="normal_for_t",
+        title="1.96 stands where Student's t belongs",
+        confuses="1.96 would be right if s were known. It is estimated from a few seeds, and that needs a "
+        "longer interval: 2.78 for five.",
+        mend=HALF,
+        lesson=TRIAL,
+        checks=INTERVAL,
+        steps={"t": lambda: 1.96},
+    ),
+    Mistake(
+        key="t_of_five_seeds",
+        title="t is that of five seeds, however many there are",
+        confuses="2.776 belongs to five values. With fewer it is larger, with more it is smaller.",
+        mend="t = stats.t.ppf(0.975, n - 1)",
+        lesson=TRIAL,
+        checks=INTERVAL,
+        steps={"t": lambda: 2.776},
+    ),
+    Mistake(
+        key="t_with_n_degrees",
+        title="Student's t is asked for n degrees of freedom",
+        confuses="The mean was estimated from the same n values, so n − 1 are free.",
+        mend="t = stats.t.ppf(0.975, n - 1)",
+        lesson=TRIAL,
+        checks=INTERVAL,
+        steps={"t": lambda n: student_t(0.975, n)},
+    ),
+    Mistake(
+        key="t_one_sided",
+        title="5 % are left out on each side",
+        confuses="A 95 % interval leaves out 5 % in all: 2.5 % below it and 2.5 % above it.",
+        mend="t = stats.t.ppf(0.975, n - 1)",
+        lesson=TRIAL,
+        checks=INTERVAL,
+        steps={"t": lambda n: student_t(0.95, n - 1)},
+    ),
+    Mistake(
+        key="spread_biased",
+        title="the standard deviation divides by n",
+        confuses="NumPy's std divides by n unless told otherwise. An estimate for all seeds there could be "
+        "divides by n − 1.",
+        mend="difference.std(ddof=1)",
+        lesson=TRIAL,
+        checks=INTERVAL,
+        steps={"spread": lambda difference: difference.std()},
+    ),
+    Mistake(
+        key="root_n_forgotten",
+        title="the standard deviation is not divided by √n",
+        confuses="s says how far one seed is from the others. The mean of n seeds is √n times as sure.",
+        mend=HALF,
+        lesson=TRIAL,
+        checks=INTERVAL,
+        steps={"error": lambda spread: spread},
+    ),
+    Mistake(
+        key="divided_by_n_seeds",
+        title="the standard deviation is divided by n",
+        confuses="The variance of a mean is s²/n, so its standard deviation is s/√n.",
+        mend=HALF,
+        lesson=TRIAL,
+        checks=INTERVAL,
+        steps={"error": lambda spread, n: spread / n},
+    ),
+    Mistake(
+        key="ends_swapped",
+        title="the two ends of the interval have changed places",
+        confuses="The low end is mean − half, the high end mean + half.",
+        mend="return mean, mean - half, mean + half",
+        lesson=TRIAL,
+        checks=INTERVAL,
+        steps={
+            "low": lambda mean, t, error: mean + t * error,
+            "high": lambda mean, t, error: mean - t * error,
+        },
+    ),
+    Mistake(
+        key="margin_ignored",
+        title="the margin is not used: every interval above 0 is for the claim",
+        confuses="A tiny effect can be quite certain. The margin says from where on anyone should care.",
+        mend="Compare low with margin, and high with -margin.",
+        lesson=TRIAL,
+        checks=OUTCOME,
+        steps={
+            "for_it": lambda low: low > 0,
+            "against_it": lambda high: high < 0,
+            "no_difference": lambda: False,
+        },
+    ),
+    Mistake(
+        key="zero_inside",
+        title="an interval that holds 0 is called no difference",
+        confuses="A long interval that holds 0 holds large effects too: nothing is known yet. To say that "
+        "there is no difference, the interval must be short, and lie inside the margin.",
+        mend="'no difference' only if low >= -margin and high <= margin.",
+        lesson=TRIAL,
+        checks=OUTCOME,
+        steps={"no_difference": lambda low, high: low <= 0 <= high},
+    ),
+    Mistake(
+        key="never_undecided",
+        title="what is neither for nor against the claim is called no difference",
+        confuses="Not to have seen an effect is not to have seen that there is none. A long interval means: "
+        "more seeds are needed.",
+        mend="'no difference' only if low >= -margin and high <= margin; all else is 'undecided'.",
+        lesson=TRIAL,
+        checks=OUTCOME,
+        steps={"no_difference": lambda: True},
+    ),
+    Mistake(
+        key="middle_decides",
+        title="the middle of the interval decides",
+        confuses="Other seeds would give another mean. The whole interval must lie on one side.",
+        mend="Compare low with margin, and high with -margin.",
+        lesson=TRIAL,
+        checks=OUTCOME,
+        steps={
+            "for_it": lambda low, high, margin: (low + high) / 2 > margin,
+            "against_it": lambda low, high, margin: (low + high) / 2 < -margin,
+            "no_difference": lambda: True,
+        },
+    ),
+    Mistake(
+        key="one_end_is_enough",
+        title="one end beyond the margin is enough",
+        confuses="Such an interval says that the effect may be large. It must say that the effect is not "
+        "small: the end that is nearer to 0 counts.",
+        mend="low > margin is for it, high < -margin is against it.",
+        lesson=TRIAL,
+        checks=OUTCOME,
+        steps={
+            "for_it": lambda high, margin: high > margin,
+            "against_it": lambda low, margin: low < -margin,
+        },
+    ),
+    Mistake(
+        key="minus_of_margin_forgotten",
+        title="the margin below 0 has lost its minus",
+        confuses="The band goes from −margin to margin. Below +margin is not yet below the band.",
+        mend="high < -margin",
+        lesson=TRIAL,
+        checks=OUTCOME,
+        steps={"against_it": lambda high, margin: high < margin},
+    ),
+    Mistake(
+        key="not_for_is_against",
+        title="what is not for the claim is called against it",
+        confuses="There are four outcomes. Against it is an interval that lies below −margin as a whole.",
+        mend="high < -margin",
+        lesson=TRIAL,
+        checks=OUTCOME,
+        steps={"against_it": lambda low, margin: low <= margin},
+    ),
+]

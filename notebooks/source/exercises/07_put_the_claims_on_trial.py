@@ -1,0 +1,195 @@
+# %% [markdown]
+# # 07 · Put the claims on trial: exercises
+#
+# *40 minutes · after the lesson [07 · Put the claims on trial](../07_put_the_claims_on_trial.ipynb)*
+#
+# Three functions to write. You will practise:
+#
+# - the interval of a difference over seeds
+# - a verdict by a rule
+# - how much dropout changes the variance that BN stores
+#
+# **How it works.** Write your code in the place of `raise NotImplementedError()`, and run the cell. Its last line
+# checks your function and says what it sees. If you are stuck, open a hint.
+# The solutions, explained, are in the folder `solutions`.
+
+# %%
+try:
+    import bnteach
+except ImportError:
+    raise ImportError(
+        "This kernel cannot find the package bnteach. In a copy of the project, run  pip install -e .  in\n"
+        "its top folder and restart the kernel, or type  make lab  in a terminal there."
+    ) from None
+
+# %%
+import numpy as np
+from scipy import stats
+
+from bnteach import check
+
+# %% [markdown]
+# Test accuracies to look at while you work, made up: one network with BN and one without, each with the same five seeds.
+
+# %%
+with_bn = np.array([91.0, 88.0, 95.0, 90.0, 93.0])
+without_bn = np.array([86.0, 84.0, 89.0, 88.0, 87.0])
+print("with BN:   ", with_bn.mean(), "±", with_bn.std(ddof=1).round(2))
+print("without BN:", without_bn.mean(), "±", without_bn.std(ddof=1).round(2))
+print("correlation of the two:", np.corrcoef(with_bn, without_bn)[0, 1].round(2))
+
+# %% [markdown]
+# ## Exercise 1: the interval of a difference
+#
+# *15 minutes · difficulty: 2 of 4*
+#
+# Write `difference_interval(with_bn, without_bn)`.
+#
+# - Both are arrays of shape $(n,)$: the results of the same $n$ seeds, in the same order. $n$ is not always 5.
+# - The effect is the result with BN minus the one without.
+# - Return three numbers: the mean effect, and the low and the high end of its 95 % interval.
+#
+# SciPy knows Student's t: `stats.t.ppf(share, degrees_of_freedom)` is the value below which `share` of the distribution lies.
+#
+# <details><summary>Hint 1</summary>
+#
+# What a seed does to both networks must cancel. So what do you compute first, before any mean?
+#
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# $\text{mean} \pm t \cdot s / \sqrt{n}$. Which of `std`'s two divisors is it: $n$ or $n - 1$?
+#
+# </details>
+# <details><summary>Hint 3</summary>
+#
+# 95 % in the middle leaves 2.5 % on each side: so `share` is 0.975. There are $n - 1$ degrees of freedom.
+#
+# </details>
+
+
+# %% tags=["solution", "points-2"]
+def difference_interval(with_bn, without_bn):
+    """Mean, low end and high end of the effect."""
+    ### BEGIN SOLUTION
+    difference = with_bn - without_bn
+    n, mean = len(difference), difference.mean()
+    half = stats.t.ppf(0.975, n - 1) * difference.std(ddof=1) / np.sqrt(n)
+    return mean, mean - half, mean + half
+    ### END SOLUTION
+
+
+check.difference_interval(difference_interval)
+
+# %% [markdown] tags=["solution"]
+# ### The solution, explained
+#
+# - **Differences first.** A lucky seed is lucky for both networks, here with a correlation of 0.79. In the difference this cancels, and the interval goes from 2.5 to 6.7.
+#   Treated as if the two had nothing to do with each other, it would go from 1.2 to 8.0. With a margin of 2 the first is for the claim, the second undecided.
+# - **Student's t, not 1.96.** With five seeds, $s$ itself is only an estimate. That needs 2.78; with three seeds even 4.30.
+# - **$\sqrt{n}$.** $s$ says how far apart single seeds are. The question is how sure their *mean* is.
+# - Also right: `stats.ttest_rel(with_bn, without_bn).confidence_interval()`.
+
+# %% [markdown]
+# ## Exercise 2: the rule
+#
+# *10 minutes · difficulty: 1 of 4*
+#
+# Write `interval_outcome(low, high, margin)`, the rule of the lesson. All three are numbers, and `margin` is above 0.
+#
+# - Return one of four words: `"for it"`, `"against it"`, `"no difference"` or `"undecided"`.
+# - The claim says that the effect is *above* 0.
+#
+# <details><summary>Hint 1</summary>
+#
+# Draw a line of numbers with a grey band from −margin to margin. In how many ways can an interval lie?
+#
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# "The whole interval lies above the margin": then its lower end does. Translate the other two sentences in the same way.
+#
+# </details>
+# <details><summary>Hint 3</summary>
+#
+# For "no difference" both ends must be in the band. What is left is undecided.
+#
+# </details>
+
+
+# %% tags=["solution", "points-1"]
+def interval_outcome(low, high, margin):
+    """What an interval from low to high says about a claim: one of four words."""
+    ### BEGIN SOLUTION
+    if low > margin:
+        return "for it"
+    if high < -margin:
+        return "against it"
+    if low >= -margin and high <= margin:
+        return "no difference"
+    return "undecided"
+    ### END SOLUTION
+
+
+check.interval_outcome(interval_outcome)
+
+# %% [markdown] tags=["solution"]
+# ### The solution, explained
+#
+# The last two lines are the ones that people get wrong. An interval that holds 0 is *not* "no difference": $[-2, 8]$ holds 0, and it holds 7 as well. To say that there is no
+# difference one must have seen that there is none: a short interval, inside the band. "Not significant" alone says nothing.
+#
+# And the other way round: $[0.2, 0.7]$ does not hold 0, so there is an effect. With a margin of 1 it is one that nobody needs.
+
+# %% [markdown]
+# ## Exercise 3: what dropout does to the variance
+#
+# *15 minutes · difficulty: 3 of 4*
+#
+# A channel has mean `mean` and variance `var`. Then dropout sets each value to 0 with probability `p`, and multiplies the others by $1/(1 - p)$. In evaluation it does nothing.
+# Write `dropout_variance(mean, var, p)`.
+#
+# - `mean` and `var` have shape $(C,)$: one number for each channel.
+# - Return two arrays of shape $(C,)$: the variance that the next BN layer meets in training (over very many values), and the ratio of the variance in evaluation to the one in training.
+#
+# <details><summary>Hint 1</summary>
+#
+# $\text{Var}[x] = E[x^2] - E[x]^2$. What does dropout do to $E[x]$, and what to $E[x^2]$?
+#
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# With probability $p$ a value is 0. Else it is $x/(1-p)$, and its square is $x^2/(1-p)^2$. Take the mean of both.
+#
+# </details>
+# <details><summary>Hint 3</summary>
+#
+# $E[x]$ stays as it is: that is what the factor is for. $E[x^2] = \sigma^2 + \mu^2$ becomes $(\sigma^2 + \mu^2)/(1 - p)$.
+#
+# </details>
+
+
+# %% tags=["solution", "points-3"]
+def dropout_variance(mean, var, p):
+    """The variance in training, and the ratio evaluation / training; two arrays of shape (C,)."""
+    ### BEGIN SOLUTION
+    training = (var + mean**2) / (1 - p) - mean**2
+    return training, var / training
+    ### END SOLUTION
+
+
+check.dropout_variance(dropout_variance)
+
+# %% [markdown] tags=["solution"]
+# ### The solution, explained
+#
+# - Put together: $(\sigma^2 + p\,\mu^2)/(1 - p)$. It is always larger than $\sigma^2$, and the more so the further the mean is from 0: a dropped value jumps from there to 0.
+# - For $p = 0.5$ the ratio is at most one half. Behind a ReLU the mean is not 0, so it is less. (In the lesson the next BN layer stands behind another linear layer. That adds up many channels, so its ratio is not quite this one.)
+# - What BN stores is the variance of training. In evaluation it divides by a standard deviation that is too large, and the outputs shrink.
+# - Dropout behind the last BN layer does no harm of this kind: no BN layer meets it.
+
+# %% [markdown]
+# ## How far you are
+
+# %%
+check.report()
