@@ -13,12 +13,14 @@
     labs.Depth(activation="tanh", batch_norm=False)     signal and gradient through a deep network
     labs.Training()                                     two networks learn the digits, side by side
     labs.Landscape()                                    the loss along its gradient: how far may a step go
+    labs.Pruning()                                      which channels can go, by the size of their γ
 
 lab.py       what every lab is; canvas.py and controls.py are what it is made of
 sampler.py, coupling.py, microscope.py, gamma_beta.py, backprop_graph.py, jacobian.py, running_stats.py,
-which_values.py, depth.py, training.py, landscape.py: one lab each
+which_values.py, depth.py, training.py, landscape.py, pruning.py: one lab each
 
-`Training` and `Landscape` need PyTorch, which is imported when one of them is first named, not before.
+`Training`, `Landscape` and `Pruning` need PyTorch, which is imported when one of them is first named, not
+before.
 """
 
 from .backprop_graph import BackpropGraph
@@ -41,6 +43,7 @@ __all__ = [
     "Lab",
     "Landscape",
     "Microscope",
+    "Pruning",
     "RunningStats",
     "Sampler",
     "Training",
@@ -57,4 +60,8 @@ def __getattr__(name: str):
         from .landscape import Landscape
 
         return Landscape
+    if name == "Pruning":
+        from .pruning import Pruning
+
+        return Pruning
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
