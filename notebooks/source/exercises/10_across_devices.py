@@ -3,7 +3,7 @@
 #
 # *35 minutes · after the lesson [10 · Across devices](../10_across_devices.ipynb)*
 #
-# Two functions to write: what two devices tell each other on the way forward, and on the way back.
+# One function to write and one to mend: what two devices tell each other on the way forward, and on the way back.
 #
 # **How it works.** Write your code in the place of `raise NotImplementedError()`, and run the cell. Its last line
 # checks your function and says what it sees. If you are stuck, open a hint.
@@ -38,6 +38,7 @@ print("device b: mean", share_b.mean(axis=0).round(2), " var", share_b.var(axis=
 # *15 minutes · difficulty: 2 of 4*
 #
 # Write `merge_statistics(count_a, mean_a, var_a, count_b, mean_b, var_b)`: the statistics of both devices together, without their values.
+# The lesson merged *sums* of squared deviations. Here each device sends its *variance*: divided by its own count.
 #
 # - `count_a` and `count_b` are whole numbers; the others have shape $(C,)$. The variances are divided by the count.
 # - Return `count`, `mean`, `var` of all values; the variance divided by `count`.
@@ -80,25 +81,36 @@ check.merge_statistics(merge_statistics)
 # With sums of squared deviations in place of variances you get the formula of Chan, Golub and LeVeque.
 
 # %% [markdown]
-# ## Exercise 2: the way back of SyncBN
+# ## Exercise 2: mend the way back of SyncBN
 #
 # *20 minutes · difficulty: 3 of 4*
 #
-# Write `sync_backward(dy, x_hat, gamma, std, count, all_reduce)`, as it runs on one device.
+# A colleague wrote `sync_backward`, as it runs on one device. It runs, and nothing warns. But the network learns otherwise than with one
+# large batch:
+#
+# ```python
+# def sync_backward(dy, x_hat, gamma, std, count, all_reduce):
+#     sums = np.stack([(dy * x_hat).sum(axis=0), dy.sum(axis=0)])
+#     dgamma, dbeta = all_reduce(sums)
+#     dx = gamma / std * (dy - dbeta / len(dy) - x_hat * dgamma / len(dy))
+#     return dx, dgamma, dbeta
+# ```
+#
+# Two things are wrong. Find them, and write the function anew.
 #
 # - `dy` and `x_hat` are this device's share, shape $(n, C)$. `gamma` and `std` have shape $(C,)$; `std` is $\sqrt{\sigma^2 + \varepsilon}$ of all devices.
 # - `count` is the number of values of *all* devices.
-# - `all_reduce(sums)` takes an array of shape $(2, C)$, with Σ dy·x̂ in row 0 and Σ dy in row 1, and returns the sums over all devices.
+# - `all_reduce(sums)` **returns** the totals of all devices (the one in the lesson writes them into its tensor). It wants shape $(2, C)$: Σ dy·x̂ in row 0, Σ dy in row 1.
 # - Return `dx` of this share, and this device's own `dgamma` and `dbeta`.
 #
 # <details><summary>Hint 1</summary>
 #
-# It is the compact formula of lesson 04. Two things in it must come from all devices.
+# It is the compact formula of lesson 04. What is its $m$? And who adds up $d\gamma$ and $d\beta$ later?
 #
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# The two sums, and the count they are divided by. `dgamma` and `dbeta` stay as they are here.
+# In dx, the two sums and the count come from all devices. `dgamma` and `dbeta` stay this device's own.
 #
 # </details>
 # <details><summary>Hint 3</summary>
@@ -124,8 +136,9 @@ check.sync_backward(sync_backward)
 # %% [markdown] tags=["solution"]
 # ### The solution, explained
 #
+# - `len(dy)` is this device's share; the sums are those of all. So the colleague took away too much from dx.
 # - With the sums of this device alone, each device would treat the others' samples as if they did not move with the mean.
-# - `dgamma` and `dbeta` are returned as parts: data parallelism adds up the gradients of *all* parameters later. Whoever returns the totals gets them twice.
+# - `dgamma` and `dbeta` are returned as parts: data parallelism joins the gradients of *all* parameters later. Whoever returns the totals counts them once for each device.
 # - Only $2C$ numbers travel, whatever the batch size.
 
 # %% [markdown]
