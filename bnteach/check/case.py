@@ -63,6 +63,12 @@ class Case:
             and value.size > 1
         }
 
+    @cached_property
+    def numbers(self) -> dict[str, float]:
+        """The single numbers among inputs and results, by name."""
+        known = {**self.inputs, **self.expected}
+        return {name: float(value) for name, value in known.items() if np.ndim(value) == 0 and name != self.name}
+
     @property
     def axis(self) -> int:
         """The axis of the channels in an array that has as many axes as x."""

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from . import facts
 from .comparing import off_by, same
 from .example import example
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 
 # A match must be this much nearer to the learner's values than the right ones are.
 NEARER = 50
+NOTHING = np.empty(0)
 
 
 @dataclass(frozen=True)
@@ -37,8 +40,11 @@ class Diagnosis:
         if len(found) == 1:
             what = [f"It looks like this: {found[0]}"]
         else:
-            what = ["It looks like two things at once:", *(f"- {one}" for one in found)]
-        places = [f"Lesson {one.lesson[0][:2]} explains it. Section: {one.lesson[1]}" for one in mistakes]
+            how_many = "two" if len(found) == 2 else "several"
+            what = [f"It looks like {how_many} things at once:", *(f"- {one}" for one in found)]
+        places = [
+            f"Lesson {one.lesson[0][:2]} explains it. Section: {one.lesson[1]}" for one in mistakes if one.lesson
+        ]
         return cls(
             "\n".join(part for part in (more, *what) if part),
             tuple(mistake.key for mistake in mistakes),
@@ -68,7 +74,8 @@ def diagnose(check: Check, probes: list[Probe], expected: list[Values], seen: li
     A mistake is named only when it gives the learner's values to rounding on every probe, and no other does.
     """
     evidence, mistakes = Evidence(check, probes, expected, seen), check.mistakes()
-    seen_so_far, numbers = facts.what_happens(expected, seen), example(probes, expected, seen)
+    seen_so_far = facts.what_happens(check, expected, seen)
+    numbers = () if check.tell else example(probes, expected, seen)
     for group in ([[one] for one in mistakes], pairs(mistakes)):
         matching = [many for many in group if matches(evidence, many)]
         if len(matching) == 1:
@@ -125,30 +132,57 @@ def is_named(near: float, far: float) -> bool:
 
 
 def partly(evidence: Evidence, mistakes: list[Mistake], numbers: tuple[str, ...]) -> Diagnosis | None:
-    """The mistake that explains one wrong quantity whole, where another has another cause or is right."""
+    """The mistakes that explain a part of the wrong quantities, where the others have another cause."""
     if any(one.failure for one in evidence.seen):
         return None
     wrong = facts.wrong_names(evidence.expected, evidence.seen)
-    # One quantity alone cannot show that the order of all is wrong.
-    in_a_step = [mistake for mistake in mistakes if mistake.returns is None]
-    for name in wrong:
-        matching = [mistake for mistake in in_a_step if explains(evidence, mistake, name)]
-        if len(matching) == 1:
-            others = [other for other in wrong if other != name]
-            differ = (
-                f"{facts.listed(others)} differ{'s' * (len(others) == 1)} in another way; mend {name} first."
-            )
-            off = facts.what_is_off(evidence.expected, evidence.seen)
-            return Diagnosis.of(matching, f"{off}\nIn {name}:", (*numbers, *([differ] if others else [])))
-    return None
+    owners = {name: mistake for name in wrong if (mistake := owner(name, explanations(evidence, mistakes)))}
+    if not owners:
+        return None
+    others = [name for name in wrong if name not in owners]
+    first = facts.listed(list(owners))
+    rest = (
+        f"{facts.is_or_are(others)} off too, and not by {'this' if len(owners) == 1 else 'these'} alone; "
+        f"mend {first} first."
+    )
+    off = facts.what_is_off(evidence.check, evidence.expected, evidence.seen)
+    found = list({mistake.key: mistake for mistake in owners.values()}.values())
+    return Diagnosis.of(found, f"{off}\nIn {first}:" if others else off, (*numbers, *([rest] if others else [])))
 
 
-def explains(evidence: Evidence, mistake: Mistake, name: str) -> bool:
+def owner(name: str, explained: list[tuple[Mistake, frozenset[str]]]) -> Mistake | None:
+    """The one mistake that explains a quantity; None when there is none, or more than one."""
+    owners = [mistake for mistake, names in explained if name in names]
+    return owners[0] if len(owners) == 1 else None
+
+
+def explanations(evidence: Evidence, mistakes: list[Mistake]) -> list[tuple[Mistake, frozenset[str]]]:
+    """Mistakes with the wrong quantities that they explain; those left out explain less than another one.
+
+    One quantity alone cannot show that the order of all is wrong, so such mistakes are left out too.
+    """
+    found = [(one, explained_by(evidence, one)) for one in mistakes if one.returns is None]
+    return [
+        (mistake, names) for mistake, names in found if names and not any(names < other for _, other in found)
+    ]
+
+
+def explained_by(evidence: Evidence, mistake: Mistake) -> frozenset[str]:
+    """The wrong quantities that a mistake explains; none when it would spoil one that is right."""
+    runs = list(evidence.of(mistake.spoil(evidence.check.recipe)))
+    right = facts.right_names(evidence.expected, evidence.seen)
+    if any(not same(made.values.get(name, NOTHING), wanted[name]) for wanted, made, _ in runs for name in right):
+        return frozenset()
+    wrong = facts.wrong_names(evidence.expected, evidence.seen)
+    return frozenset(name for name in wrong if explains(runs, name))
+
+
+def explains(runs: list[tuple[Values, Observed, Observed]], name: str) -> bool:
     """True when the mistake gives the observed values of this quantity on every probe."""
     far, near = 0.0, 0.0
-    for right, wrong, one in evidence.of(mistake.spoil(evidence.check.recipe)):
-        if name not in wrong.values or not same(one.values[name], wrong.values[name]):
+    for right, made, one in runs:
+        if name not in made.values or name not in one.values or not same(one.values[name], made.values[name]):
             return False
-        near = max(near, off_by(one.values[name], wrong.values[name]))
+        near = max(near, off_by(one.values[name], made.values[name]))
         far = max(far, off_by(one.values[name], right[name]))
     return is_named(near, far)

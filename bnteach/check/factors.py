@@ -9,18 +9,18 @@ import numpy as np
 from .case import Case
 from .comparing import same
 
-# How a factor may depend on n, the number of values in a channel.
+# How a factor may depend on a number, such as n, the number of values in a channel.
 OF_N: dict[str, Callable[[float], float]] = {
-    "n": lambda n: n,
-    "1/n": lambda n: 1 / n,
-    "√n": lambda n: n**0.5,
-    "1/√n": lambda n: n**-0.5,
-    "n − 1": lambda n: n - 1,
-    "1/(n − 1)": lambda n: 1 / (n - 1),
-    "n/(n − 1)": lambda n: n / (n - 1),
-    "(n − 1)/n": lambda n: (n - 1) / n,
-    "√(n/(n − 1))": lambda n: (n / (n - 1)) ** 0.5,
-    "√((n − 1)/n)": lambda n: ((n - 1) / n) ** 0.5,
+    "{n}": lambda n: n,
+    "1/{n}": lambda n: 1 / n,
+    "√{n}": lambda n: n**0.5,
+    "1/√{n}": lambda n: n**-0.5,
+    "{n} − 1": lambda n: n - 1,
+    "1/({n} − 1)": lambda n: 1 / (n - 1),
+    "{n}/({n} − 1)": lambda n: n / (n - 1),
+    "({n} − 1)/{n}": lambda n: (n - 1) / n,
+    "√({n}/({n} − 1))": lambda n: (n / (n - 1)) ** 0.5,
+    "√(({n} − 1)/{n})": lambda n: ((n - 1) / n) ** 0.5,
 }
 
 
@@ -33,11 +33,22 @@ def multiple(cases: list[Case]) -> str:
         if abs(factors[0] + 1) < 1e-3:
             return "it has the wrong sign."
         return f"every value is {factors[0]:.4g} times the right one."
-    if len({case.n for case in cases}) > 1 and min(case.n for case in cases) > 1:
-        for words, of_n in OF_N.items():
-            if all(abs(one / of_n(case.n) - 1) < 1e-3 for one, case in zip(factors, cases, strict=True)):
-                return f"every value is {words} times the right one, where n counts the values in a channel."
+    if words := of_a_number(factors, [case.n for case in cases]):
+        return f"every value is {words.format(n='n')} times the right one, where n counts the values in a channel."
+    for name in cases[0].numbers:
+        if words := of_a_number(factors, [case.numbers[name] for case in cases]):
+            return f"every value is {words.format(n=name)} times the right one."
     return f"it is a multiple of the right one, but the factor changes with the input: {some(factors)}."
+
+
+def of_a_number(factors: list[float], numbers: list[float]) -> str:
+    """How these factors depend on these numbers, one for each case; empty when in none of the known ways."""
+    if len(set(numbers)) == 1 or min(numbers) <= 1:
+        return ""
+    for words, of_n in OF_N.items():
+        if all(abs(one / of_n(n) - 1) < 1e-3 for one, n in zip(factors, numbers, strict=True)):
+            return words
+    return ""
 
 
 def some(factors: list[float]) -> str:

@@ -16,6 +16,8 @@ from .running import Observed, Probe, Values
 if TYPE_CHECKING:
     from .checking import Check
 
+FEW = 3  # right quantities are named; of more it is said that all else is right
+
 
 def listed(names: list[str]) -> str:
     """Names in a sentence.
@@ -38,27 +40,47 @@ def wrong_names(expected: list[Values], seen: list[Observed]) -> list[str]:
     ]
 
 
-def what_is_off(expected: list[Values], seen: list[Observed]) -> str:
-    """Which quantities are right and which are not, as a sentence."""
+def what_is_off(check: Check, expected: list[Values], seen: list[Observed]) -> str:
+    """Which quantities are wrong and which are right, as a sentence; or what the check itself tells."""
+    if check.tell:
+        return check.tell(seen)
     wrong = wrong_names(expected, seen)
-    right = [name for name in expected[0] if name not in wrong and all(name in one.values for one in seen)]
     if not wrong:
         return ""
-    is_right = f"{listed(right)} {'are' if len(right) > 1 else 'is'} right, " if right else ""
-    return f"{is_right}{listed(wrong)} {'are' if len(wrong) > 1 else 'is'} off."
+    right = right_names(expected, seen)
+    all_else = len(right) > FEW and len(right) + len(wrong) == len(expected[0])
+    return f"{is_or_are(wrong)} off" + (
+        "; all else is right." if all_else else f"; {is_or_are(right)} right." if right else "."
+    )
 
 
-def what_happens(expected: list[Values], seen: list[Observed]) -> str:
+def right_names(expected: list[Values], seen: list[Observed]) -> list[str]:
+    """The quantities that came, and came out right, on every probe."""
+    wrong = wrong_names(expected, seen)
+    return [name for name in expected[0] if name not in wrong and all(name in one.values for one in seen)]
+
+
+def is_or_are(names: list[str]) -> str:
+    """
+    >>> is_or_are(["dx"]), is_or_are(["dx", "dbeta"])
+    ('dx is', 'dx and dbeta are')
+    """
+    return f"{listed(names)} {'are' if len(names) > 1 else 'is'}"
+
+
+def what_happens(check: Check, expected: list[Values], seen: list[Observed]) -> str:
     """What is off, and the first failure, if there is one."""
     words = next((one.words for one in seen if one.failure), "")
-    return " ".join(part for part in (what_is_off(expected, seen), words) if part)
+    return " ".join(part for part in (what_is_off(check, expected, seen), words) if part)
 
 
 def why(check: Check, probes: list[Probe], expected: list[Values], seen: list[Observed]) -> str:
     """Everything known, as sentences: failures first, then each wrong quantity."""
     if any(one.failure for one in seen):
         return failure(probes, expected, seen)
-    sentences = [what_is_off(expected, seen), *changes(seen)]
+    sentences = [what_is_off(check, expected, seen), *changes(seen)]
+    if check.tell:
+        return "\n".join(sentences)
     if order := order_of_returns(expected, seen):
         return "\n".join([*sentences, order])
     for name in wrong_names(expected, seen):
@@ -81,12 +103,8 @@ def failure(probes: list[Probe], expected: list[Values], seen: list[Observed]) -
     """The words of the first failure, what came before it, and on which inputs the code did work."""
     failed = [(probe, one) for probe, one in zip(probes, seen, strict=True) if one.failure]
     words = [failed[0][1].words]
-    came = [name for name in expected[0] if all(name in one.values for one in seen)]
-    wrong = wrong_names(expected, seen)
-    for state, names in (
-        ("right", [name for name in came if name not in wrong]),
-        ("wrong", [name for name in came if name in wrong]),
-    ):
+    wrong = [name for name in wrong_names(expected, seen) if all(name in one.values for one in seen)]
+    for state, names in (("wrong", wrong), ("right", right_names(expected, seen))):
         words += [f"Before that, {listed(names)} came out {state}."] if names else []
     if len(failed) < len(probes):
         words.append(f"It happens with {shapes(failed[0][0])}, but not with every input.")

@@ -46,7 +46,14 @@ def failed(error: BaseException, seconds: float) -> tuple[str, str]:
         return "memory", f"Your code asks for more memory than it may have{at(error)}."
     if isinstance(error, SystemExit):
         return "exit", f"Your code ends the kernel{at(error)}. Return a value instead."
-    return "raised", f"{type(error).__name__}{': ' * bool(message)}{message}{at(error)}."
+    return "raised", f"{type(error).__name__}{': ' * bool(message)}{message}{at(error)}.{about(message)}"
+
+
+def about(message: str) -> str:
+    """What a usual message means, where it says only half."""
+    if "could not be broadcast together" not in message:
+        return ""
+    return " (NumPy lines shapes up at their last axis. There, two lengths must be equal, or one of them 1.)"
 
 
 def own_words(error: BaseException) -> str:

@@ -16,7 +16,8 @@ class Mistake:
     title: what the code does, in a few words: "divides by n − 1".
     confuses: what is confused with what, and what follows. One to three short sentences.
     mend: nearly the answer: what to write instead.
-    lesson: the lesson and the section that explain it, as ("02_normalize", "Subtract, divide").
+    lesson: the lesson and the section that explain it, as ("02_normalize", "Subtract, divide"); None when its
+        own words say all.
     checks: the names of the checks in which it can happen.
     steps: the steps of the recipe that it replaces, each with the wrong function.
     returns: how it changes the order of what is returned; None leaves the order as it is.
@@ -26,7 +27,7 @@ class Mistake:
     title: str
     confuses: str
     mend: str
-    lesson: tuple[str, str]
+    lesson: tuple[str, str] | None
     checks: tuple[str, ...]
     steps: Mapping[str, Step] = field(default_factory=dict)
     returns: Callable[[tuple[str, ...]], tuple[str, ...]] | None = None

@@ -11,6 +11,7 @@ import styles_gradient_check
 import styles_layer
 import styles_nodes
 import styles_norms
+import styles_slimming
 import styles_statistics
 import styles_trials
 from bnteach import check
@@ -25,6 +26,7 @@ FILES = (
     styles_norms,
     styles_folding,
     styles_trials,
+    styles_slimming,
     styles_devices,
 )
 

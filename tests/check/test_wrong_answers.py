@@ -150,7 +150,7 @@ def test_the_facts_about_a_wrong_dx(change, words):
     verdict = check.batch_norm_backward.judge(backward(change))
     assert verdict.mistakes == (), verdict
     assert words in verdict.why
-    assert verdict.why.startswith("dgamma and dbeta are right, dx is off.")
+    assert verdict.why.startswith("dx is off; dgamma and dbeta are right.")
 
 
 def orthogonal(x_hat):
@@ -197,4 +197,4 @@ def test_one_wrong_quantity_is_named_beside_another_that_is_wrong_in_its_own_way
     verdict = check.batch_norm_backward(answer)
     assert verdict.mistakes == ("variance_path_missing",)
     assert "In dx:" in verdict.why
-    assert any("dgamma differs in another way; mend dx first." in detail for detail in verdict.details)
+    assert any("dgamma is off too, and not by this alone; mend dx first." in detail for detail in verdict.details)

@@ -10,5 +10,6 @@ WITH_STD = (  # those with 1/√(σ² + ε)
     "BatchNorm",
     "batch_norm_channels",
     "fold_batch_norm",
+    "fold_into_next",
 )
 BACKWARD = ("batch_norm_backward", "BatchNorm")  # those with the compact dx

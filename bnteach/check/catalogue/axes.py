@@ -14,7 +14,7 @@ MISTAKES = [
         "you.",
         mend="Use axis=0 for the mean and for the variance.",
         lesson=AXIS,
-        checks=(*STATISTICS, "scale_like_training"),
+        checks=(*STATISTICS, "scale_like_training", "update_running_statistics"),
         steps={
             "n": lambda table: table.shape[1],
             "mean": lambda table: table.mean(axis=1),
@@ -55,11 +55,11 @@ MISTAKES = [
     Mistake(
         key="one_mean_for_all",
         title="one mean and one variance serve all channels",
-        confuses="Without an axis, NumPy takes the mean of all values. Then years and kilometres share one "
-        "mean, and no channel has mean 0 afterwards.",
-        mend="Name the axis: x.mean(axis=0) and x.var(axis=0).",
+        confuses="Without an axis, NumPy takes the mean of all values, whatever their channel. Each channel "
+        "must have its own.",
+        mend="Name the axis, for the mean and for the variance.",
         lesson=AXIS,
-        checks=(*STATISTICS, "batch_norm_channels", "scale_like_training"),
+        checks=(*STATISTICS, "batch_norm_channels", "scale_like_training", "update_running_statistics"),
         steps={
             "n": lambda table: table.size,
             "mean": lambda table: table.mean(),
@@ -71,9 +71,9 @@ MISTAKES = [
         title="each channel has its own mean, but one variance serves all channels",
         confuses="x.var() without an axis is the variance of all values. It does not know that one channel "
         "is wide and another one narrow.",
-        mend="Name the axis: x.var(axis=0).",
+        mend="Name the axis of the variance, too.",
         lesson=AXIS,
-        checks=(*STATISTICS, "batch_norm_channels", "scale_like_training"),
+        checks=(*STATISTICS, "batch_norm_channels", "scale_like_training", "update_running_statistics"),
         steps={
             "n": lambda table: table.size,
             "sum_of_squares": lambda table: ((table - table.mean()) ** 2).sum(),

@@ -36,7 +36,7 @@ MISTAKES = [
         title="mean and variance are treated as constants",
         confuses="γ/√(σ² + ε) · dy is the slope when the statistics are fixed, as in evaluation, or after "
         "detach(). In training they move with x.",
-        mend="dx = inv_std * (dx_hat - dx_hat.mean(axis=0) - x_hat * (dx_hat * x_hat).mean(axis=0))",
+        mend="From dx_hat take away its mean and its share along x_hat, then multiply by inv_std.",
         lesson=WHO_IS_WHO,
         checks=BACKWARD,
         steps={
@@ -135,6 +135,36 @@ MISTAKES = [
         lesson=PART_ONE,
         checks=(*BACKWARD, "staged_backward"),
         steps={"dx_hat": lambda dy: dy},
+    ),
+    Mistake(
+        key="gamma_in_one_term",
+        title="γ is in the first term of dx alone",
+        confuses="dx_hat contains γ; dβ and dγ do not. dβ/N is the mean of dy, not of dx_hat.",
+        mend="Use means of dx_hat: dx_hat.mean(axis=0) and (dx_hat * x_hat).mean(axis=0).",
+        lesson=MULTIPLIED_OUT,
+        checks=BACKWARD,
+        steps={
+            "along_mean": lambda dy: dy.mean(axis=0),
+            "along_x_hat": lambda dy, x_hat: x_hat * (dy * x_hat).mean(axis=0),
+        },
+    ),
+    Mistake(
+        key="mean_without_gamma",
+        title="γ is missing in the mean that is subtracted",
+        confuses="dx_hat contains γ; dβ does not. dβ/N is the mean of dy, not of dx_hat.",
+        mend="Subtract dx_hat.mean(axis=0).",
+        lesson=MULTIPLIED_OUT,
+        checks=BACKWARD,
+        steps={"along_mean": lambda dy: dy.mean(axis=0)},
+    ),
+    Mistake(
+        key="share_without_gamma",
+        title="γ is missing in the share along x̂",
+        confuses="dx_hat contains γ; dγ does not. dγ/N is the mean of dy·x̂, not of dx_hat·x̂.",
+        mend="Subtract x_hat * (dx_hat * x_hat).mean(axis=0).",
+        lesson=MULTIPLIED_OUT,
+        checks=BACKWARD,
+        steps={"along_x_hat": lambda dy, x_hat: x_hat * (dy * x_hat).mean(axis=0)},
     ),
     Mistake(
         key="gamma_twice",

@@ -60,7 +60,7 @@ MISTAKES = [
         title="the gradient is left as it was",
         confuses="The output does not change, but its slope along the weights does: longer weights must "
         "move farther for the same change of the output.",
-        mend="The gradient is multiplied by 1/a: dw / a.",
+        mend="Solve a · L'(a·w) = L'(w) for the new gradient.",
         lesson=SCALE,
         checks=("gradient_after_rescaling",),
         steps={"new_dw": lambda dw: dw},
@@ -70,7 +70,7 @@ MISTAKES = [
         title="the gradient is multiplied by a",
         confuses="Larger weights do not make the gradient larger here. The same change of the output needs "
         "a step a times as long, so the slope is a times smaller.",
-        mend="Divide: dw / a.",
+        mend="Divide where you multiply.",
         lesson=SCALE,
         checks=("gradient_after_rescaling",),
         steps={"new_dw": lambda dw, a: dw * a},
@@ -80,7 +80,7 @@ MISTAKES = [
         title="the gradient is divided by a²",
         confuses="a² shows up in how far one step of gradient descent turns the weights: a gradient a times "
         "smaller, on weights a times longer. The gradient itself has one factor a.",
-        mend="Divide once: dw / a.",
+        mend="Divide by a once.",
         lesson=SCALE,
         checks=("gradient_after_rescaling",),
         steps={"new_dw": lambda dw, a: dw / a**2},
@@ -90,9 +90,19 @@ MISTAKES = [
         title="the factors are spread along the rows",
         confuses="a has one factor for each unit, and a unit is a column of dw. a[:, None] has one for each "
         "row.",
-        mend="dw / a is enough: NumPy lines a up with the last axis, the columns.",
+        mend="Leave the [:, None] away: NumPy lines a up with the last axis, the columns.",
         lesson=SCALE,
         checks=("gradient_after_rescaling",),
         steps={"new_dw": lambda dw, a: dw / a[:, None]},
+    ),
+    Mistake(
+        key="product_along_rows",
+        title="the gradient is multiplied by the factors, and they are spread along the rows",
+        confuses="Two things. a has one factor for each unit, and a unit is a column of dw. And larger weights "
+        "do not make the gradient larger: the slope is a times smaller.",
+        mend="Divide, and let NumPy line a up with the columns by itself.",
+        lesson=SCALE,
+        checks=("gradient_after_rescaling",),
+        steps={"new_dw": lambda dw, a: dw * a[:, None]},
     ),
 ]

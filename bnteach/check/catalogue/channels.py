@@ -66,7 +66,7 @@ MISTAKES = [
     ),
     Mistake(
         key="always_channels_first",
-        title="axis 1 is always taken for the channels",
+        title="the statistics always take axis 1 for the channels",
         confuses="In (N, H, W, C) axis 1 is the height. The caller says where the channels are.",
         mend="Use channel_axis, not 1.",
         lesson=LAST,
@@ -79,7 +79,7 @@ MISTAKES = [
     ),
     Mistake(
         key="always_channels_last",
-        title="the last axis is always taken for the channels",
+        title="the statistics always take the last axis for the channels",
         confuses="In (N, C, H, W) the last axis is the width. The caller says where the channels are.",
         mend="Use channel_axis, not -1.",
         lesson=LAST,
@@ -87,6 +87,53 @@ MISTAKES = [
         steps={
             "y": lambda x, gamma, beta, eps, channel_axis: normalized(
                 x, (0, 1, 2), gamma, beta, eps, channel_axis
+            )
+        },
+    ),
+    Mistake(
+        key="channel_axis_unused",
+        title="channel_axis is not used: axis 1 always serves as the channels",
+        confuses="In (N, H, W, C) axis 1 is the height. The caller says where the channels are, for the "
+        "statistics and for γ and β.",
+        mend="Use channel_axis, not 1, in all places.",
+        lesson=LAST,
+        checks=CHANNELS,
+        steps={"y": lambda x, gamma, beta, eps: normalized(x, (0, 2, 3), gamma, beta, eps, 1)},
+    ),
+    Mistake(
+        key="channel_axis_unused_last",
+        title="channel_axis is not used: the last axis always serves as the channels",
+        confuses="In (N, C, H, W) the last axis is the width. The caller says where the channels are, for the "
+        "statistics and for γ and β.",
+        mend="Use channel_axis, not -1, in all places.",
+        lesson=LAST,
+        checks=CHANNELS,
+        steps={"y": lambda x, gamma, beta, eps: normalized(x, (0, 1, 2), gamma, beta, eps, -1)},
+    ),
+    Mistake(
+        key="minus_one_not_left_out",
+        title="with channel_axis −1 no axis is left out: −1 is not 3",
+        confuses="The axes are counted 0, 1, 2, 3, and none of them equals −1. So the mean runs over all four, "
+        "the channels too.",
+        mend="Compare with channel_axis % 4: it turns −1 into 3.",
+        lesson=LAST,
+        checks=CHANNELS,
+        steps={
+            "y": lambda x, gamma, beta, eps, channel_axis: normalized(
+                x, tuple(axis for axis in range(4) if axis != channel_axis), gamma, beta, eps, channel_axis
+            )
+        },
+    ),
+    Mistake(
+        key="mean_over_channels",
+        title="the mean runs over the channel axis alone",
+        confuses="The axis that you name is the one that disappears. Named must be all axes but the channels.",
+        mend="Take the mean over the three other axes.",
+        lesson=TABLE,
+        checks=CHANNELS,
+        steps={
+            "y": lambda x, gamma, beta, eps, channel_axis: normalized(
+                x, (channel_axis,), gamma, beta, eps, channel_axis
             )
         },
     ),

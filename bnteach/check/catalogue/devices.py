@@ -9,6 +9,8 @@ TRAVEL = ("10_across_devices", "What must travel")
 COSTS = ("12_the_same_layer_elsewhere", "What each difference costs")
 MERGE, SYNC, KERAS = ("merge_statistics",), ("sync_backward",), ("to_pytorch",)
 
+OWN_SUMS = {"all_dgamma": lambda dgamma: dgamma, "all_dbeta": lambda dbeta: dbeta}
+
 MISTAKES = [
     Mistake(
         key="merge_unweighted_mean",
@@ -66,6 +68,55 @@ MISTAKES = [
         steps={"between": lambda mean_a, mean_b: (mean_b - mean_a) ** 2},
     ),
     Mistake(
+        key="merge_between_once_divided",
+        title="the part between the means is divided by count once, not twice",
+        confuses="count_a·count_b/count is the weight in M₂, a sum. In the variance, M₂/count, count stands "
+        "below twice.",
+        mend="count_a * count_b / count**2 * (mean_b - mean_a)**2",
+        lesson=SHARES,
+        checks=MERGE,
+        steps={"between": lambda m2_between: m2_between},
+    ),
+    Mistake(
+        key="merge_var_as_m2",
+        title="the variances stand where M₂ belongs",
+        confuses="M₂ is a sum of squared deviations, the variance their mean: M₂ = count · var.",
+        mend="Use count_a * var_a and count_b * var_b.",
+        lesson=SHARES,
+        checks=MERGE,
+        steps={"m2_a": lambda var_a: var_a, "m2_b": lambda var_b: var_b},
+    ),
+    Mistake(
+        key="merge_m2_returned",
+        title="M₂ is returned, not the variance: it is not divided by count",
+        confuses="M₂ is the sum of the squared deviations. The variance is their mean.",
+        mend="Divide M₂ by count at the end.",
+        lesson=SHARES,
+        checks=MERGE,
+        steps={"divisor": lambda: 1},
+    ),
+    Mistake(
+        key="merge_divided_by_less",
+        title="the squared deviations of all are divided by count − 1",
+        confuses="Asked for is the variance divided by count, as BN normalizes with it.",
+        mend="Divide by count.",
+        lesson=SHARES,
+        checks=MERGE,
+        steps={"divisor": lambda count: count - 1},
+    ),
+    Mistake(
+        key="merge_parts_of_less",
+        title="M₂ of each device is made with its count − 1",
+        confuses="The variances given here are divided by the count. So M₂ = count · var.",
+        mend="Use count_a * var_a and count_b * var_b.",
+        lesson=SHARES,
+        checks=MERGE,
+        steps={
+            "m2_a": lambda var_a, count_a: (count_a - 1) * var_a,
+            "m2_b": lambda var_b, count_b: (count_b - 1) * var_b,
+        },
+    ),
+    Mistake(
         key="merge_weights_swapped",
         title="each device has the weight of the other",
         confuses="The share of b is count_b / count, and it belongs to the mean and the variance of b.",
@@ -81,7 +132,17 @@ MISTAKES = [
         mend="Use all_reduce on the two sums, and put the totals into dx.",
         lesson=TRAVEL,
         checks=SYNC,
-        steps={"all_dgamma": lambda dgamma: dgamma, "all_dbeta": lambda dbeta: dbeta},
+        steps={"asked": lambda: False, **OWN_SUMS},
+    ),
+    Mistake(
+        key="sync_return_ignored",
+        title="all_reduce is called, but the totals that it returns are not used",
+        confuses="Here all_reduce leaves its argument as it is and returns the totals. (The one of "
+        "torch.distributed writes them into its argument.)",
+        mend="Write totals = all_reduce(…), and use totals in dx.",
+        lesson=TRAVEL,
+        checks=SYNC,
+        steps=OWN_SUMS,
     ),
     Mistake(
         key="sync_own_count",
@@ -99,11 +160,7 @@ MISTAKES = [
         mend="Use all_reduce on the two sums, and divide by count.",
         lesson=TRAVEL,
         checks=SYNC,
-        steps={
-            "all_dgamma": lambda dgamma: dgamma,
-            "all_dbeta": lambda dbeta: dbeta,
-            "m": lambda dy: len(dy),
-        },
+        steps={"asked": lambda: False, **OWN_SUMS, "m": lambda dy: len(dy)},
     ),
     Mistake(
         key="sync_totals_returned",
@@ -131,6 +188,52 @@ MISTAKES = [
             "dx": lambda dy, x_hat, gamma, std, all_dgamma, all_dbeta, m: (
                 gamma / std * (dy - all_dgamma / m - x_hat * all_dbeta / m)
             )
+        },
+    ),
+    Mistake(
+        key="sync_rows_swapped",
+        title="the two rows that are sent have changed places",
+        confuses="The other devices send Σ dy·x̂ in row 0 and Σ dy in row 1. What is added up must be the same "
+        "thing on all of them.",
+        mend="Send np.stack([dgamma, dbeta]), in this order.",
+        lesson=TRAVEL,
+        checks=SYNC,
+        steps={
+            "all_dgamma": lambda dgamma, other_dbeta: dgamma + other_dbeta,
+            "all_dbeta": lambda dbeta, other_dgamma: dbeta + other_dgamma,
+        },
+    ),
+    Mistake(
+        key="sync_not_divided",
+        title="the totals are not divided by count",
+        confuses="In dx both parts are means over the values of all devices.",
+        mend="Divide both totals by count.",
+        lesson=TRAVEL,
+        checks=SYNC,
+        steps={"m": lambda: 1},
+    ),
+    Mistake(
+        key="sync_share_forgotten",
+        title="the share along x̂ is missing in dx",
+        confuses="Two parts are taken away from dy: the mean of dy, and x̂ times the mean of dy·x̂.",
+        mend="Subtract x_hat * totals[0] / count too.",
+        lesson=TRAVEL,
+        checks=SYNC,
+        steps={
+            "dx": lambda dy, gamma, std, all_dbeta, m: gamma / std * (dy - all_dbeta / m),
+        },
+    ),
+    Mistake(
+        key="sync_x_hat_forgotten",
+        title="the mean of dy·x̂ is subtracted without its factor x̂",
+        confuses="The part along x̂ is a number for the channel, times x̂ of each sample.",
+        mend="Subtract x_hat * totals[0] / count.",
+        lesson=TRAVEL,
+        checks=SYNC,
+        steps={
+            "dx": lambda dy, gamma, std, all_dgamma, all_dbeta, m: (
+                gamma / std * (dy - all_dbeta / m - all_dgamma / m)
+            ),
         },
     ),
     Mistake(
@@ -168,6 +271,43 @@ MISTAKES = [
         lesson=COSTS,
         checks=KERAS,
         steps={"stretch": lambda m: (m - 1) / m},
+    ),
+    Mistake(
+        key="start_not_put_back",
+        title="the share of the start was taken out and not put back",
+        confuses="PyTorch's average begins at 1 as well, and the same share of that 1 is left in it.",
+        mend="Add momentum**batches again after the stretching.",
+        lesson=COSTS,
+        checks=KERAS,
+        steps={"running_var": lambda left, moving_variance, stretch: (moving_variance - left) * stretch},
+    ),
+    Mistake(
+        key="start_weight_one",
+        title="the start is given the whole weight 1",
+        confuses="The average began at 1, but it has faded since: after t batches the share of the start is "
+        "momentum**t.",
+        mend="Use momentum**batches in place of 1.",
+        lesson=COSTS,
+        checks=KERAS,
+        steps={"left": lambda: 1},
+    ),
+    Mistake(
+        key="start_weight_one_step",
+        title="the share of the start is that after one batch",
+        confuses="Each batch multiplies it by momentum: after t batches it is momentum**t.",
+        mend="Use momentum**batches in place of momentum.",
+        lesson=COSTS,
+        checks=KERAS,
+        steps={"left": lambda momentum: momentum},
+    ),
+    Mistake(
+        key="start_weight_multiplied",
+        title="the share of the start is momentum times the number of batches",
+        confuses="Each batch multiplies the share by momentum: a power, not a product.",
+        mend="Use momentum**batches in place of momentum * batches.",
+        lesson=COSTS,
+        checks=KERAS,
+        steps={"left": lambda momentum, batches: momentum * batches},
     ),
     Mistake(
         key="start_weight_wrong",

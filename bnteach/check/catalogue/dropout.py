@@ -77,8 +77,8 @@ MISTAKES = [
     Mistake(
         key="variance_unchanged",
         title="dropout leaves the variance as it is",
-        confuses="The factor 1/(1 − p) keeps the mean. In E[x²] the factor is squared: one of the two is taken "
-        "back by the share 1 − p of values that are kept, the other one stays.",
+        confuses="The factor 1/(1 − p) keeps the mean. In E[x²] the factor is squared: one of the two is "
+        "taken back by the share 1 − p of values that are kept, the other one stays.",
         mend="E[x²] becomes (var + mean**2) / (1 - p).",
         lesson=SHIFT,
         checks=DROPOUT,

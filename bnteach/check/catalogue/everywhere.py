@@ -8,10 +8,10 @@ MISTAKES = [
     Mistake(
         key="input_modified",
         title="an input is changed in place",
-        confuses="`x -= mean` changes the caller's array; `x = x - mean` makes a new one. The next layer, "
-        "or the backward pass, may still need the old values.",
-        mend="Write `x = x - …` instead of `x -= …`, or work on x.copy().",
-        lesson=("02_normalize", "Subtract, divide"),
+        confuses="`a -= b` and `a /= b` change the array itself, and it is the caller's. `a = a - b` makes a new "
+        "one. Whoever called your function may still need the old values.",
+        mend="Write `a = a - b` instead of `a -= b`, `a / b` instead of `a /= b`, or work on a copy: a.copy().",
+        lesson=None,
         checks=(
             "batch_statistics",
             "scale_like_training",

@@ -6,6 +6,7 @@ from ..mistake import Mistake
 
 LAYER = ("BatchNorm",)
 AVERAGES = ("05_train_and_infer", "The running averages")
+TWO_NUMBERS = ("03_scale_and_shift", "Two numbers for each channel")
 MIND = ("05_train_and_infer", "A network that changes its mind")
 EVALUATION = ("05_train_and_infer", "Is this evaluation?")
 NOTHING = ("05_train_and_infer", '"BN does nothing at test time"')
@@ -53,7 +54,7 @@ MISTAKES = [
     ),
     Mistake(
         key="stored_statistics_in_training",
-        title="training uses the stored statistics",
+        title="training uses the stored statistics, as they were before this batch",
         confuses="In training BN normalizes with the batch itself. The stored statistics are only kept up to "
         "date, for later.",
         mend="In training use x.mean(axis=0) and x.var(axis=0).",
@@ -99,12 +100,12 @@ MISTAKES = [
         lesson=NOTHING,
         checks=LAYER,
         steps={
-            "dx_evaluation": lambda dy, gamma, inv_std_evaluation, x_hat_evaluation: (
+            "dx_evaluation": lambda dx_hat, inv_std_evaluation, x_hat_evaluation: (
                 inv_std_evaluation
                 * (
-                    dy * gamma
-                    - (dy * gamma).mean(axis=0)
-                    - x_hat_evaluation * (dy * gamma * x_hat_evaluation).mean(axis=0)
+                    dx_hat
+                    - dx_hat.mean(axis=0)
+                    - x_hat_evaluation * (dx_hat * x_hat_evaluation).mean(axis=0)
                 )
             )
         },
@@ -119,6 +120,52 @@ MISTAKES = [
         steps={
             "dx_evaluation": lambda dx: dx,
             "dgamma_evaluation": lambda dgamma: dgamma,
+        },
+    ),
+    Mistake(
+        key="layer_without_affine",
+        title="x̂ is returned in both modes: neither γ nor β is used",
+        confuses="x̂ is the normalized value. The layer's output is γ·x̂ + β, in training and in evaluation.",
+        mend="Return self.gamma * x_hat + self.beta, in both modes.",
+        lesson=TWO_NUMBERS,
+        checks=LAYER,
+        steps={"y": lambda x_hat: x_hat, "y_evaluation": lambda x_hat_evaluation: x_hat_evaluation},
+    ),
+    Mistake(
+        key="layer_without_gamma",
+        title="γ is used in neither mode",
+        confuses="x̂ + β has the right mean, but every channel has a standard deviation of about 1, not |γ|.",
+        mend="Return self.gamma * x_hat + self.beta, in both modes.",
+        lesson=TWO_NUMBERS,
+        checks=LAYER,
+        steps={
+            "y": lambda x_hat, beta: x_hat + beta,
+            "y_evaluation": lambda x_hat_evaluation, beta: x_hat_evaluation + beta,
+        },
+    ),
+    Mistake(
+        key="layer_without_beta",
+        title="β is used in neither mode",
+        confuses="γ·x̂ has the right spread, but the mean of every channel is 0 in training, not β.",
+        mend="Return self.gamma * x_hat + self.beta, in both modes.",
+        lesson=TWO_NUMBERS,
+        checks=LAYER,
+        steps={
+            "y": lambda x_hat, gamma: gamma * x_hat,
+            "y_evaluation": lambda x_hat_evaluation, gamma: gamma * x_hat_evaluation,
+        },
+    ),
+    Mistake(
+        key="running_average_in_training",
+        title="training normalizes with the running averages, just updated",
+        confuses="In training BN normalizes with the batch, not with the running average. The averages are "
+        "updated beside it, for evaluation.",
+        mend="In training use x.mean(axis=0) and x.var(axis=0).",
+        lesson=MIND,
+        checks=LAYER,
+        steps={
+            "inv_std": lambda new_var, eps: 1 / np.sqrt(new_var + eps),
+            "x_hat": lambda table, new_mean, inv_std: (table - new_mean) * inv_std,
         },
     ),
 ]

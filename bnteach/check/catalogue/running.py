@@ -111,6 +111,39 @@ MISTAKES = [
         },
     ),
     Mistake(
+        key="running_mean_of_all",
+        title="one mean serves all channels: axis=0 is missing in the mean",
+        confuses="x.mean() without an axis is the mean of all values, whatever their channel.",
+        mend="Write axis=0 in the mean.",
+        lesson=AVERAGES,
+        checks=("update_running_statistics",),
+        steps={"kept_mean": lambda table: table.mean()},
+    ),
+    Mistake(
+        key="whole_var_corrected",
+        title="N/(N − 1) multiplies the whole running variance",
+        confuses="The old average was made of unbiased variances already. Only the variance of the new batch "
+        "is corrected, before it is mixed in.",
+        mend="Correct the new variance alone: x.var(axis=0, ddof=1).",
+        lesson=AVERAGES,
+        checks=UPDATES,
+        steps={
+            "new_var": lambda running_var, var, weight, n: (
+                ((1 - weight) * running_var + weight * var) * n / (n - 1)
+            )
+        },
+    ),
+    Mistake(
+        key="stored_var_corrected",
+        title="the stored variance is multiplied by (n − 1)/n",
+        confuses="n is the number of samples that come now. It has nothing to do with those that the stored "
+        "variance was measured on. A single sample would get the variance 0.",
+        mend="Use running_var as it is.",
+        lesson=MIND,
+        checks=INFERENCE,
+        steps={"var": lambda running_var, x: running_var * (len(x) - 1) / len(x)},
+    ),
+    Mistake(
         key="batch_statistics_used",
         title="the statistics of the batch are used in evaluation",
         confuses="Then a prediction depends on its neighbours, and a batch of one gives β, always.",

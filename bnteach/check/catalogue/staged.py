@@ -1,5 +1,7 @@
 """Mistakes in the backward pass node by node."""
 
+import numpy as np
+
 from ..mistake import Mistake
 
 STAGED = ("staged_backward",)
@@ -54,6 +56,15 @@ MISTAKES = [
         steps={"dvar": lambda dstd, std: dstd / std},
     ),
     Mistake(
+        key="root_of_std",
+        title="the root is taken of std, which is a root already",
+        confuses="std = √v. The derivative of √v is 1/(2√v), and that is 1/(2 · std).",
+        mend="dvar = dstd / (2 * std)",
+        lesson=LOWER_ROW,
+        checks=STAGED,
+        steps={"dvar": lambda dstd, std: dstd / (2 * np.sqrt(std))},
+    ),
+    Mistake(
         key="root_multiplied",
         title="the gradient is multiplied by std, where it should be divided",
         confuses="The derivative of √v is 1/(2√v): the root stands below.",
@@ -79,6 +90,32 @@ MISTAKES = [
         lesson=MEETING,
         checks=STAGED,
         steps={"dx_centered": lambda x_centered, dvar: 2 * x_centered * dvar / len(x_centered)},
+    ),
+    Mistake(
+        key="product_times_std",
+        title="dx_hat is multiplied by std on its way to x_centered",
+        confuses="x_hat = x_centered · inv_std. So the other factor is inv_std, and that is 1/std.",
+        mend="dx_hat / std, plus what comes from the square",
+        lesson=MEETING,
+        checks=STAGED,
+        steps={
+            "dx_centered": lambda dx_hat, std, x_centered, dvar: (
+                dx_hat * std + 2 * x_centered * dvar / len(x_centered)
+            )
+        },
+    ),
+    Mistake(
+        key="product_without_factor",
+        title="dx_hat goes to x_centered without the factor inv_std",
+        confuses="x_hat = x_centered · inv_std: the gradient of one factor is multiplied by the other.",
+        mend="dx_hat / std, plus what comes from the square",
+        lesson=MEETING,
+        checks=STAGED,
+        steps={
+            "dx_centered": lambda dx_hat, x_centered, dvar: (
+                dx_hat + 2 * x_centered * dvar / len(x_centered)
+            )
+        },
     ),
     Mistake(
         key="square_without_two",

@@ -12,6 +12,7 @@ from . import (
     lesson_06,
     lesson_07,
     lesson_08,
+    lesson_09,
     lesson_10,
     lesson_12,
 )
@@ -25,6 +26,7 @@ LESSONS = (
     lesson_06,
     lesson_07,
     lesson_08,
+    lesson_09,
     lesson_10,
     lesson_12,
 )

@@ -33,6 +33,10 @@ def hunt(check: Check) -> Trial:
             raise OddAnswer(
                 f"Your function returns {described(named)}, expected a dictionary: letter -> name."
             )
+        named = {str(letter).removeprefix("bn_").upper(): name for letter, name in named.items()}
+        if named and not named.keys() & BUGS.keys():
+            yours = ", ".join(list(named)[:3])
+            raise OddAnswer(f"The keys are the letters A to H; yours: {yours}{', …' * (len(named) > 3)}")
         if unknown := [str(name) for name in named.values() if name not in BUGS.values()]:
             raise OddAnswer(f"{', '.join(unknown)}: not in the list of names.")
         if missing := [letter for letter in BUGS if letter not in named]:

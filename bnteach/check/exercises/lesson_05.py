@@ -148,7 +148,7 @@ BatchNorm = Check(
             "y_evaluation": lambda gamma, x_hat_evaluation, beta: gamma * x_hat_evaluation + beta,
             "new_mean_evaluation": lambda running_mean: running_mean,
             "new_var_evaluation": lambda running_var: running_var,
-            "dx_evaluation": lambda dy, gamma, inv_std_evaluation: dy * gamma * inv_std_evaluation,
+            "dx_evaluation": lambda dx_hat, inv_std_evaluation: dx_hat * inv_std_evaluation,
             "dgamma_evaluation": lambda dy, x_hat_evaluation: (dy * x_hat_evaluation).sum(axis=0),
             "dbeta_evaluation": lambda dy: dy.sum(axis=0),
         },

@@ -78,7 +78,7 @@ batch_norm_channels = Check(
 
 
 def convolutions(rng: np.random.Generator) -> list[dict[str, Any]]:
-    """Random convolutions; one varies less than ε, one has as many channels in as out."""
+    """A convolution to read, with factors 0.5 and 3; random ones; one varies less than ε, one has as many channels in as out."""
 
     def random(shape: tuple[int, ...], eps: float, scale: float = 1.0) -> dict[str, Any]:
         c = shape[0]
@@ -95,10 +95,10 @@ def convolutions(rng: np.random.Generator) -> list[dict[str, Any]]:
     read = {
         "weight": np.array([1.0, 2.0, 3.0, 4.0]).reshape(2, 2, 1, 1),
         "bias": np.array([1.0, -1.0]),
-        "gamma": np.array([2.0, 3.0]),
+        "gamma": np.array([2.0, 6.0]),
         "beta": np.array([0.5, -4.0]),
         "running_mean": np.array([3.0, 1.0]),
-        "running_var": np.array([3.5, 8.5]),
+        "running_var": np.array([15.5, 3.5]),
         "eps": 0.5,
     }
     return [read, random((4, 3, 2, 3), 0.2), random((3, 5, 3, 3), 0.01, 1e-5), random((3, 3, 1, 2), 1e-5)]

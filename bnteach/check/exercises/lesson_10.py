@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..answers import unpacked
+from ..answers import OddAnswer, unpacked
 from ..checking import Check
 from ..recipe import Recipe
 from ..running import Trial
@@ -48,8 +48,14 @@ merge_statistics = Check(
             "count": lambda count_a, count_b: count_a + count_b,
             "share": lambda count_a, count_b: count_b / (count_a + count_b),
             "mean": lambda mean_a, mean_b, share: (1 - share) * mean_a + share * mean_b,
-            "within": lambda var_a, var_b, share: (1 - share) * var_a + share * var_b,
-            "between": lambda mean_a, mean_b, share: share * (1 - share) * (mean_b - mean_a) ** 2,
+            "m2_a": lambda var_a, share, count: (1 - share) * count * var_a,
+            "m2_b": lambda var_b, share, count: share * count * var_b,
+            "m2_between": lambda mean_a, mean_b, share, count: (
+                share * (1 - share) * count * (mean_b - mean_a) ** 2
+            ),
+            "divisor": lambda count: count,
+            "within": lambda m2_a, m2_b, divisor: (m2_a + m2_b) / divisor,
+            "between": lambda m2_between, divisor: m2_between / divisor,
             "var": lambda within, between: within + between,
         },
         returns=("count", "mean", "var"),
@@ -82,24 +88,48 @@ def upstreams(rng: np.random.Generator) -> list[dict[str, Any]]:
 
 
 def with_all_reduce(check: Check) -> Trial:
-    """Calls the learner's function with an `all_reduce` that adds what the other devices have."""
+    """Calls the learner's function with an `all_reduce` that adds what the other devices have.
+
+    Notes also whether it was called at all: who calls it and uses the own sums has another mistake in mind
+    than who does not call it.
+    """
 
     def trial(answer: Any, inputs: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:
         own = [inputs[name] for name in ("dy", "x_hat", "gamma", "std", "count")]
-        others = np.stack([inputs["other_dgamma"], inputs["other_dbeta"]])
-        yield from zip(
-            check.recipe.returns,
-            unpacked(check.recipe.returns, answer(*own, lambda sums: np.asarray(sums) + others)),
-            strict=True,
-        )
+        all_reduce = AllReduce(np.stack([inputs["other_dgamma"], inputs["other_dbeta"]]))
+        found = unpacked(check.recipe.returns, answer(*own, all_reduce))
+        yield "all_reduce_is_called", int(all_reduce.called)
+        yield from zip(check.recipe.returns, found, strict=True)
 
     return trial
 
 
+class AllReduce:
+    """Adds what the other devices have. Says what it wants when it is given anything but two rows."""
+
+    def __init__(self, others: np.ndarray) -> None:
+        self.others, self.called = others, False
+
+    def __call__(self, *given: Any) -> np.ndarray:
+        self.called = True
+        shape = self.others.shape
+        if len(given) != 1:
+            raise OddAnswer(f"all_reduce takes one array, of shape (2, C), here {shape}; it got {len(given)}.")
+        sums = np.asarray(given[0])
+        if sums.shape != shape:
+            raise OddAnswer(
+                f"all_reduce got an array of shape {sums.shape}. It wants both sums at once, in shape (2, C), "
+                f"here {shape}: Σ dy·x̂ in row 0 and Σ dy in row 1."
+            )
+        return sums + self.others
+
+
 def device_from(check: Check, recipe: Recipe) -> Any:
     def answer(dy, x_hat, gamma, std, count, all_reduce):
-        others = all_reduce(np.zeros((2, dy.shape[1])))
         known = {"dy": dy, "x_hat": x_hat, "gamma": gamma, "std": std, "count": count}
+        others = np.full((2, dy.shape[1]), np.nan)
+        if recipe.values(known, ["asked"])["asked"]:
+            others = all_reduce(np.zeros_like(others))
         known |= {"other_dgamma": others[0], "other_dbeta": others[1]}
         return tuple(recipe.values(known, recipe.returns).values())
 
@@ -113,6 +143,7 @@ sync_backward = Check(
         {
             "dgamma": COMPACT["dgamma"],
             "dbeta": COMPACT["dbeta"],
+            "asked": lambda: True,
             "all_dgamma": lambda dgamma, other_dgamma: dgamma + other_dgamma,
             "all_dbeta": lambda dbeta, other_dbeta: dbeta + other_dbeta,
             "m": lambda count: count,

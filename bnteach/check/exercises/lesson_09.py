@@ -1,0 +1,170 @@
+"""Checks of the exercises of lesson 09."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..checking import Check
+from ..recipe import Recipe
+from .forward_steps import NORMALIZING
+
+
+def parameters_with_gradients(rng: np.random.Generator) -> list[dict[str, Any]]:
+    """A layer to read; then random ones, with γ, β and gradients of both signs, in all combinations."""
+
+    def random(c: int, strength: float) -> dict[str, Any]:
+        signs = rng.permutation(np.resize([1, -1], c))
+        return {
+            "gamma": signs * rng.uniform(0.2, 2, size=c),
+            "beta": -signs * rng.uniform(0.2, 2, size=c),
+            "dgamma": np.roll(signs, 1) * rng.uniform(0.1, 1, size=c),
+            "dbeta": rng.normal(size=c),
+            "strength": strength,
+        }
+
+    read = {
+        "gamma": np.array([2.0, -0.5, 0.25]),
+        "beta": np.array([1.0, -3.0, 0.5]),
+        "dgamma": np.array([0.3, 0.1, -0.2]),
+        "dbeta": np.array([0.5, -1.0, 2.0]),
+        "strength": 0.1,
+    }
+    return [read, random(4, 0.5), random(7, 0.2), random(5, 1.5)]
+
+
+slimming_gradient = Check(
+    name="slimming_gradient",
+    takes=("gamma", "beta", "dgamma", "dbeta", "strength"),
+    recipe=Recipe(
+        {
+            "pull": lambda gamma, strength: strength * np.sign(gamma),
+            "new_dgamma": lambda dgamma, pull: dgamma + pull,
+            "new_dbeta": lambda dbeta: dbeta,
+        },
+        returns=("new_dgamma", "new_dbeta"),
+    ),
+    probes=parameters_with_gradients,
+    hints=(
+        "Differentiate the penalty strength · Σ|γ| by one γ. How steep is |γ| left of 0, and right of it?",
+        "The slope of |γ| is 1 or −1, however large γ is. The penalty has no β in it.",
+        "dgamma + strength * np.sign(gamma), and dbeta as it is",
+    ),
+    lesson=("06_normalize_channels", "Fold it away"),
+)
+
+
+def networks(rng: np.random.Generator) -> list[dict[str, Any]]:
+    """A network to read; then random ones, with large γ of both signs, of unequal sizes and of equal ones."""
+
+    def random(inputs: int, hidden: int, outputs: int, cut: int) -> dict[str, Any]:
+        large = rng.choice([-1, 1], hidden) * rng.uniform(0.8, 2, hidden)
+        large[:2] = abs(large[:2]) * [1, -1]
+        small = rng.uniform(-0.2, 0.2, hidden)
+        beta = rng.permutation(np.resize([1, -1], cut)) * rng.uniform(0.5, 2, cut)
+        order = rng.permutation(hidden)
+        return {
+            "w_1": rng.normal(size=(hidden, inputs)),
+            "gamma": np.where(np.arange(hidden) < hidden - cut, large, small)[order],
+            "beta": np.concatenate([rng.normal(size=hidden - cut), beta])[order],
+            "mean": rng.normal(2, 1, size=hidden),
+            "var": rng.uniform(1, 3, size=hidden),
+            "w_2": rng.normal(size=(outputs, hidden)),
+            "b_2": rng.normal(size=outputs),
+            "threshold": 0.5,
+        }
+
+    read = {
+        "w_1": np.array([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0], [7.0, 8.0]]),
+        "gamma": np.array([1.5, 0.0, -2.0, 0.1]),
+        "beta": np.array([1.0, 2.0, 3.0, -4.0]),
+        "mean": np.array([0.5, 1.5, 2.5, 3.5]),
+        "var": np.array([1.0, 2.0, 3.0, 4.0]),
+        "w_2": np.array([[1.0, 10.0, 3.0, 4.0], [5.0, 20.0, 7.0, 8.0]]),
+        "b_2": np.array([0.5, -0.5]),
+        "threshold": 0.2,
+    }
+    return [read, random(4, 7, 5, 3), random(6, 6, 6, 2), random(3, 9, 4, 5)]
+
+
+CUT = {
+    "stays": lambda gamma, threshold: np.abs(gamma) > threshold,
+    "new_w_1": lambda w_1, stays: w_1[stays],
+    "new_gamma": lambda gamma, stays: gamma[stays],
+    "new_beta": lambda beta, stays: beta[stays],
+    "new_mean": lambda mean, stays: mean[stays],
+    "new_var": lambda var, stays: var[stays],
+    "new_w_2": lambda w_2, stays: w_2[:, stays],
+    "said": lambda beta: np.maximum(beta, 0),
+    "constant": lambda w_2, said, stays: w_2[:, ~stays] @ said[~stays],
+    "new_b_2": lambda b_2, constant: b_2 + constant,
+}
+
+cut_channels = Check(
+    name="cut_channels",
+    takes=("w_1", "gamma", "beta", "mean", "var", "w_2", "b_2", "threshold"),
+    recipe=Recipe(
+        CUT, returns=("new_w_1", "new_gamma", "new_beta", "new_mean", "new_var", "new_w_2", "new_b_2")
+    ),
+    probes=networks,
+    hints=(
+        "A channel lives in three places: a row of w_1, an entry of each BN vector, a column of w_2.",
+        "With γ = 0 a channel says β to everyone, and ReLU makes it max(β, 0). A constant belongs in a bias.",
+        "stays = np.abs(gamma) > threshold; w_1[stays], w_2[:, stays], and "
+        "b_2 + w_2[:, ~stays] @ np.maximum(beta[~stays], 0)",
+    ),
+    lesson=("06_normalize_channels", "Fold it away"),
+)
+
+
+def linear_layers(rng: np.random.Generator) -> list[dict[str, Any]]:
+    """A layer to read; then random ones; one has as many outputs as inputs, one hardly varies."""
+
+    def random(outputs: int, inputs: int, eps: float, scale: float = 1.0) -> dict[str, Any]:
+        return {
+            "gamma": rng.uniform(1.5, 3, size=inputs),
+            "beta": rng.uniform(1, 2, size=inputs),
+            "running_mean": rng.normal(2, 1, size=inputs),
+            "running_var": scale * rng.uniform(2, 4, size=inputs),
+            "eps": eps,
+            "weight": rng.normal(1, 1, size=(outputs, inputs)),
+            "bias": rng.normal(1, 1, size=outputs),
+        }
+
+    read = {
+        "gamma": np.array([2.0, 3.0]),
+        "beta": np.array([0.5, -4.0]),
+        "running_mean": np.array([3.0, 1.0]),
+        "running_var": np.array([3.5, 8.5]),
+        "eps": 0.5,
+        "weight": np.array([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]),
+        "bias": np.array([1.0, -1.0, 0.0]),
+    }
+    return [read, random(5, 3, 0.2), random(3, 4, 0.01, 1e-5), random(4, 4, 1e-5)]
+
+
+fold_into_next = Check(
+    name="fold_into_next",
+    takes=("gamma", "beta", "running_mean", "running_var", "eps", "weight", "bias"),
+    recipe=Recipe(
+        {
+            "var": lambda running_var: running_var,
+            "inv_std": NORMALIZING["inv_std"],
+            "scale": lambda gamma, inv_std: gamma * inv_std,
+            "shift": lambda beta, running_mean, scale: beta - running_mean * scale,
+            "new_weight": lambda weight, scale: weight * scale,
+            "new_bias": lambda bias, weight, shift: bias + weight @ shift,
+        },
+        returns=("new_weight", "new_bias"),
+    ),
+    probes=linear_layers,
+    hints=(
+        "In evaluation BN is x * scale + shift. Put that into weight @ (…) + bias, and multiply out.",
+        "Each input of the linear layer has its own scale: a column of weight. The shift is an input too.",
+        "weight * scale, and bias + weight @ (beta - running_mean * scale)",
+    ),
+    lesson=("06_normalize_channels", "Fold it away"),
+)
+
+EXERCISES = [slimming_gradient, cut_channels, fold_into_next]
