@@ -3,7 +3,7 @@
 #
 # *20 minutes · after the lesson [12 · The same layer elsewhere](../12_the_same_layer_elsewhere.ipynb)*
 #
-# One function to write: a Keras layer, to go on training in PyTorch.
+# One function to mend: a Keras layer, to go on training in PyTorch.
 #
 # **How it works.** Write your code in the place of `raise NotImplementedError()`, and run the cell. Its last line
 # checks your function and says what it sees. If you are stuck, open a hint.
@@ -37,11 +37,20 @@ for _ in range(3):
 # How much of this is still the 1 it began with? $0.9^3$, that is 0.729.
 
 # %% [markdown]
-# ## Exercise 1: translate
+# ## Exercise 1: mend a translation
 #
 # *20 minutes · difficulty: 3 of 4*
 #
-# Write `to_pytorch(momentum, moving_variance, batches, m)`.
+# You find this function in somebody's project:
+#
+# ```python
+# def to_pytorch(momentum, moving_variance, batches, m):
+#     return momentum, moving_variance * m / (m - 1)
+# ```
+#
+# One of the two results is always wrong. The other one is nearly right after many batches, and wrong after few. Say first which is which; try
+# the variance on the three batches above, with `m = 8`: what would PyTorch have stored, and what does this function give? Then write
+# `to_pytorch(momentum, moving_variance, batches, m)` anew.
 #
 # - `momentum` and `moving_variance`, shape $(C,)$, are Keras'. The layer has seen `batches` training batches, each with `m` values a channel.
 # - Return PyTorch's `momentum`, and the `running_var` that PyTorch would have after the same batches.
@@ -77,6 +86,9 @@ check.to_pytorch(to_pytorch)
 
 # %% [markdown] tags=["solution"]
 # ### The solution, explained
+#
+# The momentum was wrong always: PyTorch's weighs the new batch. On the three batches above, PyTorch would have $0.729 + 0.271\cdot 4\cdot 8/7 = 1.968$;
+# the function gave $1.813\cdot 8/7 = 2.072$: it stretched the start value 1, too.
 #
 # The average is $k \cdot 1 + \sum w_i \sigma_i^2$ with $k = \text{momentum}^t$. Only the $\sigma_i^2$ differ between the two frameworks, so only the sum is stretched.
 # After many batches $k$ is nearly 0, and `moving_variance * m / (m - 1)` is good enough. After few it is not.
