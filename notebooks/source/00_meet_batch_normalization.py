@@ -406,13 +406,13 @@ print(list(layer.state_dict()))
 # | 06 | [Normalize channels](06_normalize_channels.ipynb) | how does it work on pictures? |
 # | 07 | [Put the claims on trial](07_put_the_claims_on_trial.ipynb) | which of the things people say about BN can be measured? |
 # | 08 | [Choose a norm](08_choose_a_norm.ipynb) | which values should share a mean, and when is BN the wrong choice? |
-# | 09 | Slim and fold (in preparation) | which channels can go, and what does that save? |
+# | 09 | [Slim and fold](09_slim_and_fold.ipynb) | which channels can go, and what does that save? |
 # | 10 | [Across devices](10_across_devices.ipynb) | what becomes of BN when a batch is cut into shares? |
-# | 11 | BN in a detector (in preparation) | what did BN change in YOLO? |
+# | 11 | [Put it in a detector](11_put_it_in_a_detector.ipynb) | what did BN change in YOLO? |
 # | 12 | [The same layer elsewhere](12_the_same_layer_elsewhere.ipynb) | how do PyTorch, Keras and ONNX differ? |
 # | 13 | Make it fast (in preparation) | how fast can NumPy's BN be, and what bounds it? |
 #
-# Lessons 01 to 06, 08, 10 and 12 have [exercises](exercises/01_measure_a_batch.ipynb), which check themselves and name the mistake. Lessons 07 to 12
+# Lessons 01 to 10 and 12 have [exercises](exercises/01_measure_a_batch.ipynb), which check themselves and name the mistake. Lessons 07 to 12
 # stand on lessons 00 to 06; their order is free.
 #
 # ## What you can do now
