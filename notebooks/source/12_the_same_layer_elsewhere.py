@@ -94,7 +94,7 @@ for name, values in results_of("defaults", defaults).items():
 # %% [markdown]
 # ## What each difference costs
 #
-# These four experiments need no Keras: bnteach can take Keras' numbers.
+# The four experiments need no Keras: bnteach can take Keras' numbers.
 #
 # **ε.** A channel has a standard deviation of 0.01; that is usual for values after a small initialisation.
 #
@@ -215,7 +215,7 @@ print("translated     ", round(k + (moving_variance - k) * m / (m - 1), 4))
 # **Not a default, but a trap.** A new layer is called, `layer(x)`, and nothing else is said. In PyTorch it is in training mode. Two samples,
 # two channels with the means 2 and 20.
 #
-# **Predict.** Which of these calls normalize with the batch, so that the means become 0?
+# **Predict.** Which of the calls in the next cell normalize with the batch, so that the means become 0?
 
 
 # %%
@@ -350,7 +350,11 @@ for name, (to_torch, to_ours) in results_of("agreement", agreement).items():
     print(f"{name:13} Keras to PyTorch below 1e-5: {to_torch < 1e-5}   Keras to bnteach: {to_ours < 1e-5}")
 
 # %% [markdown]
-# Outputs, gradients and stored statistics agree, once the four differences are translated.
+# <details><summary>Answer</summary>
+#
+# Of the size of rounding: below 0.00001. Outputs, gradients and stored statistics agree, once the four differences are translated.
+#
+# </details>
 #
 # ## Two usual models
 #
