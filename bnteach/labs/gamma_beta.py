@@ -113,7 +113,9 @@ class GammaBeta(Lab):
         activation = ACTIVATIONS[state.activation]
         figures.frame(rows, title="Normalize, scale and shift", x="value", xlim=SHOWN, ylim=(0, 1))
         figures.frame(through, title=f"{state.activation} gets y", x="y", xlim=SHOWN, ylim=activation.outputs)
-        figures.frame(after, title="… and gives", xlim=(0.5, 1.5), ylim=activation.outputs)
+        figures.frame(
+            after, title="… and gives", x="width: how often", xlim=(0.5, 1.5), ylim=activation.outputs
+        )
         figures.transfer(GRID, activation.function(GRID), activation.flat(GRID), ax=through)
         rows.set_yticks([5 / 6, 3 / 6, 1 / 6], ["x", "x̂", "y"])
         for ax in (rows, through):
@@ -135,7 +137,7 @@ class GammaBeta(Lab):
         return (
             f"γ = {state.gamma:.2f}, β = {state.beta:.2f}: y has mean {rounded(frame.y.mean())}, "
             f"standard deviation {frame.y.std():.2f}; x had {frame.x.mean():.2f} and {frame.x.std():.2f}. "
-            f"{_distance(frame.differences)} {activation.read(frame.flat, frame.mean_slope)}"
+            f"{_distance(frame.differences)} {activation.read(frame.flat, frame.mean_slope, frame.h)}"
         )
 
 

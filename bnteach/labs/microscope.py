@@ -44,10 +44,13 @@ class Activation:
         """Where the slope, up or down, is less than a tenth of the steepest. For ReLU: where it gives 0."""
         return np.abs(self.slope(z)) < 0.1 * self.steepest
 
-    def read(self, flat: float, mean_slope: float) -> str:
-        """The share of values in the flat part, and their mean slope, in words."""
+    def read(self, flat: float, mean_slope: float, h: np.ndarray) -> str:
+        """The share of values in the flat part, their mean slope, and the outputs h, in words."""
         name, steepest = self.name[0].upper() + self.name[1:], f"{self.steepest:.2f}"
-        return f"{name}: {flat:.0%} {self.flat_word}, mean slope {rounded(mean_slope)} of at most {steepest}."
+        return (
+            f"{name}: {flat:.0%} {self.flat_word}, mean slope {rounded(mean_slope)} of at most {steepest}; "
+            f"outputs from {rounded(h.min())} to {rounded(h.max())}, mean {rounded(h.mean())}."
+        )
 
 
 def rounded(value: float) -> str:
@@ -66,7 +69,7 @@ def _gelu_slope(z):
 ALL = [
     Activation("sigmoid", expit, lambda z: expit(z) * expit(-z), 0.25, (-0.04, 1.04), "saturated"),
     Activation("tanh", np.tanh, lambda z: 1 - np.tanh(z) ** 2, 1.0, (-1.08, 1.08), "saturated"),
-    Activation("ReLU", _relu, lambda z: (z > 0) * 1.0, 1.0, (-0.6, 6.0), "dead (output 0)"),
+    Activation("ReLU", _relu, lambda z: (z > 0) * 1.0, 1.0, (-0.6, 6.0), "give 0"),
     Activation("GELU", lambda z: z * ndtr(z), _gelu_slope, _gelu_slope(2**0.5), (-0.6, 6.0), "almost flat"),
 ]
 ACTIVATIONS = {activation.name: activation for activation in ALL}
@@ -105,7 +108,8 @@ class Microscope(Lab):
 
     Controls: shift, scale and shape of the input, activation, batch_norm, eps. Grey is where the activation
     is flat: its slope is less than a tenth of its largest, and little gradient comes back. A value there is
-    called saturated (sigmoid, tanh) or dead (ReLU, which gives exactly 0).
+    called saturated (sigmoid, tanh); a ReLU gives exactly 0 there. On the right, the outputs as a histogram
+    drawn to both sides: the wider, the more often.
 
     With batch normalization the shift and the scale of the input are gone after it, the shape is not.
 
@@ -155,7 +159,9 @@ class Microscope(Lab):
         figures.frame(before, title="Input x", x="x", xlim=SHOWN, ylim=(0, 1))
         into = "x̂ = BN(x)" if state.batch_norm else "x"
         figures.frame(through, title=gets, x=into, xlim=SHOWN, ylim=activation.outputs)
-        figures.frame(after, title="… and gives", xlim=(0.5, 1.5), ylim=activation.outputs)
+        figures.frame(
+            after, title="… and gives", x="width: how often", xlim=(0.5, 1.5), ylim=activation.outputs
+        )
         figures.transfer(GRID, activation.function(GRID), activation.flat(GRID), ax=through)
         before.set_yticks([])
         after.set_xticks([])
@@ -178,7 +184,7 @@ class Microscope(Lab):
             f"{made} mean {rounded(z.mean())}, standard deviation {z.std():.2f}, "
             f"smallest value {z.min():.1f}, largest {z.max():.1f}; "
             f"{np.mean(np.abs(z) >= 1):.0%} lie outside (−1, 1). "
-            f"{activation.read(frame.flat, frame.mean_slope)}"
+            f"{activation.read(frame.flat, frame.mean_slope, frame.h)}"
         )
 
 

@@ -117,28 +117,28 @@ print("N = 2, 5, 10, 17, 101:", *(f"{x_hat_of_one(1_000_000, n):.3f}" for n in (
 # %%
 sizes = np.array([2, 3, 5, 9, 17, 33, 65])
 found = [max(abs(normalize(rng.standard_cauchy(n))).max() for _ in range(4000)) for n in sizes]
-ax = figures.curve(sizes, np.sqrt(sizes - 1), role="theory")
-figures.points(sizes, found, ax=ax, role="moved")
+limit = np.sqrt(sizes - 1)
+ax = figures.curve(sizes, limit, role="truth", label="√(N − 1)")
+figures.points(sizes, found, ax=ax, role="without_bn", label="largest of 4 000 wild batches")
 figures.frame(ax, title="No batch gets above √(N − 1)", x="batch size N", y="largest |x̂| found", ylim=(0, 9))
-figures.key(
-    ax, {"theory": "√(N − 1)", "moved": "largest of 4 000 wild batches"}, markers=True, place="upper left"
-)
+ax.legend(loc="upper left", frameon=False)
 figures.show(
     ax,
     alt="Largest normalized value found among 4000 wild batches of each size, as points, and the curve square root "
-    "of N minus 1. The points lie on the curve or a little below, never above.",
+    "of N minus 1. All points lie on the curve, as far as the eye can tell.",
 )
-print("a counterexample was found:", bool((found > np.sqrt(sizes - 1) + 1e-9).any()))
+print("a counterexample was found:", bool((found > limit + 1e-9).any()))
+print(f"the farthest point lies {(limit - found).max():.6f} below the curve")
 
 # %% [markdown]
-# The points come close to the curve and none lies above. Now that we believe it, a proof takes three lines. Take any batch,
-# and call one of its normalized values $a$.
+# The points come very close to the curve and none lies above. Now that we believe it, a proof takes three lines. Take any batch,
+# and call one of its normalized values $t$.
 #
-# 1. The normalized values sum to 0. So the other $N - 1$ values sum to $-a$.
-# 2. The squares of $N - 1$ numbers that sum to $-a$ add up to at least $a^2/(N-1)$. That is what they give when all are equal; and if two of
+# 1. The normalized values sum to 0. So the other $N - 1$ values sum to $-t$.
+# 2. The squares of $N - 1$ numbers that sum to $-t$ add up to at least $t^2/(N-1)$. That is what they give when all are equal; and if two of
 #    them differ, putting their average in the place of both keeps the sum and makes the squares smaller.
 # 3. All $N$ squares together add up to $N$, or a little less because of $\varepsilon$. So
-#    $a^2 + \frac{a^2}{N-1} \le N$, which means $a^2 \le N - 1$.
+#    $t^2 + \frac{t^2}{N-1} \le N$, which means $t^2 \le N - 1$.
 #
 # This is why the sample you dragged in the lab of lesson 01 never got beyond $\sqrt{7} = 2.65$: there were eight. And it says
 # what small batches do: in a batch of 2, every $\hat{x}$ is −1 or 1, unless the two values are so close that $\varepsilon$ counts.
@@ -230,8 +230,8 @@ for std in (1, 0.1, 0.01, 0.001, 0.0001):
 labs.Microscope()
 
 # %% [markdown]
-# The panels follow the values: the input, what BN makes of it, and the activation with what comes out. Grey marks where the
-# activation is flat.
+# The panels follow the values: the input, what BN makes of it together with the activation, and what comes out. Grey marks where the
+# activation is flat. On the right is a histogram of the outputs, drawn to both sides: where it is wide, outputs are frequent.
 #
 # <details><summary>What you may have found</summary>
 #
@@ -261,8 +261,8 @@ print("largest difference:", abs(normalize(x @ w + b) - normalize(x @ w)).max().
 #
 # </details>
 #
-# What makes no difference gets no gradient. We check it in a real network, trained on the digits in float64. We look at two of its
-# biases: one right before BN, the other with a ReLU between.
+# And the gradient of such a bias? We look at two biases in a real network, trained on the digits in float64: one right before BN, the
+# other with a ReLU between.
 
 
 # %%
@@ -300,7 +300,7 @@ print("linear → ReLU → BN: above 1e-5:", (gradients[:, 1] > 1e-5).all())
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# Only the second. The first gradient is zero to rounding, for every seed. That is no bug in the network: it is a theorem.
+# Only the second. What makes no difference gets no gradient: the first one is zero to rounding, for every seed. That is no bug in the network: it is a theorem.
 #
 # </details>
 #
@@ -336,7 +336,7 @@ print("the gradients of the first unit, divided:", (dw_10 / dw_1)[:, 0].round(6)
 # that are 10 times larger must move 10 times farther. In a line: the loss $L$ has $L(aw) = L(w)$ for all $w$; differentiate both sides by
 # $w$, and you get $a\,L'(aw) = L'(w)$.
 #
-# (A tiny $\varepsilon$ keeps it out of the numbers.)
+# (The $\varepsilon$ in this cell is tiny, so that it does not disturb the numbers.)
 #
 # </details>
 #
@@ -378,15 +378,24 @@ print("longer after every epoch, for every seed:", (np.diff(lengths.values, axis
 print(f"after 10 epochs, mean of the seeds: {lengths.mean[-1]:.2f} times as long")
 
 # %% [markdown]
-# All five lines rise all the time, though not far. What matters to the function is the *direction* of the weights, and a step of the same
-# length turns longer weights less. So the learning slows down a little by itself.
+# All five lines rise all the time, though not far. What matters to the function is the *direction* of the weights. How far does one step
+# turn it? Compare the length of the step with the length of the weights, for $a = 1$ and $a = 10$:
+
+# %%
+turn_1 = np.linalg.norm(dw_1) / np.linalg.norm(w)
+turn_10 = np.linalg.norm(dw_10) / np.linalg.norm(10 * w)
+print(f"with weights 10 times longer, one step turns them {turn_1 / turn_10:.2f} times less")
+
+# %% [markdown]
+# The gradient is $a$ times smaller, and the weights are $a$ times longer: one step turns them $a^2$ times less. So the learning slows down
+# a little by itself.
 #
 # **The sentence is true forward. Backward the scale decides how fast the network learns.**
 #
 # ## "BN keeps activations out of saturation"
 #
 # Saturated means, as in the lab, a slope below a tenth of the largest. For tanh the slope is $1 - \tanh^2$, and the largest is 1. We take
-# a deep tanh network with weights that are 4 times too large.
+# a deep tanh network, with weights of the usual size and with weights that are 4 times too large.
 
 
 # %%
@@ -401,47 +410,93 @@ def saturated_share(net):
 
 
 widths = [64] + [100] * 6 + [10]
-plain = mlp(widths, nn.Tanh, batch_norm=False, init_scale=4.0, seed=0).double()
-with_bn = mlp(widths, nn.Tanh, batch_norm=True, init_scale=4.0, seed=0).double()
-
-# %% tags=["nbval-ignore-output"]
-print("without BN:", *(f"{share:4.0%}" for share in saturated_share(plain)))
-print("with BN:   ", *(f"{share:4.0%}" for share in saturated_share(with_bn)))
-
-# %% [markdown]
-# From the first hidden layer to the sixth: without BN more than half of the outputs are saturated from the second layer on;
-# with BN, about 7 %. But this is the *start*. In training $\gamma$ is free to grow and $\beta$ to move, and nothing keeps the values
-# where they were. We train the network with BN for 20 epochs and measure again.
 
 
-# %%
-def before_and_after(seed):
-    net = mlp(widths, nn.Tanh, batch_norm=True, init_scale=4.0, seed=seed).double()
-    before = saturated_share(net)
-    train(net, data, epochs=20, learning_rate=0.5, seed=seed, every=1000, progress=False)
-    return [before, saturated_share(net.train())]
+ways = {
+    "no BN, usual": (False, 1),
+    "no BN, 4 × too large": (False, 4),
+    "BN, usual": (True, 1),
+    "BN, 4 × too large": (True, 4),
+}
+
+
+def at_start(seed):
+    """The saturated shares of the four networks before any training: shape (4, 6)."""
+    return [
+        saturated_share(mlp(widths, nn.Tanh, bn, init_scale=scale, seed=seed).double())
+        for bn, scale in ways.values()
+    ]
 
 
 # %% [markdown]
-# **Predict.** Does the share stay small?
+# **Predict.** In which of the four networks will more than half of the outputs be saturated? In which one are the fewest?
 
 # %% tags=["nbval-ignore-output"]
-shares = over_seeds(before_and_after, range(5), progress=False)
-print("untrained:", *(f"{share:4.0%}" for share in shares.mean[0]))
-print("trained:  ", *(f"{share:4.0%}" for share in shares.mean[1]))
+start = over_seeds(at_start, range(5), progress=False)
+for name, layers in zip(ways, start.mean, strict=True):
+    print(f"{name:21}", *(f"{share:4.0%}" for share in layers))
 
 # %%
-print("below 15 % in each layer, for every seed, before and after:", (shares.values < 0.15).all())
+usual, large, bn_usual, bn_large = start.values.transpose(1, 0, 2)  # each: (seeds, layers)
+print(
+    "BN: between 5 % and 8 %, for every seed:",
+    all(((s > 0.05) & (s < 0.08)).all() for s in (bn_usual, bn_large)),
+)
+print("no BN, usual: below 1 %:", (usual < 0.01).all(), "  4 × too large: above 30 %:", (large > 0.3).all())
 
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# It does, here. $\gamma$ could have grown, but it did not; lesson 03 looks at what $\gamma$ does in a training. This is a finding about one
-# network and these digits, not a law.
+# From the first hidden layer to the sixth, means of five seeds: with large weights and no BN, more than half is saturated from the second
+# layer on. With BN it is about 7 %, whatever the weights. But the usual weights without BN have the fewest: hardly any.
 #
 # </details>
 #
-# **The sentence holds here.** And 7 % is simply what tanh does to a bell curve with standard deviation 1:
+# This is the *start*. In training the weights move, and so do $\gamma$ and $\beta$: nothing keeps the values where they were. We train the
+# network with BN and the large weights for 10 epochs, and the one without BN and the usual weights too, this one with two learning rates.
+
+
+# %%
+trials = {
+    "no BN, usual, rate 0.1": (False, 1, 0.1),
+    "no BN, usual, rate 0.5": (False, 1, 0.5),
+    "BN, 4 ×, rate 0.5": (True, 4, 0.5),
+}
+
+
+def after_training(seed):
+    shares = []
+    for bn, scale, rate in trials.values():
+        net = mlp(widths, nn.Tanh, bn, init_scale=scale, seed=seed).double()
+        train(net, data, epochs=10, learning_rate=rate, seed=seed, every=1000, progress=False)
+        shares.append(saturated_share(net.train()))
+    return shares
+
+
+# %% [markdown]
+# **Predict.** Does BN's share stay small? Do the others?
+
+# %% tags=["nbval-ignore-output"]
+trained = over_seeds(after_training, range(5), progress=False)
+for name, layers in zip(trials, trained.mean, strict=True):
+    print(f"{name:23}", *(f"{share:4.0%}" for share in layers))
+
+# %%
+small_rate, large_rate, bn_large = trained.values.transpose(1, 0, 2)
+print("BN: below 15 % in each layer, for every seed:", (bn_large < 0.15).all())
+print("no BN, rate 0.1: below 15 %:", (small_rate < 0.15).all())
+print("no BN, rate 0.5: last layer above 50 %:", (large_rate[:, -1] > 0.5).all())
+
+# %% [markdown]
+# <details><summary>Answer</summary>
+#
+# BN's share does, here. (What $\gamma$ does in a training: lesson 03.) Without BN it depends on the learning rate: with the small one hardly
+# anything saturates, with the large one the last layers do almost completely. This is a finding about one network and these digits, not a law.
+#
+# </details>
+#
+# **Partly true:** with BN it is about 7 %, whatever the weights. That is much less than without BN after a bad start or with a rate that is too
+# large, and more than after a good start. And 7 % is simply what tanh does to a bell curve with standard deviation 1:
 
 # %%
 print(f"share of a standard bell curve that saturates tanh: {((1 - np.tanh(bell) ** 2) < 0.1).mean():.0%}")
@@ -449,7 +504,8 @@ print(f"share of a standard bell curve that saturates tanh: {((1 - np.tanh(bell)
 # %% [markdown]
 # ## "Normalization pulls the data into the linear region and destroys the non-linearity; γ and β restore it"
 #
-# Three claims in one. First: is a sigmoid or tanh linear on values with standard deviation 1? We fit a straight line and ask which
+# Three claims in one: **(1)** the activation becomes nearly linear; **(2)** so the network loses its non-linearity; **(3)** $\gamma$ and $\beta$
+# bring it back. We begin with (1): is a sigmoid or tanh linear on values with standard deviation 1? We fit a straight line and ask which
 # share of the output's variance the line explains (the square of the correlation). 100 % would be linear.
 
 # %%
@@ -457,7 +513,7 @@ for name, f in (("sigmoid", lambda z: 1 / (1 + np.exp(-z))), ("tanh", np.tanh)):
     print(f"{name:8} a straight line explains {np.corrcoef(bell, f(bell))[0, 1] ** 2:.0%}")
 
 # %% [markdown]
-# Nearly linear, but not quite. Does the rest matter? We train three networks with five hidden layers on the digits: with sigmoid, $\gamma$ and
+# Nearly linear, but not quite. For (2) and (3): does the rest matter? We train three networks with five hidden layers on the digits: with sigmoid, $\gamma$ and
 # $\beta$; with sigmoid, but *without* $\gamma$ and $\beta$ (`affine=False` in PyTorch); and one *without any activation*. The third one is
 # linear altogether, however many layers it has.
 
@@ -467,11 +523,11 @@ def three_networks(seed):
     accuracies = []
     for activation, affine in ((nn.Sigmoid, True), (nn.Sigmoid, False), (nn.Identity, True)):
         net = mlp([64] + [100] * 5 + [10], activation, batch_norm=True, seed=seed)
-        for k in range(1, 6):
+        for k in range(1, 6):  # `mlp` has no switch for γ and β: put other BN layers in the place of its own
             setattr(net, f"bn_{k}", nn.BatchNorm1d(100, affine=affine))
         history = train(net, digits(), epochs=15, learning_rate=0.2, seed=seed, every=1000, progress=False)
         accuracies.append(history.test_accuracy[-1])
-    return accuracies
+    return [*accuracies, accuracies[1] - accuracies[0]]
 
 
 # %% [markdown]
@@ -480,42 +536,46 @@ def three_networks(seed):
 # %% tags=["nbval-ignore-output"]
 accuracies = over_seeds(three_networks, range(5), progress=False)
 for name, mean, half in zip(
-    ("with γ, β", "without γ, β", "linear"), accuracies.mean, accuracies.half_width, strict=True
+    ("with γ, β", "without γ, β", "linear", "without − with"),
+    accuracies.mean,
+    accuracies.half_width,
+    strict=True,
 ):
-    print(f"{name:13} {mean:.1%} ± {half:.1%} (95 % interval of the mean, five seeds)")
+    print(f"{name:14} {mean:5.1%} ± {half:.1%} (95 % interval of the mean, five seeds)")
 
 # %%
-with_affine, without_affine, linear = accuracies.values.T
-print(
-    "without γ, β: within 2 % of the first, for every seed:", (abs(with_affine - without_affine) < 0.02).all()
-)
+_, _, linear, difference = accuracies.values.T
+print("without γ, β: within 2 % of the first, for every seed:", (abs(difference) < 0.02).all())
 print("linear: above 90 %, for every seed:", (linear > 0.9).all())
 
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# Without $\gamma$ and $\beta$ nothing is lost. But look at the third line: on these digits even a *linear* network is nearly as good. So this
+# About 97 % and 95 %. The interval of the difference leaves no room for a loss larger than about 1 % without $\gamma$ and $\beta$. But look at the third line: on these digits even a *linear* network is nearly as good. So this
 # experiment cannot tell us much about non-linearity! Without the third network, we might have been proud of the second.
 #
 # </details>
 #
-# **Partly true:** nearly linear, yes. Whether $\gamma$ and $\beta$ are needed cannot be seen on the digits. Lesson 03 takes a problem that no
-# linear network can solve, and there the answer is surprising.
+# **Partly true.** (1) Nearly linear: yes. (2) Is the non-linearity lost, and (3) do $\gamma$ and $\beta$ bring it back? Neither can be seen on the
+# digits. Lesson 03 takes a problem that no linear network can solve, and there the answer is surprising.
 #
 # ## "Before a ReLU, about half of the values are suppressed"
 #
-# ReLU sets everything below 0 to 0. After BN the mean is 0. So half of the values are below it?
+# ReLU sets everything below 0 to 0. After BN the mean is 0. So half of the values are below it? In the lab it was half for the two symmetric
+# shapes, and more for the skewed one.
 #
-# **Predict.** For the bell, the skewed channel and the two humps from above: which share is below 0?
+# **Predict.** The skewed channel of this lesson is another one. Which share is below 0? And which share if we turn it around, so that the
+# long tail lies on the left?
 
 # %%
-for name, values in (("bell", bell), ("skewed", skewed), ("two humps", two_humps)):
+for name, values in (("bell", bell), ("two humps", two_humps), ("skewed", skewed), ("turned", -skewed)):
     print(f"{name:10} {(normalize(values) < 0).mean():.0%}")
 
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# Half for everything symmetric. In the skewed channel it is 63 %: many small values, a few large ones; the mean is not the middle.
+# In the skewed channel it is 63 %: many small values, a few large ones; the mean is not the middle. Turned around it is the rest, 37 %. Half is
+# right for everything symmetric.
 #
 # </details>
 #
@@ -597,6 +657,12 @@ print(f"skewness: {skewness_0:.2f} untrained, {skewness_1:.2f} trained   (BN lea
 print("the skewness grows in training, for every seed:", (summary.values[:, 3] > summary.values[:, 2]).all())
 
 # %% [markdown]
+# <details><summary>Answer</summary>
+#
+# All three. BN takes the first two out again in each batch. The third it cannot take out.
+#
+# </details>
+#
 # **Partly true:** mean and variance of $\hat{x}$ are the same at all times. The shape is not. And what leaves the layer has passed through
 # $\gamma$ and $\beta$, which change too. Whether a steady distribution is even the reason for BN's success is another question: lesson 07.
 #
@@ -609,7 +675,7 @@ print("the skewness grows in training, for every seed:", (summary.values[:, 3] >
 # | "after BN the standard deviation is 1" | **partly**: not where $\sigma^2$ is as small as $\varepsilon$ |
 # | "BN makes the bias redundant" | **true** when BN follows directly; **false** with an activation between |
 # | "the scale of the weights does not matter" | **true** forward; backward the gradient is multiplied by $1/a$ |
-# | "BN keeps activations out of saturation" | **holds here**, before and after training |
+# | "BN keeps activations out of saturation" | **partly**: 7 % of a tanh, whatever the weights; a bad start without BN has far more, a good one less |
 # | "it destroys the non-linearity, and γ and β restore it" | **partly**: nearly linear; the rest in lesson 03 |
 # | "before a ReLU about half of the values are suppressed" | **holds here**; not for a skewed channel |
 # | "every layer's inputs keep the same distribution" | **partly**: mean and variance of $\hat{x}$ do, the shape does not |

@@ -32,9 +32,11 @@ def test_the_reading_by_pytorch(gamma, beta, activation):
     np.testing.assert_allclose(lab.frame.y, y, atol=1e-12)
     np.testing.assert_allclose(lab.frame.h, ACTIVATIONS[activation].function(y), atol=1e-12)
     slope = ACTIVATIONS[activation].slope(y)  # these are held against PyTorch in test_microscope.py
+    h = lab.frame.h
     hundredths = [gamma, beta, y.mean(), y.std(), x.mean(), x.std(), np.abs(y - x).max(), slope.mean()]
-    read = numbers(lab.reading.replace("(output 0)", ""))
-    assert [*read[:7], read[8]] == pytest.approx(hundredths, abs=0.51e-2)
+    hundredths += [ACTIVATIONS[activation].steepest, h.min(), h.max(), h.mean()]
+    read = numbers(lab.reading.replace("give 0", ""))
+    assert [*read[:7], *read[8:]] == pytest.approx(hundredths, abs=0.51e-2)
     assert read[7] == pytest.approx(100 * ACTIVATIONS[activation].flat(y).mean(), abs=0.51)
 
 

@@ -69,13 +69,14 @@ def test_the_reading_by_pytorch(name, shape, batch_norm):
     hundredths = [x.mean(), x.std(correction=0), z.mean(), z.std(correction=0), slope.mean(), steepest]
     tenths, percents = [z.min(), z.max()], [100 * (z.abs() >= 1).double().mean()]
     percents.append(100 * np.mean(np.abs(slope) < 0.1 * steepest))
-    read = numbers(lab.reading.replace("(−1, 1)", "").replace("(output 0)", ""))
-    assert read[:4] + read[-2:] == pytest.approx(np.array(hundredths), abs=0.51e-2)
+    hundredths += [lab.frame.h.min(), lab.frame.h.max(), lab.frame.h.mean()]
+    read = numbers(lab.reading.replace("(−1, 1)", "").replace("give 0", ""))
+    assert read[:4] + read[8:] == pytest.approx(np.array(hundredths), abs=0.51e-2)
     assert read[4:6] == pytest.approx(np.array(tenths), abs=0.051)
     assert read[6:8] == pytest.approx(np.array(percents), abs=0.51)
 
 
-def test_dead_is_exactly_zero():
+def test_flat_in_a_relu_is_exactly_zero():
     frame = labs.Microscope(activation="ReLU", shape="skewed").frame
     assert frame.flat == np.mean(frame.h == 0)
     assert frame.flat > 0.55  # more than half of a skewed channel
