@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -87,20 +87,28 @@ class Claim:
 
     @property
     def verdict(self) -> str:
-        """The verdict on all conditions together.
+        """The verdict on all conditions together, never worded stronger than they are.
 
-        "holds" if all are for it; "holds under: …" if some are, and then also "the opposite under: …" where
-        some are against it; "false" if some are against it and none for it; otherwise "not seen here", with
-        the conditions that more seeds might decide.
+        "holds" or "false" if all are for it or all against it. "holds under: …" if only some are for it, and
+        then "the opposite under: …" names those against it. "false under: …" if some are against it and none
+        is for it. Otherwise "not seen here". Undecided conditions follow in brackets. A condition that is not
+        named showed no difference.
         """
         return _verdict(self.outcomes)
 
     @property
     def clear(self) -> bool:
-        """True if the verdict decides something, and stays the same with intervals half as wide again."""
+        """Would the verdict be the same if every interval were 1.5 times as wide?
+
+        The same conditions must be for the claim, and the same against it; what is undecided may be more. A
+        claim with no condition for or against it is clear only if all of them then still show no difference.
+        """
         wider = {name: _Wider(effect.values, effect.confidence) for name, effect in self.evidence.items()}
-        same = _verdict({n: outcome(e, self.margin, self.expects) for n, e in wider.items()}) == self.verdict
-        return same and bool(set(self.outcomes.values()) - {OPEN})
+        then = {name: outcome(effect, self.margin, self.expects) for name, effect in wider.items()}
+        decided = _decided(self.outcomes)
+        if not decided:
+            return set(then.values()) == {NOTHING}
+        return decided == _decided(then)
 
     def table(self) -> Table:
         """A row for each condition: the mean effect, its interval, and what it says."""
@@ -135,14 +143,24 @@ class _Wider(SeedSummary):
         return 1.5 * super().half_width
 
 
+def _decided(outcomes: Mapping[str, str]) -> dict[str, str]:
+    return {name: word for name, word in outcomes.items() if word in (SUPPORTS, AGAINST)}
+
+
 def _verdict(outcomes: Mapping[str, str]) -> str:
-    those = {word: [name for name, is_ in outcomes.items() if is_ == word] for word in (SUPPORTS, AGAINST)}
-    if outcomes and len(those[SUPPORTS]) == len(outcomes):
-        return "holds"
-    if those[SUPPORTS]:
-        opposite = f"; the opposite under: {' · '.join(those[AGAINST])}" if those[AGAINST] else ""
-        return f"holds under: {' · '.join(those[SUPPORTS])}{opposite}"
-    if those[AGAINST]:
-        return "false"
-    undecided = [name for name, is_ in outcomes.items() if is_ == OPEN]
-    return f"not seen here (undecided: {' · '.join(undecided)})" if undecided else "not seen here"
+    def those(word: str) -> list[str]:
+        return [name for name, is_ in outcomes.items() if is_ == word]
+
+    words = _first_words(those(SUPPORTS), those(AGAINST), len(outcomes))
+    return f"{words} (undecided: {' · '.join(those(OPEN))})" if those(OPEN) else words
+
+
+def _first_words(supports: Sequence[str], against: Sequence[str], conditions: int) -> str:
+    if not supports and not against:
+        return "not seen here"
+    if conditions in (len(supports), len(against)):
+        return "holds" if supports else "false"
+    if not supports:
+        return f"false under: {' · '.join(against)}"
+    opposite = f"; the opposite under: {' · '.join(against)}" if against else ""
+    return f"holds under: {' · '.join(supports)}{opposite}"

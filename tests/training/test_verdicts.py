@@ -52,9 +52,13 @@ yes, no, nothing, unclear = (2, 3), (-3, -2), (-0.5, 0.5), (-4, 4)
     ("evidence", "verdict"),
     [
         ({"a": yes, "b": yes}, "holds"),
-        ({"a": yes, "b c": nothing, "d": unclear}, "holds under: a"),
+        ({"a": yes, "b c": nothing}, "holds under: a"),
+        ({"a": yes, "b c": nothing, "d": unclear}, "holds under: a (undecided: d)"),
         ({"a": yes, "b c": no, "d": no}, "holds under: a; the opposite under: b c · d"),
-        ({"a": no, "b": nothing}, "false"),
+        ({"a": yes, "b": no, "c": unclear}, "holds under: a; the opposite under: b (undecided: c)"),
+        ({"a": no, "b": no}, "false"),
+        ({"a": no, "b": nothing}, "false under: a"),
+        ({"a": no, "b": unclear, "c": unclear}, "false under: a (undecided: b · c)"),
         ({"a": nothing}, "not seen here"),
         ({"a": nothing, "b": unclear}, "not seen here (undecided: b)"),
         ({}, "not seen here"),
@@ -68,6 +72,10 @@ def test_clear_is_what_wider_intervals_do_not_change():
     assert claim(a=(2, 3)).clear
     assert not claim(a=(1.1, 3)).clear
     assert not claim(a=(-0.9, 0.9)).clear
+    assert claim(a=nothing).clear
+    assert claim(a=yes, b=(-0.9, 0.9)).clear  # for it and against it stay; b becomes undecided
+    assert not claim(a=yes, b=(-3, -1.1)).clear
+    assert not Claim("BN sings", "loudness", 1).clear
     assert claim(a=(2, 3), b=unclear).clear
     assert not claim(a=unclear, b=unclear).clear
 
