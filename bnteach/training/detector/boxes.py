@@ -46,8 +46,8 @@ def iou(a: Tensor, b: Tensor) -> Tensor:
 
 
 def area(box: Tensor) -> Tensor:
-    """Width times height, 0 where one of them is negative."""
-    return (box[..., 2:] - box[..., :2]).clamp(0).prod(dim=-1)
+    """Width times height, as a share of the picture."""
+    return (box[..., 2:] - box[..., :2]).prod(dim=-1)
 
 
 def keep_best(boxes: Tensor, scores: Tensor, limit: float = 0.5) -> Tensor:

@@ -5,17 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import cache
 
+from torch import nn
+
 from bnteach.data import digits
+from bnteach.training.detector.mean_average_precision import Found
 from bnteach.training.detector.scenes import Scenes, make_scenes
-from bnteach.training.detector.tiny_yolo import detector_steps, mean_ap, tiny_yolo
+from bnteach.training.detector.tiny_yolo import detect, detector_steps, mean_ap, tiny_yolo
 from bnteach.training.runs import run_seeds
 
 __all__ = [
     "LEARNING_RATES",
     "STEPS",
+    "boxes_after",
     "judging_scenes",
     "learn_to_detect",
     "sweep_of_rates",
+    "trained",
     "training_scenes",
 ]
 
@@ -43,23 +48,39 @@ def judging_scenes() -> tuple[Scenes, Scenes]:
     )
 
 
+def trained(batch_norm: bool, learning_rate: float, steps: int, seed: int = 0) -> nn.Sequential:
+    """A `tiny_yolo` that has learnt. The seed is that of the weights, the training scenes and their order."""
+    network = tiny_yolo(batch_norm, seed=seed)
+    how = {"steps": steps, "learning_rate": learning_rate, "seed": seed}
+    for _ in detector_steps(network, training_scenes(seed), **how):
+        pass
+    return network
+
+
 def learn_to_detect(seed: int, batch_norm: bool, learning_rate: float, steps: int) -> dict[str, float]:
     """Train a `tiny_yolo` and judge it.
 
     Args:
-        seed: of the weights, of the training scenes and of their order.
-        batch_norm: with it, or without.
-        learning_rate, steps: as in `detector_steps`.
+        seed, batch_norm, learning_rate, steps: as in `trained`.
 
     Returns:
         "mAP": on the test scenes, in percent. "mAP to choose by": on the other scenes.
     """
-    network, (choosing, test) = tiny_yolo(batch_norm, seed=seed), judging_scenes()
-    for _ in detector_steps(
-        network, training_scenes(seed), steps=steps, learning_rate=learning_rate, seed=seed
-    ):
-        pass
+    network, (choosing, test) = trained(batch_norm, learning_rate, steps, seed), judging_scenes()
     return {"mAP": round(mean_ap(network, test), 2), "mAP to choose by": round(mean_ap(network, choosing), 2)}
+
+
+def boxes_after(batch_norm: bool, learning_rate: float, steps: int, least: float = 0.2) -> dict[str, list]:
+    """What a trained `tiny_yolo` finds in the first four test scenes: lists of boxes, labels and scores.
+
+    Args:
+        batch_norm, learning_rate, steps: as in `trained`.
+        least: boxes with a lower score are left out.
+    """
+    network = trained(batch_norm, learning_rate, steps)
+    answers = detect(network, judging_scenes()[1].pictures[:4], least=least)
+    parts = {part: [getattr(found, part) for found in answers] for part in Found._fields}
+    return {part: [values.double().numpy().round(3).tolist() for values in of] for part, of in parts.items()}
 
 
 def sweep_of_rates(seeds: Iterable[int] = range(5), n_jobs: int | None = None) -> list[dict]:
