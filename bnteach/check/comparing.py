@@ -35,16 +35,17 @@ def off_by(found: np.ndarray, expected: np.ndarray) -> float:
     if found.shape != expected.shape:
         return np.inf
     finite = np.isfinite(expected)
-    if (
-        not np.array_equal(found[~finite], expected[~finite], equal_nan=True)
-        or not np.isfinite(found[finite]).all()
-    ):
+    if not finite.all():
+        if not np.array_equal(found[~finite], expected[~finite], equal_nan=True):
+            return np.inf
+        found, expected = found[finite], expected[finite]
+    if not np.isfinite(found).all():
         return np.inf
-    if not finite.any():
+    if not expected.size:
         return 0.0
-    found, expected = found[finite].astype(float), expected[finite].astype(float)
+    found, expected = found.astype(float), expected.astype(float)
     with np.errstate(over="ignore"):
-        scale = np.sqrt(np.mean(expected**2))
+        scale = np.sqrt((expected**2).mean())
         return float(np.abs(found - expected).max() / (scale if scale > 1e-12 else 1.0))
 
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+import styles
 from bnteach import check
 from styles import STYLES, false_alarms
 
@@ -33,6 +34,6 @@ def test_there_are_many_styles(name):
 
 
 def test_a_false_alarm_would_be_seen(monkeypatch):
-    monkeypatch.setitem(STYLES, "standardize", {"wrong": lambda x, eps: x - x.mean(0)})
+    monkeypatch.setattr(styles, "STYLES", {"standardize": {"wrong": lambda x, eps: x - x.mean(0)}})
     alarms, _ = false_alarms([0])
     assert [alarm[:3] for alarm in alarms] == [("standardize", "wrong", 0)]

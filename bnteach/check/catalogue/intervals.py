@@ -145,6 +145,19 @@ MISTAKES = [
         },
     ),
     Mistake(
+        key="margin_of_one",
+        title="the margin is always 1, whatever margin is given",
+        confuses="1 is the margin for percentage points of accuracy. For another effect it is another one.",
+        mend="Write margin where 1 stands.",
+        lesson=TRIAL,
+        checks=OUTCOME,
+        steps={
+            "for_it": lambda low: low > 1,
+            "against_it": lambda high: high < -1,
+            "no_difference": lambda low, high: low >= -1 and high <= 1,
+        },
+    ),
+    Mistake(
         key="zero_inside",
         title="an interval that holds 0 is called no difference",
         confuses="A long interval that holds 0 holds large effects too: nothing is known yet. To say that "

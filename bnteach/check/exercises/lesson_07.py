@@ -9,7 +9,7 @@ import numpy as np
 from ..checking import Check
 from ..quantile import student_t
 from ..recipe import Recipe
-from .outcome_trial import WORDS, function_of_words, word_by_word
+from .outcome_trial import READ, RULE, function_of_words, told, word_by_word
 
 
 def results_by_seed(rng: np.random.Generator) -> list[dict[str, Any]]:
@@ -58,28 +58,19 @@ difference_interval = Check(
 
 def intervals(rng: np.random.Generator) -> list[dict[str, Any]]:
     """Each case of the rule with a margin to read; then with random margins, no end on the margin itself."""
-    read = np.array([[2, 6], [-5, -3], [-0.5, 0.4], [-2, 8], [0.3, 3], [0.2, 0.7], [-4, -0.4], [-0.7, -0.2]])
 
     def random(margin: float) -> dict[str, Any]:
-        ends = [pair * rng.uniform(0.95, 1.05, size=2) for pair in read]
+        ends = [pair * rng.uniform(0.95, 1.05, size=2) for pair in READ]
         more = [(0.5, 0.9), (-3, 0.5), (-0.8, 2.5), (-7, 2), (1.3, 9), (-9, -1.2)]
         return {"intervals": margin * rng.permutation([*ends, *more]), "margin": margin}
 
-    return [{"intervals": read, "margin": 1.0}, *(random(margin) for margin in (0.05, 10.0, 0.3))]
+    return [{"intervals": READ, "margin": 1.0}, *(random(margin) for margin in (0.05, 10.0, 0.3))]
 
 
 interval_outcome = Check(
     name="interval_outcome",
     takes=("low", "high", "margin"),
-    recipe=Recipe(
-        {
-            "for_it": lambda low, margin: low > margin,
-            "against_it": lambda high, margin: high < -margin,
-            "no_difference": lambda low, high, margin: -margin <= low and high <= margin,
-            "undecided": lambda: True,
-        },
-        returns=tuple(WORDS),
-    ),
+    recipe=RULE,
     probes=intervals,
     hints=(
         "Draw the margin as a grey band, from −margin to margin. Where can an interval lie?",
@@ -90,6 +81,7 @@ interval_outcome = Check(
     lesson=("07_put_the_claims_on_trial", "How a claim is tried"),
     make=function_of_words,
     trial=word_by_word,
+    tell=told,
 )
 
 

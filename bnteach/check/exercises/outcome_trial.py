@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..answers import OddAnswer, described, unpacked
+from ..recipe import Recipe
 
 if TYPE_CHECKING:
     from ..checking import Check
-    from ..recipe import Recipe
-    from ..running import Trial
+    from ..running import Observed, Trial
 
 # Name of what is noted -> the word of the lesson.
 WORDS = {
@@ -21,6 +21,18 @@ WORDS = {
     "no_difference": "no difference",
     "undecided": "undecided",
 }
+
+RULE = Recipe(
+    {
+        "for_it": lambda low, margin: low > margin,
+        "against_it": lambda high, margin: high < -margin,
+        "no_difference": lambda low, high, margin: -margin <= low and high <= margin,
+        "undecided": lambda: True,
+    },
+    returns=tuple(WORDS),
+)
+# Each case of the rule, for the margin 1.
+READ = np.array([[2, 6], [-5, -3], [-0.5, 0.4], [-2, 8], [0.3, 3], [0.2, 0.7], [-4, -0.4], [-0.7, -0.2]])
 
 
 def word_by_word(check: Check) -> Trial:
@@ -50,9 +62,24 @@ def listed() -> str:
 
 def function_of_words(check: Check, recipe: Recipe) -> Callable[..., str]:
     """The first word that is true in the recipe."""
+    return lambda low, high, margin: first_word(recipe, {"low": low, "high": high, "margin": margin})
 
-    def answer(low: float, high: float, margin: float) -> str:
-        known = {"low": low, "high": high, "margin": margin}
-        return next(word for name, word in WORDS.items() if recipe.values(known, [name])[name])
 
-    return answer
+def first_word(recipe: Recipe, known: Mapping[str, float]) -> str:
+    return next(word for name, word in WORDS.items() if recipe.values(known, [name])[name])
+
+
+def told(seen: list[Observed]) -> str:
+    """The first interval that got a wrong word, and how many there are. The first probe is READ."""
+    rows = seen[0].values
+    if not WORDS.keys() <= rows.keys():
+        return ""
+    wrong = []
+    for number, (low, high) in enumerate(READ.tolist()):
+        right = first_word(RULE, {"low": low, "high": high, "margin": 1.0})
+        mine = next(word for name, word in WORDS.items() if rows[name][number])
+        if mine != right:
+            wrong.append(f"From {low} to {high}, with the margin 1, it says {mine!r}, expected {right!r}.")
+    if not wrong:
+        return "With the margin 1 it says the right words, with another margin it does not."
+    return f"{len(wrong)} of {len(READ)} intervals get a wrong word. {wrong[0]}"
