@@ -10,7 +10,7 @@
 #
 # ## What you will be able to do
 #
-# - choose γ and β so that BN gives its input back, and check it to the last digits
+# - choose γ and β so that BN gives its input back, up to rounding
 # - say what γ and β are good for although they could undo everything, with an experiment that fails without β
 # - compute the gradients of γ and β, and follow γ and β through a training
 # - start a residual block as the identity, and say when that helps and when it costs
@@ -63,18 +63,23 @@ for gamma, beta in ((3, -2), (-3, -2)):
 #
 # Normalizing was: subtract $\mu$, divide by $\sqrt{\sigma^2 + \varepsilon}$.
 #
-# **Predict.** Which $\gamma$ and which $\beta$ give back exactly $x$?
+# **Predict.** Which $\gamma$ and which $\beta$ give back $x$, up to rounding?
 
-# %%
+# %% tags=["nbval-ignore-output"]
 x = np.random.default_rng(1).normal(
     [5, -20, 300], [2, 0.1, 40], size=(64, 3)
 )  # three quite different channels
-for dtype, limit in ((np.float32, 1e-6), (np.float64, 1e-12)):
+worst = {}
+for dtype in (np.float32, np.float64):
     x_t = x.astype(dtype)
     gamma, beta = np.sqrt(x_t.var(axis=0) + dtype(1e-5)), x_t.mean(axis=0)
     y, _ = bnteach.batch_norm_forward(x_t, gamma, beta)
-    worst = (abs(y - x_t) / abs(x_t)).max()
-    print(f"{dtype.__name__}: largest relative difference below {limit}:", bool(worst < limit))
+    worst[dtype] = (abs(y - x_t) / abs(x_t)).max()
+    print(f"{dtype.__name__}: largest relative difference {worst[dtype]:.0e}")
+
+# %%
+print("float32 below 1e-6: ", bool(worst[np.float32] < 1e-6))
+print("float64 below 1e-12:", bool(worst[np.float64] < 1e-12))
 
 # %% [markdown]
 # <details><summary>Answer</summary>
@@ -84,7 +89,8 @@ for dtype, limit in ((np.float32, 1e-6), (np.float64, 1e-12)):
 # </details>
 #
 # So a BN layer *can* be the identity, for this batch. The next batch has another mean and another variance, and fixed $\gamma$ and $\beta$ undo it only
-# about as well as the two batches agree. In evaluation, when stored statistics take the place of the batch's own, it holds for all batches.
+# about as well as the two batches agree. After training, BN can use stored numbers for $\mu$ and $\sigma^2$, the same for
+# every batch (lesson 05). Then it holds for all batches.
 #
 # ## Lab: turn the two knobs
 #
@@ -98,7 +104,7 @@ labs.GammaBeta()
 
 # %% [markdown]
 # The panels show the input, the normalized values, and $y$ on its way through the activation. Bars reach one standard deviation to
-# each side of the mean; grey marks where the activation is flat.
+# each side of the mean; grey marks where the activation is flat. On the right is a histogram of the outputs, drawn to both sides.
 #
 # <details><summary>What you may have found</summary>
 #
@@ -114,10 +120,7 @@ labs.GammaBeta()
 #
 # A first answer: it is not about *which* functions the network can express. It is about **which knob changes what**.
 #
-# Look at one unit in the second layer, $z = h W$, where $h$ comes from the first layer. Without BN, its mean and its standard deviation
-# depend on **all weights below**: on $W$, and on everything that made $h$. (A bias would be a knob for the mean too, but it would not help
-# the mean to *stay* where it is put.) With BN, mean and standard deviation are $\beta$ and $|\gamma|$. Two knobs, and nothing below touches
-# them.
+# Look at one unit in the second layer, $z = h W$, where $h$ comes from the first layer. What decides its mean and its standard deviation?
 #
 # To see it, we take a small network and jiggle the weights of its **first** layer, 60 times, by half of their size. Each time we ask for mean
 # and standard deviation of one unit in the **second** layer.
@@ -145,22 +148,29 @@ jiggled = [second_layer(w_1 + 0.5 * rng.normal(size=w_1.shape) / 8) for _ in ran
 # %%
 ax = figures.points([z.mean() for z, _ in jiggled], [z.std() for z, _ in jiggled], role="without_bn")
 figures.points([y.mean() for _, y in jiggled], [y.std() for _, y in jiggled], ax=ax, role="with_bn")
-figures.frame(ax, title="60 changes in the layer below", x="mean of the unit", y="its std", ylim=(0, 1.3))
+figures.frame(
+    ax, title="60 changes in the layer below", x="mean of the unit", y="its standard deviation", ylim=(0, 1.3)
+)
 figures.key(ax, {"with_bn": "with BN: (β, γ)", "without_bn": "without BN"}, markers=True, place="upper left")
 figures.show(
     ax,
     alt="Mean and standard deviation of one unit after 60 changes of the weights below. Without BN the points "
     "form a cloud. With BN all 60 points lie on top of each other, at mean 0.5 and standard deviation 1.",
 )
-print(
-    f"spread of the mean: without BN {np.std([z.mean() for z, _ in jiggled]):.2f}, with BN {np.std([y.mean() for _, y in jiggled]):.2f}"
-)
+for name, values in (("without BN", [z for z, _ in jiggled]), ("with BN", [y for _, y in jiggled])):
+    means, stds = [v.mean() for v in values], [v.std() for v in values]
+    print(
+        f"{name:10}  mean {np.mean(means):.2f} ± {np.std(means):.2f}   std {np.mean(stds):.2f} ± {np.std(stds):.2f}"
+    )
 
 # %% [markdown]
-# Without BN: a cloud. With BN all 60 points lie on one spot, at $(\beta, \gamma) = (0.5, 1)$.
+# (± is the standard deviation over the 60 changes.) Without BN: a cloud. The mean moves by half of its size, the standard deviation by a
+# seventh. Both depend on **all weights below**: on $W$, and on everything that made $h$. With BN all 60 points lie on one spot, at
+# $(\beta, \gamma) = (0.5, 1)$. Two knobs, and nothing below touches them. (A bias would be a knob for the mean too, but it would not help
+# the mean to *stay* where it is put.)
 #
-# This is called a **re-parametrisation**: what the unit can do is the same, but other numbers describe it. Before, its mean and spread
-# came out of some thousand weights. Now they are two parameters of their own, which gradient descent can set directly, and which stay
+# This is called a **re-parametrisation**: what the unit can do is the same (compared with a unit that has a bias), but other numbers describe
+# it. Before, its mean and spread came out of some thousand weights. Now they are two parameters of their own, which gradient descent can set directly, and which stay
 # set when the layers below move. What the weights below still decide is the *pattern*: which samples are high and which are low.
 #
 # The picture explains what $\gamma$ and $\beta$ are. It does not prove that they help. For that we need an experiment.
@@ -186,13 +196,14 @@ def rings(seed):
 # %%
 example = rings(0)
 inner, outer = example.x_train[example.y_train == 1], example.x_train[example.y_train == 0]
-ax = figures.points(inner[:, 0], inner[:, 1], role="without_bn")
-figures.points(outer[:, 0], outer[:, 1], ax=ax, role="with_bn")
+ax = figures.points(inner[:, 0], inner[:, 1], role="biased", label="inner ring")
+figures.points(outer[:, 0], outer[:, 1], ax=ax, role="population", label="outer ring")
 ax.set_aspect("equal")
-figures.frame(ax, title="Two rings around 0")
+figures.frame(ax, title="Two rings around 0", x="first feature", y="second feature")
+ax.legend(loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)
 figures.show(
     ax,
-    alt="900 points in a plane: an inner ring of orange squares and an outer ring of blue dots, both around the origin.",
+    alt="900 points in a plane: an inner ring of purple squares and an outer ring of grey dots, both around the origin.",
 )
 
 # %% [markdown]
@@ -201,22 +212,31 @@ figures.show(
 
 
 # %%
-def ring_accuracy(seed):
+def ring_results(seed):
+    """For each network: the test accuracy, and how its scores for p and −p are related (explained below)."""
     ways = [
         (nn.Sigmoid, True, True),
         (nn.Sigmoid, False, True),
         (nn.Sigmoid, True, False),
         (nn.Sigmoid, False, False),
     ]
-    accuracies = []
+    results = []
     for activation, learn_gamma, learn_beta in [*ways, (nn.ReLU, False, False)]:
         net = mlp([2, 50, 50, 50, 2], activation, batch_norm=True, seed=seed)
         for bn in (net.bn_1, net.bn_2, net.bn_3):
             bn.weight.requires_grad_(learn_gamma)
             bn.bias.requires_grad_(learn_beta)
         history = train(net, rings(seed), epochs=40, learning_rate=0.2, seed=seed, every=1000, progress=False)
-        accuracies.append(history.test_accuracy[-1])
-    return accuracies
+        results.append([history.test_accuracy[-1], mirror(net, rings(seed).x_test)])
+    return results
+
+
+def mirror(net, points):
+    """The correlation of the network's scores for "inner ring" at the points p and at −p."""
+    both = torch.from_numpy(np.concatenate([points, -points]))  # a batch in which each p has its −p
+    scores = net.train()(both).detach().numpy()
+    score = scores[:, 1] - scores[:, 0]
+    return np.corrcoef(score[: len(points)], score[len(points) :])[0, 1]
 
 
 # %% [markdown]
@@ -224,7 +244,8 @@ def ring_accuracy(seed):
 
 # %% tags=["nbval-ignore-output"]
 names = ("sigmoid, γ and β", "sigmoid, β only", "sigmoid, γ only", "sigmoid, neither", "ReLU, neither")
-solved = over_seeds(ring_accuracy, range(5), progress=False).values
+results = over_seeds(ring_results, range(5), progress=False).values  # (seeds, networks, 2)
+solved, mirrored = results[..., 0], results[..., 1]
 for name, values in zip(names, solved.T, strict=True):
     print(f"{name:17}", *(f"{value:.0%}" for value in values))
 
@@ -243,15 +264,30 @@ print(
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# With sigmoid it is $\beta$ that decides: with it the problem is solved (one seed or another may need a longer training), without it the network
+# With sigmoid it is $\beta$ that decides: with it the problem is solved, without it the network
 # only guesses. $\gamma$ makes no such difference. With ReLU neither is needed.
 #
 # </details>
 #
-# Why? BN sets every mean to 0, so before the activation there is **no bias left** but $\beta$. A sigmoid is symmetric: $\sigma(-z) = 1 - \sigma(z)$. Now
-# take a point $p$ and the opposite point $-p$. Without any bias, each unit of the first layer does the opposite for $-p$, and so does each unit of every
-# later layer. But the two points lie on the *same* ring! The network cannot say the same for both. (Our rings are symmetric around 0 up to chance;
-# that is why the means are near 0 to begin with.) A $\beta$ breaks the symmetry. ReLU is not symmetric, and breaks it without help.
+# Why? BN sets every mean to 0, so before the activation there is **no bias left** but $\beta$. A sigmoid is symmetric:
+# $\text{sigmoid}(-z) = 1 - \text{sigmoid}(z)$. Now take a point $p$ and the opposite point $-p$, on the same ring. (Our rings are symmetric
+# around 0 up to chance.) Without $\beta$, each $\hat{x}$ of the first layer has the opposite sign for $-p$, and so it goes on through all hidden
+# layers. Only the output layer has a bias. So the score for "inner ring" is $c + f(p)$, with one number $c$ for all points and $f(-p) = -f(p)$. To be
+# right for $p$ *and* $-p$ in the inner ring, the network needs $c > 0$. In the outer ring it needs $c < 0$. One $c$ cannot be both.
+#
+# We can see it: if the score is $c + f(p)$, then its correlation at $p$ and at $-p$ is −1.
+
+# %% tags=["nbval-ignore-output"]
+for name, values in zip(names, mirrored.T, strict=True):
+    print(f"{name:17}", *(f"{value:5.2f}" for value in values))
+
+# %%
+print("sigmoid without β: below −0.99, for every seed:", (mirrored[:, 2:4] < -0.99).all())
+print("all others: above 0, for every seed:", (mirrored[:, [0, 1, 4]] > 0).all())
+
+# %% [markdown]
+# Without $\beta$ it is −1, with $\gamma$ and without. This is also why the two networks without $\beta$ guess alike: $\gamma$ stretches $f(p)$, and
+# cannot change its symmetry. A $\beta$ breaks the symmetry. ReLU is not symmetric, and breaks it without help.
 #
 # So here is a case in which normalization alone does take something away, and $\beta$ gives it back. It is not the non-linearity as such: it is the
 # **bias**, which BN had removed (lesson 02).
@@ -346,18 +382,30 @@ class Block(nn.Module):
         return h + self.bn(self.linear(torch.relu(h)))
 
 
-def residual_network(gamma, seed):
+class Divide(nn.Module):
+    """h / number (for a later test)"""
+
+    def __init__(self, number):
+        super().__init__()
+        self.number = number
+
+    def forward(self, h):
+        return h / self.number
+
+
+def residual_network(gamma, seed, divide_by=1.0):
     _ = torch.manual_seed(seed)
-    return nn.Sequential(nn.Linear(64, 100), *[Block(100, gamma) for _ in range(20)], nn.Linear(100, 10))
+    first, blocks = nn.Linear(64, 100), [Block(100, gamma) for _ in range(20)]
+    return nn.Sequential(first, *blocks, Divide(divide_by), nn.Linear(100, 10))
 
 
 # %%
 for gamma in (1.0, 0.0):
     h, spreads = torch.from_numpy(data.x_train), []
-    for layer in residual_network(gamma, seed=0)[:-1]:
+    for layer in residual_network(gamma, seed=0)[:21]:  # the first linear layer and the 20 blocks
         h = layer(h)
         spreads.append(h.std(dim=0).mean().item())
-    print(f"γ = {gamma:.0f}: spread after 0, 1, 5, 20 blocks:", *(f"{spreads[k]:.1f}" for k in (0, 1, 5, 20)))
+    print(f"γ = {gamma:.0f}: spread after 0, 1, 5, 20 blocks:", *(f"{spreads[k]:.2f}" for k in (0, 1, 5, 20)))
 
 # %% [markdown]
 # <details><summary>Answer</summary>
@@ -371,11 +419,10 @@ for gamma in (1.0, 0.0):
 
 
 # %%
-def early_loss(seed, gamma, rate):
-    net = residual_network(gamma, seed)
-    return (
-        train(net, data, epochs=2, learning_rate=rate, seed=seed, every=1000, progress=False).loss[22:].mean()
-    )
+def early_loss(seed, gamma, rate, divide_by=1.0):
+    net = residual_network(gamma, seed, divide_by)
+    history = train(net, data, epochs=2, learning_rate=rate, seed=seed, every=1000, progress=False)
+    return history.loss[22:].mean()
 
 
 # %% [markdown]
@@ -385,6 +432,7 @@ def early_loss(seed, gamma, rate):
 early = {}
 for rate in (0.05, 0.3):
     for gamma in (1.0, 0.0):
+        # g=gamma, r=rate: the function keeps the values of this turn of the loop
         early[rate, gamma] = over_seeds(
             lambda seed, g=gamma, r=rate: early_loss(seed, g, r), range(5), progress=False
         )
@@ -398,14 +446,59 @@ for rate in (0.05, 0.3):
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# At the small rate $\gamma = 1$ is far ahead, at the large rate $\gamma = 0$. One reason stands in the table above: with $\gamma = 1$ the values that reach the output
-# layer are about 20 times larger at the start, so the same learning rate makes much larger steps there. What is too much for one start is what the
-# other needs.
+# At the small rate $\gamma = 1$ is far ahead, at the large rate $\gamma = 0$.
 #
 # </details>
 #
-# So it is not simply better. In this network the zero start *moves the learning rates that work* upwards. Published recipes for large batches and large rates use it for
-# their stability.
+# One reason could stand in the table above: with $\gamma = 1$ the values that reach the output layer are about 30 times larger at the start, so the
+# same learning rate makes much larger steps there. We test it: $\gamma = 1$, but the values are divided by 30 before the output layer.
+#
+# **Predict.** If this is the reason, which of the numbers above will come out now?
+
+# %% tags=["nbval-ignore-output"]
+divided = {}
+for rate in (0.05, 0.3):
+    divided[rate] = over_seeds(
+        lambda seed, r=rate: early_loss(seed, 1.0, r, divide_by=30), range(5), progress=False
+    )
+    print(f"rate {rate}, γ = 1, divided by 30:  loss {divided[rate]}")
+
+# %%
+nearer = [
+    abs(divided[r].mean - early[r, 0.0].mean) < abs(divided[r].mean - early[r, 1.0].mean) for r in (0.05, 0.3)
+]
+print("at both rates nearer to γ = 0 than to γ = 1:", bool(all(nearer)))
+
+# %% [markdown]
+# <details><summary>Answer</summary>
+#
+# At both rates the loss comes near the one of $\gamma = 0$. So in this network it is the size of the values before the output layer that makes most of the difference.
+#
+# </details>
+#
+# And the slow start at the small rate, does it cost anything in the end? The test accuracy after 12 epochs at rate 0.05:
+
+
+# %% tags=["nbval-ignore-output"]
+def final_accuracy(seed):
+    results = []
+    for gamma in (1.0, 0.0):
+        net = residual_network(gamma, seed)
+        history = train(net, data, epochs=12, learning_rate=0.05, seed=seed, every=1000, progress=False)
+        results.append(history.test_accuracy[-1])
+    return [*results, results[1] - results[0]]
+
+
+final = over_seeds(final_accuracy, range(5), progress=False)
+for name, mean, half in zip(("γ = 1", "γ = 0", "difference"), final.mean, final.half_width, strict=True):
+    print(f"{name:10} {mean:5.1%} ± {half:.1%}")
+
+# %%
+print("they differ by less than 5 %, for every seed:", (abs(final.values[:, 2]) < 0.05).all())
+
+# %% [markdown]
+# So it is not simply better or worse. Of the two rates here, the large one suits the zero start better; at the small one it costs a slow start, and
+# after 12 epochs no difference larger than the interval is to be seen. Published recipes for large batches and large rates use it for their stability.
 #
 # With $\gamma = 0$, can a block learn at all? The first gradients of one block:
 
@@ -455,7 +548,8 @@ def gamma_and_accuracy(seed, decay_all):
         progress=False,
         optimizer=sgd(decay_all),
     )
-    return [net.bn_1.weight.median().item(), net.bn_3.weight.median().item(), history.test_accuracy[-1]]
+    medians = [bn.weight.median().item() for bn in (net.bn_1, net.bn_2, net.bn_3)]
+    return [*medians, net.output.weight.norm().item(), history.test_accuracy[-1]]
 
 
 # %% [markdown]
@@ -465,25 +559,26 @@ def gamma_and_accuracy(seed, decay_all):
 spared = over_seeds(lambda seed: gamma_and_accuracy(seed, decay_all=False), range(5), progress=False)
 decayed = over_seeds(lambda seed: gamma_and_accuracy(seed, decay_all=True), range(5), progress=False)
 for name, result in (("γ, β spared", spared), ("γ, β decayed", decayed)):
-    first, third, right = result.mean
+    *medians, length, right = result.mean
     print(
-        f"{name:13} median γ: layer 1 {first:.2f}, layer 3 {third:.2f}   test accuracy {right:.1%} ± {result.half_width[2]:.1%}"
-    )
+        f"{name:13} median γ of layers 1, 2, 3:", *(f"{m:.2f}" for m in medians),
+        f"  output weights: length {length:.2f}   test accuracy {right:.1%} ± {result.half_width[-1]:.1%}",
+    )  # fmt: skip
 
 # %%
+of_spared, of_decayed = spared.values, decayed.values  # (seeds, 5): three γ, length, accuracy
 print(
-    "decay makes γ of layer 1 less than half, for every seed:",
-    bool((decayed.values[:, 0] < 0.5 * spared.values[:, 0]).all()),
+    "decay makes γ of layers 1 and 2 less than half, for every seed:",
+    (of_decayed[:, :2] < 0.5 * of_spared[:, :2]).all(),
 )
-print(
-    "and the accuracy changes by less than 3 %, for every seed:",
-    bool((abs(decayed.values[:, 2] - spared.values[:, 2]) < 0.03).all()),
-)
+print("γ of layer 3 stays larger than that of 1 and 2:", (of_decayed[:, 2:3] > of_decayed[:, :2]).all())
+print("the output weights become longer:", (of_decayed[:, 3] > of_spared[:, 3]).all())
+print("the accuracy changes by less than 3 %:", (abs(of_decayed[:, 4] - of_spared[:, 4]) < 0.03).all())
 
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# $\gamma$ shrinks to about 0.4 in the first layer and to about 0.6 in the third. The accuracy does not suffer.
+# $\gamma$ shrinks to about 0.4 in the first and the second layer, and to about 0.6 in the third. The accuracy does not suffer.
 #
 # </details>
 #
@@ -493,20 +588,20 @@ print(
 print(f"decay alone: {(1 - 0.2 * 0.01) ** 440:.2f}")
 
 # %% [markdown]
-# That is what $\gamma$ of layer 1 became. The loss did not push back, and lesson 02 says why: after this layer come a ReLU, a linear layer and *another BN*. If all $\gamma$ and
-# $\beta$ of a layer shrink together, the next BN divides the factor out. After layer 3 there is no BN. There the loss pushed back, and $\gamma$ stayed larger; and what it lost,
-# the weights of the output layer can make up for.
+# That is what $\gamma$ of layers 1 and 2 became. The loss did not push back, and lesson 02 says why: after such a layer come a ReLU, a linear layer and *another BN*. If all $\gamma$ and
+# $\beta$ of a layer shrink together, the next BN divides the factor out. After layer 3 there is no BN. There the loss pushed back, and $\gamma$ stayed larger. What it lost,
+# the weights of the output layer made up for: they are longer, as the table shows.
 #
-# So here it is nearly a matter of taste. Where single $\gamma$ matter, as in a zero start, or when channels are removed by their $\gamma$, decay on $\gamma$ is a decision. Know what your
-# optimizer does.
+# So here it is nearly a matter of taste. Where single $\gamma$ matter, as in a zero start, or when channels are removed by their $\gamma$, decide yourself whether $\gamma$
+# decays: list it in a parameter group of its own, as above.
 #
 # ## What you can do now
 #
-# - ✓ choose γ and β so that BN gives its input back, and check it to the last digits: $\sqrt{\sigma^2 + \varepsilon}$ and $\mu$
+# - ✓ choose γ and β so that BN gives its input back, up to rounding: $\sqrt{\sigma^2 + \varepsilon}$ and $\mu$
 # - ✓ say what γ and β are good for although they could undo everything, with an experiment that fails without β: two knobs that nothing below touches,
 #   and the only bias that is left
 # - ✓ compute the gradients of γ and β, and follow γ and β through a training: they moved by less than 0.1
-# - ✓ start a residual block as the identity, and say when that helps and when it costs: large rates, small rates
+# - ✓ start a residual block as the identity, and say when that helps and when it costs: a large rate; a slow start at a small one
 # - ✓ decide whether γ and β get weight decay, knowing what your framework does by itself
 #
 # **Practise:** [the exercises of this lesson](exercises/03_scale_and_shift.ipynb).
