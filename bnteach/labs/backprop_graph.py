@@ -132,7 +132,7 @@ class BackpropGraph(Lab):
         graph.text(82, 9.2, "left: the value", va="center_baseline")
         purple = figures.role("backward").color
         graph.text(82, 6.5, "right: its gradient", va="center_baseline", color=purple)
-        graph.text(82, 3.8, "lines: samples 1 to 4", va="center_baseline")
+        graph.text(82, 3.8, "rows: samples 1 to 4", va="center_baseline")
 
     def draw(self, axes, frame):
         (graph,) = axes

@@ -17,7 +17,7 @@ __all__ = ["Jacobian"]
 CENTER, BATCH = 3.0, np.array([1.0, -0.5, 2.0, 0.0, 1.5, -1.5, 0.5, -1.0])
 SPREADS = (0.5, 1.0, 2.0, 4.0)
 PARTS = ("diagonal", "mean", "variance")
-NO_GRADIENT = 1e-3  # a singular value below this share of 1/σ counts as 0: what ε leaves is 10⁻⁵/σ²
+NO_GRADIENT = 1e-3  # a singular value below this share of 1/√(σ² + ε) counts as 0: what ε leaves is 10⁻⁵/σ²
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class Jacobian(Lab):
                                     diagonal     mean       variance
 
     The mean's part makes each row sum to 0, the variance's part makes J·x̂ vanish (up to ε). So two of N
-    directions never carry a gradient, and a batch of two carries none at all.
+    directions never carry a gradient, and a batch of two carries none at all. In the picture s = √(σ² + ε).
 
     >>> lab = Jacobian(batch_size=6)
     >>> lab.frame.rank
@@ -110,11 +110,11 @@ class Jacobian(Lab):
     def background(self, axes, state):
         batch, jacobian, *products = axes
         samples, rows = range(1, state.batch_size + 1), (state.batch_size + 0.5, 0.5)
-        whole = {"title": "J: row i, column j is ∂yᵢ/∂xⱼ", "x": "full colour: 1/σ"}
+        whole = {"title": "J: row i, column j is ∂yᵢ/∂xⱼ", "x": "full colour: 1/s"}
         figures.frame(batch, title="  x and its x̂", x="       x̂", xlim=(-7.4, 3.3), ylim=rows)
         figures.frame(jacobian, xlim=rows[::-1], ylim=rows, **whole)
         for ax, title in zip(products, ("J·1", "J·x̂"), strict=True):
-            figures.frame(ax, title=title, x="in 1/σ", xlim=(-3.3, 3.3), ylim=rows)
+            figures.frame(ax, title=title, x="in 1/s", xlim=(-3.3, 3.3), ylim=rows)
         jacobian.set_xticks(samples)
         for ax in (batch, *products):
             ax.axvline(0, color="#555555", linewidth=1)

@@ -6,7 +6,7 @@
 #
 # PyTorch computes gradients for you. Why derive this one by hand? Because in batch normalization each output depends on
 # the whole batch, and so does each gradient. Once you have seen how, you can say what a bias before BN learns, what a
-# batch of two teaches, and which tests of BN see little.
+# batch of two teaches, and which tests of BN miss faults.
 #
 # ## What you will be able to do
 #
@@ -203,7 +203,7 @@ print("dx_hat, channel 1:", dx_hat[:, 0])
 # %% [markdown]
 # dbeta and dgamma are done: two of the three results. Only dx is hard.
 #
-# ## Back, part 2: along the lower row
+# ## Back, part 2: the way `square`, `var`, `std`, `inv_std`
 #
 # `x_hat = x_centered * inv_std` is a product again. `inv_std` is one number for all rows, so its gradient is a sum.
 # Then come two functions of one number, and a sum:
@@ -311,7 +311,7 @@ labs.BackpropGraph()
 # $\partial L/\partial v$. We need two facts: $c_i = s\,\hat{x}_i$, and
 # $\sum_j \hat{x}_j = 0$.
 #
-# **First**, the gradient that comes through the lower row, from part 2:
+# **First**, the gradient that comes through `inv_std`, from part 2:
 #
 # $$\begin{aligned}
 # dr &= \sum_j d\hat{x}_j\,c_j = s \sum_j d\hat{x}_j\,\hat{x}_j \\
@@ -366,24 +366,24 @@ print("the sum of the first:", first[:, 0].sum().round(9) + 0.0)
 # The graph has two places where two arrows start, so there should be four ways. The fourth goes through the mean *and
 # then* through the variance. It is the term that dropped out in the third line, the sum that was printed last: it is 0.
 #
-# Each way as a function, with `b` for the nodes of a batch, and the three together, which is dx:
+# Each way as a function of dy and the nodes of a batch, and the three together, which is dx:
 
 
 # %%
-def direct(dy, b):
-    return b["gamma"] / b["std"] * dy
+def direct(dy, nodes):
+    return nodes["gamma"] / nodes["std"] * dy
 
 
-def via_mean(dy, b):
-    return -direct(dy, b).mean(axis=0) * np.ones_like(dy)
+def via_mean(dy, nodes):
+    return -direct(dy, nodes).mean(axis=0) * np.ones_like(dy)
 
 
-def via_variance(dy, b):
-    return -b["x_hat"] * (direct(dy, b) * b["x_hat"]).mean(axis=0)
+def via_variance(dy, nodes):
+    return -nodes["x_hat"] * (direct(dy, nodes) * nodes["x_hat"]).mean(axis=0)
 
 
-def together(dy, b):
-    return direct(dy, b) + via_mean(dy, b) + via_variance(dy, b)
+def together(dy, nodes):
+    return direct(dy, nodes) + via_mean(dy, nodes) + via_variance(dy, nodes)
 
 
 # %%
@@ -431,8 +431,8 @@ for ours, theirs in zip(compact(dy, x_hat, gamma, std), (tensor, layer.weight, l
 # %%
 rng = np.random.default_rng(0)
 x9, dy9 = rng.normal(5, 3, size=(9, 2)), rng.normal(size=(9, 2))
-b = forward(x9, gamma, beta)
-dx9 = together(dy9, b)
+nodes9 = forward(x9, gamma, beta)
+dx9 = together(dy9, nodes9)
 
 
 def error_of_measurement(h, dtype):
@@ -451,10 +451,10 @@ def error_of_measurement(h, dtype):
 steps = 10.0 ** np.arange(0, -12.5, -0.5)
 in_64 = np.array([error_of_measurement(h, np.float64) for h in steps])
 in_32 = np.array([error_of_measurement(h, np.float32) for h in steps])
-ax = figures.curve(steps, in_32, role="backward")
-figures.curve(steps, in_64, ax=ax, role="forward")
+ax = figures.curve(steps, in_32, role="theory")
+figures.curve(steps, in_64, ax=ax, role="data")
 figures.frame(ax, title="Not too large, not too small", x="step h", y="relative error", log="xy")
-figures.key(ax, {"backward": "float32", "forward": "float64"}, place="lower left")
+figures.key(ax, {"theory": "float32", "data": "float64"}, place="lower left")
 figures.show(
     ax,
     alt="The error of a finite difference against the step h, both axes logarithmic. Both curves are valleys. In float64 "
@@ -491,26 +491,15 @@ print("at the best step, float32 is more than 1 000 times worse:", in_32.min() >
 #
 # </details>
 #
-# In float32 (dashed) the left side begins much earlier, so the bottom lies higher: a small fault could hide there. (At
-# the far left, float32 does not see the step at all: $x + h$ is rounded to $x$.) So **check gradients in float64**.
+# In float32 (dashes and dots) the left side begins much earlier, so the bottom lies higher: a small fault could hide there.
+# (The peak near $h = 10^{-8}$: float32 can move $x$ only in rounding steps that are larger than $h$, so an entry moves much too
+# far, or not at all. At the far left, float32 does not see the step: $x + h$ is rounded to $x$.) So **check gradients in float64**.
 #
 # ## The formula is a picture
 #
 # Take one channel. Its gradient is a list of $N$ numbers: an arrow in a space with $N$ dimensions. Two arrows in this
-# space are special: $\mathbf{1} = (1, 1, \dots, 1)$ and $\hat{x}$.
-#
-# The part of an arrow $g$ that points along another arrow $u$ is $\frac{g \cdot u}{u \cdot u}\,u$. This is called the
-# **projection** of $g$ onto $u$. The dot is the sum of the products, entry by entry. Now
-#
-# - $\mathbf{1} \cdot \mathbf{1} = N$. So the part of $dy$ along $\mathbf{1}$ is
-#   $\frac{1}{N}\sum_j dy_j = \frac{d\beta}{N}$, in each entry.
-# - $\hat{x} \cdot \hat{x} = N$, up to $\varepsilon$, because the variance of $\hat{x}$ is 1. So the part of $dy$ along
-#   $\hat{x}$ is $\frac{d\gamma}{N}\,\hat{x}$.
-# - $\mathbf{1} \cdot \hat{x} = \sum_j \hat{x}_j = 0$: the two arrows are perpendicular.
-#
-# So the compact formula says: **take $\frac{\gamma}{s}\,dy$. Subtract its part along $\mathbf{1}$ and its part along
-# $\hat{x}$.** What is left is dx. (We may subtract both parts of the same $dy$ because $\mathbf{1}$ and $\hat{x}$ are
-# perpendicular: taking one part away does not change the other.)
+# space are special: $\mathbf{1} = (1, 1, \dots, 1)$ and $\hat{x}$. The dot between two arrows is the sum of the products, entry
+# by entry.
 #
 # **Predict.** For our batch of 4 × 2: what is dx · **1** in each channel? And dx · x̂?
 
@@ -528,6 +517,19 @@ print("from ε: ", *(f"{number:.0e}" for number in gamma / std * dgamma * eps / 
 # $\frac{\gamma}{s}\,d\gamma\,\frac{\varepsilon}{\sigma^2 + \varepsilon}$, the third line.
 #
 # </details>
+#
+# Why is it so? The part of an arrow $g$ that points along another arrow $u$ is $\frac{g \cdot u}{u \cdot u}\,u$. This is called the
+# **projection** of $g$ onto $u$. Now
+#
+# - $\mathbf{1} \cdot \mathbf{1} = N$. So the part of $dy$ along $\mathbf{1}$ is
+#   $\frac{1}{N}\sum_j dy_j = \frac{d\beta}{N}$, in each entry.
+# - $\hat{x} \cdot \hat{x} = N$, up to $\varepsilon$, because the variance of $\hat{x}$ is 1. So the part of $dy$ along
+#   $\hat{x}$ is $\frac{d\gamma}{N}\,\hat{x}$.
+# - $\mathbf{1} \cdot \hat{x} = \sum_j \hat{x}_j = 0$: the two arrows are perpendicular.
+#
+# So the compact formula says: **take $\frac{\gamma}{s}\,dy$. Subtract its part along $\mathbf{1}$ and its part along
+# $\hat{x}$.** What is left is dx. (We may subtract both parts of the same $dy$ because $\mathbf{1}$ and $\hat{x}$ are
+# perpendicular: taking one part away does not change the other.)
 #
 # With $N = 3$ it can be drawn, in two views. We choose $\gamma = s$, so that $\frac{\gamma}{s}\,dy$ is $dy$ itself.
 
@@ -555,11 +557,13 @@ figures.arrow(tip, end, ax=above, role="without_bn", words="− part along x̂",
 figures.arrow(start, end, ax=above, role="truth", words="dx", place=(-0.6, 1.2))
 limits = {"xlim": (-0.9, 4.4), "ylim": (-0.9, 3.2)}
 figures.frame(side, title="1. Seen from the side", x="across 1", y="along 1", **limits).set_aspect("equal")
-figures.frame(above, title="2. Seen along 1", x="along x̂", y="across both", **limits).set_aspect("equal")
+figures.frame(
+    above, title="2. From above (looking along 1)", x="along x̂", y="across both", **limits
+).set_aspect("equal")
 figures.show(
     figure,
     alt="Two views of an arrow dy in a space with three dimensions. Seen from the side, its part along the all-ones arrow is taken "
-    "away, and an arrow that lies flat is left. Seen along the all-ones arrow, the part of this flat arrow along x-hat is taken "
+    "away, and an arrow that lies flat is left. From above, looking along the all-ones arrow, the part of this flat arrow along x-hat is taken "
     "away. What is left is dx, perpendicular to both.",
 )
 
@@ -606,7 +610,7 @@ print("J times dy:", (J @ dy[:, 0]).round(3))
 #
 # ## Lab: how each y depends on each x
 #
-# The Jacobian as a picture, for one channel with $\gamma = 1$. You can switch the three terms on and off. Below you
+# The Jacobian as a picture, for one channel with $\gamma = 1$; as above, $s = \sqrt{\sigma^2 + \varepsilon}$. You can switch the three terms on and off. Below you
 # also read the **rank** of $J$: in how many directions a gradient can come through. (What only $\varepsilon$ leaves
 # counts as 0 here.)
 #
@@ -620,15 +624,17 @@ labs.Jacobian()
 
 # %% [markdown]
 # Left: the batch, each value with its x̂. Middle: the Jacobian, row $i$ for $y_i$, column $j$ for $x_j$; blue is
-# positive, orange negative. Right: what $J$ makes of the directions $\mathbf{1}$ and $\hat{x}$.
+# positive, orange negative. Right: what $J$ makes of the directions $\mathbf{1}$ and $\hat{x}$, in units of $1/s$
+# (at the start 0.83).
 #
 # <details><summary>What you may have found</summary>
 #
-# 1. Without the mean's part, every entry of $J\mathbf{1}$ is $1/s = 0.83$ instead of 0, and the rank is 5 instead of 4.
-#    Without the variance's part, $J\hat{x}$ has entries up to 1.32. Each of the two parts closes one direction.
+# 1. Without the mean's part, every entry of $J\mathbf{1}$ is $1/s$ instead of 0 (1 in the picture, 0.83 in the reading), and
+#    the rank is 5 instead of 4. Without the variance's part, $J\hat{x}$ is $\hat{x}/s$: its largest entry is $-1.59/s = -1.32$.
+#    Each of the two parts closes one direction.
 # 2. Nothing: all entries are 0 up to $\varepsilon$, and the rank is 0.
 # 3. At 20 spreads 0, to two digits. It has pulled the standard deviation with it, and its $\hat{x}$ is 2.22, close to the
-#    bound $\sqrt{N - 1} = 2.24$ of lesson 02. It can hardly go any further.
+#    bound $\sqrt{N - 1} = 2.24$ of lesson 02. Its $\hat{x}$ can hardly grow, so its own $y$ hardly moves.
 #
 # </details>
 #
@@ -674,8 +680,8 @@ for n in (2, 3, 4, 8, 32):
 # </details>
 #
 # A **batch of two** looks harmless. But its two normalized values are −1 and 1, whatever the two values were. So
-# the layers before BN learn nothing. Only where the spread is so small that $\varepsilon$ counts does something come through. (It
-# is large, because $1/\sqrt{\sigma^2 + \varepsilon}$ is.)
+# the layers before BN learn nothing. Only where the spread is so small that $\varepsilon$ counts does something come through. (This
+# dx is large, because $1/\sqrt{\sigma^2 + \varepsilon}$ is.)
 
 # %%
 for pair in ([1.0, 5.0], [1.0, 5000.0], [1.0, 1.002]):
@@ -724,14 +730,14 @@ for name, upstream in (("dy = 1", np.ones_like(x)), ("dy = y", nodes["y"])):
 
 # %%
 wrong = {
-    "path through the mean missing": lambda dy, b: direct(dy, b) + via_variance(dy, b),
-    "path through the variance missing": lambda dy, b: direct(dy, b) + via_mean(dy, b),
-    "both paths missing": lambda dy, b: direct(dy, b),
-    "wrong sign of dvar": lambda dy, b: direct(dy, b) + via_mean(dy, b) - via_variance(dy, b),
-    "√N in place of N": lambda dy, b: (
-        direct(dy, b) + len(dy) ** 0.5 * (via_mean(dy, b) + via_variance(dy, b))
+    "path through the mean missing": lambda dy, nodes: direct(dy, nodes) + via_variance(dy, nodes),
+    "path through the variance missing": lambda dy, nodes: direct(dy, nodes) + via_mean(dy, nodes),
+    "both paths missing": lambda dy, nodes: direct(dy, nodes),
+    "wrong sign of dvar": lambda dy, nodes: direct(dy, nodes) + via_mean(dy, nodes) - via_variance(dy, nodes),
+    "√N in place of N": lambda dy, nodes: (
+        direct(dy, nodes) + len(dy) ** 0.5 * (via_mean(dy, nodes) + via_variance(dy, nodes))
     ),
-    "γ forgotten": lambda dy, b: together(dy, b) / b["gamma"],
+    "γ forgotten": lambda dy, nodes: together(dy, nodes) / nodes["gamma"],
 }
 
 # %% [markdown]
@@ -744,16 +750,17 @@ wrong = {
 
 
 # %%
-def shares(backward, dy, b):
+def shares(backward, dy, nodes):
     """The shares along 1, along x̂ and of the rest that are left, in channel 1."""
     # γ/s · dy has three parts. The right dx subtracts the first two (hence the minus signs), and is the third.
-    parts = (-via_mean(dy, b), -via_variance(dy, b), together(dy, b))
-    dx = backward(dy, b)
+    parts = (-via_mean(dy, nodes), -via_variance(dy, nodes), together(dy, nodes))
+    dx = backward(dy, nodes)
     return [(dx * part).sum(axis=0)[0] / (part**2).sum(axis=0)[0] for part in parts]
 
 
 def symptoms(name, backward):
-    print(f"{name:8}", *(f"{share + 1e-9:9.2f}" for share in shares(backward, dy9, b)))  # 1e-9: no "-0.00"
+    left = shares(backward, dy9, nodes9)
+    print(f"{name:8}", *(f"{share + 1e-9:9.2f}" for share in left))  # 1e-9: no "-0.00"
 
 
 # %% [markdown]
@@ -764,9 +771,7 @@ def symptoms(name, backward):
 #
 # <details><summary>Hint</summary>
 #
-# The path through the mean is what takes out the part along $\mathbf{1}$. The path through the variance is what takes
-# out the part along $\hat{x}$. If a path is missing, its part stays: the share is 1. And with the wrong sign? Then the
-# part is not subtracted but added once more.
+# Which path takes out which part? Start from 0, 0, 1 and undo one path.
 #
 # </details>
 
@@ -799,8 +804,8 @@ for letter, name in suspects.items():
 # three shares; the standard deviation of the channel is printed with them.
 
 # %%
-symptoms("seventh", lambda dy, b: together(dy, b) / b["std"])
-print(f"std: {b['std'][0]:.2f}")
+symptoms("seventh", lambda dy, nodes: together(dy, nodes) / nodes["std"])
+print(f"std: {nodes9['std'][0]:.2f}")
 
 # %% [markdown]
 # <details><summary>Answer</summary>
@@ -822,20 +827,22 @@ print(f"std: {b['std'][0]:.2f}")
 
 
 # %%
-def off(backward, dy, b):
+def off(backward, dy, nodes):
     """The largest difference to finite differences, beside the size of γ/s · dy."""
-    measured = bnteach.finite_differences(lambda x: forward(x, b["gamma"], b["beta"])["y"], b["x"], dy)
-    return abs(backward(dy, b) - measured).max() / abs(direct(dy, b)).max()
+    measured = bnteach.finite_differences(
+        lambda x: forward(x, nodes["gamma"], nodes["beta"])["y"], nodes["x"], dy
+    )
+    return abs(backward(dy, nodes) - measured).max() / abs(direct(dy, nodes)).max()
 
 
-two_rows, size = forward(x9[:2], gamma, beta), abs(direct(dy9, b)).max()
+two_rows, size = forward(x9[:2], gamma, beta), abs(direct(dy9, nodes9)).max()
 tests = {
-    "dy = 1": lambda backward: off(backward, np.ones_like(dy9), b),
-    "dy=y, β=0": lambda backward: off(backward, b["scaled"], b),
+    "dy = 1": lambda backward: off(backward, np.ones_like(dy9), nodes9),
+    "dy=y, β=0": lambda backward: off(backward, nodes9["scaled"], nodes9),
     "N = 2": lambda backward: off(backward, dy9[:2], two_rows),
-    "random": lambda backward: off(backward, dy9, b),
-    "dx · 1": lambda backward: abs(backward(dy9, b).sum(axis=0)).max() / size,
-    "dx · x̂": lambda backward: abs((backward(dy9, b) * b["x_hat"]).sum(axis=0)).max() / size,
+    "random": lambda backward: off(backward, dy9, nodes9),
+    "dx · 1": lambda backward: abs(backward(dy9, nodes9).sum(axis=0)).max() / size,
+    "dx · x̂": lambda backward: abs((backward(dy9, nodes9) * nodes9["x_hat"]).sum(axis=0)).max() / size,
 }
 
 # %% [markdown]
@@ -865,6 +872,15 @@ for name, backward in {**wrong, "right": together}.items():
 #
 # </details>
 #
+# Why $\beta = 0$ in the second test? With another $\beta$ the right dx is 0 too. But then $dy = y$ also has a part along $\mathbf{1}$,
+# and the missing path through the mean would be caught:
+
+# %%
+missing = wrong["path through the mean missing"]
+print(f"dy = y, β = 0:      off by {off(missing, nodes9['scaled'], nodes9):.4f}")
+print(f"dy = y, β = −1, 10: off by {off(missing, nodes9['y'], nodes9):.4f}")
+
+# %% [markdown]
 # **A checklist.** Test a backward pass of BN
 #
 # 1. with a **random dy**, not ones and not $y$: or a fault in one of the two paths is not seen
@@ -876,9 +892,9 @@ for name, backward in {**wrong, "right": together}.items():
 #
 # ## One of the six, in PyTorch
 #
-# "Both paths missing" needs no wrong formula. In PyTorch one word is enough: `detach()` tells PyTorch to treat a value
-# as a constant: the forward pass stays as it is, and no gradient goes through it. The same happens with `.data`, with
-# `.item()`, and inside `torch.no_grad()`.
+# In PyTorch, `detach()` tells the program to treat a value as a constant: the forward pass stays as it is, and no gradient
+# goes through it. The same happens with `.data`, with `.item()`, and inside `torch.no_grad()`. Somebody detaches the mean and
+# the standard deviation.
 #
 # **Predict.** Which of the rows at the start of this lesson will this dx look like: the first idea, or the measurement?
 
@@ -897,7 +913,7 @@ print("right:             ", together(dy, nodes)[:, 0].round(3))
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# The first idea. The forward pass is right ($y$ is the one of the table at the beginning), and no error message comes.
+# The first idea: both paths are missing, without any wrong formula. The forward pass is right ($y$ is the one of the table at the beginning), and no error message comes.
 # But it is not the gradient of this loss.
 #
 # </details>
