@@ -135,9 +135,4 @@ def _of(counts: np.ndarray, here: int) -> str:
 
 @lru_cache(maxsize=len(TRAININGS) * len(MEASURES))
 def _prospects(training: str, measure: str) -> Prospects:
-    return prospects(_network(training), THRESHOLDS, in_layer=MEASURES[measure])
-
-
-@lru_cache(maxsize=len(TRAININGS))
-def _network(training: str):
-    return trained_network(TRAININGS[training])
+    return prospects(trained_network(TRAININGS[training]), THRESHOLDS, in_layer=MEASURES[measure])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import torch
@@ -39,10 +40,11 @@ class Prospects:
     multiply_adds: np.ndarray
 
 
+@lru_cache(maxsize=2)
 def trained_network(with_l1: bool, network: str = "convolutions", seed: int = 0) -> nn.Sequential:
     """A network of `slim_trials`, trained with L1 on γ or without.
 
-    It takes a second or two.
+    It takes a second or two, the first time. The network is kept and given out again: do not change it.
     """
     with one_thread():
         strength = STRENGTH if with_l1 else 0.0

@@ -82,11 +82,16 @@ def score(model: nn.Module, network: str) -> float:
     return 100 * accuracy(model, data.x_test, data.y_test)
 
 
-def trial(seed: int, network: str) -> dict[str, float | np.ndarray]:
+def trial(seed: int, network: str, in_layer: bool = True) -> dict[str, float | np.ndarray]:
     """Train with L1 and without, cut, fine-tune; and train networks of the final size from scratch.
 
-    How many channels each layer keeps is decided by the network with L1, by |γ| within each layer. All others
-    are cut to the same widths.
+    How many channels each layer keeps is decided by the network with L1. All others are cut to the same
+    widths.
+
+    Args:
+        seed: of everything.
+        network: a name from `NETWORKS`.
+        in_layer: compare γ within its layer, or one threshold on |γ| for all layers; as in `sizes`.
 
     Returns:
         Accuracies in percent. Of the whole networks: "L1", "no L1". Arrays with one number for each of
@@ -100,7 +105,7 @@ def trial(seed: int, network: str) -> dict[str, float | np.ndarray]:
     results = {"L1": score(with_l1, network), "no L1": score(plain, network)}
     columns: dict[str, list[float]] = {}
     for share in SHARES:
-        keep = channels_above(with_l1, threshold_for(with_l1, share, in_layer=True), in_layer=True)
+        keep = channels_above(with_l1, threshold_for(with_l1, share, in_layer=in_layer), in_layer=in_layer)
         widths = {name: int(mask.sum()) for name, mask in keep.items()}
         cuts = {
             "L1": (with_l1, keep),
@@ -137,11 +142,15 @@ def task(network: str) -> Digits:
 
 
 def sweep(
-    seeds: Iterable[int] = range(20), networks: Sequence[str] = tuple(NETWORKS), n_jobs: int | None = 2
+    seeds: Iterable[int] = range(20),
+    networks: Sequence[str] = tuple(NETWORKS),
+    in_layer: bool = True,
+    n_jobs: int | None = 2,
 ) -> dict[str, dict[str, list]]:
     """`trial` for all seeds: for each network, by the names of the results, a list with one entry a seed."""
-    table = run_seeds(trial, seeds, n_jobs, network=list(networks), description="trials")
-    names = table.columns[2:]  # after the network and the seed
+    settings = {"network": list(networks), "in_layer": in_layer}
+    table = run_seeds(trial, seeds, n_jobs, description="trials", **settings)
+    names = table.columns[3:]  # after the settings and the seed
     return {
         network: {name: table.where(network=network).column(name).round(3).tolist() for name in names}
         for network in networks

@@ -12,13 +12,13 @@ import numpy as np  # noqa: E402
 
 from bnteach import labs  # noqa: E402
 from bnteach.data import digits  # noqa: E402
-from bnteach.labs import pruning  # noqa: E402
 from bnteach.labs.pruning import MEASURES, THRESHOLDS, TRAININGS  # noqa: E402
+from bnteach.training.prospects import trained_network  # noqa: E402
 
 
 def silenced(training, measure, threshold):
     """A copy of the lab's network with γ = β = 0 for the channels that go, and how many stay."""
-    model, stays = copy.deepcopy(pruning._network(training)).eval(), []
+    model, stays = copy.deepcopy(trained_network(TRAININGS[training])).eval(), []
     layers = [model.bn_1, model.bn_2, model.bn_3]
     largest = [bn.weight.detach().abs().max().item() for bn in layers]
     for bn, of_layer in zip(layers, largest, strict=True):
