@@ -67,7 +67,9 @@ class Case:
     def numbers(self) -> dict[str, float]:
         """The single numbers among inputs and results, by name."""
         known = {**self.inputs, **self.expected}
-        return {name: float(value) for name, value in known.items() if np.ndim(value) == 0 and name != self.name}
+        return {
+            name: float(value) for name, value in known.items() if np.ndim(value) == 0 and name != self.name
+        }
 
     @property
     def axis(self) -> int:

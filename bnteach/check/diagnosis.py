@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, permutations
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -43,7 +43,9 @@ class Diagnosis:
             how_many = "two" if len(found) == 2 else "several"
             what = [f"It looks like {how_many} things at once:", *(f"- {one}" for one in found)]
         places = [
-            f"Lesson {one.lesson[0][:2]} explains it. Section: {one.lesson[1]}" for one in mistakes if one.lesson
+            f"Lesson {one.lesson[0][:2]} explains it. Section: {one.lesson[1]}"
+            for one in mistakes
+            if one.lesson
         ]
         return cls(
             "\n".join(part for part in (more, *what) if part),
@@ -136,18 +138,44 @@ def partly(evidence: Evidence, mistakes: list[Mistake], numbers: tuple[str, ...]
     if any(one.failure for one in evidence.seen):
         return None
     wrong = facts.wrong_names(evidence.expected, evidence.seen)
-    owners = {name: mistake for name in wrong if (mistake := owner(name, explanations(evidence, mistakes)))}
+    explained, misplaced = explanations(evidence, mistakes), in_wrong_places(evidence, wrong)
+    owners = {name: one for name in wrong if name not in misplaced and (one := owner(name, explained))}
+    owners = consistent(evidence, owners)
     if not owners:
         return None
     others = [name for name in wrong if name not in owners]
     first = facts.listed(list(owners))
+    found = list({mistake.key: mistake for mistake in owners.values()}.values())
     rest = (
-        f"{facts.is_or_are(others)} off too, and not by {'this' if len(owners) == 1 else 'these'} alone; "
+        f"{facts.is_or_are(others)} off too, and not by {'this' if len(found) == 1 else 'these'} alone; "
         f"mend {first} first."
     )
     off = facts.what_is_off(evidence.check, evidence.expected, evidence.seen)
+    more = f"{off}\nIn {first}:" if others else off
+    return Diagnosis.of(found, more, (*numbers, *([rest] if others else [])))
+
+
+def consistent(evidence: Evidence, owners: dict[str, Mistake]) -> dict[str, Mistake]:
+    """All of the owners if they can happen together and then still explain the same; else the first."""
     found = list({mistake.key: mistake for mistake in owners.values()}.values())
-    return Diagnosis.of(found, f"{off}\nIn {first}:" if others else off, (*numbers, *([rest] if others else [])))
+    if len(found) < 2:
+        return owners
+    touched = [step for mistake in found for step in mistake.touches()]
+    if len(touched) == len(set(touched)):
+        runs = list(evidence.of(spoiled(evidence.check.recipe, found)))
+        if all(explains(runs, name) for name in owners):
+            return owners
+    return {name: mistake for name, mistake in owners.items() if mistake is found[0]}
+
+
+def in_wrong_places(evidence: Evidence, wrong: list[str]) -> set[str]:
+    """Wrong quantities that have the right values of another wrong one: their places may have changed."""
+    runs = list(zip(evidence.expected, evidence.seen, strict=True))
+    return {
+        name
+        for name, other in permutations(wrong, 2)
+        if all(same(one.values[name], right[other]) for right, one in runs)
+    }
 
 
 def owner(name: str, explained: list[tuple[Mistake, frozenset[str]]]) -> Mistake | None:
@@ -171,7 +199,9 @@ def explained_by(evidence: Evidence, mistake: Mistake) -> frozenset[str]:
     """The wrong quantities that a mistake explains; none when it would spoil one that is right."""
     runs = list(evidence.of(mistake.spoil(evidence.check.recipe)))
     right = facts.right_names(evidence.expected, evidence.seen)
-    if any(not same(made.values.get(name, NOTHING), wanted[name]) for wanted, made, _ in runs for name in right):
+    if any(
+        not same(made.values.get(name, NOTHING), wanted[name]) for wanted, made, _ in runs for name in right
+    ):
         return frozenset()
     wrong = facts.wrong_names(evidence.expected, evidence.seen)
     return frozenset(name for name in wrong if explains(runs, name))

@@ -34,7 +34,8 @@ def multiple(cases: list[Case]) -> str:
             return "it has the wrong sign."
         return f"every value is {factors[0]:.4g} times the right one."
     if words := of_a_number(factors, [case.n for case in cases]):
-        return f"every value is {words.format(n='n')} times the right one, where n counts the values in a channel."
+        times = f"{words.format(n='n')} times"
+        return f"every value is {times} the right one, where n counts the values in a channel."
     for name in cases[0].numbers:
         if words := of_a_number(factors, [case.numbers[name] for case in cases]):
             return f"every value is {words.format(n=name)} times the right one."

@@ -81,7 +81,7 @@ def why(check: Check, probes: list[Probe], expected: list[Values], seen: list[Ob
     sentences = [what_is_off(check, expected, seen), *changes(seen)]
     if check.tell:
         return "\n".join(sentences)
-    if order := order_of_returns(expected, seen):
+    if order := order_of_returns(check.recipe.returns, expected, seen):
         return "\n".join([*sentences, order])
     for name in wrong_names(expected, seen):
         every = [
@@ -111,10 +111,11 @@ def failure(probes: list[Probe], expected: list[Values], seen: list[Observed]) -
     return " ".join([*words, *changes(seen)])
 
 
-def order_of_returns(expected: list[Values], seen: list[Observed]) -> str:
+def order_of_returns(names: tuple[str, ...], expected: list[Values], seen: list[Observed]) -> str:
     """Are all values right, but returned in another order?"""
-    names = tuple(expected[0])
-    for order in permutations(names) if len(names) <= 4 else ():
+    if len(names) > 4 or not set(names) <= expected[0].keys():
+        return ""
+    for order in permutations(names):
         if order != names and all(
             same(one.values[name], right[other])
             for one, right in zip(seen, expected, strict=True)

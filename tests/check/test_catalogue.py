@@ -16,10 +16,13 @@ SOURCE = Path(__file__).resolve().parents[2] / "notebooks" / "source"
 SEEDS = range(20)
 # Two mistakes that have a name of their own when they occur together.
 ALIKE = {
-    "batch_norm_backward": {"both_paths_missing"},
+    "batch_norm_backward": {"both_paths_missing", "gamma_in_one_term"},
+    "BatchNorm": {"both_paths_missing", "gamma_in_one_term"},
     "batch_norm_inference": {"batch_statistics_used"},
     "sync_backward": {"sync_plain"},
 }
+# Where one mistake hides most others: what follows from it is left to chance, and not tried.
+ONE_HIDES_OTHERS = {"gradient_check"}
 PLACES = [(key, name) for key, mistake in check.CATALOGUE.items() for name in mistake.checks]
 SHOWN_OTHERWISE = {"input_modified", "digits_lost"}  # not by the values on the usual probes
 
@@ -60,7 +63,9 @@ def test_a_mistake_is_told_in_full(key):
     assert not mistake.title.endswith(".")
     assert mistake.confuses.rstrip(")").endswith((".", "?", "!"))
     assert mistake.mend
-    assert mistake.lesson[1].replace("`", "") in sections(mistake.lesson[0])
+    assert key in SHOWN_OTHERWISE or mistake.lesson
+    if mistake.lesson:
+        assert mistake.lesson[1].replace("`", "") in sections(mistake.lesson[0])
 
 
 @pytest.mark.parametrize("name", check.CHECKS)
@@ -129,4 +134,4 @@ def test_two_mistakes_at_once_are_named_as_two(name):
         named = set(one.judge(one.answer_from(spoiled(one.recipe, list(pair))), 1).mistakes)
         assert named <= {mistake.key for mistake in pair} | ALIKE.get(name, set()), (named, pair)
         both += len(named) == 2
-    assert both >= len(pairs) / 3
+    assert both >= len(pairs) / (6 if name in ONE_HIDES_OTHERS else 3)

@@ -98,8 +98,8 @@ MISTAKES = [
     Mistake(
         key="product_along_rows",
         title="the gradient is multiplied by the factors, and they are spread along the rows",
-        confuses="Two things. a has one factor for each unit, and a unit is a column of dw. And larger weights "
-        "do not make the gradient larger: the slope is a times smaller.",
+        confuses="Two things. a has one factor for each unit, and a unit is a column of dw. And larger "
+        "weights do not make the gradient larger: the slope is a times smaller.",
         mend="Divide, and let NumPy line a up with the columns by itself.",
         lesson=SCALE,
         checks=("gradient_after_rescaling",),

@@ -93,8 +93,8 @@ MISTAKES = [
     Mistake(
         key="channel_axis_unused",
         title="channel_axis is not used: axis 1 always serves as the channels",
-        confuses="In (N, H, W, C) axis 1 is the height. The caller says where the channels are, for the "
-        "statistics and for γ and β.",
+        confuses="In (N, H, W, C) axis 1 is the height. The caller says where the channels are, for "
+        "the statistics and for γ and β.",
         mend="Use channel_axis, not 1, in all places.",
         lesson=LAST,
         checks=CHANNELS,
@@ -103,8 +103,8 @@ MISTAKES = [
     Mistake(
         key="channel_axis_unused_last",
         title="channel_axis is not used: the last axis always serves as the channels",
-        confuses="In (N, C, H, W) the last axis is the width. The caller says where the channels are, for the "
-        "statistics and for γ and β.",
+        confuses="In (N, C, H, W) the last axis is the width. The caller says where the channels are, for "
+        "the statistics and for γ and β.",
         mend="Use channel_axis, not -1, in all places.",
         lesson=LAST,
         checks=CHANNELS,
@@ -113,8 +113,8 @@ MISTAKES = [
     Mistake(
         key="minus_one_not_left_out",
         title="with channel_axis −1 no axis is left out: −1 is not 3",
-        confuses="The axes are counted 0, 1, 2, 3, and none of them equals −1. So the mean runs over all four, "
-        "the channels too.",
+        confuses="The axes are counted 0, 1, 2, 3, and none of them equals −1. So the mean runs over all "
+        "four, the channels too.",
         mend="Compare with channel_axis % 4: it turns −1 into 3.",
         lesson=LAST,
         checks=CHANNELS,
@@ -127,7 +127,7 @@ MISTAKES = [
     Mistake(
         key="mean_over_channels",
         title="the mean runs over the channel axis alone",
-        confuses="The axis that you name is the one that disappears. Named must be all axes but the channels.",
+        confuses="The axis that you name is the one that disappears. Name all axes but the channels.",
         mend="Take the mean over the three other axes.",
         lesson=TABLE,
         checks=CHANNELS,

@@ -193,8 +193,8 @@ MISTAKES = [
     Mistake(
         key="sync_rows_swapped",
         title="the two rows that are sent have changed places",
-        confuses="The other devices send Σ dy·x̂ in row 0 and Σ dy in row 1. What is added up must be the same "
-        "thing on all of them.",
+        confuses="The other devices send Σ dy·x̂ in row 0 and Σ dy in row 1. What is added up must be the "
+        "same thing on all of them.",
         mend="Send np.stack([dgamma, dbeta]), in this order.",
         lesson=TRAVEL,
         checks=SYNC,

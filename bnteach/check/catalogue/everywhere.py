@@ -8,9 +8,10 @@ MISTAKES = [
     Mistake(
         key="input_modified",
         title="an input is changed in place",
-        confuses="`a -= b` and `a /= b` change the array itself, and it is the caller's. `a = a - b` makes a new "
-        "one. Whoever called your function may still need the old values.",
-        mend="Write `a = a - b` instead of `a -= b`, `a / b` instead of `a /= b`, or work on a copy: a.copy().",
+        confuses="`a -= b` and `a /= b` change the array itself, and it is the caller's. `a = a - b` makes a "
+        "new one. Whoever called your function may still need the old values.",
+        mend="Write `a = a - b` instead of `a -= b`, `a / b` instead of `a /= b`, or work on a "
+        "copy: a.copy().",
         lesson=None,
         checks=(
             "batch_statistics",

@@ -102,11 +102,7 @@ MISTAKES = [
         steps={
             "dx_evaluation": lambda dx_hat, inv_std_evaluation, x_hat_evaluation: (
                 inv_std_evaluation
-                * (
-                    dx_hat
-                    - dx_hat.mean(axis=0)
-                    - x_hat_evaluation * (dx_hat * x_hat_evaluation).mean(axis=0)
-                )
+                * (dx_hat - dx_hat.mean(axis=0) - x_hat_evaluation * (dx_hat * x_hat_evaluation).mean(axis=0))
             )
         },
     ),

@@ -9,8 +9,8 @@ MISTAKES = [
     Mistake(
         key="variance_for_std",
         title="the variance stands where its root belongs",
-        confuses="The variance is in the square of the unit of x. Only its root has the unit of x, so only that "
-        "gives a standard deviation of 1.",
+        confuses="The variance is in the square of the unit of x. Only its root has the unit of x, so only "
+        "that gives a standard deviation of 1.",
         mend="Take the root: np.sqrt(var + eps).",
         lesson=DIVIDE,
         checks=(*WITH_STD, "scale_like_training"),

@@ -112,9 +112,7 @@ MISTAKES = [
         lesson=MEETING,
         checks=STAGED,
         steps={
-            "dx_centered": lambda dx_hat, x_centered, dvar: (
-                dx_hat + 2 * x_centered * dvar / len(x_centered)
-            )
+            "dx_centered": lambda dx_hat, x_centered, dvar: dx_hat + 2 * x_centered * dvar / len(x_centered)
         },
     ),
     Mistake(

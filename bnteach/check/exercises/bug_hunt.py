@@ -36,7 +36,9 @@ def hunt(check: Check) -> Trial:
         named = {str(letter).removeprefix("bn_").upper(): name for letter, name in named.items()}
         if named and not named.keys() & BUGS.keys():
             yours = ", ".join(list(named)[:3])
-            raise OddAnswer(f"The keys are the letters A to H; yours: {yours}{', …' * (len(named) > 3)}")
+            raise OddAnswer(
+                f"The keys are the letters A to H; yours: {yours}{', …' if len(named) > 3 else '.'}"
+            )
         if unknown := [str(name) for name in named.values() if name not in BUGS.values()]:
             raise OddAnswer(f"{', '.join(unknown)}: not in the list of names.")
         if missing := [letter for letter in BUGS if letter not in named]:

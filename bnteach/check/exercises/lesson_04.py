@@ -10,7 +10,8 @@ from ..checking import Check
 from ..recipe import Recipe
 from .backward_steps import COMPACT
 from .forward_steps import NORMALIZING
-from .gradient_checking import CANDIDATES, STEPS, try_out
+from .gradient_checking import RIGHT, STEPS, try_out
+from .gradient_inputs import told
 
 
 def probes(rng: np.random.Generator) -> list[dict[str, Any]]:
@@ -90,7 +91,7 @@ staged_backward = Check(
 gradient_check = Check(
     name="gradient_check",
     takes=("forward", "backward"),
-    recipe=Recipe(STEPS, returns=tuple(CANDIDATES)),
+    recipe=Recipe(STEPS, returns=("gradient_check",)),
     probes=lambda rng: [{"eps": eps} for eps in (1e-5, *rng.uniform(1e-5, 1e-3, size=2))],
     hints=(
         "Take a batch, γ, β and dy of your own. Measure each gradient of Σ y·dy with a small step.",
@@ -100,6 +101,7 @@ gradient_check = Check(
     lesson=("04_derive_the_backward_pass", "Which test catches what?"),
     make=lambda check, recipe: recipe.values({}, ["gradient_check"])["gradient_check"],
     trial=try_out,
+    tell=lambda seen: told(seen, RIGHT),
 )
 
 EXERCISES = [batch_norm_backward, staged_backward, gradient_check]

@@ -78,7 +78,7 @@ batch_norm_channels = Check(
 
 
 def convolutions(rng: np.random.Generator) -> list[dict[str, Any]]:
-    """A convolution to read, with factors 0.5 and 3; random ones; one varies less than ε, one has as many channels in as out."""
+    """One to read, with factors 0.5 and 3; random ones; one varies less than ε, one has as many in as out."""
 
     def random(shape: tuple[int, ...], eps: float, scale: float = 1.0) -> dict[str, Any]:
         c = shape[0]

@@ -98,8 +98,8 @@ def with_all_reduce(check: Check) -> Trial:
         own = [inputs[name] for name in ("dy", "x_hat", "gamma", "std", "count")]
         all_reduce = AllReduce(np.stack([inputs["other_dgamma"], inputs["other_dbeta"]]))
         found = unpacked(check.recipe.returns, answer(*own, all_reduce))
-        yield "all_reduce_is_called", int(all_reduce.called)
         yield from zip(check.recipe.returns, found, strict=True)
+        yield "all_reduce_is_called", int(all_reduce.called)
 
     return trial
 
@@ -114,12 +114,14 @@ class AllReduce:
         self.called = True
         shape = self.others.shape
         if len(given) != 1:
-            raise OddAnswer(f"all_reduce takes one array, of shape (2, C), here {shape}; it got {len(given)}.")
+            raise OddAnswer(
+                f"all_reduce takes one array, of shape (2, C), here {shape}; it got {len(given)}."
+            )
         sums = np.asarray(given[0])
         if sums.shape != shape:
             raise OddAnswer(
-                f"all_reduce got an array of shape {sums.shape}. It wants both sums at once, in shape (2, C), "
-                f"here {shape}: Σ dy·x̂ in row 0 and Σ dy in row 1."
+                f"all_reduce got an array of shape {sums.shape}. It wants both sums at once, in shape "
+                f"(2, C), here {shape}: Σ dy·x̂ in row 0 and Σ dy in row 1."
             )
         return sums + self.others
 
