@@ -410,8 +410,6 @@ def saturated_share(net):
 
 
 widths = [64] + [100] * 6 + [10]
-
-
 ways = {
     "no BN, usual": (False, 1),
     "no BN, 4 × too large": (False, 4),
