@@ -79,17 +79,17 @@ def cut(model: nn.Sequential, keep: Keep, *, constants: bool = True) -> nn.Seque
 
 
 def _cut_outputs(layer: nn.Module, stays: torch.Tensor) -> None:
-    layer.weight = nn.Parameter(layer.weight.detach()[stays].clone())
+    layer.weight = nn.Parameter(layer.weight.detach()[stays])
     if layer.bias is not None:
-        layer.bias = nn.Parameter(layer.bias.detach()[stays].clone())
+        layer.bias = nn.Parameter(layer.bias.detach()[stays])
     _say_sizes(layer)
 
 
 def _cut_entries(bn: _BatchNorm, stays: torch.Tensor) -> None:
     for name in ("weight", "bias"):
-        setattr(bn, name, nn.Parameter(getattr(bn, name).detach()[stays].clone()))
+        setattr(bn, name, nn.Parameter(getattr(bn, name).detach()[stays]))
     for name in ("running_mean", "running_var"):
-        setattr(bn, name, getattr(bn, name)[stays].clone())
+        setattr(bn, name, getattr(bn, name)[stays])
     bn.num_features = int(stays.sum())
 
 
@@ -99,7 +99,7 @@ def _cut_inputs(layer: nn.Module, stays: torch.Tensor, said: torch.Tensor) -> to
         stays
     )  # after Flatten a channel is several inputs, one for each place
     weight = layer.weight.detach().unflatten(1, (len(stays), each))
-    layer.weight = nn.Parameter(weight[:, stays].flatten(1, 2).clone())
+    layer.weight = nn.Parameter(weight[:, stays].flatten(1, 2))
     _say_sizes(layer)
     return weight[:, ~stays].flatten(2).sum(dim=2) @ said
 

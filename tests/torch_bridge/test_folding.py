@@ -106,6 +106,14 @@ def test_a_whole_network(model, shape):
         fold_batch_norm(model.train())
 
 
+def test_of_two_layers_in_a_row_the_second_is_folded():
+    model = nn.Sequential(nn.Linear(3, 4), nn.Linear(4, 4), lived_in(nn.BatchNorm1d(4))).double().eval()
+    x = torch.randn(5, 3, dtype=torch.float64)
+    folded = fold_batch_norm(model)
+    assert torch.equal(folded[0].weight, model[0].weight)
+    assert torch.allclose(folded(x), model(x), rtol=1e-12, atol=1e-12)
+
+
 class Branches(nn.Module):
     """A BN that comes first, one after an activation, a convolution that is used twice."""
 
