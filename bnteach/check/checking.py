@@ -39,7 +39,8 @@ class Check:
     lesson: the lesson and section that the exercise belongs to.
     make: from a recipe to an answer as a learner might write it; how the catalogue's mistakes are run.
     trial: runs an answer on inputs and gives (name, value) pairs.
-    tell: says what is off, from what was observed, where the values themselves would tell a learner nothing.
+    tell: from what was observed, what is off, and why that may be, in words; where the values themselves
+        would tell a learner nothing.
 
     >>> double = Check(
     ...     name="double",
@@ -65,7 +66,7 @@ class Check:
     hard_probes: Callable[[np.random.Generator], list[Probe]] | None = None
     make: Callable[[Check, Recipe], Any] | None = None
     trial: Callable[[Check], Trial] | None = None
-    tell: Callable[[list[Observed]], str] | None = None
+    tell: Callable[[list[Observed]], tuple[str, str]] | None = None
 
     def __call__(self, answer: Any, *, seed: int = 0) -> Verdict:
         """Check a learner's answer. `seed` chooses other random probes."""

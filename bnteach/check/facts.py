@@ -43,7 +43,7 @@ def wrong_names(expected: list[Values], seen: list[Observed]) -> list[str]:
 def what_is_off(check: Check, expected: list[Values], seen: list[Observed]) -> str:
     """Which quantities are wrong and which are right, as a sentence; or what the check itself tells."""
     if check.tell:
-        return check.tell(seen)
+        return check.tell(seen)[0]
     wrong = wrong_names(expected, seen)
     if not wrong:
         return ""
@@ -80,7 +80,7 @@ def why(check: Check, probes: list[Probe], expected: list[Values], seen: list[Ob
         return failure(probes, expected, seen)
     sentences = [what_is_off(check, expected, seen), *changes(seen)]
     if check.tell:
-        return "\n".join(sentences)
+        return "\n".join(filter(None, [*sentences, check.tell(seen)[1]]))
     if order := order_of_returns(check.recipe.returns, expected, seen):
         return "\n".join([*sentences, order])
     for name in wrong_names(expected, seen):

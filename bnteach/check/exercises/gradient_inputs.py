@@ -15,13 +15,16 @@ IN_PLANE = 1e-6  # what is left of dy beside 1 and x̂, in shares of dy
 NEEDED = {
     "three_samples_or_more": "Its batch has fewer than three samples, so what it sees is a matter of luck.",
     "dy_varies": "Its dy is the same number everywhere.",
-    "dy_is_more_than_1_and_x_hat": "Its dy is a mix of 1 and x̂, and those BN takes out: the right dx is 0.",
+    "dy_is_more_than_1_and_x_hat": "Its dy is a mix of 1 and x̂. Those BN takes out: the right dx is 0, but for ε.",
     "gamma_away_from_1": "Its γ is 1 everywhere.",
     "the_step_is_not_too_small": "It moves the inputs by less than 1e-9: rounding drowns the difference.",
     "the_step_is_not_too_large": "It moves the inputs by more than 0.03: in between, the slope changes.",
     "the_tolerance_is_fit": "It refuses a dx that is far off, and accepts one that is 2 % off: the tolerance "
     "is too wide.",
 }
+
+
+DECIDING = ("three_samples_or_more", "the_step_is_not_too_small", "the_step_is_not_too_large")
 
 
 class Tried:
@@ -65,7 +68,8 @@ class Tried:
     def is_hopeless(self, accepted: int) -> bool:
         """True when more trials would tell nothing but chance."""
         facts = self.facts(accepted)
-        return not all(value for name, value in facts.items() if name.startswith(("three", "the_step")))
+        in_plane = facts["dy_varies"] and not facts["dy_is_more_than_1_and_x_hat"]
+        return bool(in_plane) or not all(facts[name] for name in DECIDING)
 
     def step(self) -> float:
         """The smallest move of an input that was measured; a fit one where none is seen."""
@@ -87,8 +91,8 @@ def is_out_of_plane(dy: np.ndarray, x: np.ndarray) -> bool:
     return bool(np.abs(rest).max() > IN_PLANE * max(np.abs(dy).max(), 1e-300))
 
 
-def told(seen: list[Observed], right: tuple[str, ...]) -> str:
-    """What a gradient check does wrong: what it tries, and which backward passes it accepts or refuses."""
+def told(seen: list[Observed], right: tuple[str, ...]) -> tuple[str, str]:
+    """Which backward passes a gradient check accepts or refuses, and what is wrong with what it tries."""
     facts = [words for name, words in NEEDED.items() if any(one.values.get(name, 1) == 0 for one in seen)]
     wrong = wrong_decisions(seen, right)
     refused = [name for name in wrong if name in right]
@@ -99,7 +103,7 @@ def told(seen: list[Observed], right: tuple[str, ...]) -> str:
         decisions += [f"Your function accepts a wrong backward pass: {accepted[0]}.{more}"]
     some = sum(bool(wrong_decisions([one], right)) for one in seen)
     only = " It does so for some ε and not for others." if 0 < some < len(seen) else ""
-    return " ".join([*decisions, *facts]) + only
+    return " ".join(decisions) + only, " ".join(facts)
 
 
 def wrong_decisions(seen: list[Observed], right: tuple[str, ...]) -> list[str]:

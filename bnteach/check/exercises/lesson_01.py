@@ -35,9 +35,10 @@ batch_statistics = Check(
     probes=batches,
     hard_probes=lambda rng: [far_off(rng)],
     hints=(
-        "Both have one number for each column. Which axis runs over the rows, and disappears?",
-        "The variance is a mean too: of what? Subtract first, then square.",
-        "mean = x.mean(axis=0) and var = ((x - mean) ** 2).mean(axis=0)",
+        "The axis that you name is the one that disappears. From (N, C) to (C,): which one is that?",
+        "The variance is a mean as well: the mean of the squared distances from the mean.",
+        "`x - mean` works for all rows at once, because the shapes (N, C) and (C,) fit. Square it, and "
+        "take the mean over `axis=0`.",
     ),
     lesson=("01_measure_a_batch", "Along which axis?"),
 )
@@ -128,10 +129,14 @@ one_pass_statistics = Check(
     probes=streams,
     hard_probes=lambda rng: [{**far_off(rng), "block_sizes": (10, 1, 20, 33)}],
     hints=(
-        "Keep three things while the blocks go by: n, mean, and S, the sum of squared deviations so far.",
-        "A new block has its own n_b, mean_b and S_b. The lesson has the formula that makes one of two.",
-        "delta = mean_b - mean; total = n + n_b; S = S + S_b + delta**2 * n * n_b / total; "
-        "mean = mean + delta * n_b / total; n = total. At the end var = S / n.",
+        "Which three things do you have to remember about the rows that have gone by? The lesson says so "
+        'in "Two batches become one".',
+        "Keep N, μ and S, the sum of squared deviations. A new block has its own three. With δ = μ_b − "
+        "μ, S grows by S_b + δ² · N · N_b / (N + N_b), and μ by δ · N_b / (N + N_b). In which order must "
+        "the three be renewed?",
+        "Start with `n = 0`, `mean = 0.0`, `s = 0.0`; the formulas then hold for the first block too. In "
+        "the loop work out `delta` and `total = n + n_b` first, then renew `s`, then `mean`, and `n` "
+        "last. Return `mean` and `s / n`.",
     ),
     lesson=("01_measure_a_batch", "Two batches become one"),
     trial=stream,
@@ -165,9 +170,10 @@ scale_like_training = Check(
     ),
     probes=train_and_test,
     hints=(
-        "Two sets come in. Which one gives the mean and the standard deviation, and which one is scaled?",
-        "The test set plays the part of data that you have not seen yet. It has no say in the statistics.",
-        "(test - train.mean(axis=0)) / train.std(axis=0)",
+        "The same car must get the same numbers, in whichever set it is.",
+        "So subtraction and division must be the same in both sets. Only the training set is there when "
+        "the model learns.",
+        "Both the mean and the standard deviation come from `train`; `test` is what they are applied to.",
     ),
     lesson=("01_measure_a_batch", "Two ways to one scale"),
 )

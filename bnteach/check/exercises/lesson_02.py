@@ -36,9 +36,11 @@ standardize = Check(
     probes=probes,
     hard_probes=hard_probes,
     hints=(
-        "Three steps: the mean of each column, the variance of each column, then subtract and divide.",
-        "Which axis runs over the samples? The statistics have one value for each column: shape (C,).",
-        "(x - x.mean(axis=0)) / np.sqrt(x.var(axis=0) + eps)",
+        "Three lines are enough: the mean of each column, its variance, and the formula. Which axis is "
+        "the one that disappears?",
+        "`eps` joins the variance. Where is the root taken: before or after that?",
+        "`x.mean(axis=0)`, and the same for the variance. Below the line stands `np.sqrt(var + eps)`; "
+        "above it `x - mean`, in brackets.",
     ),
     lesson=("02_normalize", "Subtract, divide"),
 )
@@ -78,9 +80,10 @@ largest_x_hat_batch = Check(
     recipe=Recipe({"batch": lambda n: np.arange(n) == 0}, returns=("batch",)),
     probes=lambda rng: [{"n": n} for n in (5, 2, 10, 17, int(rng.integers(20, 60)))],
     hints=(
-        "One value shall stand out as far as it can. What must the n - 1 others do?",
-        "The proof of the bound says when nothing is lost: when all the others are equal.",
-        "np.array([1.0] + [0.0] * (n - 1))",
+        "To be far from the mean is easy: take a large value. But it makes the standard deviation large "
+        "as well. What can the others do to keep that small?",
+        "Read step 2 of the proof in the lesson. When are the squares of the others as small as they can be?",
+        "One value is different. All the others are equal.",
     ),
     lesson=("02_normalize", "How large can it get?"),
     trial=measure_batch,
@@ -100,9 +103,11 @@ gradient_after_rescaling = Check(
     recipe=Recipe({"new_dw": lambda dw, a: dw / a}, returns=("new_dw",)),
     probes=rescalings,
     hints=(
-        "BN divides the factor out, so L(a·w) = L(w). What happens to the slope when an axis is stretched?",
-        "Differentiate both sides of L(a·w) = L(w) by w. The chain rule brings one factor a on the left.",
-        "a · L'(a·w) = L'(w), so the new gradient is dw / a: column c is divided by a[c].",
+        "To change the output by the same amount, must weights that are 10 times as long move farther, "
+        "or less far?",
+        "For one unit: L(a·w) = L(w) for every w. Differentiate both sides by w.",
+        "a · L′(a·w) = L′(w). Solve for L′(a·w), and do it for each column: with which axis does NumPy "
+        "line up `a` by itself?",
     ),
     lesson=("02_normalize", '"The scale of the weights does not matter"'),
 )

@@ -25,9 +25,9 @@ identity_parameters = Check(
     probes=lesson_02.probes,
     hard_probes=lesson_02.hard_probes,
     hints=(
-        "x_hat was made by two operations: one subtracts, one divides. γ and β must undo them.",
-        "Multiply by what you divided by. Add what you subtracted. Do not forget ε.",
-        "gamma = np.sqrt(x.var(axis=0) + eps) and beta = x.mean(axis=0)",
+        "BN first subtracts and then divides. To undo two steps, go backwards: which one is undone first?",
+        "Multiply by what was divided by: that is γ. Add what was subtracted: that is β.",
+        "What BN divides by is not quite σ: look at the formula in exercise 1, with the ε in it.",
     ),
     lesson=("03_scale_and_shift", "Undo it"),
 )
@@ -62,9 +62,10 @@ batch_norm_forward = Check(
     probes=forward_probes,
     hard_probes=lambda rng: with_parameters(lesson_02.hard_probes(rng), rng),
     hints=(
-        "First x_hat, as in lesson 02. Then one line more.",
-        "γ scales x_hat, β shifts the result. Both have shape (C,), so they fit the columns.",
-        "x_hat = (x - x.mean(axis=0)) / np.sqrt(x.var(axis=0) + eps), then gamma * x_hat + beta",
+        "You have written most of it in the exercises of lesson 02.",
+        "Name the normalized value `x_hat`. Then one line remains. In which order: first scale, or first "
+        "shift?",
+        "`gamma` and `beta` fit the columns of `x_hat` as they are: no reshaping, no loop.",
     ),
     lesson=("03_scale_and_shift", "Two numbers for each channel"),
 )
@@ -92,9 +93,11 @@ affine_gradients = Check(
     ),
     probes=gradient_probes,
     hints=(
-        "One γ and one β serve all samples of a column. What does that do to their gradients?",
-        "In y = γ·x_hat + β: by what is γ multiplied, and by what β? Then add up over the samples.",
-        "dgamma = (dy * x_hat).sum(axis=0) and dbeta = dy.sum(axis=0)",
+        "Look at one sample: if γ grows by a little, by how much does its y grow? And if β grows?",
+        "The same γ and the same β serve all samples of a channel. What does the chain rule do with the "
+        "shares of all samples?",
+        "It adds them up. `dbeta` is the sum of `dy` over the samples. In `dgamma` each `dy` has a "
+        "factor first.",
     ),
     lesson=("03_scale_and_shift", "The gradients of γ and β"),
 )

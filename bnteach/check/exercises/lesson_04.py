@@ -42,9 +42,12 @@ batch_norm_backward = Check(
     recipe=Recipe({**NORMALIZING, **COMPACT}, returns=("dx", "dgamma", "dbeta")),
     probes=probes,
     hints=(
-        "dbeta and dgamma first: each is a sum over the batch.",
-        "dx has three parts: dx_hat, less its mean, less its share along x_hat.",
-        "dx = (dx_hat - dx_hat.mean(0) - x_hat * (dx_hat * x_hat).mean(0)) / np.sqrt(var + eps)",
+        "Begin with x̂, then `dgamma` and `dbeta`: one line each. For `dx` make `dx_hat` first: by what "
+        "is x̂ multiplied on its way to y?",
+        "`dx_hat = dy * gamma`. From it take away two parts: its mean, and its share along x̂. Before "
+        "the brackets stands 1/√(σ² + ε).",
+        "The share along x̂ is `x_hat * (dx_hat * x_hat).mean(axis=0)`: a number for each channel, times "
+        "x̂ of each sample.",
     ),
     lesson=("04_derive_the_backward_pass", "Multiply it out"),
 )
@@ -80,9 +83,14 @@ staged_backward = Check(
     ),
     probes=nodes,
     hints=(
-        "Seven lines, from right to left through the graph. A gradient has its node's shape.",
-        "One number used for all rows: sum its gradient over the rows. Two uses: add the two gradients.",
-        "dx_centered = dx_hat / std + 2 * x_centered * dvar / N, and dx = dx_centered + dmean / N",
+        "Go from right to left, one line for each gradient. Each gradient has the shape of its node: (N, "
+        "C) or (C,).",
+        "A number that all rows share gets the sum of their gradients. A node that is used twice gets "
+        "the sum of two gradients: `x_centered` is used in `x_hat` and in `square`, `x` in `x_centered` "
+        "and in `mean`.",
+        "The derivative of 1/s is −1/s². That of √v is 1/(2√v), and √v is `std`. Then `dx_centered = "
+        "dx_hat / std + 2 * x_centered * dvar / N`, and `dx` is made in the same way of `dx_centered` "
+        "and `dmean / N`.",
     ),
     lesson=("04_derive_the_backward_pass", "Five rules for the way back"),
 )
@@ -94,9 +102,14 @@ gradient_check = Check(
     recipe=Recipe(STEPS, returns=("gradient_check",)),
     probes=lambda rng: [{"eps": eps} for eps in (1e-5, *rng.uniform(1e-5, 1e-3, size=2))],
     hints=(
-        "Take a batch, γ, β and dy of your own. Measure each gradient of Σ y·dy with a small step.",
-        "A random dy, N ≥ 3, γ away from 1, data that is not normalized; compare dx, dgamma and dbeta.",
-        "((forward(x + step, …) - forward(x - step, …)) * dy).sum() / (2 * h) for each entry; np.allclose",
+        "Write a small function inside that measures the gradient of L with respect to any of the three "
+        "arrays: move one entry up and down by `h = 1e-5`, and see by how much L changes.",
+        "Which inputs hide a fault? Think of `dy`, of γ and of the number of samples. And which of the "
+        'three gradients can be wrong while the others are right? See "Which test catches what?" in the '
+        "lesson.",
+        "For each entry `((up - down) * dy).sum() / (2 * h)`, where `up` and `down` are what `forward` "
+        "gives. Then `np.allclose(found, measured, atol=1e-6)`, for each gradient. Return a real `True` "
+        "or `False`.",
     ),
     lesson=("04_derive_the_backward_pass", "Which test catches what?"),
     make=lambda check, recipe: recipe.values({}, ["gradient_check"])["gradient_check"],

@@ -51,9 +51,11 @@ update_running_statistics = Check(
     recipe=Recipe({**STATISTICS, **UPDATING}, returns=("new_mean", "new_var")),
     probes=update_probes,
     hints=(
-        "Both are moved a little towards the statistics of the batch. By how much? The momentum says it.",
-        "PyTorch's momentum weighs the new batch. The variance that is stored divides by n - 1.",
-        "(1 - momentum) * running_var + momentum * x.var(axis=0, ddof=1), and so for the mean",
+        "New average = a share of the old one + a share of the batch's. The two shares add up to 1.",
+        "PyTorch's momentum is the share of the new batch. The variance that is stored is an estimate "
+        "for all data: divided by N − 1, not by N.",
+        "For the mean: `(1 - momentum) * running_mean + momentum * x.mean(axis=0)`. With `ddof=1` "
+        "NumPy's variance divides by N − 1.",
     ),
     lesson=("05_train_and_infer", "The running averages"),
 )
@@ -100,9 +102,10 @@ batch_norm_inference = Check(
     ),
     probes=inference_probes,
     hints=(
-        "The same formula as in training. Only where the mean and the variance come from is new.",
-        "Nothing is measured on x: a batch of one must work, and no sample may depend on its neighbours.",
-        "gamma * (x - running_mean) / np.sqrt(running_var + eps) + beta",
+        "It is the formula of the forward pass. Where do the mean and the variance come from now?",
+        "Nothing may be measured on `x`: no `x.mean`, no `x.var`, not even `len(x)`. A batch of one must "
+        "work.",
+        "Subtract `running_mean`, divide by `np.sqrt(running_var + eps)`, then γ and β.",
     ),
     lesson=("05_train_and_infer", "A network that changes its mind"),
 )
@@ -156,9 +159,12 @@ BatchNorm = Check(
     ),
     probes=layer_probes,
     hints=(
-        "forward keeps what backward needs: the mode, x_hat and the standard deviation that were used.",
-        "In training: statistics of the batch, and the stored ones are updated. In evaluation: neither.",
-        "In evaluation the statistics are constants: dx = dy * gamma / np.sqrt(running_var + eps)",
+        "You have all the parts: the forward pass, the compact formula of lesson 04 for the way back, "
+        "and the two functions above. `forward` must keep what `backward` needs.",
+        "Keep three things: `x_hat`, the standard deviation that was used, and the mode. In training, "
+        "normalize with the batch itself; the running statistics are updated beside it.",
+        "In evaluation mean and variance are constants. Two of the three parts of `dx` are gone: what is "
+        "left is `dx_hat` divided by the standard deviation that was used.",
     ),
     lesson=("05_train_and_infer", "Is this evaluation?"),
     make=class_from,

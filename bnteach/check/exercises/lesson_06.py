@@ -69,9 +69,11 @@ batch_norm_channels = Check(
     ),
     probes=pictures,
     hints=(
-        "All axes but the channels: one mean for each channel, over all samples and all places.",
-        "keepdims=True keeps the statistics in a shape that fits x. γ and β need such a shape too.",
-        "axes = all but channel_axis; shape = [1, 1, 1, 1] with C at channel_axis; gamma.reshape(shape)",
+        "One mean for each channel. So over which axes does the mean run?",
+        "With `keepdims=True` the statistics fit `x` as they are. For γ and β make such a shape: "
+        "`gamma.reshape(shape)`, with C at the channel axis and 1 elsewhere.",
+        "The axes are all of 0, 1, 2, 3 but one. Leave out `channel_axis % 4`, not `channel_axis`: the "
+        "`% 4` turns −1 into 3. Begin with `shape = [1, 1, 1, 1]`.",
     ),
     lesson=("06_normalize_channels", "Channels last: the same function"),
 )
@@ -119,9 +121,10 @@ fold_batch_norm = Check(
     ),
     probes=convolutions,
     hints=(
-        "In evaluation BN is a factor and a shift for each channel. Put y = conv(x) into it.",
-        "Factor: gamma / sqrt(running_var + eps). It multiplies one filter, and everything in the bias.",
-        "scale[:, None, None, None] * weight, and (bias - running_mean) * scale + beta",
+        "Write down what BN does to z = conv(x) + bias, and multiply out.",
+        "One factor for each channel: `scale = gamma / np.sqrt(running_var + eps)`. What does it multiply?",
+        "The filter, the old bias, and the running mean. β is added after it. For the filter, give "
+        "`scale` three axes more: `scale[:, None, None, None]`.",
     ),
     lesson=("06_normalize_channels", "Fold it away"),
 )
@@ -133,9 +136,11 @@ spot_the_bug = Check(
     recipe=Recipe({"named": lambda: dict(BUGS)}, returns=("named",)),
     probes=lambda rng: [{}, {}, {}],
     hints=(
-        "Read each line beside the formula. What is measured, over which axes, and with which numbers?",
-        "Try them: is the mean of each channel β? Is the spread |γ|? Does a sample depend on its neighbours?",
-        "Compare each with your own functions on one random batch, with γ ≠ 1, β ≠ 0 and a large ε.",
+        "Read each line beside the formula. What is measured, over which axes, and what is it divided by?",
+        "Or try them on a batch, with γ = 2, β = 1 and ε = 0.5: is the mean of each channel β? Does a "
+        "picture change when its neighbours do?",
+        "Two of them use the wrong axes, and one no axes at all. Three have a wrong variance or a wrong "
+        "count. What is left is the order of operations.",
     ),
     lesson=("06_normalize_channels", "The mistake: statistics for each place"),
     trial=hunt,

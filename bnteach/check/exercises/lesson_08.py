@@ -44,9 +44,9 @@ layer_norm = Check(
     ),
     probes=rows,
     hints=(
-        "The same formula as BN. Only which values share one mean is another.",
-        "Each sample by itself: the statistics have one number for each row. γ and β belong to the columns.",
-        "(x - x.mean(axis=1, keepdims=True)) / np.sqrt(x.var(axis=1, keepdims=True) + eps), then γ, β",
+        "It is your BN of lesson 03. Only which values share a mean is another.",
+        "The statistics have one number for each row. To fit `x` they need the shape (N, 1).",
+        "`axis=1, keepdims=True` for the mean and for the variance. γ and β fit the columns as they are.",
     ),
     lesson=("08_choose_a_norm", "Two functions, five norms"),
 )
@@ -96,9 +96,10 @@ group_norm = Check(
     ),
     probes=pictures,
     hints=(
-        "Neighbouring channels form a group. The values of one group in one picture share a mean.",
-        "x.reshape(N, G, C // G, H, W): over which axes does the mean run now?",
-        "grouped.mean(axis=(2, 3, 4), keepdims=True); back to x.shape; γ and β as [:, None, None]",
+        "A reshape can give the groups an axis of their own.",
+        "`x.reshape(N, G, C // G, H, W)`: which of the five axes belong to one group?",
+        "The mean runs over axes 2, 3 and 4 with `keepdims=True`. Then back to the shape of `x`; γ and β "
+        "as `[:, None, None]`.",
     ),
     lesson=("08_choose_a_norm", "Two functions, five norms"),
 )

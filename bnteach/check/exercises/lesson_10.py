@@ -62,9 +62,10 @@ merge_statistics = Check(
     ),
     probes=two_devices,
     hints=(
-        "The larger device counts more. And what about the distance of the two means?",
-        "The variances inside, weighted, + the part between: share_a · share_b · (mean_b − mean_a)².",
-        "s = count_b / count; mean_a + s·δ; (1 − s)·var_a + s·var_b + s·(1 − s)·δ², with δ = mean_b − mean_a",
+        "The larger device counts more. And how far are the two means apart?",
+        "The variance has two parts: what is inside the devices (a weighted mean of the variances), and "
+        "what is between them.",
+        "The part between is n_a · n_b / n² · (μ_b − μ_a)².",
     ),
     lesson=("10_across_devices", "Two shares are not one batch"),
 )
@@ -157,9 +158,11 @@ sync_backward = Check(
     ),
     probes=upstreams,
     hints=(
-        "dx needs the two sums over the samples of ALL devices. dgamma and dbeta stay this device's own.",
-        "totals = all_reduce(np.stack([dgamma, dbeta])) gives both sums; divide by count, not by len(dy).",
-        "dx = gamma / std * (dy - totals[1] / count - x_hat * totals[0] / count)",
+        "It is the compact formula of lesson 04. What is its m? And who adds up dγ and dβ later?",
+        "In dx, the two sums and the count come from all devices. `dgamma` and `dbeta` stay this "
+        "device's own.",
+        "`totals = all_reduce(np.stack([dgamma, dbeta]))`, then `totals[0] / count` and `totals[1] / "
+        "count` in dx.",
     ),
     lesson=("10_across_devices", "What must travel"),
     make=device_from,

@@ -37,9 +37,10 @@ to_pytorch = Check(
     ),
     probes=layers,
     hints=(
-        "Two translations: whose share the momentum is, and what the variance was divided by.",
-        "The start value 1 is still in it, with the weight momentum**batches. Only the rest is stretched.",
-        "k = momentum**batches; 1 - momentum, and k + (moving_variance - k) * m / (m - 1)",
+        "Whose share does each momentum name, the old average or the new batch?",
+        "Keras stores σ² divided by m, PyTorch divided by m − 1. So each batch is stretched by m/(m − "
+        "1). And the start value?",
+        "The start value 1 has the weight `momentum**batches`. Take it out, stretch the rest, put it back.",
     ),
     lesson=("12_the_same_layer_elsewhere", "What each difference costs"),
 )

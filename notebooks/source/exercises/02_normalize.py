@@ -42,7 +42,7 @@ from bnteach import check
 #
 # <details><summary>Hint 1</summary>
 #
-# Three lines are enough: mean, variance, and the formula.
+# Three lines are enough: the mean of each column, its variance, and the formula. Which axis is the one that disappears?
 #
 # </details>
 # <details><summary>Hint 2</summary>
@@ -52,7 +52,8 @@ from bnteach import check
 # </details>
 # <details><summary>Hint 3</summary>
 #
-# Brackets around `x - mean`, and `np.sqrt(var + eps)` below.
+# `x.mean(axis=0)`, and the same for the variance. Below the line stands `np.sqrt(var + eps)`; above it `x - mean`, in
+# brackets.
 #
 # </details>
 
@@ -99,7 +100,8 @@ check.standardize(standardize)
 #
 # <details><summary>Hint 1</summary>
 #
-# To be far from the mean is easy: take a large value. But it makes the standard deviation large as well. What can the others do to keep that small?
+# To be far from the mean is easy: take a large value. But it makes the standard deviation large as well. What can the
+# others do to keep that small?
 #
 # </details>
 # <details><summary>Hint 2</summary>
@@ -159,12 +161,12 @@ check.largest_x_hat_batch(largest_x_hat_batch)
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# For one unit: $L(a\,w) = L(w)$ for every $w$. Differentiate both sides by $w$.
+# For one unit: L(a·w) = L(w) for every w. Differentiate both sides by w.
 #
 # </details>
 # <details><summary>Hint 3</summary>
 #
-# $a\,L'(a\,w) = L'(w)$. Solve for $L'(a\,w)$, and do it for each column.
+# a · L′(a·w) = L′(w). Solve for L′(a·w), and do it for each column: with which axis does NumPy line up `a` by itself?
 #
 # </details>
 

@@ -45,18 +45,19 @@ from bnteach import check
 #
 # <details><summary>Hint 1</summary>
 #
-# Go from right to left, one line for each gradient. Each gradient has the shape of its node: $(N, C)$ or $(C,)$.
+# Go from right to left, one line for each gradient. Each gradient has the shape of its node: (N, C) or (C,).
 #
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# A number that all rows share gets the *sum* of their gradients. A node that is used twice gets the *sum* of two gradients:
-# `x_centered` is used in `x_hat` and in `square`, `x` in `x_centered` and in `mean`.
+# A number that all rows share gets the *sum* of their gradients. A node that is used twice gets the *sum* of two
+# gradients: `x_centered` is used in `x_hat` and in `square`, `x` in `x_centered` and in `mean`.
 #
 # </details>
 # <details><summary>Hint 3</summary>
 #
-# `dx_centered` is `dx_hat / std` plus `2 * x_centered * dvar / N`. The derivative of $1/s$ is $-1/s^2$, that of $\sqrt{v}$ is $1/(2\sqrt{v})$.
+# The derivative of 1/s is −1/s². That of √v is 1/(2√v), and √v is `std`. Then `dx_centered = dx_hat / std + 2 *
+# x_centered * dvar / N`, and `dx` is made in the same way of `dx_centered` and `dmean / N`.
 #
 # </details>
 
@@ -101,17 +102,19 @@ check.staged_backward(staged_backward)
 #
 # <details><summary>Hint 1</summary>
 #
-# Begin with $\hat{x}$, then `dgamma` and `dbeta`: one line each.
+# Begin with x̂, then `dgamma` and `dbeta`: one line each. For `dx` make `dx_hat` first: by what is x̂ multiplied on its
+# way to y?
 #
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# `dx_hat = dy * gamma`. From it take away two parts: its mean, and its share along $\hat{x}$.
+# `dx_hat = dy * gamma`. From it take away two parts: its mean, and its share along x̂. Before the brackets stands
+# 1/√(σ² + ε).
 #
 # </details>
 # <details><summary>Hint 3</summary>
 #
-# The share along $\hat{x}$ is `x_hat * (dx_hat * x_hat).mean(axis=0)`. Before the brackets stands $1/\sqrt{\sigma^2 + \varepsilon}$.
+# The share along x̂ is `x_hat * (dx_hat * x_hat).mean(axis=0)`: a number for each channel, times x̂ of each sample.
 #
 # </details>
 
@@ -149,25 +152,29 @@ check.batch_norm_backward(batch_norm_backward)
 #
 # Write `gradient_check(forward, backward)`. Return `True` if the backward pass is right, else `False`.
 #
-# - `forward(x, gamma, beta)` returns `y`, by BN over axis 0. It is right.
+# - `forward(x, gamma, beta)` returns `y`, by BN over axis 0. It is right. Its ε is small, differs from call to call of your function, and
+#   you are not told it: so measure with `forward`, and do not compute with a formula of your own.
 # - `backward(dy, x, gamma)` returns `dx, dgamma, dbeta`. It may be right or wrong.
-# - You choose the batch, γ, β and `dy`, and how you compare. Measure the gradients of the loss $L = \sum y \cdot dy$ by finite differences.
+# - You choose the batch (three samples or more), γ, β and `dy`, and how you compare. Measure the gradients of the loss $L = \sum y \cdot dy$ by finite differences.
 #
-# The check gives your function two right backward passes and nine wrong ones. Some of the wrong ones look right on most inputs.
+# The check gives your function two right backward passes and ten wrong ones. Some of the wrong ones look right on most inputs.
 #
 # <details><summary>Hint 1</summary>
 #
-# Write a small function inside that measures the gradient of $L$ with respect to any array: move one entry up and down by `1e-5`.
+# Write a small function inside that measures the gradient of L with respect to any of the three arrays: move one entry
+# up and down by `h = 1e-5`, and see by how much L changes.
 #
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# Which inputs hide a fault? A `dy` of ones, a batch of two, a γ of 1. See "Which test catches what?" in the lesson.
+# Which inputs hide a fault? Think of `dy`, of γ and of the number of samples. And which of the three gradients can be
+# wrong while the others are right? See "Which test catches what?" in the lesson.
 #
 # </details>
 # <details><summary>Hint 3</summary>
 #
-# Compare all three gradients, with `np.allclose(found, measured, atol=1e-6)`. Return a real `True` or `False`.
+# For each entry `((up - down) * dy).sum() / (2 * h)`, where `up` and `down` are what `forward` gives. Then
+# `np.allclose(found, measured, atol=1e-6)`, for each gradient. Return a real `True` or `False`.
 #
 # </details>
 

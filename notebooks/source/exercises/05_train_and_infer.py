@@ -44,12 +44,14 @@ from bnteach import check
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# PyTorch's momentum is the share of the new batch.
+# PyTorch's momentum is the share of the new batch. The variance that is stored is an estimate for all data: divided by
+# N − 1, not by N.
 #
 # </details>
 # <details><summary>Hint 3</summary>
 #
-# What is stored is an estimate for all data: the variance of the batch, divided by $N - 1$. NumPy says `ddof=1`.
+# For the mean: `(1 - momentum) * running_mean + momentum * x.mean(axis=0)`. With `ddof=1` NumPy's variance divides by N
+# − 1.
 #
 # </details>
 
@@ -90,7 +92,7 @@ check.update_running_statistics(update_running_statistics)
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# Nothing may be measured on `x`: no `x.mean`, no `x.var`.
+# Nothing may be measured on `x`: no `x.mean`, no `x.var`, not even `len(x)`. A batch of one must work.
 #
 # </details>
 # <details><summary>Hint 3</summary>
@@ -132,17 +134,20 @@ check.batch_norm_inference(batch_norm_inference)
 #
 # <details><summary>Hint 1</summary>
 #
-# You have all the parts: the forward pass, the compact backward pass, and the two functions above. `forward` must keep what `backward` needs.
+# You have all the parts: the forward pass, the compact formula of [lesson 04](../04_derive_the_backward_pass.ipynb) for
+# the way back, and the two functions above. `forward` must keep what `backward` needs.
 #
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# Keep three things: `x_hat`, the standard deviation that was used, and the mode.
+# Keep three things: `x_hat`, the standard deviation that was used, and the mode. In training, normalize with the batch
+# itself; the running statistics are updated beside it.
 #
 # </details>
 # <details><summary>Hint 3</summary>
 #
-# In evaluation mean and variance are constants. Two of the three parts of `dx` are gone: what is left?
+# In evaluation mean and variance are constants. Two of the three parts of `dx` are gone: what is left is `dx_hat`
+# divided by the standard deviation that was used.
 #
 # </details>
 

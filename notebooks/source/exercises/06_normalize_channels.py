@@ -45,12 +45,14 @@ from bnteach import check
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# With `keepdims=True` the statistics fit `x` as they are. For `gamma` and `beta` make such a shape: $C$ at the channel axis, 1 elsewhere.
+# With `keepdims=True` the statistics fit `x` as they are. For γ and β make such a shape: `gamma.reshape(shape)`, with C
+# at the channel axis and 1 elsewhere.
 #
 # </details>
 # <details><summary>Hint 3</summary>
 #
-# `axes = tuple(a for a in range(4) if a != channel_axis % 4)`. The `% 4` turns −1 into 3.
+# The axes are all of 0, 1, 2, 3 but one. Leave out `channel_axis % 4`, not `channel_axis`: the `% 4` turns −1 into 3.
+# Begin with `shape = [1, 1, 1, 1]`.
 #
 # </details>
 
@@ -92,7 +94,7 @@ check.batch_norm_channels(batch_norm_channels)
 #
 # <details><summary>Hint 1</summary>
 #
-# Write down what BN does to $z = \text{conv}(x) + \text{bias}$, and multiply out.
+# Write down what BN does to z = conv(x) + bias, and multiply out.
 #
 # </details>
 # <details><summary>Hint 2</summary>
@@ -102,7 +104,8 @@ check.batch_norm_channels(batch_norm_channels)
 # </details>
 # <details><summary>Hint 3</summary>
 #
-# The filter, the old bias, and the running mean. β is added after it. For the filter, give `scale` three axes more.
+# The filter, the old bias, and the running mean. β is added after it. For the filter, give `scale` three axes more:
+# `scale[:, None, None, None]`.
 #
 # </details>
 
@@ -203,12 +206,14 @@ def bn_h(x, gamma, beta, eps):
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# Or try them on a batch, with γ = 2, β = 1 and ε = 0.5: is the mean of each channel β? Does a picture change when its neighbours do?
+# Or try them on a batch, with γ = 2, β = 1 and ε = 0.5: is the mean of each channel β? Does a picture change when its
+# neighbours do?
 #
 # </details>
 # <details><summary>Hint 3</summary>
 #
-# Two of them use the wrong axes, and one no axes at all. Three have a wrong variance or a wrong count. What is left is the order of operations.
+# Two of them use the wrong axes, and one no axes at all. Three have a wrong variance or a wrong count. What is left is
+# the order of operations.
 #
 # </details>
 

@@ -1,0 +1,77 @@
+"""The check of a gradient check: it is judged by what it tries, and its words say what that is."""
+
+import numpy as np
+import pytest
+
+from bnteach import check
+from styles_gradient_check import Compared, entry_by_entry
+
+
+def own(dy=None, h=1e-5, n=6, atol=1e-6, seed=0):
+    """A gradient check with one thing changed."""
+    made = Compared(lambda *args: entry_by_entry(*args, h=h), seed=seed, shape=(n, 3), rtol=1e-5, atol=atol)
+    if dy is not None:
+        made.dy = dy(made)
+    return made
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("n", [1, 2])
+def test_fewer_than_three_samples_never_pass(n, seed):
+    assert check.gradient_check(own(n=n, seed=seed)).mistakes == ("batch_of_two",)
+
+
+@pytest.mark.parametrize(
+    ("answer", "mistake"),
+    [
+        (own(dy=lambda made: np.full_like(made.x, 3.0)), "upstream_of_ones"),
+        (own(dy=lambda made: made.x), "upstream_is_y"),
+        (own(h=1e-12), "step_too_small"),
+        (own(h=0.2), "step_too_large"),
+        *((own(atol=atol), "tolerance_too_large") for atol in (0.05, 0.1, 0.3, 1.0)),
+    ],
+)
+def test_what_it_tries_is_named(answer, mistake):
+    assert check.gradient_check(answer).mistakes == (mistake,)
+
+
+def test_a_step_is_named_only_where_a_right_backward_pass_is_refused():
+    assert check.gradient_check(own(h=1e-2, atol=1e-3)).state == "passed"
+
+
+def test_the_sum_of_dx_with_a_random_dy_is_not_taken_for_a_dy_of_ones():
+    full = own()
+
+    def answer(forward, backward):
+        def summed(dy, x, gamma):
+            dx, dgamma, dbeta = backward(dy, x, gamma)
+            right = entry_by_entry(forward, [full.x, full.gamma, full.beta], 0, full.dy)
+            return (right if abs(dx.sum(axis=0)).max() < 1e-6 else dx), dgamma, dbeta
+
+        return full(forward, summed)
+
+    assert check.gradient_check(answer).mistakes == ("sum_of_dx_compared",)
+
+
+def test_what_is_accepted_is_told_in_words():
+    verdict = check.gradient_check(own(dy=lambda made: np.ones_like(made.x)))
+    assert "Your function accepts a wrong backward pass: dx is 2 % too long. And 6 more." in verdict.why
+    assert not any(sign in str(verdict) for sign in ("accepts_", "= 0.0", "= 1.0", "eps ="))
+
+
+def test_it_may_try_several_batches():
+    one, other = own(n=2), own(n=5)
+    verdict = check.gradient_check(
+        lambda forward, backward: one(forward, backward) and other(forward, backward)
+    )
+    assert verdict.state == "passed"
+
+
+def test_a_right_one_refused_for_some_eps_is_told():
+    def answer(forward, backward):
+        std = forward(np.array([[1.0], [2.0], [6.0]]), np.ones(1), np.zeros(1)).std()
+        return bool(std > 0.99999) and own()(forward, backward)
+
+    verdict = check.gradient_check(answer)
+    assert verdict.mistakes == ()
+    assert "It does so for some ε and not for others." in verdict.why
