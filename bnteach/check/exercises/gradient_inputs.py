@@ -15,7 +15,7 @@ IN_PLANE = 1e-6  # what is left of dy beside 1 and x̂, in shares of dy
 NEEDED = {
     "three_samples_or_more": "Its batch has fewer than three samples, so what it sees is a matter of luck.",
     "dy_varies": "Its dy is the same number everywhere.",
-    "dy_is_more_than_1_and_x_hat": "Its dy is a mix of 1 and x̂. Those BN takes out: the right dx is 0, but for ε.",
+    "dy_is_more_than_1_and_x_hat": "Its dy is a mix of 1 and x̂. BN takes both out: the right dx is tiny.",
     "gamma_away_from_1": "Its γ is 1 everywhere.",
     "the_step_is_not_too_small": "It moves the inputs by less than 1e-9: rounding drowns the difference.",
     "the_step_is_not_too_large": "It moves the inputs by more than 0.03: in between, the slope changes.",
