@@ -79,7 +79,7 @@ def observe(trial: Trial, answer: Any, inputs: Probe, seconds: float) -> Observe
 
     The inputs are copied first: the learner's code never sees the arrays of the check.
     """
-    seen, lent, code = Observed(), copy.deepcopy(inputs), collect.__code__
+    seen, lent, code = Observed(), copied(inputs), collect.__code__
     with interrupts_wait(code), shelter() as printed:
         try:
             with memory_limit(), time_limit(seconds, code):
@@ -96,6 +96,14 @@ def observe(trial: Trial, answer: Any, inputs: Probe, seconds: float) -> Observe
     return seen
 
 
+def copied(inputs: Mapping[str, Any]) -> Probe:
+    """A copy of the inputs that shares nothing with them."""
+    return {
+        name: value.copy(order="K") if type(value) is np.ndarray else copy.deepcopy(value)
+        for name, value in inputs.items()
+    }
+
+
 def differ(lent: Any, value: Any) -> bool:
     """True when an array, or one in a list, is no longer what it was."""
     if isinstance(value, (list, tuple)):
@@ -108,7 +116,7 @@ def rehearse(trial: Trial, answer: Any, inputs: Probe) -> Observed:
     seen = Observed()
     try:
         with np.errstate(all="ignore"):
-            collect(trial, answer, copy.deepcopy(inputs), seen.values)
+            collect(trial, answer, copied(inputs), seen.values)
     except Exception as error:
         seen.failure, seen.words = failed(error, SECONDS)
         seen.error = type(error).__name__

@@ -4,7 +4,8 @@ import numpy as np
 
 from ..mistake import Mistake
 
-CUT = ("06_normalize_channels", "Fold it away")
+CUT = ("09_slim_and_fold", "Cut for real")
+SAID = ("09_slim_and_fold", "What does a channel with γ = 0 say?")
 CHANNELS = ("cut_channels",)
 
 MISTAKES = [
@@ -117,7 +118,7 @@ MISTAKES = [
         confuses="With γ = 0 a channel still says max(β, 0), the same to every sample. The next layer "
         "counted on it.",
         mend="b_2 + w_2[:, ~stays] @ np.maximum(beta[~stays], 0)",
-        lesson=CUT,
+        lesson=SAID,
         checks=CHANNELS,
         steps={"new_b_2": lambda b_2: b_2},
     ),
@@ -126,16 +127,25 @@ MISTAKES = [
         title="the constant did not go through the ReLU",
         confuses="Between BN and the next layer stands a ReLU. What reaches the next layer is max(β, 0).",
         mend="np.maximum(beta[~stays], 0)",
-        lesson=CUT,
+        lesson=SAID,
         checks=CHANNELS,
         steps={"said": lambda beta: beta},
+    ),
+    Mistake(
+        key="constant_of_zero_input",
+        title="the constant is what BN makes of an input of 0",
+        confuses="With γ = 0 neither the input nor the running mean has a say. β alone is left.",
+        mend="np.maximum(beta[~stays], 0)",
+        lesson=SAID,
+        checks=CHANNELS,
+        steps={"said": lambda gamma, beta, mean, var: np.maximum(beta - gamma * mean / np.sqrt(var), 0)},
     ),
     Mistake(
         key="constant_of_all",
         title="the constants of all channels are added",
         confuses="The channels that stay still speak for themselves. Only what the cut ones said is missing.",
         mend="w_2[:, ~stays] @ np.maximum(beta[~stays], 0)",
-        lesson=CUT,
+        lesson=SAID,
         checks=CHANNELS,
         steps={"constant": lambda w_2, said: w_2 @ said},
     ),
@@ -144,7 +154,7 @@ MISTAKES = [
         title="the constants of the channels that stay are added",
         confuses="Those that stay still speak for themselves. What is missing is what the cut ones said.",
         mend="w_2[:, ~stays] @ np.maximum(beta[~stays], 0)",
-        lesson=CUT,
+        lesson=SAID,
         checks=CHANNELS,
         steps={"constant": lambda w_2, said, stays: w_2[:, stays] @ said[stays]},
     ),
@@ -153,7 +163,7 @@ MISTAKES = [
         title="the constants do not go through the weights of the next layer",
         confuses="Each output weighs each input. The bias of an output gets the constants with its weights.",
         mend="w_2[:, ~stays] @ np.maximum(beta[~stays], 0)",
-        lesson=CUT,
+        lesson=SAID,
         checks=CHANNELS,
         steps={"constant": lambda said, stays: said[~stays].sum()},
     ),
@@ -162,7 +172,7 @@ MISTAKES = [
         title="the constants are subtracted",
         confuses="Their inputs are gone. What they added must be added by the bias now.",
         mend="b_2 + w_2[:, ~stays] @ np.maximum(beta[~stays], 0)",
-        lesson=CUT,
+        lesson=SAID,
         checks=CHANNELS,
         steps={"new_b_2": lambda b_2, constant: b_2 - constant},
     ),

@@ -2,7 +2,7 @@
 
 from ..mistake import Mistake
 
-FOLD = ("06_normalize_channels", "Fold it away")
+FOLD = ("09_slim_and_fold", "Fold")
 NEXT = ("fold_into_next",)
 BIAS = "bias + weight @ (beta - running_mean * scale)"
 

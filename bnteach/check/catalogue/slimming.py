@@ -4,7 +4,7 @@ import numpy as np
 
 from ..mistake import Mistake
 
-L1 = ("06_normalize_channels", "Fold it away")
+L1 = ("09_slim_and_fold", "How γ becomes small")
 GRADIENT = ("slimming_gradient",)
 
 MISTAKES = [

@@ -48,9 +48,10 @@ difference_interval = Check(
     ),
     probes=results_by_seed,
     hints=(
-        "Each seed gives one difference. From then on, think of the differences alone.",
-        "mean ± t · s / √n: s divides by n − 1, and t depends on n. SciPy has it: stats.t.ppf(0.975, …).",
-        "half = stats.t.ppf(0.975, n - 1) * difference.std(ddof=1) / np.sqrt(n)",
+        "What a seed does to both networks must cancel. So what do you compute first, before any mean?",
+        "The interval is mean ± t · s / √n. Which of the two divisors does this s have, n or n − 1?",
+        "95 % in the middle leaves 2.5 % on each side: so `share` is 0.975. There are n − 1 degrees "
+        "of freedom.",
     ),
     lesson=("07_put_the_claims_on_trial", "How a claim is tried"),
 )
@@ -73,10 +74,11 @@ interval_outcome = Check(
     recipe=RULE,
     probes=intervals,
     hints=(
-        "Draw the margin as a grey band, from −margin to margin. Where can an interval lie?",
-        "The whole interval must lie on one side. To lie above the band, which end must be above it?",
-        "low > margin: 'for it'. high < -margin: 'against it'. low >= -margin and high <= margin: "
-        "'no difference'. All else: 'undecided'.",
+        "Draw a line of numbers with a grey band from −margin to margin. In how many ways can an "
+        "interval lie?",
+        '"The whole interval lies above the margin": then its lower end does. Translate the other two '
+        "sentences in the same way.",
+        'For "no difference" both ends must be in the band. What is left is undecided.',
     ),
     lesson=("07_put_the_claims_on_trial", "How a claim is tried"),
     make=function_of_words,
@@ -118,9 +120,11 @@ dropout_variance = Check(
     ),
     probes=dropped_channels,
     hints=(
-        "The variance is E[x²] − E[x]². What does dropout do to each of the two?",
-        "A value is 0, or x / (1 − p) with probability 1 − p. So the mean stays, and E[x²] becomes larger.",
-        "training = (var + mean**2) / (1 - p) - mean**2, and ratio = var / training",
+        "The variance is E[x²] − E[x]². What does dropout do to E[x], and what to E[x²]?",
+        "With probability p a value is 0. Else it is x / (1 − p), and its square is x² / (1 − p)². "
+        "Take the mean of both.",
+        "E[x] stays as it is: that is what the factor is for. E[x²] is σ² + μ², and becomes (σ² + μ²) "
+        "/ (1 − p).",
     ),
     lesson=("07_put_the_claims_on_trial", '"BN and dropout do not go together"'),
 )

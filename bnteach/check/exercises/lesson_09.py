@@ -47,11 +47,12 @@ slimming_gradient = Check(
     ),
     probes=parameters_with_gradients,
     hints=(
-        "Differentiate the penalty strength · Σ|γ| by one γ. How steep is |γ| left of 0, and right of it?",
-        "The slope of |γ| is 1 or −1, however large γ is. The penalty has no β in it.",
-        "dgamma + strength * np.sign(gamma), and dbeta as it is",
+        "Draw |γ|. How steep is it at γ = 2, at γ = 0.1, at γ = −3?",
+        "The slope of a sum is the sum of the slopes: the gradient of the loss, plus the gradient of "
+        "the penalty.",
+        "`np.sign(gamma)` is 1 or −1. There is no β in the penalty.",
     ),
-    lesson=("06_normalize_channels", "Fold it away"),
+    lesson=("09_slim_and_fold", "How γ becomes small"),
 )
 
 
@@ -109,12 +110,14 @@ cut_channels = Check(
     ),
     probes=networks,
     hints=(
-        "A channel lives in three places: a row of w_1, an entry of each BN vector, a column of w_2.",
-        "With γ = 0 a channel says β to everyone, and ReLU makes it max(β, 0). A constant belongs in a bias.",
-        "stays = np.abs(gamma) > threshold; w_1[stays], w_2[:, stays], and "
-        "b_2 + w_2[:, ~stays] @ np.maximum(beta[~stays], 0)",
+        "Where does a channel live? Look for every array with a 4 in its shape, and say which of its "
+        "axes is the channel's.",
+        "A channel with γ = 0 is not silent. What does BN say for it, and what does ReLU make of "
+        "this? It is the same for every sample.",
+        "`stays = np.abs(gamma) > threshold`, then `w_1[stays]`, `w_2[:, stays]`. The bias gets "
+        "`w_2[:, ~stays]` times max(β, 0) of the cut channels.",
     ),
-    lesson=("06_normalize_channels", "Fold it away"),
+    lesson=("09_slim_and_fold", "Cut for real"),
 )
 
 
@@ -160,11 +163,12 @@ fold_into_next = Check(
     ),
     probes=linear_layers,
     hints=(
-        "In evaluation BN is x * scale + shift. Put that into weight @ (…) + bias, and multiply out.",
-        "Each input of the linear layer has its own scale: a column of weight. The shift is an input too.",
-        "weight * scale, and bias + weight @ (beta - running_mean * scale)",
+        "In evaluation BN is s · x + t, with numbers s and t for each channel. What are they?",
+        "W (s · x + t) + b: multiply out. What stands before x, and what stands alone?",
+        "`scale = gamma / np.sqrt(running_var + eps)` multiplies columns. `shift = beta - "
+        "running_mean * scale` goes through the old weight into the bias.",
     ),
-    lesson=("06_normalize_channels", "Fold it away"),
+    lesson=("09_slim_and_fold", "Fold"),
 )
 
 EXERCISES = [slimming_gradient, cut_channels, fold_into_next]

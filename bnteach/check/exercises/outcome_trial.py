@@ -69,11 +69,11 @@ def first_word(recipe: Recipe, known: Mapping[str, float]) -> str:
     return next(word for name, word in WORDS.items() if recipe.values(known, [name])[name])
 
 
-def told(seen: list[Observed]) -> str:
-    """The first interval that got a wrong word, and how many there are. The first probe is READ."""
+def told(seen: list[Observed]) -> tuple[str, str]:
+    """How many intervals of READ, the first probe, get a wrong word, and the first of them."""
     rows = seen[0].values
     if not WORDS.keys() <= rows.keys():
-        return ""
+        return "", ""
     wrong = []
     for number, (low, high) in enumerate(READ.tolist()):
         right = first_word(RULE, {"low": low, "high": high, "margin": 1.0})
@@ -81,5 +81,5 @@ def told(seen: list[Observed]) -> str:
         if mine != right:
             wrong.append(f"From {low} to {high}, with the margin 1, it says {mine!r}, expected {right!r}.")
     if not wrong:
-        return "With the margin 1 it says the right words, with another margin it does not."
-    return f"{len(wrong)} of {len(READ)} intervals get a wrong word. {wrong[0]}"
+        return "With the margin 1 it says the right words, with another margin it does not.", ""
+    return f"{len(wrong)} of {len(READ)} intervals get a wrong word. {wrong[0]}", ""

@@ -58,12 +58,12 @@ print("correlation of the two:", np.corrcoef(with_bn, without_bn)[0, 1].round(2)
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# $\text{mean} \pm t \cdot s / \sqrt{n}$. Which of `std`'s two divisors is it: $n$ or $n - 1$?
+# The interval is mean ± t · s / √n. Which of the two divisors does this s have, n or n − 1?
 #
 # </details>
 # <details><summary>Hint 3</summary>
 #
-# 95 % in the middle leaves 2.5 % on each side: so `share` is 0.975. There are $n - 1$ degrees of freedom.
+# 95 % in the middle leaves 2.5 % on each side: so `share` is 0.975. There are n − 1 degrees of freedom.
 #
 # </details>
 
@@ -154,17 +154,17 @@ check.interval_outcome(interval_outcome)
 #
 # <details><summary>Hint 1</summary>
 #
-# $\text{Var}[x] = E[x^2] - E[x]^2$. What does dropout do to $E[x]$, and what to $E[x^2]$?
+# The variance is E[x²] − E[x]². What does dropout do to E[x], and what to E[x²]?
 #
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# With probability $p$ a value is 0. Else it is $x/(1-p)$, and its square is $x^2/(1-p)^2$. Take the mean of both.
+# With probability p a value is 0. Else it is x / (1 − p), and its square is x² / (1 − p)². Take the mean of both.
 #
 # </details>
 # <details><summary>Hint 3</summary>
 #
-# $E[x]$ stays as it is: that is what the factor is for. $E[x^2] = \sigma^2 + \mu^2$ becomes $(\sigma^2 + \mu^2)/(1 - p)$.
+# E[x] stays as it is: that is what the factor is for. E[x²] is σ² + μ², and becomes (σ² + μ²) / (1 − p).
 #
 # </details>
 
