@@ -53,7 +53,7 @@ def about(message: str) -> str:
     """What a usual message means, where it says only half."""
     if "could not be broadcast together" not in message:
         return ""
-    return " (NumPy lines shapes up at their last axis. There, two lengths must be equal, or one of them 1.)"
+    return " (NumPy lines shapes up from the last axis on. Two lengths must be equal, or one of them 1.)"
 
 
 def own_words(error: BaseException) -> str:

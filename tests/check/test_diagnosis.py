@@ -28,3 +28,82 @@ def test_what_is_true_on_one_probe_alone_is_not_said():
     verdict = check.standardize(answer)
     assert verdict.mistakes == ()
     assert "equals x" not in verdict.why
+
+
+def backward_with(dx_of):
+    """dγ and dβ as means, and a dx of one's own."""
+
+    def answer(dy, x, gamma, eps):
+        inv_std = 1 / np.sqrt(x.var(axis=0) + eps)
+        x_hat = (x - x.mean(axis=0)) * inv_std
+        dgamma, dbeta = (dy * x_hat).mean(axis=0), dy.mean(axis=0)
+        return dx_of(dy, x_hat, inv_std * gamma, dgamma, dbeta), dgamma, dbeta
+
+    return answer
+
+
+def test_several_parts_are_named_and_the_rest_is_told():
+    verdict = check.batch_norm_backward(
+        backward_with(
+            lambda dy, x_hat, factor, dgamma, dbeta: factor * (dy - (dbeta + x_hat * dgamma) / len(dy))
+        )
+    )
+    assert set(verdict.mistakes) == {"dgamma_mean", "dbeta_mean"}
+    assert verdict.why.startswith("dx, dgamma and dbeta are off.\nIn dgamma and dbeta:")
+    assert "dx is off too, and not by these alone; mend dgamma and dbeta first." in verdict.details
+
+
+def test_three_parts_with_three_causes_are_all_named():
+    verdict = check.batch_norm_backward(
+        backward_with(lambda dy, x_hat, factor, dgamma, dbeta: factor * dy),
+    )
+    assert set(verdict.mistakes) == {"both_paths_missing", "dgamma_mean", "dbeta_mean"}
+
+
+def test_swapped_values_are_not_named_as_two_mistakes_beside_another_one():
+    def answer(dy, x, gamma, eps):
+        dx, dgamma, dbeta = backward_with(lambda dy, x_hat, factor, *means: np.tanh(dy * factor))(
+            dy, x, gamma, eps
+        )
+        return dx, len(dy) * dbeta, len(dy) * dgamma
+
+    assert check.batch_norm_backward(answer).mistakes == ()
+
+
+def test_the_number_told_is_one_of_the_example():
+    verdict = check.update_running_statistics(
+        lambda x, running_mean, running_var, momentum: (np.tanh(x.mean(axis=0) / 9), np.cos(x.sum(axis=0)))
+    )
+    table = verdict.details[0].replace("[", " ").replace("]", " ").replace(",", " ").split()
+    mine, wanted = (
+        verdict.why.split("The farthest off is ")[1].split("\n")[0].rstrip(".").split(", expected ")
+    )
+    for number in (mine, wanted):
+        assert any(abs(float(number) - float(word)) < 1e-3 for word in table if word[-1].isdigit())
+
+
+def test_a_factor_that_is_a_number_of_the_exercise_is_recognized():
+    right = check.merge_statistics.answer_from(check.merge_statistics.recipe)
+
+    def answer(count_a, mean_a, var_a, count_b, mean_b, var_b):
+        count, mean, var = right(count_a, mean_a, var_a, count_b, mean_b, var_b)
+        return count, mean / count, var
+
+    assert "mean: every value is 1/count times the right one." in check.merge_statistics(answer).why
+
+
+def test_shapes_that_do_not_fit_are_explained():
+    verdict = check.standardize(lambda x, eps: x - x.mean(axis=1)[:-1])
+    assert "NumPy lines shapes up from the last axis on." in verdict.why
+
+
+def test_many_right_ones_are_not_listed():
+    verdict = check.staged_backward(
+        lambda *inputs: tuple(
+            value + 0.1 * (number == 6)
+            for number, value in enumerate(
+                check.staged_backward.answer_from(check.staged_backward.recipe)(*inputs)
+            )
+        )
+    )
+    assert verdict.why.startswith("dx is off; all else is right.")

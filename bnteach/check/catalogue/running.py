@@ -144,6 +144,16 @@ MISTAKES = [
         steps={"var": lambda running_var, x: running_var * (len(x) - 1) / len(x)},
     ),
     Mistake(
+        key="stored_var_corrected_again",
+        title="the stored variance is multiplied by n/(n − 1)",
+        confuses="That was done when it was stored. n is the number of samples that come now: with one, this "
+        "divides by 0.",
+        mend="Use running_var as it is.",
+        lesson=MIND,
+        checks=INFERENCE,
+        steps={"var": lambda running_var, x: running_var * len(x) / (len(x) - 1)},
+    ),
+    Mistake(
         key="batch_statistics_used",
         title="the statistics of the batch are used in evaluation",
         confuses="Then a prediction depends on its neighbours, and a batch of one gives β, always.",
