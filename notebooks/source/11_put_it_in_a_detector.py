@@ -1,0 +1,720 @@
+# %% [markdown]
+# # 11 · Put it in a detector
+#
+# *60 minutes · previous: [10 · Across devices](10_across_devices.ipynb) · next: [12 · The same layer elsewhere](12_the_same_layer_elsewhere.ipynb) ·
+# builds on [02](02_normalize.ipynb), [05](05_train_and_infer.ipynb) and [06](06_normalize_channels.ipynb)*
+#
+# A **detector** says what is in a picture, and *where*: for each object a class and a box. YOLO ("you only look once") is a well-known family of
+# detectors. Its first version, of 2016, had no BN. The second, of 2017, put BN after every convolution, and its authors name this first among
+# the steps that made it better. In this lesson you look into both, and then you train a small YOLO yourself, with BN and without.
+#
+# ## What you will be able to do
+#
+# - read the layers of YOLOv1, and say where its parameters and its multiplications are
+# - say what changes when BN comes after each convolution: biases, dropout, parameters, stored numbers
+# - follow the difference between two photos through 24 layers, with BN and without
+# - work out the overlap of two boxes, the loss of YOLO and the mean average precision by hand
+# - train a detector with BN and without, and compare the two fairly
+# - fold BN out of a whole network, and measure what that saves
+#
+# You need lessons 00 to 06, and the rule of [lesson 07](07_put_the_claims_on_trial.ipynb) for verdicts, which is repeated where it comes.
+
+# %%
+try:
+    import bnteach
+except ImportError:
+    raise ImportError(
+        "This kernel cannot find the package bnteach. In a copy of the project, run  pip install -e .  in\n"
+        "its top folder and restart the kernel, or type  make lab  in a terminal there."
+    ) from None
+
+# %%
+import time
+
+import numpy as np
+import torch
+from sklearn.datasets import load_sample_images
+from sklearn.metrics import average_precision_score
+from torch import nn
+from torch.nn.functional import interpolate
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from bnteach import figures
+from bnteach.torch_bridge import replace_batch_norm
+from bnteach.training import Table, evaluating, run_seeds
+from bnteach.training.detector import (
+    average_precision,
+    detect,
+    detector_steps,
+    iou,
+    layer_table,
+    learn_to_detect,
+    mean_ap,
+    parameters,
+    targets,
+    tiny_yolo,
+    yolo_loss,
+    yolo_v1,
+)
+from bnteach.training.detector.mean_average_precision import Found, hits_of
+from bnteach.training.detector.trials import (
+    boxes_after,
+    judging_scenes,
+    sweep_of_rates,
+    trained,
+    training_scenes,
+)
+from bnteach.training.norm_trials import stored
+from bnteach.training.verdicts import Claim
+
+_ = torch.set_num_threads(1)  # so small a network is fastest on one thread
+FULL = False  # True: repeat what is stored. It takes about 25 minutes, and 6 GB of memory.
+
+# %% [markdown]
+# ## What YOLOv1 answers
+#
+# YOLOv1 divides the picture into $7\times 7$ **cells**. Each cell answers with 30 numbers: two boxes, and one score for each of 20 classes (dog, chair, …). A box is
+# five numbers: where its centre is ($x$, $y$), how large it is (width, height), and the **confidence**: how sure the cell is that there is an object in this box.
+#
+# The network is 24 convolutions, each followed by LeakyReLU ($x$ for $x>0$, and $0.1\,x$ below), then two **dense** layers (`nn.Linear`: each output depends on all inputs). Between
+# them lies **dropout**: in training it sets half of the values to 0, at random, so that the network does not learn the training pictures by heart.
+#
+# How large is it? To answer this, we need no memory. On PyTorch's **meta device** a tensor has a shape but no numbers. Layers and pictures exist there as
+# sizes only, and a forward pass works out the next size.
+
+# %%
+picture = torch.empty(1, 3, 448, 448, device="meta")
+published = yolo_v1(device="meta")
+print("a picture:", tuple(picture.shape), "   the answer:", tuple(published(picture).shape))
+print("7 · 7 cells, each 2 boxes · 5 numbers + 20 classes =", 2 * 5 + 20)
+print("convolutions:", sum(isinstance(layer, nn.Conv2d) for layer in published))
+
+# %% [markdown]
+# **Predict.** Here come all layers. In which layer are most of the parameters? Most of the multiplications? A filter of a convolution is applied at every place of the
+# map, a dense layer once.
+
+# %%
+table = layer_table(published, picture)
+table
+
+# %%
+for column in ("parameters", "multiplications (millions)"):
+    values = table.column(column)
+    share = values / values.sum()
+    largest = np.argsort(-share)[:3]
+    print(f"{column}: {values.sum():,.0f}")
+    print("   most in", ", ".join(f"{table.column('layer')[i]} ({share[i]:.1%})" for i in largest))
+
+# %% [markdown]
+# <details><summary>Answer</summary>
+#
+# Three quarters of the 272 million parameters are in `dense_1`, which takes all $1024\cdot 7\cdot 7$ values to 4096. But it needs 1 % of the 20 thousand million multiplications. These are in
+# the convolutions: a few weights, used at many places.
+#
+# </details>
+#
+# ## The step of YOLOv2
+#
+# The authors of YOLOv2 put BN between every convolution and its LeakyReLU. The biases of the convolutions go: BN would subtract them again
+# ([lesson 02](02_normalize.ipynb)). The dropout goes as well. (Later in their paper they change more: no dense layers, other boxes, a new network. Here we
+# look at the first step alone.)
+#
+# **Predict.** Does the network get more parameters by this, or fewer? One bias a filter goes; what comes? And by which share of the 272 million?
+
+# %%
+with_bn = yolo_v1(batch_norm=True, device="meta")
+filters = sum(layer.out_channels for layer in published if isinstance(layer, nn.Conv2d))
+difference = parameters(with_bn) - parameters(published)
+print(f"filters: {filters}")
+print(f"parameters: {parameters(published):,} → {parameters(with_bn):,}, {difference:+,}")
+print(f"that is {difference / parameters(published):.4%}")
+print(f"stored statistics: {sum(buffer.numel() for buffer in with_bn.buffers()):,}")
+
+# %%
+for network in (published, with_bn):
+    print(*(f"{name}" for name in list(dict(network.named_children()))[:6]), "…", end="  ")
+    print("dropout:", any(isinstance(layer, nn.Dropout) for layer in network), end="   ")
+    print("biases:", sum(isinstance(o, nn.Conv2d) and o.bias is not None for o in network))
+
+# %% [markdown]
+# <details><summary>Answer</summary>
+#
+# More, by one for each filter: the bias goes, $\gamma$ and $\beta$ come. That is five thousandths of a percent. To this come $\mu$ and $\sigma^2$ for each filter, which are
+# stored and not trained, and one counter for each of the 24 layers.
+#
+# </details>
+#
+# What did it bring? YOLOv2's paper says: BN leads to *more than 2 %* improvement in mAP (a measure for detectors; you will work one out below), and dropout can be removed without overfitting. Its table 2 has
+# 63.4 before and 65.8 after, on photos of the PASCAL VOC data. This is what the paper reports; we have not repeated it. It needs days on a GPU, and there is one number
+# for each, not several seeds.
+#
+# ## Two photos on their way through 24 layers
+#
+# Why should BN matter in such a network? One reason can be seen before any training. We send two photos through the convolutions, and look how far the two are *apart* after each
+# layer: the root mean square of the difference of their maps. If all maps become alike, the layers above cannot tell a temple from a flower.
+#
+# The convolutions without the dense layers take 240 MB; that we can afford. We build them on the meta device, then give them real memory and PyTorch's usual initial weights.
+
+
+# %%
+def convolutions(batch_norm):
+    """The 24 convolutions of YOLOv1 with what is between them, not trained."""
+    network = yolo_v1(batch_norm, device="meta")
+    end = [name for name, _ in network.named_children()].index("flatten")
+    network = network[:end].to_empty(device="cpu")  # memory, whatever is in it
+    for layer in network:
+        if hasattr(layer, "reset_parameters"):
+            layer.reset_parameters()  # PyTorch's initial weights
+    return network
+
+
+photos = np.stack(load_sample_images().images) / 255  # they come with scikit-learn
+photos = torch.tensor(photos, dtype=torch.float32).permute(0, 3, 1, 2)[..., 106:533]  # a square of each
+photos = interpolate(photos, size=(224, 224), mode="bilinear", antialias=True)
+print("photos:", tuple(photos.shape))
+
+# %% [markdown]
+# These are 224 × 224, half the size that YOLO detects on. (Its authors first trained the convolutions to classify at this size.)
+#
+# **Predict.** How far are the two photos apart after the last layer, without BN: about as far as at the beginning, a tenth, or a millionth?
+
+
+# %% tags=["nbval-ignore-output"]
+@torch.no_grad()
+def apart(network):
+    """After each LeakyReLU: the root mean square of the difference of the two photos' maps."""
+    x, distances = photos, []
+    for layer in network:
+        x = layer(x)
+        if isinstance(layer, nn.LeakyReLU):
+            distances.append((x[0] - x[1]).square().mean().sqrt().item())
+    return np.array(distances)
+
+
+torch.manual_seed(0)
+without = convolutions(batch_norm=False)
+distances = {"with_bn": apart(convolutions(batch_norm=True)), "without_bn": apart(without)}
+for layer in without:
+    if isinstance(layer, nn.Conv2d):  # larger weights, made for LeakyReLU(0.1), and biases 0
+        _ = nn.init.kaiming_normal_(layer.weight, a=0.1), nn.init.zeros_(layer.bias)
+distances["theory"] = apart(without)
+names = {"with_bn": "with BN", "without_bn": "without BN", "theory": "without, He's weights"}
+for role, values in distances.items():
+    print(
+        f"{names[role]:21} layer 1: {values[0]:.1e}  layer 12: {values[11]:.1e}  layer 24: {values[-1]:.1e}",
+        end="",
+    )
+    print(f"   a layer keeps {np.median(values[1:] / values[:-1]):.2f}")
+
+# %%
+ax = None
+for role, values in distances.items():
+    ax = figures.layer_sizes(values, limits=(1e-10, 1e2), ax=ax, role=role)
+figures.frame(ax, title="How far apart two photos are", x="convolution", y="distance", log="y")
+figures.key(ax, names, markers=True)
+figures.show(
+    ax,
+    alt="Distance of two photos after each of 24 convolutions, logarithmic. Without BN and with PyTorch's usual weights it "
+    "falls evenly, from 0.2 to about a billionth. With BN it stays just below 1. Without BN and with He's weights it falls "
+    "only from 0.4 to 0.1.",
+)
+
+# %% [markdown]
+# One marker for each convolution; the scale is logarithmic. Without BN, and with the usual weights, the line falls like a straight line: each layer takes the same share away.
+
+# %%
+last = {name: values[-1] for name, values in distances.items()}
+print("usual weights: below a millionth:", last["without_bn"] < 1e-6)
+print("with BN: above one tenth:", last["with_bn"] > 0.1)
+print("larger weights, no BN: above one tenth:", last["theory"] > 0.1)
+
+# %% [markdown]
+# <details><summary>Answer</summary>
+#
+# Without BN, and with the weights that PyTorch gives by itself, less than a millionth is left. So what comes out depends on the biases, and hardly on the photo.
+#
+# </details>
+#
+# Why? PyTorch's usual weights have the variance $1/(3n)$, with $n$ inputs of a filter, and LeakyReLU keeps $(1+0.1^2)/2$ of a mean square. So a layer keeps about the root of the product of both,
+# from layer to layer:
+
+# %%
+a_layer = np.sqrt((1 + 0.1**2) / 6)
+print(f"a layer keeps {a_layer:.2f}, 23 layers keep {a_layer**23:.0e}")
+
+# %% [markdown]
+# With BN each layer is brought back to its scale, and the photos stay apart. But look at the third line: **the right initial weights do nearly the same** (those of He et al. 2015, with the variance
+# $2/((1+0.1^2)\,n)$). So BN is not the only way. It makes the network *indifferent* to a choice that one can get wrong; and it goes on doing so while the weights
+# change. The authors of YOLOv1 had a third way: they trained the first 20 convolutions as a classifier for a week before.
+#
+# The BN layers see many values here, even in small batches:
+
+# %%
+for pictures in (64, 2, 1):
+    print(f"{pictures:2} pictures: m = {pictures * 224 * 224:,} in bn_1, {pictures * 7 * 7:,} in bn_24")
+
+# %% [markdown]
+# (64 is the batch of the paper.) The large pictures of detectors leave room for few of them on a device. Then the values are many but come from one or two pictures, and are much alike. That is where people turn to
+# SyncBN ([lesson 10](10_across_devices.ipynb)) or GN ([lesson 08](08_choose_a_norm.ipynb)).
+#
+# ## Scenes to search
+#
+# To train YOLOv1 takes days. So we take a small world: scenes of 32 × 32 pixels with one to three digits in them. The digits are the real, handwritten ones. They are enlarged to 10 to 14 pixels,
+# dimmed a little and laid at random places. The detector has to say which digits there are, and where.
+
+# %%
+train_scenes, (choosing, test) = training_scenes(0), judging_scenes()
+print("to learn from:", train_scenes)
+print("to choose by: ", choosing)
+print("to judge by:  ", test)
+
+# %%
+figure, axes = figures.new_figure(columns=4, size=(7.2, 2.0))
+for ax, scene, boxes, labels in zip(axes, test.pictures, test.boxes, test.labels, strict=False):
+    figures.scene(scene[0], ax=ax)
+    figures.boxes(ax, boxes, [str(digit) for digit in labels.tolist()])
+figures.show(
+    figure,
+    alt="Four scenes with one to three grey digits on a nearly white ground. Around each digit there is a dashed box, and "
+    "below it stands its class.",
+)
+
+# %% [markdown]
+# The first four scenes to judge by, with the true boxes (dashed) and classes. No handwritten digit is in more than one of the three sets. The second set is there to choose a learning rate; the third is never
+# used to choose anything.
+#
+# ## What the cells should say
+#
+# We lay a grid of $4\times 4$ cells over a scene. The cell in which the *centre* of an object lies is **responsible** for it. `targets` writes the true boxes into the cells: the centre, measured from the left upper corner of the
+# cell, and the size as a share of the scene.
+
+# %%
+wanted = targets(test, cells=4, classes=10)
+print("boxes of scene 0 (left, top, right, bottom):", *test.boxes[0].numpy().round(2), sep="\n")
+for row, column in wanted.has_object[0].nonzero().tolist():
+    here = wanted.center[0, row, column].numpy().round(2), wanted.size[0, row, column].numpy().round(2)
+    print(
+        f"cell ({row}, {column}): class {wanted.classes[0, row, column].argmax()}, centre {here[0]}, size {here[1]}"
+    )
+
+# %% [markdown]
+# How well does a box fit? The measure is **IoU**, *intersection over union*: the area that two boxes share, divided by the area that they cover together.
+#
+# **Predict.** Two boxes of width 3 and height 1, one moved to the right by 1. What is their IoU?
+
+# %%
+a, b = torch.tensor([0.0, 0, 3, 1]), torch.tensor([1.0, 0, 4, 1])
+shared, together = 2 * 1, 3 + 3 - 2
+print("by hand:", shared / together, "  iou:", iou(a, b).item())
+
+# %% [markdown]
+# <details><summary>Answer</summary>
+#
+# They share 2 and cover 4: 0.5. Moved by a third of its width, a box has lost half of its IoU already.
+#
+# </details>
+#
+# Now the loss. A cell gives two boxes. The one that fits the true box better (larger IoU) becomes responsible for it. All errors are squared and added up:
+#
+# $$L = 5\sum_{\text{responsible}}\left[\Delta x^2 + \Delta y^2 + \Delta\sqrt{w}^2 + \Delta\sqrt{h}^2\right] + \sum_{\text{responsible}}(c - \text{IoU})^2
+# + 0.5\sum_{\text{other boxes}} c^2 + \sum_{\text{cells with an object}}\ \sum_{\text{classes}}\Delta p^2$$
+#
+# Here $\Delta$ is answer minus truth, $w$ and $h$ are width and height, $c$ is the confidence and $p$ are the class scores. The roots make an error of the same size
+# count more in a small box. The weight 0.5 is there because most boxes have no object. The network gives $\sqrt w$ and $\sqrt h$ themselves.
+#
+# We build an answer without an error, and then spoil one number at a time.
+
+# %%
+first = wanted.at(torch.tensor([0]))
+row, column = first.has_object[0].nonzero()[0].tolist()
+box = torch.cat([first.center, first.size.sqrt(), first.has_object[..., None].float()], dim=-1)
+perfect = torch.cat([box, torch.zeros_like(box), first.classes], dim=-1)  # the second box of a cell: nothing
+print("numbers of a cell:", perfect.shape[-1], "  loss:", yolo_loss(perfect, first).item())
+
+# %% [markdown]
+# **Predict.** What does each of these cost: a class score that is wrong by 0.3; a confidence of 0.3 in an *empty* cell; a centre that is wrong by 0.1 cells?
+
+# %%
+empty_row, empty_column = (~first.has_object[0]).nonzero()[0].tolist()
+cases = {
+    "a class score + 0.3": (row, column, 10),
+    "confidence 0.3 in an empty cell": (empty_row, empty_column, 4),
+    "x + 0.1 cells": (row, column, 0),
+}
+for name, place in cases.items():
+    spoiled = perfect.clone()
+    spoiled[0][place] += 0.1 if "x" in name else 0.3
+    print(f"{name:32} {yolo_loss(spoiled, first).item():.4f}")
+width = first.size[0, row, column, 0].item()
+overlap = (width - 0.1 / 4) / (width + 0.1 / 4)  # 0.1 cells are 0.1 / 4 of the scene
+print(f"x + 0.1, by hand: 5 · 0.1² + (1 − {overlap:.3f})² = {5 * 0.01 + (1 - overlap) ** 2:.4f}")
+
+# %% [markdown]
+# <details><summary>Answer</summary>
+#
+# $0.3^2 = 0.09$. Then $0.5\cdot 0.3^2 = 0.045$. And the moved centre costs twice: its place, $5\cdot 0.1^2$, and a confidence of 1 that is now too high, because the box no
+# longer fits so well.
+#
+# </details>
+#
+# ## Mean average precision
+#
+# How good is a detector? It hands in a list of boxes, each with a class and a **score** (confidence times class score). Often several boxes lie around the same object. So first of all the best-scored box is
+# kept, and all boxes of the same class that overlap it by more than 0.5 are dropped; then the same with what is left (**non-maximum suppression**; `detect` does it).
+#
+# Of what remains we take one class and go down the list, the best score first. A box is a *hit* if its IoU with a true box is at
+# least 0.5, and if no better-scored box took this object already. After each box, two numbers:
+#
+# - **precision**: the share of hits among all boxes so far,
+# - **recall**: the share of all objects that were found so far.
+#
+# An example: four objects, six boxes.
+
+# %%
+hits, objects = np.array([1, 0, 1, 1, 0, 0], dtype=bool), 4
+scores = np.array([0.9, 0.8, 0.7, 0.5, 0.4, 0.2])
+precision, recall = hits.cumsum() / np.arange(1, 7), hits.cumsum() / objects
+print("hit      ", *(f"{h:5d}" for h in hits))
+print("precision", *(f"{p:5.2f}" for p in precision))
+print("recall   ", *(f"{r:5.2f}" for r in recall))
+
+# %% [markdown]
+# **Average precision** (AP) is the area under the curve of precision over recall. Recall moves on only at a hit, by $1/4$ here. One rule more: at each hit counts the best precision *from there on* (after the third box it is 0.67,
+# but after the fourth it is 0.75; so 0.75 counts). **mAP** is the mean of AP over the classes.
+#
+# **Predict.** What is AP here? Use three of the precisions above.
+
+# %%
+from_here = np.maximum.accumulate(precision[::-1])[::-1]  # the best one at this place or later
+print(f"by hand: (1 + 0.75 + 0.75) / 4 = {(1 + 0.75 + 0.75) / 4}")
+print(
+    f"in NumPy: {from_here[hits].sum() / objects}   average_precision: {average_precision(scores, hits, objects)}"
+)
+
+# %% [markdown]
+# <details><summary>Answer</summary>
+#
+# $0.625$. The object that was never found counts as 0: recall never comes to 1.
+#
+# </details>
+#
+# scikit-learn has a function of the same name, but two things differ there: it takes the precision at the hit itself, and it knows only the objects in the list. Where the precisions only fall and nothing is missed, both are the same:
+
+# %%
+falling = np.array([1, 1, 0, 1, 0, 0, 1], dtype=bool)
+down = np.linspace(0.9, 0.3, 7)
+print(
+    f"ours {average_precision(down, falling, 4):.6f}   scikit-learn {average_precision_score(falling, down):.6f}"
+)
+found = hits.sum()  # 3 of 4 objects
+print(
+    f"ours {average_precision(scores, hits, 4):.4f}   scikit-learn times 3/4 {average_precision_score(hits, scores) * found / 4:.4f}"
+)
+
+# %% [markdown]
+# In the second line the precision rises once, from 0.67 to 0.75, and ours is the larger one.
+#
+# ## A small YOLO learns
+#
+# `tiny_yolo` has six convolutions and a last one that gives $2\cdot 5 + 10$ numbers for each of the $4\times 4$ cells. With the same seed the weights are the same with BN and
+# without (He's weights, so that the network without BN starts well too). With BN the six have no bias. Nothing else differs.
+
+# %%
+for batch_norm in (False, True):
+    network = tiny_yolo(batch_norm)
+    print(
+        type(network[1]).__name__,
+        "after the first convolution:",
+        f"{parameters(network):,} parameters,",
+        end=" ",
+    )
+    print("output", tuple(network(test.pictures[:2]).shape))
+
+# %% [markdown]
+# The BN in there is the one you know. To be sure, we put NumPy's BN of the first lessons into a copy, with `replace_batch_norm` as in lesson 06, and train both for
+# ten steps.
+#
+# **Predict.** How far apart are the losses of the two?
+
+# %%
+one, other = tiny_yolo(batch_norm=True), replace_batch_norm(tiny_yolo(batch_norm=True))
+losses = [
+    [step.loss for step in detector_steps(network, train_scenes, steps=10, learning_rate=0.002)]
+    for network in (one, other)
+]
+print("largest difference of ten losses below 0.001:", abs(np.subtract(*losses)).max() < 0.001)
+maps, bn = one[0](test.pictures[:8]).detach(), one[1].eval()
+numbers = [t.detach().numpy() for t in (bn.weight, bn.bias, bn.running_mean, bn.running_var)]
+y = bnteach.batch_norm_inference(maps.numpy(), *numbers)
+print("in evaluation, first BN layer, to 1e-5:", np.allclose(y, bn(maps).detach(), atol=1e-5))
+
+# %% [markdown]
+# <details><summary>Answer</summary>
+#
+# By rounding alone: the convolutions are PyTorch's in both, and the statistics, the forward and the backward pass are the same.
+#
+# </details>
+#
+# ## With BN, and without
+#
+# Before we see a result we write down the rule (lesson 07). The effect is mAP with BN minus mAP without, in percentage points, seed by seed. The margin is 2 points: about what the paper reports, and less would not interest us. If the
+# whole 95 % interval is above 2, this is *for* BN. If it is below −2, it is *against*. Between −2 and 2: *no difference*. Otherwise: *undecided*. A seed decides the
+# weights, the training scenes and their order.
+#
+# First a short training of 200 steps, with Adam, 32 scenes in a batch, learning rate 0.002 for both. It runs in two processes.
+#
+# **Predict.** Which one has the higher mAP after 200 steps? By how much?
+
+# %% tags=["nbval-ignore-output"]
+runs = run_seeds(
+    learn_to_detect,
+    range(5),
+    n_jobs=2,
+    batch_norm=[False, True],
+    learning_rate=0.002,
+    steps=200,
+    description="ten detectors",
+)
+for batch_norm in (False, True):
+    print(f"BN {batch_norm!s:5}  mAP {runs.summary('mAP', batch_norm=batch_norm)}")
+claim = Claim("BN helps the detector", "mAP with BN − without, points", margin=2)
+claim.evidence["200 steps, rate 0.002"] = runs.difference("mAP", batch_norm=(True, False))
+claim
+
+# %%
+higher = runs.difference("mAP", batch_norm=(True, False)).values > 0
+print("with BN the mAP is higher, every seed:", higher.all())
+print("by the rule:", claim.verdict)
+
+# %% [markdown]
+# <details><summary>Answer</summary>
+#
+# The one with BN: the whole interval lies above the margin. But was it fair? One learning rate, which we picked, and a short training.
+#
+# </details>
+#
+# ## Fair rates, longer training
+#
+# A learning rate that suits one network may not suit the other. So here are five rates, and trainings of 200 and of 800 steps, five seeds each: 100 detectors. This takes about 20 minutes, so it is stored with its date and versions. `FULL = True`
+# (second code cell) computes it again.
+
+# %%
+kept = stored("results/11_learning_rates.json", lambda: {"rows": sweep_of_rates()}, again=FULL)
+sweep = Table(kept["results"]["rows"])
+print("stored:", kept["date"], kept["versions"], f"{len(sweep)} detectors")
+
+# %%
+figure, axes = figures.new_figure(columns=2, size=(7.2, 2.9))
+for ax, steps in zip(axes, (200, 800), strict=True):
+    for role, batch_norm in (("without_bn", False), ("with_bn", True)):
+        rates, summary = sweep.along("learning_rate", "mAP", steps=steps, batch_norm=batch_norm)
+        low, high = summary.interval
+        figures.percentiles(rates, np.stack([low, summary.mean, high], axis=1), ax=ax, role=role)
+    figures.frame(ax, title=f"{steps} steps", x="learning rate", ylim=(0, 100), log="x")
+    ax.set_xticks(rates, [f"{1000 * rate:g}" for rate in rates])
+    ax.minorticks_off()
+axes[0].set(ylabel="mAP, percent", xlabel="learning rate, thousandths")
+axes[1].set(xlabel="learning rate, thousandths")
+figures.key(axes[0], {"with_bn": "with BN", "without_bn": "without BN"})
+figures.show(
+    figure,
+    alt="mAP against the learning rate from 0.0005 to 0.008, after 200 steps and after 800 steps. With BN the curve lies above the "
+    "one without at every rate. After 200 steps both are low, at most about 23 and 9. After 800 steps both rise to high values, "
+    "about 91 and 83; the band without BN is wide, the one with BN narrow at the larger rates.",
+)
+
+# %% [markdown]
+# Lines are means over five seeds, bands 95 % intervals. Learning rates are in thousandths. With BN the mean is higher at each of these rates. After 200 steps neither network is good; after 800 steps both are.
+#
+# Now two fair comparisons. **The same rate**: the one that suits the network *without* BN best. **The best rate for each.** Both are chosen on the scenes that are there to choose by, and the mAP comes from the others.
+
+# %%
+best = sweep.best("mAP to choose by", "learning_rate", "steps", "batch_norm")
+fair = Claim("BN helps the detector", "mAP with BN − without, points", margin=2)
+for steps in (200, 800):
+    rate, rate_bn = (
+        best.where(steps=steps, batch_norm=bn).values("learning_rate")[0] for bn in (False, True)
+    )
+    same = sweep.where(steps=steps, learning_rate=rate)
+    fair.evidence[f"{steps} steps, both {rate:g}"] = same.difference("mAP", batch_norm=(True, False))
+    each = best.where(steps=steps).difference("mAP", batch_norm=(True, False))
+    fair.evidence[f"{steps} steps, {rate_bn:g} with BN, {rate:g} without"] = each
+fair
+
+# %%
+print("by the rule:", fair.verdict, "  the same with wider intervals:", fair.clear)
+for steps in (200, 800):
+    for bn in (False, True):
+        print(
+            f"{steps} steps, BN {bn!s:5}, its best rate: mAP {best.summary('mAP', steps=steps, batch_norm=bn)}"
+        )
+
+# %% [markdown]
+# So in this small world BN helps, at the same rate and at the best rates, after the short and after the long training. What is seen, and what is not:
+#
+# - **Seen:** more mAP with BN. At the best rates the network with BN has more than twice the mAP of the other after 200 steps, and about a tenth more after 800: much of what BN gives here is *speed*.
+# - **Seen:** at the larger rates the network with BN depends less on the seed (the bands).
+# - **A close call:** the last printed word says whether the verdict would be the same with intervals half as wide again. After 800 steps the intervals come near the margin. More seeds would help.
+# - **Not seen:** where the curve with BN ends. After 800 steps its best rate is the largest one we tried; a still larger one might be better.
+# - **Not tried:** large photos, many classes, training for days, dropout and overfitting. Our 2 points are not the 2.4 of the paper; it is another network and other data.
+#
+# ## Look at the boxes
+#
+# A number hides much. So here is what two of these detectors find in the first four scenes to judge by: seed 0, 800 steps, each at its best rate. Boxes with a score of at
+# least 0.2 are drawn. (They are stored, too, since the training takes a while.)
+
+
+# %%
+def look_at_both():
+    rates = {bn: best.where(steps=800, batch_norm=bn).values("learning_rate")[0] for bn in (True, False)}
+    return {"with_bn" if bn else "without_bn": boxes_after(bn, rate, 800) for bn, rate in rates.items()}
+
+
+drawn = stored("results/11_boxes.json", look_at_both, again=FULL)["results"]
+figure, axes = figures.new_figure(columns=4, rows=2, size=(7.2, 4.1))
+for row, (role, found) in enumerate(drawn.items()):
+    for number, ax in enumerate(axes[4 * row : 4 * row + 4]):
+        figures.scene(test.pictures[number, 0], ax=ax)
+        figures.boxes(ax, test.boxes[number])
+        pairs = zip(found["labels"][number], found["scores"][number], strict=True)
+        words = [f"{label:.0f} {score:.1f}" for label, score in pairs]
+        figures.boxes(ax, found["boxes"][number], words, role=role)
+    axes[4 * row].set_ylabel(names[role])
+figures.show(
+    figure,
+    alt="Four scenes twice, with dashed true boxes. Above, with BN: around each of the eight digits a box with the right class, one of which fits badly. Below, "
+    "without BN: a 6 is called 8, a 5 has no box, and one 0 has two boxes; the rest is right.",
+)
+
+# %%
+for role, found in drawn.items():
+    answers = [Found(*map(torch.tensor, parts)) for parts in zip(*found.values(), strict=True)]
+    hits = [hits_of(*one) for one in zip(answers, test.boxes[:4], test.labels[:4], strict=True)]
+    print(f"{names[role]}: {sum(map(len, hits))} boxes, {sum(map(sum, hits))} hits, ", end="")
+    print(f"{sum(map(len, test.labels[:4]))} digits")
+
+# %% [markdown]
+# The upper row is the network with BN, the lower one without. A box with the right class is no hit if its IoU is below 0.5. Numbers are the class and the score; dashed boxes are the truth. Four scenes prove nothing, the 300 above do; but they show the *kinds* of mistakes: a wrong class, a digit without a box, two boxes
+# for one digit, a box that fits badly.
+#
+# ## Fold it away
+#
+# A detector has to be fast: it looks at many pictures a second. In evaluation BN is a multiplication and an addition with fixed numbers, so it can be folded into the
+# convolution before it ([lesson 06](06_normalize_channels.ipynb)). There we did it for one pair; here for a whole network. `fuse_conv_bn_eval` is PyTorch's fold of one pair.
+
+
+# %%
+def folded(network):
+    """The same network for evaluation, without BN."""
+    layers = []
+    for layer in network.eval():
+        if isinstance(layer, nn.BatchNorm2d):
+            layers[-1] = fuse_conv_bn_eval(layers[-1], layer)
+        else:
+            layers.append(layer)
+    return nn.Sequential(*layers).eval()
+
+
+plain = trained(batch_norm=True, learning_rate=0.002, steps=200)  # a few seconds
+fast = folded(plain)
+print("layers:", len(plain), "→", len(fast), "   parameters:", parameters(plain), "→", parameters(fast))
+
+# %% [markdown]
+# **Predict.** How much does the answer change by this? And the mAP?
+
+# %% tags=["nbval-ignore-output"]
+with torch.no_grad(), evaluating(plain):
+    answer, answer_folded = plain(test.pictures), fast(test.pictures)
+gap = ((answer - answer_folded).abs().max() / answer.abs().max()).item()
+print(f"largest difference, as a share of the largest number: {gap:.1e}")
+print(f"mAP: {mean_ap(plain, test):.4f} with BN layers, {mean_ap(fast, test):.4f} folded")
+
+# %%
+print("difference below 1e-5:", gap < 1e-5)
+found, found_folded = (sum(len(one.boxes) for one in detect(net, test.pictures)) for net in (plain, fast))
+print("as many boxes found, to one in a hundred:", abs(found - found_folded) <= 0.01 * found)
+print("mAP the same to a tenth of a point:", abs(mean_ap(plain, test) - mean_ap(fast, test)) < 0.1)
+
+# %% [markdown]
+# <details><summary>Answer</summary>
+#
+# By rounding alone. The mAP does not change.
+#
+# </details>
+#
+# And the time? We measure as in lesson 06: both networks in turn, many rounds, and the median of the ratios.
+
+
+# %% tags=["nbval-ignore-output"]
+@torch.no_grad()
+def seconds(network, pictures):
+    start = time.perf_counter()
+    network(pictures)
+    return time.perf_counter() - start
+
+
+for count in (1, 32):
+    pictures = test.pictures[:count]
+    rounds = np.array([[seconds(one, pictures) for one in (plain, fast)] for _ in range(41)])[1:]
+    low, middle, high = np.percentile(rounds[:, 1] / rounds[:, 0], [25, 50, 75])
+    print(f"{count:2} scenes: {1000 * np.median(rounds[:, 0]):.1f} ms with BN layers; ", end="")
+    print(f"folded takes {middle:.2f} of that (middle half of the rounds: {low:.2f} to {high:.2f})")
+
+# %% [markdown]
+# These are the numbers of your machine. Run the cell again to see what is noise.
+#
+# ## The whole network, once
+#
+# At last the real one: YOLOv1 with all its 272 million parameters and a photo of 448 × 448. It is not trained, so its boxes mean nothing; but time and memory are the true ones. Its
+# parameters take 1.1 GB, and we compare three such networks. So this runs only if `FULL = True`, and only if 6 GB are free. Each network is timed 15 times, in turn; the fastest time counts.
+
+
+# %%
+def full_network():
+    """Seconds for one photo, and memory: as published, with BN, and with BN folded."""
+    import psutil  # comes with Jupyter's Python kernel
+
+    free = psutil.virtual_memory().available / 1e9
+    if free < 6:
+        raise MemoryError(f"{free:.1f} GB of memory are free, expected at least 6")
+    photo, process, measured, networks = interpolate(photos[:1], size=(448, 448)), psutil.Process(), {}, {}
+    for words in ("as published", "with BN", "with BN, folded"):
+        before = process.memory_info().rss
+        network = yolo_v1(batch_norm="BN" in words).eval()
+        networks[words] = folded(network) if "folded" in words else network
+        del network
+        with torch.no_grad():
+            answer = list(networks[words](photo).shape)
+        used = (process.memory_info().rss - before) / 1e9
+        measured[words] = {"answer": answer, "GB": round(used, 2)}
+    rounds = [[seconds(network, photo) for network in networks.values()] for _ in range(15)]
+    for words, times in zip(networks, zip(*rounds, strict=True), strict=True):
+        measured[words]["seconds"] = round(min(times), 3)  # other work of the computer only makes it slower
+    return measured
+
+
+full = stored("results/11_full_network.json", full_network, again=FULL)
+print("stored:", full["date"], full["versions"])
+for words, values in full["results"].items():
+    print(f"{words:16} answer {values['answer']}, {values['seconds']:.2f} s, {values['GB']:.1f} GB")
+
+# %% [markdown]
+# One photo, one thread of an ordinary processor. The three times are nearly the same: here the 20 thousand million multiplications of the convolutions take the time, and what BN adds is too little for this
+# measurement to show. In our small network, with one scene, each layer is so short that one layer less counts. So fold, since it costs nothing; but measure before you promise speed.
+#
+# ## What you can do now
+#
+# - ✓ read the layers of YOLOv1, and say where its parameters and its multiplications are: three quarters of the parameters in one dense layer, nearly all multiplications in
+#   the convolutions
+# - ✓ say what changes when BN comes after each convolution: biases, dropout, parameters, stored numbers: one bias a filter goes, γ and β come, μ and σ² are stored, dropout goes
+# - ✓ follow the difference between two photos through 24 layers, with BN and without: without BN it can vanish before training begins, unless the weights are chosen for it
+# - ✓ work out the overlap of two boxes, the loss of YOLO and the mean average precision by hand
+# - ✓ train a detector with BN and without, and compare the two fairly: with rates chosen for each on other scenes, over seeds, and by a rule
+# - ✓ fold BN out of a whole network, and measure what that saves: the answer stays the same but for rounding; the time is your machine's to
+#   say, and in the full network we saw no gain
+#
+# **Go on with [12 · The same layer elsewhere](12_the_same_layer_elsewhere.ipynb).**
+#
+# *Sources: J. Redmon, S. Divvala, R. Girshick and A. Farhadi, "You Only Look Once: Unified, Real-Time Object Detection", 2016, arXiv:1506.02640 (YOLOv1: figure 3 and section 2). J. Redmon and A. Farhadi, "YOLO9000: Better, Faster, Stronger", 2017, arXiv:1612.08242
+# (YOLOv2: section 2 and table 2). M. Everingham et al., "The PASCAL Visual Object Classes Challenge: A Retrospective", 2015 (mAP). K. He, X. Zhang, S. Ren and J. Sun, "Delving Deep into Rectifiers", 2015, arXiv:1502.01852 (initial weights). D. P. Kingma and
+# J. Ba, "Adam: A Method for Stochastic Optimization", 2015, arXiv:1412.6980.*
