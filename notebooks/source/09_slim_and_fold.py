@@ -659,7 +659,7 @@ for words, stored_claim in verdicts.items():
 #
 # - **L1 does what it is made for.** Right after the cut the network with L1 is far better, in five of six conditions.
 # - **After fine-tuning nothing of it is seen.** Five short epochs mend the other network as well. Where most goes, L1 does harm, and the reason is the size of $\gamma$: bring it back, which changes nothing for the next BN, and no condition is against L1 any more.
-# - **A small γ marks a channel that can go**, with L1 and also without it. After fine-tuning the choice matters only where 90 % are cut.
+# - **A small γ marks a channel that can go**, with L1 and also without it. After fine-tuning we see that the choice mattered only where 90 % are cut.
 # - **The constants** count where much is cut: 3 to 40 points in three conditions. They cost nothing to keep.
 # - **A small network, trained from the start, is as good**, as far as we can see. (Liu and others found the same in 2018, on large networks.)
 # - **The slim network is as good as the whole**, within a point, up to 75 %. With 90 % cut it is not.
