@@ -598,8 +598,8 @@ print(claims["noise"], claims["dropout"], sep="\n\n")
 
 # %%
 for task in ("wrong labels", "noisy pixels"):
-    print(f"The noise makes the gap smaller after 200 steps, {task}:", claims["noise"].outcomes[task] == "for it")
-    print(f"Dropout gains accuracy after 200 steps, {task}:", claims["dropout"].outcomes[task] == "for it")
+    print(f"Noise makes the gap smaller, 200 steps, {task}:", claims["noise"].outcomes[task] == "for it")
+    print(f"Dropout gains accuracy, 200 steps, {task}:", claims["dropout"].outcomes[task] == "for it")
 
 # %% [markdown]
 # All three in one picture, after 200 steps:
