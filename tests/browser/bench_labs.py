@@ -37,6 +37,7 @@ MOVED = {
     "Jacobian": ("Spread", "spread", ""),
     "Landscape": ("Learning rate of the next step", "rate", ""),
     "Microscope": ("Scale of the input", "scale", ""),
+    "Pruning": ("Threshold", "threshold", ""),
     "RunningStats": ("Batches seen", "batches", ""),
     "Sampler": ("Skew of the population", "skew", ""),
     "WhichValues": ("Contrast of this digit", "contrast", ""),

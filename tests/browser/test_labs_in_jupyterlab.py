@@ -16,6 +16,7 @@ SLIDERS = {
     "Jacobian": ["Batch size", "Spread", "Outlier"],
     "Landscape": ["Training steps done", "Learning rate of the next step"],
     "Microscope": ["ε in the root", "Shift of the input", "Scale of the input"],
+    "Pruning": ["Threshold"],
     "RunningStats": ["Batches seen", "Batch size"],
     "Sampler": ["Batch size", "Skew of the population"],
     "Training": ["Learning rate", "Initial weight scale", "Batch size", "Random seed"],
@@ -33,6 +34,7 @@ CHOICES = {
     "GammaBeta": [("tanh", "ReLU")],
     "Landscape": [("tanh, 8 layers", "ReLU, 8 layers")],
     "Microscope": [("skewed", "two humps"), ("tanh", "GELU")],
+    "Pruning": [("without L1", "with L1"), ("in the whole network", "within each layer")],
     "RunningStats": [("drift", "jump")],
     "WhichValues": [("layer", "group"), ("NHWC", "NCHW")],
 }
