@@ -53,7 +53,7 @@ def required(python: str, extras: tuple[str, ...]) -> list[Requirement]:
 
 
 def out_of_step(python: str, pins: dict[str, str]) -> list[str]:
-    """Requirements of the package and of what `make` installs with no pin, or with a pin outside their range."""
+    """What the package and `make` require that has no pin, or a pin outside its range."""
     return [
         str(r)
         for r in required(python, ("lab", "test", "classroom", "cluster"))
