@@ -6,7 +6,7 @@ from ..mistake import Mistake
 
 STAGED = ("staged_backward",)
 RULES = ("04_derive_the_backward_pass", "Five rules for the way back")
-LOWER_ROW = ("04_derive_the_backward_pass", "Back, part 2: the way `square`, `var`, `std`, `inv_std`")
+LOWER_ROW = ("04_derive_the_backward_pass", "Back, part 2: the way square, var, std, inv_std")
 MEETING = ("04_derive_the_backward_pass", "Back, part 3: two gradients meet")
 
 MISTAKES = [
