@@ -220,7 +220,7 @@ figures.show(
 )
 
 # %% [markdown]
-# One marker for each convolution; the scale is logarithmic. Without BN, and with the usual weights, the line falls like a straight line: each layer takes the same share away.
+# One marker for each convolution; the scale is logarithmic. Without BN, and with the usual weights, the line falls nearly straight: each layer takes about the same share away.
 
 # %%
 last = {name: values[-1] for name, values in distances.items()}
@@ -235,8 +235,8 @@ print("larger weights, no BN: above one tenth:", last["theory"] > 0.1)
 #
 # </details>
 #
-# Why? PyTorch's usual weights have the variance $1/(3n)$, with $n$ inputs of a filter, and LeakyReLU keeps $(1+0.1^2)/2$ of a mean square. So a layer keeps about the root of the product of both,
-# from layer to layer:
+# Why? PyTorch's usual weights have the variance $1/(3n)$, with $n$ inputs of a filter, and LeakyReLU keeps $(1+0.1^2)/2$ of a mean square. So a layer keeps about the root of the product of
+# both:
 
 # %%
 a_layer = np.sqrt((1 + 0.1**2) / 6)
@@ -245,7 +245,7 @@ print(f"a layer keeps {a_layer:.2f}, 23 layers keep {a_layer**23:.0e}")
 # %% [markdown]
 # With BN each layer is brought back to its scale, and the photos stay apart. But look at the third line: **the right initial weights do nearly the same** (those of He et al. 2015, with the variance
 # $2/((1+0.1^2)\,n)$). So BN is not the only way. It makes the network *indifferent* to a choice that one can get wrong; and it goes on doing so while the weights
-# change. The authors of YOLOv1 had a third way: they trained the first 20 convolutions as a classifier for a week before.
+# change. The authors of YOLOv1 had a third way: they trained the first 20 convolutions as a classifier before, for about a week.
 #
 # The BN layers see many values here, even in small batches:
 

@@ -37,6 +37,14 @@ def test_scenes_hold_one_to_three_digits_in_cells_of_their_own(scenes):
     assert set(torch.cat(scenes.labels).tolist()) == set(range(10))
 
 
+def test_no_centre_hides_another_where_the_ink_is_at_the_edge():
+    """Ink at the right edge of one square beside ink at the left edge of the next: the centres are close."""
+    left, right = np.zeros((8, 8), np.float32), np.zeros((8, 8), np.float32)
+    left[:, :2], right[:, -2:] = 1, 1
+    made = make_scenes(np.stack([left, right]).reshape(2, 64), np.array([0, 1]), 300, seed=0)
+    assert targets(made, CELLS, 10).has_object.sum() == sum(map(len, made.labels))
+
+
 def test_boxes_are_tight(scenes):
     """Outside the boxes there is noise and faint ink alone; along each of a box's edges there is ink."""
     for picture, boxes in zip(scenes.pictures[:, 0], scenes.boxes, strict=True):
