@@ -35,7 +35,8 @@ def mlp(
         batch_norm: put an `nn.BatchNorm1d` into every hidden layer.
         bn_position: "before" the activation (as in the paper) or "after" it.
         init_scale: factor on the weights' initial standard deviation.
-        seed: of the weights. PyTorch's global random state is not touched.
+        seed: of the weights: they depend on nothing else. PyTorch's global random state moves on all the
+            same, since `nn.Linear` first draws weights of its own, which are then overwritten.
 
     Returns:
         The network, in training mode. It maps (n, widths[0]) to logits (n, widths[-1]).
