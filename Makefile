@@ -10,6 +10,7 @@
 #                       The versions to install: the oldest supported ones, or with PINS= the newest there are. Set it
 #                       in a fresh copy, or after make clean. constraints.txt by default.
 #   FORCE=1             make notebooks: build every lesson, also those that are up to date
+#   WORKERS=2           make test: how many tests run at once; 0 for one after the other in one process
 #   ARGS="..."          make test, test-browser, lab, bench: further arguments, e.g.  make test ARGS="-k momentum"
 #
 # On Windows, run make in Git's bash: the recipes are for a POSIX shell.
@@ -20,6 +21,7 @@ PYTHON ?=
 TORCH_INDEX ?=
 PINS ?= constraints.txt
 FORCE ?=
+WORKERS ?= 2
 ARGS ?=
 
 BIN := .venv/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
@@ -31,6 +33,8 @@ EXTRAS := lab,test$(if $(filter constraints-oldest.txt,$(PINS)),,$(COMMA)classro
 # Jupyter asks for this where everything runs as root, as in a container.
 AS_ROOT = $(if $(filter 0,$(shell id -u)),--allow-root)
 NBVAL := --nbval --nbval-current-env --nbval-sanitize-with=tests/notebooks/sanitize.cfg
+# The cells of a notebook stay together, in one worker. Each worker computes on one core.
+TOGETHER := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 NOTEBOOKS = $(wildcard notebooks/*.ipynb notebooks/solutions/*.ipynb)
 
 .PHONY: help lab test test-browser notebooks bench bench-labs lint clean
@@ -42,8 +46,8 @@ lab: $(READY)  ## Open JupyterLab at lesson 00
 	$(BIN)/jupyter lab --ServerApp.root_dir="$(CURDIR)" $(AS_ROOT) $(FIRST_LESSON) $(ARGS)
 
 test: $(READY)  ## Run everything that needs no browser: tests, examples in docstrings, notebooks compared strictly
-	$(BIN)/python -m pytest $(NBVAL) bnteach tests $(NOTEBOOKS) $(ARGS)
-	$(BIN)/python -m pytest --nbval-lax --nbval-current-env notebooks/exercises
+	$(TOGETHER) $(NBVAL) bnteach tests $(NOTEBOOKS) $(ARGS)
+	$(TOGETHER) --nbval-lax --nbval-current-env notebooks/exercises
 
 test-browser: $(READY)  ## Drive the lessons in JupyterLab, in Chromium
 	$(BIN)/python -m pytest tests/browser $(ARGS)

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.skipif(shutil.which("make") is None, reason="make is no
 
 def make(*arguments: str, folder: Path = ROOT, path: str | None = None) -> subprocess.CompletedProcess:
     # Make tells an inner make how it was called, and with what; these runs are none of its business.
-    told = ("MAKE", "MFLAGS", "PINS", "PYTHON", "TORCH_INDEX", "FORCE", "ARGS")
+    told = ("MAKE", "MFLAGS", "PINS", "PYTHON", "TORCH_INDEX", "FORCE", "WORKERS", "ARGS")
     env = {name: value for name, value in os.environ.items() if not name.startswith(told)}
     if path is not None:
         env["PATH"] = path
