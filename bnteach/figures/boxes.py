@@ -7,11 +7,14 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
+from matplotlib.patheffects import withStroke
 
 from .style import new_axes, style
 from .style import role as look_of
 
 __all__ = ["boxes", "scene"]
+
+WORD = 0.3, 0.1  # width and height that a word takes, in shares of the picture
 
 
 def scene(picture, *, title: str = "", ax: Axes | None = None) -> Axes:
@@ -47,6 +50,8 @@ def scene(picture, *, title: str = "", ax: Axes | None = None) -> Axes:
 def boxes(ax: Axes, edges, words: Sequence[str] | None = None, *, role: str = "truth") -> Axes:
     """Draw boxes into a `scene`, with a word at each: the true ones say it below, all others above.
 
+    Where a word would lie on that of an earlier box, it is put below its own box. Words have a white edge.
+
     Args:
         ax: the axes.
         edges: (k, 4): left, top, right, bottom in shares of the picture.
@@ -65,9 +70,13 @@ def boxes(ax: Axes, edges, words: Sequence[str] | None = None, *, role: str = "t
     words = [""] * len(edges) if words is None else list(words)
     if len(words) != len(edges):
         raise ValueError(f"words has {len(words)} entries, expected {len(edges)}: one for each box")
-    for (left, top, right, bottom), word in zip(edges, words, strict=True):
-        _box(ax, left, top, right, bottom, role)
-        _word(ax, left, top, bottom, word, role)
+    for corners in edges:
+        _box(ax, *corners, role)
+    taken: list[np.ndarray] = []
+    for corners, word in zip(edges, words, strict=True):
+        above = role != "truth" and not any(_close(corners, other) for other in taken)
+        _word(ax, *corners, word, role, above)
+        taken.append(corners)
     return ax
 
 
@@ -78,14 +87,26 @@ def _box(ax: Axes, left: float, top: float, right: float, bottom: float, role: s
     ax.add_patch(Rectangle((left, top), *size, fill=False, edgecolor=color, linestyle=line, linewidth=1.6))
 
 
-def _word(ax: Axes, left: float, top: float, bottom: float, word: str, role: str) -> None:
-    below = role == "truth"
-    place = {
-        "xytext": (0, -2 if below else 2),
-        "textcoords": "offset points",
-        "va": "top" if below else "bottom",
-    }
-    at = (left, bottom if below else top)
+def _close(corners: np.ndarray, other: np.ndarray) -> bool:
+    """Would the words of two boxes lie on each other, if both stood above?"""
+    across, down = abs(corners - other)[:2]
+    return bool(across < WORD[0] and down < WORD[1])
+
+
+def _word(
+    ax: Axes, left: float, top: float, right: float, bottom: float, word: str, role: str, above: bool
+) -> None:
+    if not word:
+        return
     ax.annotate(
-        word, at, color=look_of(role).color, fontsize=9, fontweight="bold", annotation_clip=False, **place
+        word,
+        (left, top if above else bottom),
+        xytext=(0, 2 if above else -2),
+        textcoords="offset points",
+        va="bottom" if above else "top",
+        color=look_of(role).color,
+        fontsize=9,
+        fontweight="bold",
+        annotation_clip=False,
+        path_effects=[withStroke(linewidth=3.5, foreground="white")],  # readable on lines
     )

@@ -19,6 +19,7 @@ processes.py        a function in several processes that send each other numbers
 slimming.py         L1 on γ; choosing.py: which channels stay; cutting.py: a network without the others
 cost.py             parameters, multiply-adds, seconds; slim_trials.py: slimming, with its controls
 covariate_shift.py  how much a layer's gradient changes when the layers below it move
+detector/           YOLOv1 as published, and a YOLO small enough to train: scenes, loss, mAP
 
 PyTorch computes these experiments. To see NumPy's batch normalization train inside the same networks,
 pass a network through `bnteach.torch_bridge.replace_batch_norm`.

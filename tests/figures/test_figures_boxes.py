@@ -44,3 +44,10 @@ def test_refusals():
         figures.scene(np.zeros((1, 8, 8)))
     with pytest.raises(ValueError, match="words has 1 entries, expected 2"):
         figures.boxes(figures.scene(np.zeros((2, 2))), np.zeros((2, 4)), ["one"])
+
+
+def test_words_that_would_lie_on_each_other_stand_above_and_below():
+    near = [[0.057, 0.306, 0.355, 0.675], [0.065, 0.348, 0.279, 0.605], [0.6, 0.306, 0.9, 0.675]]
+    ax = figures.boxes(figures.scene(np.zeros((2, 2))), near, ["0 0.3", "0 0.2", "4 0.9"], role="with_bn")
+    assert [text.get_va() for text in ax.texts] == ["bottom", "top", "bottom"]
+    assert ax.texts[1].xy == pytest.approx((0.065, 0.605))
