@@ -105,10 +105,10 @@ def replaced(owner: Any, name: str, value: Any) -> Iterator[None]:
 
 
 def ways_to_end() -> list[tuple[Any, str]]:
-    """What ends a process at once, and what IPython's exit() calls."""
+    """What ends a process at once, and what IPython's exit() calls, in a shell that has it."""
     ipython = sys.modules.get("IPython")
     shell = ipython.get_ipython() if ipython else None
-    return [(os, "_exit"), (os, "abort"), *([(shell, "ask_exit")] if shell else [])]
+    return [(os, "_exit"), (os, "abort"), *([(shell, "ask_exit")] if hasattr(shell, "ask_exit") else [])]
 
 
 def leave(*args: Any, **kwargs: Any) -> None:

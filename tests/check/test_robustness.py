@@ -399,6 +399,13 @@ def test_leaving_is_caught(leave):
     assert why(lambda x, eps: leave()).startswith("Your code ends the kernel, at line ")
 
 
+def test_a_shell_with_no_way_to_exit_is_no_trouble(shell):
+    """IPython embedded in another program: it has get_ipython(), and nothing that exit() would call."""
+    assert not hasattr(shell, "ask_exit")
+    assert check.standardize(np.ndarray.copy).state == "not yet"
+
+
+
 def test_recursion_without_end():
     def again(x, eps):
         return again(x, eps)
