@@ -100,5 +100,26 @@ class Case:
 
 
 def of_inputs(case: Case) -> str:
-    arrays = [(name, value) for name, value in case.inputs.items() if isinstance(value, np.ndarray)]
-    return ", ".join(f"{name} of shape {value.shape}" for name, value in arrays) or "this input"
+    return ", ".join(grouped(case.inputs)) or "this input"
+
+
+def grouped(probe: Probe) -> list[str]:
+    """The arrays of a probe with their shapes; those of one shape together.
+
+    >>> grouped({"x": np.zeros((3, 2)), "gamma": np.ones(2), "beta": np.ones(2)})
+    ['x of shape (3, 2)', 'gamma and beta of shape (2,)']
+    """
+    names: dict[tuple[int, ...], list[str]] = {}
+    for name, value in probe.items():
+        if isinstance(value, np.ndarray):
+            names.setdefault(value.shape, []).append(name)
+    return [f"{listed(many)} of shape {shape}" for shape, many in names.items()]
+
+
+def listed(names: list[str]) -> str:
+    """Names in a sentence.
+
+    >>> listed(["dx", "dgamma", "dbeta"])
+    'dx, dgamma and dbeta'
+    """
+    return " and ".join(part for part in (", ".join(names[:-1]), *names[-1:]) if part)

@@ -39,6 +39,7 @@ class Check:
     lesson: the lesson and section that the exercise belongs to.
     make: from a recipe to an answer as a learner might write it; how the catalogue's mistakes are run.
     trial: runs an answer on inputs and gives (name, value) pairs.
+    asks_for_formula: whether a value may be called measured, where it is near the right one.
     tell: from what was observed, what is off, and why that may be, in words; where the values themselves
         would tell a learner nothing.
 
@@ -66,6 +67,7 @@ class Check:
     hard_probes: Callable[[np.random.Generator], list[Probe]] | None = None
     make: Callable[[Check, Recipe], Any] | None = None
     trial: Callable[[Check], Trial] | None = None
+    asks_for_formula: bool = False
     tell: Callable[[list[Observed]], tuple[str, str]] | None = None
 
     def __call__(self, answer: Any, *, seed: int = 0) -> Verdict:

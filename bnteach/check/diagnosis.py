@@ -196,7 +196,8 @@ def explanations(evidence: Evidence, mistakes: list[Mistake]) -> list[tuple[Mist
 
 
 def explained_by(evidence: Evidence, mistake: Mistake) -> frozenset[str]:
-    """The wrong quantities that a mistake explains; none when it would spoil one that is right."""
+    """The wrong quantities that a mistake explains; none when it would spoil one that is right, or when it
+    explains less than half of what it would spoil: then it may be chance."""
     runs = list(evidence.of(mistake.spoil(evidence.check.recipe)))
     right = facts.right_names(evidence.expected, evidence.seen)
     if any(
@@ -204,7 +205,13 @@ def explained_by(evidence: Evidence, mistake: Mistake) -> frozenset[str]:
     ):
         return frozenset()
     wrong = facts.wrong_names(evidence.expected, evidence.seen)
-    return frozenset(name for name in wrong if explains(runs, name))
+    explained = frozenset(name for name in wrong if explains(runs, name))
+    spoiled_by_it = [
+        name
+        for name in wrong
+        if any(not same(made.values.get(name, NOTHING), wanted[name]) for wanted, made, _ in runs)
+    ]
+    return explained if 2 * len(explained) >= len(spoiled_by_it) else frozenset()
 
 
 def explains(runs: list[tuple[Values, Observed, Observed]], name: str) -> bool:

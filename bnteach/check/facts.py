@@ -2,30 +2,22 @@
 
 from __future__ import annotations
 
-from itertools import permutations
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .case import Case
+from .case import Case, grouped, listed
 from .comparing import same
 from .example import numbers
-from .resemblance import about
+from .resemblance import about, measured
 from .running import Observed, Probe, Values
 
 if TYPE_CHECKING:
     from .checking import Check
 
 FEW = 3  # right quantities are named; of more it is said that all else is right
-
-
-def listed(names: list[str]) -> str:
-    """Names in a sentence.
-
-    >>> listed(["dx", "dgamma", "dbeta"])
-    'dx, dgamma and dbeta'
-    """
-    return " and ".join(part for part in (", ".join(names[:-1]), *names[-1:]) if part)
+SHAPES = 2  # wrong shapes that are told; of more it is said how many there are
+NTH = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")
 
 
 def wrong_names(expected: list[Values], seen: list[Observed]) -> list[str]:
@@ -83,14 +75,33 @@ def why(check: Check, probes: list[Probe], expected: list[Values], seen: list[Ob
         return "\n".join(filter(None, [*sentences, check.tell(seen)[1]]))
     if order := order_of_returns(check.recipe.returns, expected, seen):
         return "\n".join([*sentences, order])
-    for name in wrong_names(expected, seen):
-        every = [
-            Case(name, probe, right, one.values, check.recipe)
-            for probe, right, one in zip(probes, expected, seen, strict=True)
-        ]
-        wrong = [case for case in every if not case.is_right]
-        sentences.append(f"{name}: {about(wrong)}{only_there(wrong, every)}")
+    wrong = wrong_names(expected, seen)
+    more = [name for name in wrong if has_another_shape(name, expected, seen)][SHAPES:]
+    for name in wrong:
+        if name not in more:
+            sentences.append(one_quantity(check, name, probes, expected, seen))
+    if more:
+        sentences.append(f"And {len(more)} more {'have' if len(more) > 1 else 'has'} another shape.")
     return "\n".join(sentences)
+
+
+def has_another_shape(name: str, expected: list[Values], seen: list[Observed]) -> bool:
+    return any(one.values[name].shape != right[name].shape for one, right in zip(seen, expected, strict=True))
+
+
+def one_quantity(
+    check: Check, name: str, probes: list[Probe], expected: list[Values], seen: list[Observed]
+) -> str:
+    """What is known about one wrong quantity, as a sentence."""
+    every = [
+        Case(name, probe, right, one.values, check.recipe)
+        for probe, right, one in zip(probes, expected, seen, strict=True)
+    ]
+    wrong = [case for case in every if not case.is_right]
+    if has_another_shape(name, expected, seen):
+        return f"{name}: {about(wrong)}{' With other inputs it is right.' * (len(wrong) < len(every))}"
+    how = measured(wrong) if check.asks_for_formula else ""
+    return f"{name}: {about(wrong)}{how}{only_there(wrong, every)}"
 
 
 def changes(seen: list[Observed]) -> list[str]:
@@ -113,18 +124,24 @@ def failure(probes: list[Probe], expected: list[Values], seen: list[Observed]) -
 
 def order_of_returns(names: tuple[str, ...], expected: list[Values], seen: list[Observed]) -> str:
     """Are all values right, but returned in another order?"""
-    if len(names) > 4 or not set(names) <= expected[0].keys():
+    if not set(names) <= expected[0].keys():
         return ""
-    for order in permutations(names):
-        if order != names and all(
-            same(one.values[name], right[other])
-            for one, right in zip(seen, expected, strict=True)
-            for name, other in zip(names, order, strict=True)
-        ):
-            return (
-                f"The values are right, but their order is {', '.join(order)}; expected {', '.join(names)}."
-            )
-    return ""
+    order: list[str] = []
+    for name in names:
+        left = [other for other in names if other not in order]
+        order += [other for other in left if stands_for(name, other, expected, seen)][:1]
+    if len(order) < len(names) or tuple(order) == names:
+        return ""
+    if len(names) <= FEW:
+        return f"The values are right, but their order is {', '.join(order)}; expected {', '.join(names)}."
+    place = next(place for place, name in enumerate(names) if order[place] != name)
+    nth = NTH[place] if place < len(NTH) else f"number {place + 1}"
+    return f"The values are right, their order is not: the {nth} is {order[place]}, expected {names[place]}."
+
+
+def stands_for(name: str, other: str, expected: list[Values], seen: list[Observed]) -> bool:
+    """True when what came as one quantity has the right values of another one, on every probe."""
+    return all(same(one.values[name], right[other]) for one, right in zip(seen, expected, strict=True))
 
 
 def only_there(wrong: list[Case], every: list[Case]) -> str:
@@ -143,7 +160,5 @@ def shapes(probe: Probe) -> str:
     >>> shapes({"x": np.zeros((3, 2)), "eps": 0.5})
     'x of shape (3, 2), eps = 0.5'
     """
-    return ", ".join(
-        f"{name} of shape {value.shape}" if isinstance(value, np.ndarray) else f"{name} = {numbers(value)}"
-        for name, value in probe.items()
-    )
+    others = [f"{name} = {numbers(one)}" for name, one in probe.items() if not isinstance(one, np.ndarray)]
+    return ", ".join([*grouped(probe), *others])

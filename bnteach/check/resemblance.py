@@ -15,6 +15,8 @@ from .comparing import ROUNDING, off_by, same
 from .factors import multiple, times_or_plus
 from .gradient_paths import paths_of_dx
 
+MEASURED = 0.05  # what is measured on some thousand random numbers is this near
+
 
 def about(cases: list[Case]) -> str:
     """The first thing to say about a quantity that is true in each of these cases; else how far it is off."""
@@ -151,6 +153,21 @@ def moments(case: Case) -> Iterator[str]:
             if not all(right)
             else ", and so is the spread, but the values are not."
         )
+
+
+def measured(cases: list[Case]) -> str:
+    """Is every value near the right one, but hardly any right, with some above and some below?"""
+    found = np.concatenate([case.found.ravel() for case in cases]).astype(float)
+    right = np.concatenate([case.right.ravel() for case in cases]).astype(float)
+    with np.errstate(all="ignore"):
+        apart = found / right - 1
+    if not np.abs(apart).max() < MEASURED or not 0.1 < np.mean(apart > 0) < 0.9:
+        return ""
+    if np.array_equal(found, np.round(found, 3)):
+        return " It looks rounded."
+    if len(apart) < 10 or not np.median(np.abs(apart)) > 1e-3:
+        return ""
+    return " It looks measured, not computed: a formula is asked for."
 
 
 def how_far(cases: list[Case]) -> str:

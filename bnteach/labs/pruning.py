@@ -93,7 +93,7 @@ class Pruning(Lab):
         histograms.set_yticks([0, 0.25, 0.5, 0.75, 1])
         channels.set_yticks(np.linspace(0, whole.max(), 5).astype(int))
         worth.set_yticks([0, 25, 50, 75, 100])
-        names = {"unbiased": "accuracy", "biased": "β thrown away", "before": "multiply-adds"}
+        names = {"unbiased": "accuracy", "biased": "constants thrown away", "before": "multiply-adds"}
         figures.key(worth, names, place="upper right")
 
     def draw(self, axes, frame):
@@ -123,9 +123,9 @@ class Pruning(Lab):
         return (
             f"Trained {state.training}, γ compared {state.measure}, threshold {state.threshold:g}: "
             f"{stays.sum()} of {whole.sum()} channels stay ({layers}). Accuracy without fine-tuning "
-            f"{there.accuracy[here]:.1f} %, with β thrown away {there.without_constants[here]:.1f} %; "
-            f"of the whole network {there.accuracy[0]:.1f} %. {_of(there.parameters, here)} parameters, "
-            f"{_of(there.multiply_adds, here)} multiply-adds."
+            f"{there.accuracy[here]:.1f} %, with the constants thrown away "
+            f"{there.without_constants[here]:.1f} %; of the whole network {there.accuracy[0]:.1f} %. "
+            f"{_of(there.parameters, here)} parameters, {_of(there.multiply_adds, here)} multiply-adds."
         )
 
 

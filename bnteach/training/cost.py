@@ -66,8 +66,10 @@ def time_ratios(
 ) -> np.ndarray:
     """How long each network takes in evaluation, as a share of the time of the first one.
 
-    Each round times all networks, one right after the other, so that what else the computer does hits all of
-    them. The median of the rounds leaves out what hit only one.
+    Each round times all networks, so that what else the computer does hits all of them. The median of the
+    rounds leaves out what hit only one. A small network that runs right after a large one is slower, for the
+    large one has filled the cache: so the order is drawn anew in each round, and each network runs once,
+    untimed, before it is timed.
 
     Args:
         models: at least one.
@@ -81,11 +83,17 @@ def time_ratios(
     with one_thread(), torch.no_grad():
         for model in models:
             model.eval()
-        times = np.array([[_seconds(m, pictures, repeat) for m in models] for _ in range(rounds + 1)])[1:]
+        times = np.empty((rounds + 1, len(models)))
+        order = np.random.default_rng(0)
+        for row in times:
+            for place in order.permutation(len(models)):
+                row[place] = _seconds(models[place], pictures, repeat)
+    times = times[1:]
     return np.median(times / times[:, :1], axis=0)
 
 
 def _seconds(model: nn.Module, pictures: torch.Tensor, repeat: int) -> float:
+    model(pictures)
     start = time.perf_counter()
     for _ in range(repeat):
         model(pictures)

@@ -1,4 +1,4 @@
-"""Take back what L1 has done to the size of a whole layer: the next BN does not feel it."""
+"""Take back what L1 has done to the size of a whole layer. The next BN divides the factor out again."""
 
 from __future__ import annotations
 
@@ -17,8 +17,9 @@ SCALE_ALONG = nn.ReLU, nn.LeakyReLU  # h(s·y) = s·h(y) for s > 0
 def rescaled(model: nn.Sequential, largest: float = 0.5) -> nn.Sequential:
     """The same network, with γ and β of each layer multiplied so that its largest |γ| is `largest`.
 
-    Only layers with a BN behind the next weights change: that BN divides the factor s out again. Its running
-    mean is multiplied by s and its running variance by s², as new batches would do it.
+    Only layers with a BN behind the next weights change. In training mode that BN divides the factor s out
+    again by itself. In evaluation its running statistics would no longer fit, so they are changed here: its
+    running mean is multiplied by s and its running variance by s², as new batches would do it.
 
     What surprises: the outputs stay (but for ε, which is not multiplied), and yet training goes on
     differently. The gradient of γ is divided by s, and γ itself has grown by s. So a step changes γ by a

@@ -497,7 +497,8 @@ def fit(network, batches, epochs, seed):
 
 
 def trained_on_sorted(seed):
-    halves = [half for d in range(10) for half in torch.where(y_train == d)[0].chunk(2)]  # 20 batches, some 67 each
+    # 20 batches, some 67 samples each.
+    halves = [half for d in range(10) for half in torch.where(y_train == d)[0].chunk(2)]
     batches = [(x_train[k], y_train[k]) for k in halves]
     pair = [mlp([64, 100, 100, 10], nn.ReLU, bn, init_scale=2**0.5, seed=seed) for bn in (True, False)]
     losses = [fit(network, batches, 10, seed)[1] for network in pair]
@@ -583,7 +584,8 @@ for momentum, five in runs.items():
     print(f"{(1 - momentum) ** 110:.0%} of the start is left")
 
 # %%
-looks = {0.1: "with_bn", 0.01: "theory", 0.001: "without_bn"}  # three different lines; all three networks have BN
+# Three different lines; all three networks have BN.
+looks = {0.1: "with_bn", 0.01: "theory", 0.001: "without_bn"}
 ax = None  # the first curve makes the axes
 for momentum, role in looks.items():
     test = np.mean([history.test_accuracy for _, history in runs[momentum]], axis=0)  # over five seeds

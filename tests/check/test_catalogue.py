@@ -20,6 +20,14 @@ ALIKE = {
     "BatchNorm": {"both_paths_missing", "gamma_in_one_term"},
     "batch_norm_inference": {"batch_statistics_used"},
     "sync_backward": {"sync_plain"},
+    "difference_interval": {"five_seeds_always"},
+    "dropout_variance": {
+        "dropout_makes_smaller",
+        "variance_unchanged",
+        "zeros_not_counted",
+        "mean_left_out",
+    },
+    "fold_into_next": {"fold_of_the_layer_before", "bias_of_the_layer_before"},
 }
 # Where one mistake hides most others: what follows from it is left to chance, and not tried.
 ONE_HIDES_OTHERS = {"gradient_check"}

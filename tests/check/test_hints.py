@@ -8,7 +8,14 @@ from bnteach import check
 from bnteach.authoring.exercises import Solution
 from bnteach.authoring.lessons import NOTEBOOKS, read_source
 
-SAME = ("02_normalize", "04_derive_the_backward_pass", "05_train_and_infer", "06_normalize_channels")
+SAME = (
+    "02_normalize",
+    "04_derive_the_backward_pass",
+    "05_train_and_infer",
+    "06_normalize_channels",
+    "07_put_the_claims_on_trial",
+    "09_slim_and_fold",
+)
 HINT = re.compile(r"<summary>Hint \d</summary>\s*(.*?)\s*</details>", re.DOTALL)
 CHECK = re.compile(r"^check\.(\w+)\(\w+\)$", re.MULTILINE)
 

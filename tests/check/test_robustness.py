@@ -405,7 +405,6 @@ def test_a_shell_with_no_way_to_exit_is_no_trouble(shell):
     assert check.standardize(np.ndarray.copy).state == "not yet"
 
 
-
 def test_recursion_without_end():
     def again(x, eps):
         return again(x, eps)

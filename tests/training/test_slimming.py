@@ -300,3 +300,23 @@ def test_times_are_shares_of_the_first():
     ratios = time_ratios([Slow(), nn.Identity()], torch.zeros(200, 200), rounds=3)
     assert ratios[0] == 1
     assert 0 < ratios[1] < 0.5
+
+
+def test_no_network_is_always_timed_right_after_the_same_one():
+    calls = []
+
+    class Noting(nn.Module):
+        def __init__(self, name):
+            super().__init__()
+            self.name = name
+
+        def forward(self, x):
+            calls.append(self.name)
+            return x
+
+    time_ratios([Noting(name) for name in "abc"], torch.zeros(1), rounds=11)
+    untimed, timed = calls[::2], calls[1::2]
+    assert untimed == timed  # each one warms up right before its own timing
+    orders = ["".join(timed[start : start + 3]) for start in range(0, len(timed), 3)]
+    assert {"".join(sorted(order)) for order in orders} == {"abc"}
+    assert len(set(orders)) >= 4

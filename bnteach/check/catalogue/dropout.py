@@ -47,6 +47,25 @@ MISTAKES = [
         steps={"training": lambda var, scale: var * scale**2},
     ),
     Mistake(
+        key="kept_share_forgotten",
+        title="E[x²] gets the squared factor, but not the share 1 − p of values that are kept",
+        confuses="The factor meets the kept values alone. The others are 0, and they count in the mean of "
+        "the squares.",
+        mend="E[x²] becomes (1 - p) * (var + mean**2) / (1 - p)**2.",
+        lesson=SHIFT,
+        checks=DROPOUT,
+        steps={"squares_dropped": lambda mean_of_squares, scale: mean_of_squares * scale**2},
+    ),
+    Mistake(
+        key="variance_for_squares",
+        title="σ² is taken for E[x²]",
+        confuses="The variance is E[x²] − E[x]², so E[x²] is σ² + μ².",
+        mend="E[x²] is var + mean**2 before dropout, and (var + mean**2) / (1 - p) behind it.",
+        lesson=SHIFT,
+        checks=DROPOUT,
+        steps={"mean_of_squares": lambda var: var},
+    ),
+    Mistake(
         key="dropout_makes_smaller",
         title="the variance is multiplied by 1 − p",
         confuses="Fewer values are left, but the zeros count as values too, and the kept ones are enlarged: "

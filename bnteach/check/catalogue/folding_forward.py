@@ -6,7 +6,30 @@ FOLD = ("09_slim_and_fold", "Fold")
 NEXT = ("fold_into_next",)
 BIAS = "bias + weight @ (beta - running_mean * scale)"
 
+# How the bias is folded when BN comes after the layer.
+BEFORE = {"new_bias": lambda bias, running_mean, scale, beta: scale * (bias - running_mean) + beta}
+
 MISTAKES = [
+    Mistake(
+        key="fold_of_the_layer_before",
+        title="the fold into the layer *before* BN",
+        confuses="Here BN comes first: its channels are the inputs of the layer, the columns of the weight. "
+        "The bias is added after BN, and BN does not touch it.",
+        mend=f"weight * scale and {BIAS}",
+        lesson=FOLD,
+        checks=NEXT,
+        steps={"new_weight": lambda weight, scale: weight * scale[:, None], **BEFORE},
+    ),
+    Mistake(
+        key="bias_of_the_layer_before",
+        title="the bias is that of the fold into the layer *before* BN",
+        confuses="Here BN comes first: its channels are the inputs of the layer. The layer weighs the shift, "
+        "and adds its own bias after it.",
+        mend=BIAS,
+        lesson=FOLD,
+        checks=NEXT,
+        steps=BEFORE,
+    ),
     Mistake(
         key="next_rows_scaled",
         title="the factor meets the rows of the weight",
@@ -42,7 +65,36 @@ MISTAKES = [
         mend=BIAS,
         lesson=FOLD,
         checks=NEXT,
-        steps={"new_bias": lambda bias, shift: bias + shift},
+        steps={"weighed": lambda shift: shift},
+    ),
+    Mistake(
+        key="next_shift_from_the_left",
+        title="the shift stands on the left of the weight: shift @ weight",
+        confuses="That multiplies the shift with the outputs, along the rows. A bias has one number for each "
+        "output: a sum along each row of the weight.",
+        mend="weight @ shift",
+        lesson=FOLD,
+        checks=NEXT,
+        steps={"weighed": lambda weight, shift: shift @ weight},
+    ),
+    Mistake(
+        key="next_shift_not_summed",
+        title="the weight is multiplied with the shift, but nothing is summed up",
+        confuses="Each output adds up what all its inputs give: a sum along each row of the weight.",
+        mend="weight @ shift, or (weight * shift).sum(axis=1)",
+        lesson=FOLD,
+        checks=NEXT,
+        steps={"weighed": lambda weight, shift: weight * shift},
+    ),
+    Mistake(
+        key="next_weight_summed",
+        title="the new weight is weight @ scale: a matrix product, which sums",
+        confuses="Each column gets its factor, and nothing is added up: the new weight has the shape of the "
+        "old one.",
+        mend="weight * scale, with * and not @",
+        lesson=FOLD,
+        checks=NEXT,
+        steps={"new_weight": lambda weight, scale: weight @ scale},
     ),
     Mistake(
         key="next_shift_by_new_weight",
@@ -51,7 +103,7 @@ MISTAKES = [
         mend="bias + weight @ shift, with the old weight",
         lesson=FOLD,
         checks=NEXT,
-        steps={"new_bias": lambda bias, new_weight, shift: bias + new_weight @ shift},
+        steps={"weighed": lambda new_weight, shift: new_weight @ shift},
     ),
     Mistake(
         key="next_old_bias_forgotten",
@@ -60,7 +112,7 @@ MISTAKES = [
         mend=BIAS,
         lesson=FOLD,
         checks=NEXT,
-        steps={"new_bias": lambda weight, shift: weight @ shift},
+        steps={"new_bias": lambda weighed: weighed},
     ),
     Mistake(
         key="next_old_bias_scaled",
@@ -69,7 +121,7 @@ MISTAKES = [
         mend=BIAS,
         lesson=FOLD,
         checks=NEXT,
-        steps={"new_bias": lambda bias, scale, weight, shift: bias * scale + weight @ shift},
+        steps={"new_bias": lambda bias, scale, weighed: bias * scale + weighed},
     ),
     Mistake(
         key="next_beta_forgotten",

@@ -46,6 +46,15 @@ MISTAKES = [
         steps={"pull": lambda gamma, strength: strength * np.abs(gamma)},
     ),
     Mistake(
+        key="whole_penalty_added",
+        title="the whole penalty is added to each gradient",
+        confuses="strength·Σ|γ| is a number that belongs in the loss. Its derivative by one γ is ±strength.",
+        mend="dgamma + strength * np.sign(gamma)",
+        lesson=L1,
+        checks=GRADIENT,
+        steps={"pull": lambda gamma, strength: strength * np.abs(gamma).sum()},
+    ),
+    Mistake(
         key="pushed_away",
         title="the pull is subtracted from the gradient",
         confuses="The step of training is minus the gradient. So the gradient itself must point away from 0, "
@@ -81,6 +90,15 @@ MISTAKES = [
         lesson=L1,
         checks=GRADIENT,
         steps={"new_dgamma": lambda pull: pull},
+    ),
+    Mistake(
+        key="beta_without_gradient",
+        title="β has lost its gradient",
+        confuses="The penalty adds nothing for β. The gradient of the loss is still there.",
+        mend="Return dbeta as it is.",
+        lesson=L1,
+        checks=GRADIENT,
+        steps={"new_dbeta": lambda dbeta: 0 * dbeta},
     ),
     Mistake(
         key="beta_pulled_too",

@@ -63,6 +63,7 @@ def intervals(rng: np.random.Generator) -> list[dict[str, Any]]:
     def random(margin: float) -> dict[str, Any]:
         ends = [pair * rng.uniform(0.95, 1.05, size=2) for pair in READ]
         more = [(0.5, 0.9), (-3, 0.5), (-0.8, 2.5), (-7, 2), (1.3, 9), (-9, -1.2)]
+        more += [(-0.8, 0.9), (-3, 2.5), (0.7, 2.4), (0.6, 1.1), (-1.4, 0.3)]
         return {"intervals": margin * rng.permutation([*ends, *more]), "margin": margin}
 
     return [{"intervals": READ, "margin": 1.0}, *(random(margin) for margin in (0.05, 10.0, 0.3))]
@@ -127,6 +128,7 @@ dropout_variance = Check(
         "/ (1 − p).",
     ),
     lesson=("07_put_the_claims_on_trial", '"BN and dropout do not go together"'),
+    asks_for_formula=True,
 )
 
 EXERCISES = [difference_interval, interval_outcome, dropout_variance]

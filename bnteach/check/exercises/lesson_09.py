@@ -57,18 +57,27 @@ slimming_gradient = Check(
 
 
 def networks(rng: np.random.Generator) -> list[dict[str, Any]]:
-    """A network to read; then random ones, with large γ of both signs, of unequal sizes and of equal ones."""
+    """A network to read; then random ones, of unequal sizes and of equal ones. Their γ: large ones of both
+    signs, one of them just above the threshold; among the others one is 0 and one is the threshold itself.
+    One of the channels that stay has small weights, and something to say."""
 
     def random(inputs: int, hidden: int, outputs: int, cut: int) -> dict[str, Any]:
         large = rng.choice([-1, 1], hidden) * rng.uniform(0.8, 2, hidden)
-        large[:2] = abs(large[:2]) * [1, -1]
+        large[:2] = rng.uniform(0.505, 0.52), -rng.uniform(2.2, 2.6)
+        large[2] *= 1.4 / abs(large[2])
         small = rng.uniform(-0.2, 0.2, hidden)
+        small[-2:] = 0, rng.choice([-0.5, 0.5])
+        w_1 = rng.normal(size=(hidden, inputs))
+        size = np.where(np.arange(hidden) == 2, 0.3, rng.uniform(2, 4, hidden))
+        w_1 *= (size / abs(w_1).sum(axis=1))[:, None]
         beta = rng.permutation(np.resize([1, -1], cut)) * rng.uniform(0.5, 2, cut)
+        stay = rng.normal(size=hidden - cut)
+        stay[2] = rng.uniform(0.5, 2)
         order = rng.permutation(hidden)
         return {
-            "w_1": rng.normal(size=(hidden, inputs)),
+            "w_1": w_1[order],
             "gamma": np.where(np.arange(hidden) < hidden - cut, large, small)[order],
-            "beta": np.concatenate([rng.normal(size=hidden - cut), beta])[order],
+            "beta": np.concatenate([stay, beta])[order],
             "mean": rng.normal(2, 1, size=hidden),
             "var": rng.uniform(1, 3, size=hidden),
             "w_2": rng.normal(size=(outputs, hidden)),
@@ -90,7 +99,9 @@ def networks(rng: np.random.Generator) -> list[dict[str, Any]]:
 
 
 CUT = {
-    "stays": lambda gamma, threshold: np.abs(gamma) > threshold,
+    "size": lambda gamma: np.abs(gamma),
+    "limit": lambda threshold: threshold,
+    "stays": lambda size, limit: size > limit,
     "new_w_1": lambda w_1, stays: w_1[stays],
     "new_gamma": lambda gamma, stays: gamma[stays],
     "new_beta": lambda beta, stays: beta[stays],
@@ -112,10 +123,11 @@ cut_channels = Check(
     hints=(
         "Where does a channel live? Look for every array with a 4 in its shape, and say which of its "
         "axes is the channel's.",
-        "A channel with γ = 0 is not silent. What does BN say for it, and what does ReLU make of "
-        "this? It is the same for every sample.",
-        "`stays = np.abs(gamma) > threshold`, then `w_1[stays]`, `w_2[:, stays]`. The bias gets "
-        "`w_2[:, ~stays]` times max(β, 0) of the cut channels.",
+        "With `stays` true for the channels that stay: `w_1[stays]` takes rows, `w_2[:, stays]` takes "
+        "columns. And a channel with γ = 0 is not silent. What does BN say for it, and what does ReLU make "
+        "of this?",
+        "A cut channel said the same to every sample: max(β, 0). The next layer weighed it with a column of "
+        "w_2. Which array of that layer adds the same to every sample?",
     ),
     lesson=("09_slim_and_fold", "Cut for real"),
 )
@@ -157,7 +169,8 @@ fold_into_next = Check(
             "scale": lambda gamma, inv_std: gamma * inv_std,
             "shift": lambda beta, running_mean, scale: beta - running_mean * scale,
             "new_weight": lambda weight, scale: weight * scale,
-            "new_bias": lambda bias, weight, shift: bias + weight @ shift,
+            "weighed": lambda weight, shift: weight @ shift,
+            "new_bias": lambda bias, weighed: bias + weighed,
         },
         returns=("new_weight", "new_bias"),
     ),

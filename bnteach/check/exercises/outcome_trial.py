@@ -31,8 +31,13 @@ RULE = Recipe(
     },
     returns=tuple(WORDS),
 )
-# Each case of the rule, for the margin 1.
-READ = np.array([[2, 6], [-5, -3], [-0.5, 0.4], [-2, 8], [0.3, 3], [0.2, 0.7], [-4, -0.4], [-0.7, -0.2]])
+# Each case of the rule, for the margin 1; the last row: short ones that stick out of the band.
+READ = np.array(
+    [
+        *([2, 6], [-5, -3], [-0.5, 0.4], [-2, 8], [0.3, 3], [0.2, 0.7], [-4, -0.4], [-0.7, -0.2]),
+        *([0.3, 1.2], [-1.2, -0.7], [-0.3, 1.5]),
+    ]
+)
 
 
 def word_by_word(check: Check) -> Trial:

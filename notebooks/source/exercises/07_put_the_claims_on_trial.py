@@ -140,6 +140,8 @@ check.interval_outcome(interval_outcome)
 # difference one must have seen that there is none: a short interval, inside the band. "Not significant" alone says nothing.
 #
 # And the other way round: $[0.2, 0.7]$ does not hold 0, so there is an effect. With a margin of 1 it is one that nobody needs.
+#
+# Neither the length nor the middle decides. $[0.3, 1.2]$ is short, and its middle is 0.75. But with a margin of 1 it sticks out of the band: undecided.
 
 # %% [markdown]
 # ## Exercise 3: what dropout does to the variance

@@ -108,12 +108,12 @@ check.slimming_gradient(slimming_gradient)
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# A channel with γ = 0 is not silent. What does BN say for it, and what does ReLU make of this? It is the same for every sample.
+# With `stays` true for the channels that stay: `w_1[stays]` takes rows, `w_2[:, stays]` takes columns. And a channel with γ = 0 is not silent. What does BN say for it, and what does ReLU make of this?
 #
 # </details>
 # <details><summary>Hint 3</summary>
 #
-# `stays = np.abs(gamma) > threshold`, then `w_1[stays]`, `w_2[:, stays]`. The bias gets `w_2[:, ~stays]` times max(β, 0) of the cut channels.
+# A cut channel said the same to every sample: max(β, 0). The next layer weighed it with a column of w_2. Which array of that layer adds the same to every sample?
 #
 # </details>
 
