@@ -10,7 +10,7 @@
 #                       The versions to install: the oldest supported ones, or with PINS= the newest there are. Set it
 #                       in a fresh copy, or after make clean. constraints.txt by default.
 #   FORCE=1             make notebooks: build every lesson, also those that are up to date
-#   WORKERS=2           make test: how many tests run at once; 0 for one after the other in one process
+#   WORKERS=2           make test, test-browser: how many tests run at once; 0 for one after the other in one process
 #   ARGS="..."          make test, test-browser, lab, bench: further arguments, e.g.  make test ARGS="-k momentum"
 #
 # On Windows, run make in Git's bash: the recipes are for a POSIX shell.
@@ -35,6 +35,8 @@ AS_ROOT = $(if $(filter 0,$(shell id -u)),--allow-root)
 NBVAL := --nbval --nbval-current-env --nbval-sanitize-with=tests/notebooks/sanitize.cfg
 # The cells of a notebook stay together, in one worker. Each worker computes on one core.
 TOGETHER := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
+# It measures how late a picture is, so nothing else may run beside it.
+STORM := tests/browser/test_drag_storm.py
 NOTEBOOKS = $(wildcard notebooks/*.ipynb notebooks/solutions/*.ipynb)
 
 .PHONY: help lab test test-browser notebooks bench bench-labs lint clean
@@ -50,7 +52,8 @@ test: $(READY)  ## Run everything that needs no browser: tests, examples in docs
 	$(TOGETHER) --nbval-lax --nbval-current-env notebooks/exercises
 
 test-browser: $(READY)  ## Drive the lessons in JupyterLab, in Chromium
-	$(BIN)/python -m pytest tests/browser $(ARGS)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal tests/browser --ignore $(STORM) $(ARGS)
+	$(BIN)/python -m pytest $(STORM)
 
 notebooks: $(READY)  ## Build and execute the notebooks whose source, or the package, changed (FORCE=1: all)
 	$(BIN)/python -m bnteach.authoring notebooks $(if $(FORCE),--force)
