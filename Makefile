@@ -33,10 +33,9 @@ EXTRAS := lab,test$(if $(filter constraints-oldest.txt,$(PINS)),,$(COMMA)classro
 # Jupyter asks for this where everything runs as root, as in a container.
 AS_ROOT = $(if $(filter 0,$(shell id -u)),--allow-root)
 NBVAL := --nbval --nbval-current-env --nbval-sanitize-with=tests/notebooks/sanitize.cfg
-# The cells of a notebook stay together, in one worker. Each worker computes on one core.
-TOGETHER := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
-# It measures how late a picture is, so nothing else may run beside it.
-STORM := tests/browser/test_drag_storm.py
+ONE_CORE_EACH := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS)
+# The cells of a notebook stay together, in one worker. The notebooks take longest, so they come first.
+TOGETHER := $(ONE_CORE_EACH) --dist loadfile --no-loadscope-reorder
 NOTEBOOKS = $(wildcard notebooks/*.ipynb notebooks/solutions/*.ipynb)
 
 .PHONY: help lab test test-browser notebooks bench bench-labs lint clean
@@ -48,12 +47,11 @@ lab: $(READY)  ## Open JupyterLab at lesson 00
 	$(BIN)/jupyter lab --ServerApp.root_dir="$(CURDIR)" $(AS_ROOT) $(FIRST_LESSON) $(ARGS)
 
 test: $(READY)  ## Run everything that needs no browser: tests, examples in docstrings, notebooks compared strictly
-	$(TOGETHER) $(NBVAL) bnteach tests $(NOTEBOOKS) $(ARGS)
+	$(TOGETHER) $(NBVAL) $(NOTEBOOKS) tests bnteach $(ARGS)
 	$(TOGETHER) --nbval-lax --nbval-current-env notebooks/exercises
 
 test-browser: $(READY)  ## Drive the lessons in JupyterLab, in Chromium
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal tests/browser --ignore $(STORM) $(ARGS)
-	$(BIN)/python -m pytest $(STORM)
+	$(ONE_CORE_EACH) --dist worksteal tests/browser $(ARGS)
 
 notebooks: $(READY)  ## Build and execute the notebooks whose source, or the package, changed (FORCE=1: all)
 	$(BIN)/python -m bnteach.authoring notebooks $(if $(FORCE),--force)

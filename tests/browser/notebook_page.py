@@ -92,7 +92,6 @@ class LabView:
 
     def pixels(self) -> int:
         """A number that changes with the picture's pixels."""
-        self.page.wait_for_function("image => image.complete && image.naturalWidth > 0", arg=self._image())
         return self._image().evaluate(CHECKSUM)
 
     def changed_by(self, act) -> tuple[bool, bool]:
@@ -153,7 +152,10 @@ class LabView:
         self.page.mouse.up()
 
 
-CHECKSUM = """image => {
+# Waiting and reading are one function: between two, the lab could show its next picture.
+CHECKSUM = """async image => {
+    for (let tries = 0; tries < 500 && !(image.complete && image.naturalWidth > 0); tries++)
+        await new Promise(done => setTimeout(done, 20));
     const canvas = document.createElement("canvas");
     canvas.width = image.naturalWidth;
     canvas.height = image.naturalHeight;

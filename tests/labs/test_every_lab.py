@@ -57,11 +57,14 @@ def arrays_in(frame) -> list[np.ndarray]:
 
 def test_every_corner_of_every_control_draws_and_prints_nothing(lab_class, capfd):
     lab = lab_class()
-    names, corners = list(lab.widgets), [ends(control) for control in lab.widgets.values()]
-    if len(names) > 4:  # all corners would be hundreds: the outermost, and each end by itself
-        corners = [[values[0], values[-1]] for values in corners]
-    for corner in itertools.product(*corners):
-        lab.set(**dict(zip(names, corner, strict=True)))
+    values = {name: ends(control) for name, control in lab.widgets.items()}
+    corners = [
+        dict(zip(values, corner, strict=True))
+        for corner in itertools.product(*([some[0], some[-1]] for some in values.values()))
+    ]
+    one_by_one = [{**corners[0], name: value} for name, some in values.items() for value in some[1:-1]]
+    for corner in corners + one_by_one:
+        lab.set(**corner)
         assert FAILED not in lab.reading
         assert "nan" not in lab.reading
         width, height = lab.size
