@@ -284,7 +284,9 @@ for name, model in {"without L1": plain, "with L1": with_l1}.items():
 figure, axes = figures.new_figure(columns=2, size=(6.6, 2.8))
 for ax, (name, one) in zip(axes, {"without L1": plain, "with L1": with_l1}.items(), strict=True):
     figures.layer_histograms([size.numpy() for size in sizes(one).values()], limits=(0, 1.2), ax=ax, bins=30)
-    figures.frame(ax, title=f"Sizes of γ, {name}", x="layer, and how many are at 0", y="|γ|", ylim=(-0.05, 1.25))
+    figures.frame(
+        ax, title=f"Sizes of γ, {name}", x="layer, and how many are at 0", y="|γ|", ylim=(-0.05, 1.25)
+    )
     at_0 = [f"{int((size < 0.002).sum())} of {len(size)}" for size in sizes(one).values()]
     ax.set_xticks([1, 2, 3], [f"{layer}\n{count}" for layer, count in enumerate(at_0, start=1)])
 figures.show(

@@ -636,9 +636,8 @@ for way in ["BN, parts of 2", "CmBN, parts of 2", "BN, whole"]:
 
 # %%
 by_way = [summary.values for summary in steps_of_16.values()]
-print(
-    "CmBN above BN on the same parts by more than 10 points, every seed:", (by_way[1] - by_way[0] > 10).all()
-)
+print("CmBN above BN on the same parts, every seed:", (by_way[1] > by_way[0]).all(), end="")
+print("   by more than 10 points, in the mean:", (by_way[1] - by_way[0]).mean() > 10)
 print("CmBN below BN on the whole, every seed:", (by_way[1] < by_way[2]).all())
 
 # %% [markdown]

@@ -35,7 +35,8 @@ from matplotlib import image
 png = io.BytesIO()
 image.imsave(png, x)
 still = {{"image/png": base64.b64encode(png.getvalue()).decode(), "text/plain": "two by two pixels"}}
-view = ipywidgets.IntSlider()._repr_mimebundle_()
+model = {{"version_major": 2, "version_minor": 0, "model_id": ipywidgets.IntSlider().model_id}}
+view = {{"application/vnd.jupyter.widget-view+json": model}}
 display({{**view, **still}}, raw=True, metadata={{"image/png": {{"alt": "two by two pixels"}}}})
 print("drawn")
 
