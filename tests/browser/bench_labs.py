@@ -25,7 +25,7 @@ import nbformat
 from playwright.sync_api import sync_playwright
 
 from jupyterlab_server_process import KERNEL, JupyterLab
-from notebook_page import NotebookPage
+from notebook_page import LabView, NotebookPage
 from which_browser import launch
 
 # Lab -> the slider to move: its label, its name in the lab's state, and further arguments of the lab.
@@ -95,7 +95,7 @@ WATCH = """cell => {
     const image = () => cell.querySelector(".jp-OutputArea img");
     const mine = window.bench = {begin: 0, moved: 0, shown: [], source: image().src};
     document.addEventListener("keydown", () => { mine.begin = performance.now(); }, true);
-    document.addEventListener("pointermove", () => { mine.moved = performance.now(); }, true);
+    document.addEventListener("mousemove", () => { mine.moved = performance.now(); }, true);
     const look = () => {
         if (window.bench !== mine) return;  // another cell is watched now
         const now = image();
@@ -137,22 +137,12 @@ class Watched:
             found.append(self.page.evaluate(ANSWER))
         return found[4:]  # the first ones warm up
 
-    def drag(self, seconds: float = 2.0, moves: int = 100, swings: int = 4) -> tuple[float, float]:
+    def drag(self, lab: LabView) -> tuple[float, float]:
         """Pictures a second while dragging to and fro, and how late the last one is, in milliseconds."""
-        box = self.slider.bounding_box()
-        x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
-        track = self.slider.locator("xpath=ancestor::*[contains(@class, 'noUi-target')]").bounding_box()
-        low, high = track["x"] + 2, track["x"] + track["width"] - 2
-        mouse = self.page.mouse
-        mouse.move(x, y)
-        mouse.down()
         self.page.evaluate("() => { window.bench.shown = []; }")
-        for n in range(moves):
-            phase = (x - low + swings * 2 * (high - low) * n / moves) % (2 * (high - low))
-            mouse.move(low + min(phase, 2 * (high - low) - phase), y)
-            self.page.wait_for_timeout(1000 * seconds / moves)
+        lab.storm(self.slider, swings=4)
         self.page.wait_for_timeout(1500)
-        mouse.up()
+        self.page.mouse.up()
         shown, moved = self.page.evaluate("() => [window.bench.shown, window.bench.moved]")
         during = [moment for moment in shown if moment <= moved]
         spent = moved - (during[0] if during else moved)
@@ -172,9 +162,10 @@ def measure(server: JupyterLab, browser, lab: str, presses: int) -> dict[str, fl
     notebook.run_all()
     assert notebook.errors() == [], notebook.errors()
     kernel = float(notebook.outputs()[2][0]["text"])
-    ours = Watched(page, notebook.cell(1), notebook.lab(1).slider(label))
+    lab_view = notebook.lab(1)
+    ours = Watched(page, notebook.cell(1), lab_view.slider(label))
     answers = ours.answers(presses)
-    frames, lag = ours.drag()
+    frames, lag = ours.drag(lab_view)
     by_interact = Watched(page, notebook.cell(3), notebook.cell(3).get_by_role("slider").first)
     theirs = by_interact.answers(max(presses // 3, 5))
     page.evaluate("() => jupyterapp.shell.currentWidget.sessionContext.shutdown()")

@@ -151,6 +151,38 @@ class LabView:
         self.page.mouse.move(x + pixels, y, steps=5)
         self.page.mouse.up()
 
+    def storm(self, slider, *, swings: int, moves: int = 200, seconds: float = 2.0) -> None:
+        """Take a slider's handle and sweep it over the whole track, to and fro, `swings` times.
+
+        Afterwards the mouse is still down, at the last place. The moves are made in the page: Playwright
+        would wait for the page after each one, and 200 moves would take 7 seconds, not 2.
+        """
+        slider.scroll_into_view_if_needed()
+        handle = slider.bounding_box()
+        track = slider.locator("xpath=ancestor::*[contains(@class, 'noUi-target')]").bounding_box()
+        low, high, y = track["x"], track["x"] + track["width"], handle["y"] + handle["height"] / 2
+        begin = (handle["x"] + handle["width"] / 2 - low) / (high - low)
+        sweep = [abs((begin + 2 * swings * (n + 1) / moves + 1) % 2 - 1) for n in range(moves)]
+        places = [low + (0.05 + 0.9 * place) * (high - low) for place in sweep]
+        self.page.mouse.move(handle["x"] + handle["width"] / 2, y)
+        self.page.mouse.down()
+        self.page.evaluate(MOVES, [places, y, 1000 * seconds])
+        self.page.mouse.move(places[-1], y)
+
+
+# Moves the mouse to all places in so many milliseconds; a move that is due is not left out, however late.
+MOVES = """([places, y, milliseconds]) => new Promise(done => {
+    const begin = performance.now();
+    let sent = 0;
+    const send = () => {
+        const due = Math.ceil(places.length * (performance.now() - begin) / milliseconds);
+        for (; sent < Math.min(due, places.length); sent++)
+            document.documentElement.dispatchEvent(
+                new MouseEvent("mousemove", {clientX: places[sent], clientY: y, buttons: 1, bubbles: true}));
+        sent < places.length ? setTimeout(send, 1) : done();
+    };
+    send();
+})"""
 
 # Waiting and reading are one function: between two, the lab could show its next picture.
 CHECKSUM = """async image => {

@@ -28,17 +28,8 @@ def test_after_a_storm_the_picture_is_that_of_the_slider(open_notebook, name):
     lab = notebook.lab(0)
     slider = lab.slider(SLIDERS[name][-1])
     page = notebook.page
-    slider.scroll_into_view_if_needed()
-    box = slider.bounding_box()
-    track = slider.locator("xpath=ancestor::*[contains(@class, 'noUi-target')]").bounding_box()
     page.evaluate(COUNT, lab.picture.element_handle())
-    y = box["y"] + box["height"] / 2
-    page.mouse.move(box["x"] + box["width"] / 2, y)
-    page.mouse.down()
-    for n in range(EVENTS):
-        place = 0.05 + 0.9 * abs((n / 20) % 2 - 1)  # ten times to and fro
-        page.mouse.move(track["x"] + place * track["width"], y)
-        page.wait_for_timeout(10)
+    lab.storm(slider, swings=10, moves=EVENTS)
     page.mouse.up()
     lab.settled()
     shown = page.evaluate("() => window.shown")
