@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import contextlib
 
+import nbformat
 from playwright.sync_api import Error, Page, expect
+
+from jupyterlab_server_process import KERNEL
 
 MINUTE = 60_000  # milliseconds, as Playwright counts
 
@@ -12,6 +15,32 @@ IDLE = "() => jupyterapp.shell.currentWidget.sessionContext.session?.kernel?.sta
 
 # Messages of JupyterLab itself, not of a notebook.
 NOT_OURS = ("favicon", "Failed to load resource", "translation", "ResizeObserver loop")
+
+
+@contextlib.contextmanager
+def opened_notebooks(jupyterlab, browser):
+    """A function that opens notebooks; at the end they are closed and their kernels shut down.
+
+    open_one(path) opens a copy of a notebook; open_one(cells=[...]) one made of these cells.
+    """
+    opened = []
+
+    def open_one(path=None, *, cells=()):
+        if path is None:
+            sources = [nbformat.v4.new_code_cell(source) for source in cells]
+            notebook = nbformat.v4.new_notebook(cells=sources, metadata={"kernelspec": KERNEL})
+            name = jupyterlab.add(f"scratch-{jupyterlab.count}.ipynb", nbformat.writes(notebook))
+        else:
+            name = jupyterlab.add(path.name, path.read_text(encoding="utf-8"))
+            jupyterlab.add_results_of(path)
+        page = browser.new_page(viewport={"width": 1400, "height": 1000})
+        opened.append(page)
+        return NotebookPage(page, jupyterlab.url(name))
+
+    yield open_one
+    for page in opened:
+        page.evaluate("() => jupyterapp.shell.currentWidget.sessionContext.shutdown()")
+        page.close()
 
 
 class NotebookPage:
@@ -151,7 +180,7 @@ class LabView:
         self.page.mouse.move(x + pixels, y, steps=5)
         self.page.mouse.up()
 
-    def storm(self, slider, *, swings: int, moves: int = 200, seconds: float = 2.0) -> None:
+    def storm(self, slider, *, swings: float, moves: int = 200, seconds: float = 2.0) -> None:
         """Take a slider's handle and sweep it over the whole track, to and fro, `swings` times.
 
         Afterwards the mouse is still down, at the last place. The moves are made in the page: Playwright
