@@ -75,7 +75,7 @@ class Canvas:
         background(self.axes)
         for ax in self.axes:
             ax.autoscale(False)
-        self.agg.draw()
+        self.figure.get_layout_engine().execute(self.figure)
         self.figure.set_layout_engine("none")  # the axes keep the places they have now
         self._static = {artist for ax in self.axes for artist in ax.get_children()}
         for artist in self._static:  # so that a full draw, too, puts every mark above them
