@@ -50,8 +50,9 @@ test: $(READY)  ## Run everything that needs no browser: tests, examples in docs
 	$(TOGETHER) $(NBVAL) $(NOTEBOOKS) tests bnteach $(ARGS)
 	$(TOGETHER) --nbval-lax --nbval-current-env notebooks/exercises
 
+# joblib starts no processes here: with two lessons at a time, they would only import PyTorch once more each.
 test-browser: $(READY)  ## Drive the lessons in JupyterLab, in Chromium
-	$(ONE_CORE_EACH) --dist worksteal tests/browser $(ARGS)
+	JOBLIB_MULTIPROCESSING=0 $(ONE_CORE_EACH) --dist worksteal tests/browser $(ARGS)
 
 notebooks: $(READY)  ## Build and execute the notebooks whose source, or the package, changed (FORCE=1: all)
 	$(BIN)/python -m bnteach.authoring notebooks $(if $(FORCE),--force)
@@ -90,8 +91,10 @@ $(READY): pyproject.toml $(PINS)
 	    "$$python" -m venv .venv || { rm -rf .venv; \
 	        echo "This Python cannot make environments (on Debian and Ubuntu: apt install python3-venv)." >&2; exit 1; }; \
 	fi
-	$(BIN)/python -m pip install --disable-pip-version-check $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) \
+	$(BIN)/python -m pip install --no-compile --disable-pip-version-check $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) \
 	    $(if $(PINS),-c $(PINS)) -e ".[$(EXTRAS)]"
+	@# pip would compile with one core, which takes half of its time. Some packages hold files for other Pythons.
+	@$(BIN)/python -m compileall -qq -j 0 .venv || true
 	@# nbgrader is for teachers: its menu and buttons would stand in every student's JupyterLab.
 	@$(BIN)/jupyter labextension disable --level=sys_prefix @jupyter/nbgrader >/dev/null 2>&1 || \
 	    echo "Could not hide the buttons of nbgrader in JupyterLab; the lessons work all the same."

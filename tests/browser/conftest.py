@@ -18,15 +18,16 @@ def jupyterlab(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def browser():
+def window():
+    """A window of the browser; its pages share the files of JupyterLab, which so are fetched once."""
     with sync_playwright() as playwright:
         browser = launch(playwright)
-        yield browser
+        yield browser.new_context(viewport={"width": 1400, "height": 1000})
         browser.close()
 
 
 @pytest.fixture
-def open_notebook(jupyterlab, browser):
+def open_notebook(jupyterlab, window):
     """open_notebook(path) opens a copy of a notebook; open_notebook(cells=[...]) one made of these cells."""
-    with opened_notebooks(jupyterlab, browser) as open_one:
+    with opened_notebooks(jupyterlab, window) as open_one:
         yield open_one

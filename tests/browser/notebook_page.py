@@ -18,7 +18,7 @@ NOT_OURS = ("favicon", "Failed to load resource", "translation", "ResizeObserver
 
 
 @contextlib.contextmanager
-def opened_notebooks(jupyterlab, browser):
+def opened_notebooks(jupyterlab, window):
     """A function that opens notebooks; at the end they are closed and their kernels shut down.
 
     open_one(path) opens a copy of a notebook; open_one(cells=[...]) one made of these cells.
@@ -33,7 +33,7 @@ def opened_notebooks(jupyterlab, browser):
         else:
             name = jupyterlab.add(path.name, path.read_text(encoding="utf-8"))
             jupyterlab.add_results_of(path)
-        page = browser.new_page(viewport={"width": 1400, "height": 1000})
+        page = window.new_page()
         opened.append(page)
         return NotebookPage(page, jupyterlab.url(name))
 

@@ -59,13 +59,13 @@ MOVES = 200  # in two seconds
 
 
 @pytest.fixture(scope="module", params=sorted(SLIDERS))
-def lab(request, jupyterlab, browser):
+def lab(request, jupyterlab, window):
     """A lab in a notebook, one after the other; a lab stays for all tests that take it."""
     # The lab of training shows nothing before it has learned something; so it is set going first.
     begin = "lab.advance(epochs=1)" if request.param == "Training" else "None"
     frame = "lab.frame" if request.param == "Training" else "lab.compute(lab.state)"
     start = STARTS.get(request.param, "")
-    with opened_notebooks(jupyterlab, browser) as open_one:
+    with opened_notebooks(jupyterlab, window) as open_one:
         notebook = open_one(
             cells=[
                 f"from bnteach import labs\nlab = labs.{request.param}({start})",

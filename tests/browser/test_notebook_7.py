@@ -12,9 +12,9 @@ from notebook_page import MINUTE
 LESSON = Path(__file__).parents[2] / "notebooks" / "01_measure_a_batch.ipynb"
 
 
-def test_a_lab_moves_in_notebook_7(jupyterlab, browser):
+def test_a_lab_moves_in_notebook_7(jupyterlab, window):
     name = jupyterlab.add(LESSON.name, LESSON.read_text(encoding="utf-8"))
-    page = browser.new_page(viewport={"width": 1400, "height": 1000})
+    page = window.new_page()
     page.goto(f"http://127.0.0.1:{jupyterlab.port}/notebooks/{name}?token={TOKEN}")
     idle = page.locator(".jp-Notebook-ExecutionIndicator[data-status='idle']")
     expect(idle).to_be_attached(timeout=MINUTE)  # cells that are run before the kernel is there are lost
