@@ -47,6 +47,7 @@ class JupyterLab:
             f"--IdentityProvider.token={TOKEN}",
             "--ServerApp.port_retries=0",
             "--LabApp.expose_app_in_browser=True",
+            "--JupyterNotebookApp.expose_app_in_browser=True",
         ]
         self.log = (self.folder / "log.txt").open("w")
         self.process = subprocess.Popen(

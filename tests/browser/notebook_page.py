@@ -17,6 +17,12 @@ IDLE = "() => jupyterapp.shell.currentWidget.sessionContext.session?.kernel?.sta
 NOT_OURS = ("favicon", "Failed to load resource", "translation", "ResizeObserver loop")
 
 
+def wait_for_kernel(page: Page) -> None:
+    """Wait until a notebook that is being opened can be run: what is run earlier is lost."""
+    page.wait_for_function("() => !!window.jupyterapp?.shell?.currentWidget?.content?.model", timeout=MINUTE)
+    page.wait_for_function(IDLE, timeout=MINUTE)
+
+
 @contextlib.contextmanager
 def opened_notebooks(jupyterlab, window):
     """A function that opens notebooks; at the end they are closed and their kernels shut down.
@@ -52,10 +58,7 @@ class NotebookPage:
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
         page.on("console", self._hear)
         page.goto(url)
-        page.wait_for_function(
-            "() => !!window.jupyterapp?.shell?.currentWidget?.content?.model", timeout=MINUTE
-        )
-        page.wait_for_function(IDLE, timeout=MINUTE)
+        wait_for_kernel(page)
         page.evaluate("() => jupyterapp.shell.collapseLeft()")
 
     def _hear(self, message) -> None:

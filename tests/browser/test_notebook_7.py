@@ -7,17 +7,16 @@ from pathlib import Path
 from playwright.sync_api import expect
 
 from jupyterlab_server_process import TOKEN
-from notebook_page import MINUTE
+from notebook_page import MINUTE, wait_for_kernel
 
 LESSON = Path(__file__).parents[2] / "notebooks" / "01_measure_a_batch.ipynb"
 
 
 def test_a_lab_moves_in_notebook_7(jupyterlab, window):
-    name = jupyterlab.add(LESSON.name, LESSON.read_text(encoding="utf-8"))
+    name = jupyterlab.add(f"copy_of_{LESSON.name}", LESSON.read_text(encoding="utf-8"))
     page = window.new_page()
     page.goto(f"http://127.0.0.1:{jupyterlab.port}/notebooks/{name}?token={TOKEN}")
-    idle = page.locator(".jp-Notebook-ExecutionIndicator[data-status='idle']")
-    expect(idle).to_be_attached(timeout=MINUTE)  # cells that are run before the kernel is there are lost
+    wait_for_kernel(page)
     page.get_by_role("menuitem", name="Run", exact=True).click()
     page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
     picture = page.locator("img.bnteach-picture").first
