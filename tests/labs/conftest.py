@@ -7,9 +7,15 @@ import pytest
 from bnteach import labs
 
 
-@pytest.fixture(params=sorted(set(labs.__all__) - {"Lab"}))
+@pytest.fixture(scope="module", params=sorted(set(labs.__all__) - {"Lab"}))
 def lab_class(request):
     """Each lab in turn."""
     if request.param in ("Landscape", "Pruning", "Training"):
         pytest.importorskip("torch")
     return getattr(labs, request.param)
+
+
+@pytest.fixture(scope="module")
+def lab(lab_class):
+    """A lab as it begins, for tests that only look at it."""
+    return lab_class()

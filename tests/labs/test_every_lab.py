@@ -146,9 +146,8 @@ def test_an_error_appears_in_the_reading_and_the_lab_recovers(lab_class, monkeyp
     assert FAILED not in lab.reading
 
 
-def test_one_output_with_widget_picture_and_words(lab_class, displayed):
+def test_one_output_with_widget_picture_and_words(lab, displayed):
     for how in ("_ipython_display_", "show"):
-        lab = lab_class()
         (output,) = displayed(getattr(lab, how))
         assert set(output.data) == {WIDGET_VIEW, "image/png", "text/plain"}
         assert output.data[WIDGET_VIEW]["model_id"] == lab.widget.model_id
@@ -156,8 +155,8 @@ def test_one_output_with_widget_picture_and_words(lab_class, displayed):
         assert output.metadata == {"image/png": {"alt": output.data["text/plain"]}}
 
 
-def test_as_the_last_line_of_a_cell(lab_class, shell, displayed):
-    outputs = displayed(lambda: shell.display_formatter.format(lab_class()))
+def test_as_the_last_line_of_a_cell(lab, shell, displayed):
+    outputs = displayed(lambda: shell.display_formatter.format(lab))
     assert [set(output.data) for output in outputs] == [{WIDGET_VIEW, "image/png", "text/plain"}]
 
 
@@ -171,20 +170,19 @@ def test_the_still_is_the_picture_and_small(lab_class, displayed):
     assert len(output.data["image/png"]) < 60_000
 
 
-def test_the_reading_on_the_page_is_the_reading(lab_class):
-    lab = lab_class()
+def test_the_reading_on_the_page_is_the_reading(lab):
     assert lab.reading in lab._words.value.replace("&#x27;", "'")
     assert 'aria-live="polite"' in lab._words.value
 
 
-def test_controls_have_names_and_help(lab_class):
-    for control in lab_class().widgets.values():
+def test_controls_have_names_and_help(lab):
+    for control in lab.widgets.values():
         assert len(control.description) > 4
         assert any(getattr(control, name, None) for name in (HELP, "tooltip", "tooltips"))
 
 
-def test_core_widgets_alone(lab_class):
-    seen, waiting = [], [lab_class().widget]
+def test_core_widgets_alone(lab):
+    seen, waiting = [], [lab.widget]
     while waiting:
         widget = waiting.pop()
         seen.append(widget)
