@@ -24,6 +24,10 @@ FORCE ?=
 WORKERS ?= 2
 ARGS ?=
 
+# pip would spend half of its time on compiling, mostly files that are never imported. Python compiles what is imported,
+# and keeps it, unless this variable says that it must not.
+export PYTHONDONTWRITEBYTECODE :=
+
 BIN := .venv/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 READY := .venv/.ready
 FIRST_LESSON := notebooks/00_meet_batch_normalization.ipynb
@@ -93,8 +97,6 @@ $(READY): pyproject.toml $(PINS)
 	fi
 	$(BIN)/python -m pip install --no-compile --disable-pip-version-check $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) \
 	    $(if $(PINS),-c $(PINS)) -e ".[$(EXTRAS)]"
-	@# pip would compile with one core, which takes half of its time. Some packages hold files for other Pythons.
-	@$(BIN)/python -m compileall -qq -j 0 .venv || true
 	@# nbgrader is for teachers: its menu and buttons would stand in every student's JupyterLab.
 	@$(BIN)/jupyter labextension disable --level=sys_prefix @jupyter/nbgrader >/dev/null 2>&1 || \
 	    echo "Could not hide the buttons of nbgrader in JupyterLab; the lessons work all the same."
