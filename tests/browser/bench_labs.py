@@ -21,11 +21,10 @@ import tempfile
 from pathlib import Path
 from statistics import median, quantiles
 
-import nbformat
 from playwright.sync_api import sync_playwright
 
-from jupyterlab_server_process import KERNEL, JupyterLab
-from notebook_page import LabView, NotebookPage
+from jupyterlab_server_process import JupyterLab
+from notebook_page import LabView, NotebookPage, opened_notebooks
 from which_browser import launch
 
 # Lab -> the slider to move: its label, its name in the lab's state, and further arguments of the lab.
@@ -149,16 +148,17 @@ class Watched:
         return (len(during) - 1) / spent * 1000 if spent else 0.0, max(shown[-1] - moved, 0.0)
 
 
-def measure(server: JupyterLab, browser, lab: str, presses: int) -> dict[str, float]:
+def measure(server: JupyterLab, window, lab: str, presses: int) -> dict[str, float]:
     label, control, start = MOVED[lab]
     setup, usual = (text.format(lab=lab, control=control, start=start) for text in (SETUP, INTERACT))
     cells = [setup, "lab", KERNEL_TIME, usual]
-    document = nbformat.v4.new_notebook(
-        cells=[nbformat.v4.new_code_cell(cell) for cell in cells], metadata={"kernelspec": KERNEL}
-    )
-    name = server.add(f"bench-{lab}.ipynb", nbformat.writes(document))
-    page = browser.new_page(viewport={"width": 1400, "height": 1000})
-    notebook = NotebookPage(page, server.url(name))
+    with opened_notebooks(server, window) as open_one:
+        return measured(open_one(cells=cells), label, presses)
+
+
+def measured(notebook: NotebookPage, label: str, presses: int) -> dict[str, float]:
+    """The row of one lab, from a notebook of four cells: set-up, the lab, its kernel time, `interact`."""
+    page = notebook.page
     notebook.run_all()
     assert notebook.errors() == [], notebook.errors()
     kernel = float(notebook.outputs()[2][0]["text"])
@@ -168,8 +168,6 @@ def measure(server: JupyterLab, browser, lab: str, presses: int) -> dict[str, fl
     frames, lag = ours.drag(lab_view)
     by_interact = Watched(page, notebook.cell(3), notebook.cell(3).get_by_role("slider").first)
     theirs = by_interact.answers(max(presses // 3, 5))
-    page.evaluate("() => jupyterapp.shell.currentWidget.sessionContext.shutdown()")
-    page.close()
     return {
         "answer": median(answers),
         "p95": quantiles(answers, n=20)[-1],
@@ -191,11 +189,12 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         with JupyterLab(Path(folder) / "jupyter") as server:
             browser = launch(playwright)
+            window = browser.new_context(viewport={"width": 1400, "height": 1000})
             print(
                 f"{'lab':15}{'answer':>9}{'p95':>8}{'interact':>10}{'faster':>8}{'kernel':>8}{'frames':>8}{'lag':>7}"
             )
             for lab in chosen.labs or MOVED:
-                row = measure(server, browser, lab, chosen.presses)
+                row = measure(server, window, lab, chosen.presses)
                 print(
                     f"{lab:15}{row['answer']:6.0f} ms{row['p95']:8.0f}{row['interact']:10.0f}"
                     f"{row['faster']:7.1f}x{row['kernel']:8.0f}{row['frames']:8.1f}{row['lag']:7.0f}",

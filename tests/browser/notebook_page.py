@@ -198,12 +198,12 @@ class LabView:
         places = [low + (0.05 + 0.9 * place) * (high - low) for place in sweep]
         self.page.mouse.move(handle["x"] + handle["width"] / 2, y)
         self.page.mouse.down()
-        self.page.evaluate(MOVES, [places, y, 1000 * seconds])
+        self.page.evaluate(SWEEP, [places, y, 1000 * seconds])
         self.page.mouse.move(places[-1], y)
 
 
 # Moves the mouse to all places in so many milliseconds; a move that is due is not left out, however late.
-MOVES = """([places, y, milliseconds]) => new Promise(done => {
+SWEEP = """([places, y, milliseconds]) => new Promise(done => {
     const begin = performance.now();
     let sent = 0;
     const send = () => {
