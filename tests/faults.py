@@ -25,6 +25,7 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 # In this order: what finds most comes first, what takes longest last.
 TESTS = [
     "test_nine_quantities.py",
+    "test_fast.py",
     "test_layer_behaviour.py",
     "test_state_dict.py",
     "test_steps.py",
@@ -33,6 +34,7 @@ TESTS = [
     "test_refusals.py",
     "test_gradients.py",
     "test_extreme_values.py",
+    "test_accuracy.py",
     "test_any_layout.py",
 ]
 
@@ -54,32 +56,25 @@ def fault(name: str, file: str, *old_and_new: str) -> Fault:
 
 
 STD, EVALUATION = "np.sqrt(var + eps)", "if cache.constant_statistics:"
-THROUGH_VAR = "through_var = dgamma * cache.inv_std / m"
+VAR, MU_PATH = "var = mean(centered**2, axes)", "through_mean = mean(dx_hat, axes) if has_mean else 0.0"
+VAR_PATH = "through_var = x_hat * mean(dx_hat * x_hat, axes)"
+FAST_VAR_PATH = "through_var = dgamma * inv_std / m"
 MOMENTUM = "1 / self.num_batches_tracked if self.momentum is None else self.momentum"
 MODE = "if training or not self.track_running_stats:"
 ACCEPT, COUNT = "        x = self._accepted(x)\n", "self.num_batches_tracked + np.int64(1)"
 FAULTS = [
-    # The forward pass
-    fault("n − 1 in the forward pass", "functional.py", STD, "np.sqrt(var * m / max(1, m - 1) + eps)"),
+    # The plain page, forward
+    fault(
+        "n − 1 in the forward pass", "functional.py", VAR, "var = centered.var(axes, ddof=1, keepdims=True)"
+    ),
     fault("ε outside the root", "functional.py", STD, "(np.sqrt(var) + eps)"),
     fault("ε forgotten", "functional.py", STD, "np.sqrt(var)"),
     fault("variance for standard deviation", "functional.py", STD, "(var + eps)"),
-    fault("ε forgotten in evaluation", "functional.py", "np.float64) + eps)", "np.float64))"),
-    fault(
-        "E[x²] − E[x]² in x's own precision",
-        "functional.py",
-        "var = squares / m - rest_of_mean**2",
-        "E = lambda v: v.sum(axis=(0, 2)) / v.dtype.type(m); var = (E(x * x) - E(x) ** 2).astype(float)",
-    ),
-    fault(
-        "correction of the mean dropped",
-        "functional.py",
-        "rest_of_mean = rest / m",
-        "rest_of_mean = rest * 0",
-    ),
-    fault("evaluation writes into a copy of y", "functional.py", 'near_mean, order="C")', "near_mean)"),
+    fault("ε forgotten in evaluation", "functional.py", "var + arguments.non_negative_eps(eps)", "var"),
+    fault("E[x²] − E[x]²", "functional.py", VAR, "var = mean(x**2, axes) - mu**2"),
+    fault("computed in x's own dtype", "functional.py", "x.astype(np.float64), CHANNEL", "x, CHANNEL"),
+    fault("correction of the mean dropped", "functional.py", "centered -= mean(centered, axes)", "pass"),
     fault("channel_axis ignored", "arguments.py", "return int(channel_axis) % x.ndim", "return 1"),
-    fault("float16 summed in float16", "functional.py", "np.result_type(values, np.float32)", "values.dtype"),
     fault(
         "the input modified in place",  # y does not show it: x and x − 1 have the same
         "functional.py",
@@ -88,28 +83,88 @@ FAULTS = [
     ),
     fault(
         "one value per channel judged by N alone",
-        "functional.py",
-        "values.shape[0] * values.shape[2] == 1",
-        "len(x) == 1",
+        "arguments.py",
+        "x.shape[0] * x.shape[2] == 1",
+        "x.shape[0] == 1",
     ),
-    # The backward pass
-    fault("path through μ missing", "functional.py", "through_mean = dbeta / m", "through_mean = dbeta * 0"),
-    fault("path through σ² missing", "functional.py", THROUGH_VAR, "through_var = dgamma * 0"),
-    fault("path through σ² negated", "functional.py", THROUGH_VAR, THROUGH_VAR.replace("dgamma", "-dgamma")),
+    # The plain page, backward
+    fault("path through μ missing", "functional.py", MU_PATH, "through_mean = 0.0"),
+    fault("path through σ² missing", "functional.py", VAR_PATH, "through_var = 0.0"),
+    fault("path through σ² negated", "functional.py", VAR_PATH, VAR_PATH.replace("= x_hat", "= -x_hat")),
     fault("both paths missing: statistics detached", "functional.py", EVALUATION, "if True:"),
     fault("dx in evaluation computed as in training", "functional.py", EVALUATION, "if False:"),
+    fault("γ forgotten in dx", "functional.py", "dx_hat = cache.gamma * dy", "dx_hat = dy"),
+    fault("dγ without x̂", "functional.py", "(dy * x_hat).sum(axis=CHANNEL)", "dy.sum(axis=CHANNEL)"),
+    fault("dβ as a mean", "functional.py", "dbeta, dgamma = dy.sum(", "dbeta, dgamma = dy.mean("),
+    # The engine
     fault(
-        "γ forgotten in dx",
-        "functional.py",
-        "dx = dx.astype(cache.dtype",
-        "dx = (dx * (cache.inv_std / cache.scale)[:, np.newaxis]).astype(cache.dtype",
+        "engine: n − 1 in the forward pass",
+        "fast.py",
+        "var + eps)\n    scale = np.where(var > 0, gamma",
+        "var * x[:, 0].size / (x[:, 0].size - 1) + eps)\n    scale = np.where(var > 0, gamma",
     ),
-    fault("dγ without x̂", "functional.py", "dgamma.astype(cache.parameter", "dbeta.astype(cache.parameter"),
     fault(
-        "dβ as a mean",
-        "functional.py",
-        "dbeta.astype(cache.parameter_dtype)",
-        "(dbeta / max(1, cache.count)).astype(cache.parameter_dtype)",
+        "engine: ε forgotten in evaluation",
+        "fast.py",
+        "    inv_std = 1 / np.sqrt(var + eps)\n    if not computable(x, var + eps, mean, gamma",
+        "    inv_std = 1 / np.sqrt(var)\n    if not computable(x, var + eps, mean, gamma",
+    ),
+    fault("engine: a large mean is not taken out", "fast.py", "if not (mean**2 > var).any():", "if True:"),
+    fault(
+        "engine: what is left of the mean forgotten", "fast.py", "shift = beta - scale * rest", "shift = beta"
+    ),
+    fault("engine: sums in one float32 piece", "fast.py", "PIECE = 1024", "PIECE = 2**30"),
+    fault(
+        "engine: float16 summed in float16",
+        "fast.py",
+        "np.ascontiguousarray(x, np.result_type(x, np.float32))",
+        "np.ascontiguousarray(x)",
+    ),
+    fault(
+        "engine: constant channels only near β",
+        "fast.py",
+        "np.where(var > 0, gamma * inv_std, 0)",
+        "gamma * inv_std",
+    ),
+    fault(
+        "engine: huge values not left to the plain page",
+        "fast.py",
+        "if not computable(x, var + eps, scale, shift):",
+        "if False:",
+    ),
+    fault(
+        "engine: the last piece of a line left out", "fast.py", "if whole < block.shape[2]:", "if not whole:"
+    ),
+    fault(
+        "engine: path through μ missing",
+        "fast.py",
+        "dy, dbeta / m, through_var, scale)",
+        "dy, 0 * dbeta, through_var, scale)",
+    ),
+    fault("engine: path through σ² missing", "fast.py", FAST_VAR_PATH, "through_var = 0 * dgamma"),
+    fault(
+        "engine: path through σ² negated",
+        "fast.py",
+        FAST_VAR_PATH,
+        FAST_VAR_PATH.replace("dgamma", "-dgamma"),
+    ),
+    fault("engine: both paths missing", "fast.py", EVALUATION, "if True:"),
+    fault("engine: dx in evaluation computed as in training", "fast.py", EVALUATION, "if False:"),
+    fault(
+        "engine: γ forgotten in dx",
+        "fast.py",
+        "(cache.gamma * cache.inv_std).ravel()",
+        "cache.inv_std.ravel()",
+    ),
+    fault("engine: dγ without the rest of the mean", "fast.py", "(products - rest * dbeta)", "products"),
+    fault(
+        "engine: norms without the path through μ", "fast.py", "total if has_mean else 0 * total", "0 * total"
+    ),
+    fault(
+        "engine: norms without 1/σ in dx",
+        "fast.py",
+        "products, inv_std.ravel())\n\n\n",
+        "products, 0 * products + 1)\n\n\n",
     ),
     # The layer
     fault("running_var biased", "layers.py", "cache.var * (m / (m - 1))", "cache.var"),
@@ -169,7 +224,7 @@ FAULTS = [
     # The rest of core
     fault("LayerNorm and its family: γ forgotten in dx", "norms.py", "(dy * gamma).reshape", "dy.reshape"),
     fault("RMSNorm takes the mean out", "norms.py", "HAS_MEAN = False", "HAS_MEAN = True"),
-    fault("RMSNorm's ε 0 when None", "norms.py", "float(np.finfo(values.dtype).eps)", "0.0"),
+    fault("RMSNorm's ε 0 when None", "norms.py", "float(np.finfo(np.result_type(x, np.float32)).eps)", "0.0"),
     fault("GroupNorm accepts one value a group", "norms.py", "if values == 1:", "if False:"),
     fault("steps: one of two meeting gradients lost", "steps.py", ' + 2 * nodes["x_centered"] * dsquare', ""),
     fault("steps: dmean with the wrong sign", "steps.py", "dmean = -dx_centered", "dmean = dx_centered"),

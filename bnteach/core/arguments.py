@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from numbers import Real
+from typing import NamedTuple
 
 import numpy as np
 
@@ -29,7 +30,8 @@ def batch(name: str, value) -> np.ndarray:
     array = float_array(name, value)
     if array.ndim < 2:
         raise ValueError(
-            f"{name} has shape {array.shape}, expected at least 2 axes: (samples, channels) or more"
+            f"{name} has shape {array.shape}, expected at least 2 axes: (samples, channels) or more; "
+            f"a single sample is given as {name}[np.newaxis]"
         )
     return array
 
@@ -43,21 +45,16 @@ def axis_of(x: np.ndarray, channel_axis: int) -> int:
     return int(channel_axis) % x.ndim
 
 
-def per_channel(name: str, value, x: np.ndarray, axis: int) -> np.ndarray | None:
-    """One number for each channel of x. None is passed through: it stands for "not there"."""
-    return None if value is None else required_per_channel(name, value, x, axis)
-
-
-def required_per_channel(name: str, value, x: np.ndarray, axis: int) -> np.ndarray:
-    """One number for each channel of x."""
+def per_channel(name: str, value, shape: tuple[int, ...], axis: int) -> np.ndarray:
+    """One number for each channel of an x with this shape."""
     if value is None:
         raise TypeError(f"{name} is None, expected an array with one value for each channel")
     array = float_array(name, value)
-    expected = (x.shape[axis],)
+    expected = (shape[axis],)
     if array.shape != expected:
         raise ValueError(
             f"{name} has shape {array.shape}, expected {expected}: "
-            f"one value for each channel of x with shape {x.shape}"
+            f"one value for each channel of x with shape {shape}"
         )
     return array
 
@@ -126,10 +123,57 @@ def non_negative_eps(value) -> float:
     return eps
 
 
-def channels_in_the_middle(x: np.ndarray, axis: int) -> np.ndarray:
-    """x seen as (everything before the channels, channels, everything after them).
+class Layout(NamedTuple):
+    """How the caller wrote x and γ, so that the results can be given back in the same way.
 
-    Every layout becomes this one: (N, C) is (N, C, 1), NCHW is (N, C, H·W), NHWC is (N·H·W, C, 1).
-    A view of x wherever NumPy can make one, else a copy.
+    Inside core every x is (everything before the channels, channels, everything after them):
+    (N, C) is (N, C, 1), NCHW is (N, C, H·W), NHWC is (N·H·W, C, 1).
     """
-    return x.reshape(math.prod(x.shape[:axis]), x.shape[axis], math.prod(x.shape[axis + 1 :]))
+
+    shape: tuple[int, ...]
+    axis: int  # of the channels
+    dtype: np.dtype
+    gamma_dtype: np.dtype
+
+    @property
+    def inside(self) -> tuple[int, int, int]:
+        """The shape of x inside core."""
+        before, after = self.shape[: self.axis], self.shape[self.axis + 1 :]
+        return math.prod(before), self.shape[self.axis], math.prod(after)
+
+    def restore(self, values: np.ndarray) -> np.ndarray:
+        """y or dx with the shape and dtype of x."""
+        return values.astype(self.dtype, copy=False).reshape(self.shape)
+
+    def like_gamma(self, values: np.ndarray) -> np.ndarray:
+        """dγ or dβ with the dtype of γ."""
+        return values.astype(self.gamma_dtype, copy=False)
+
+    def per_channel(self, name: str, value) -> np.ndarray:
+        """One number for each channel, in float64 and as (1, C, 1): a copy."""
+        return per_channel(name, value, self.shape, self.axis).astype(np.float64).reshape(1, -1, 1)
+
+
+def of_batch_norm(x, gamma, beta, channel_axis: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, Layout]:
+    """x as (before, C, after), a view where possible; γ and β as (1, C, 1), 1 and 0 for None; x's layout."""
+    x = batch("x", x)
+    axis = axis_of(x, channel_axis)
+    gamma_dtype = np.result_type(x, np.float32) if gamma is None else float_array("gamma", gamma).dtype
+    layout = Layout(x.shape, axis, x.dtype, gamma_dtype)
+    gamma = layout.per_channel("gamma", np.ones(x.shape[axis]) if gamma is None else gamma)
+    beta = layout.per_channel("beta", np.zeros(x.shape[axis]) if beta is None else beta)
+    return x.reshape(layout.inside), gamma, beta, layout
+
+
+def several_values_a_channel(x: np.ndarray, layout: Layout) -> None:
+    """A single value has no variance, so x (before, C, after) must have more than one a channel."""
+    if x.shape[0] * x.shape[2] == 1:
+        raise ValueError(
+            f"Expected more than 1 value per channel when training, got input size {layout.shape}"
+        )
+
+
+def of_type(kind: type | tuple[type, ...], name: str, value, expected: str) -> None:
+    """The value must be of this type."""
+    if not isinstance(value, kind):
+        raise TypeError(f"{name} is {type(value).__name__}, expected {expected}")

@@ -6,14 +6,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from bnteach.core import arguments
-from bnteach.core.functional import (
-    Cache,
-    batch_norm_backward,
-    batch_norm_forward,
-    batch_norm_inference_with_cache,
-    quietly,
-)
+from bnteach.core import arguments, fast, functional
+from bnteach.core.functional import quietly
 from bnteach.core.state import Layer
 
 
@@ -121,13 +115,15 @@ class BatchNorm(Layer):
         """
         training = self.training if training is None else bool(training)
         x = self._accepted(x)
+        page = fast if x.size >= fast.MANY else functional
         if training or not self.track_running_stats:
-            y, cache = batch_norm_forward(x, self.gamma, self.beta, self.eps, self.channel_axis)
+            y, cache = page.batch_norm_forward(x, self.gamma, self.beta, self.eps, self.channel_axis)
             if training and self.track_running_stats:
                 self._track(cache)
         else:
-            y, cache = batch_norm_inference_with_cache(
-                x, self.gamma, self.beta, self.running_mean, self.running_var, self.eps, self.channel_axis
+            statistics = self.running_mean, self.running_var
+            y, cache = page.batch_norm_inference_with_cache(
+                x, self.gamma, self.beta, *statistics, self.eps, self.channel_axis
             )
         self._cache = cache
         return y
@@ -143,13 +139,13 @@ class BatchNorm(Layer):
             RuntimeError: there was no forward pass.
             TypeError, ValueError: dy has the wrong dtype or not the shape of the last y.
         """
-        dx, dgamma, dbeta = batch_norm_backward(dy, self._last_cache())
+        dx, dgamma, dbeta = fast.batch_norm_backward(dy, self._last_cache())  # or by the plain page
         if self.affine:
             self.dgamma, self.dbeta = dgamma, dbeta
         return dx, self.dgamma, self.dbeta
 
     @quietly
-    def _track(self, cache: Cache) -> None:
+    def _track(self, cache: functional.Cache) -> None:
         """One step of the running statistics. An empty batch is counted, but has nothing to add."""
         self.num_batches_tracked = self.num_batches_tracked + np.int64(1)
         m = cache.count

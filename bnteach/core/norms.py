@@ -15,8 +15,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from bnteach.core import arguments
-from bnteach.core.functional import channel_sum, column, quietly, standardize, standardize_backward
+from bnteach.core import arguments, fast, functional
+from bnteach.core.functional import CHANNEL, quietly
 from bnteach.core.state import Layer
 
 
@@ -48,13 +48,10 @@ class StatisticsOfASample(Layer):
         """
         x = arguments.float_array("x", x)
         groups, parameters = self.shapes(x)
-        values = x.astype(np.result_type(x, np.float32), copy=False).reshape(groups)
-        one, zero = np.ones(groups[1]), np.zeros(groups[1])
-        x_hat, cache = standardize(values, one, zero, self._eps_for(values), self.HAS_MEAN)
-        x_hat = x_hat.reshape(parameters)
+        x_hat, inv_std = _standardize(x.reshape(groups), self._eps_for(x), self.HAS_MEAN)
         gamma, beta = self._column("gamma", like=x_hat), self._column("beta", like=x_hat)
-        y = x_hat * gamma + beta  # a new array: the caller may change y, x̂ is kept for dγ
-        self._cache = cache, x_hat, gamma, x.shape, x.dtype
+        y = x_hat.reshape(parameters) * gamma + beta
+        self._cache = x_hat, inv_std, gamma, parameters, x.shape, x.dtype
         return y.astype(x.dtype, copy=False).reshape(x.shape)
 
     @quietly
@@ -67,16 +64,18 @@ class StatisticsOfASample(Layer):
             RuntimeError: there was no forward pass.
             TypeError, ValueError: dy has the wrong dtype or not the shape of the last y.
         """
-        cache, x_hat, gamma, shape, dtype = self._last_cache()
-        dy = arguments.upstream("dy", dy, shape).reshape(x_hat.shape).astype(x_hat.dtype, copy=False)
-        dx, _, _ = standardize_backward((dy * gamma).reshape(cache.x.shape), cache)
+        x_hat, inv_std, gamma, parameters, shape, dtype = self._last_cache()
+        dy = arguments.upstream("dy", dy, shape).astype(x_hat.dtype, copy=False).reshape(parameters)
+        dx_hat = (dy * gamma).reshape(x_hat.shape)
+        dx = _standardize_backward(dx_hat, x_hat, inv_std, self.HAS_MEAN)
+        dbeta, dgamma = fast.sums(x_hat.reshape(parameters), dy)
         if self.gamma is not None:
-            self.dgamma = channel_sum(dy, x_hat).astype(self.dtype).reshape(self.gamma.shape)
+            self.dgamma = dgamma.astype(self.dtype).reshape(self.gamma.shape)
         if self.beta is not None:
-            self.dbeta = channel_sum(dy).astype(self.dtype).reshape(self.beta.shape)
+            self.dbeta = dbeta.astype(self.dtype).reshape(self.beta.shape)
         return dx.astype(dtype, copy=False).reshape(shape), self.dgamma, self.dbeta
 
-    def _eps_for(self, values: np.ndarray) -> float:
+    def _eps_for(self, x: np.ndarray) -> float:
         return self.eps
 
     def _column(self, name: str, like: np.ndarray) -> np.ndarray | float:
@@ -87,7 +86,20 @@ class StatisticsOfASample(Layer):
         parameter = arguments.float_array(name, parameter)
         if parameter.shape != self._parameter_shape:
             raise ValueError(f"{name} has shape {parameter.shape}, expected {self._parameter_shape}")
-        return column(parameter.ravel(), like)
+        return parameter.astype(like.dtype).reshape(-1, 1)
+
+
+def _standardize(x, eps, has_mean):
+    """x̂ and 1/√(σ² + ε) for x (before, sets of values, after), by the page that suits its size."""
+    if x.size < fast.MANY:
+        return functional.standardize(x.astype(np.float64), CHANNEL, eps, has_mean)[:2]
+    return fast.standardize(x.astype(np.result_type(x, np.float32), copy=False), eps, has_mean)[:2]
+
+
+def _standardize_backward(dx_hat, x_hat, inv_std, has_mean):
+    if x_hat.size < fast.MANY:
+        return functional.standardize_backward(dx_hat, x_hat, inv_std, CHANNEL, has_mean)
+    return fast.standardize_backward(dx_hat, x_hat, inv_std, has_mean)
 
 
 class LayerNorm(StatisticsOfASample):
@@ -152,8 +164,8 @@ class RMSNorm(LayerNorm):
         super().__init__(normalized_shape, 0.0 if eps is None else eps, dtype)
         self.eps = None if eps is None else self.eps
 
-    def _eps_for(self, values):
-        return float(np.finfo(values.dtype).eps) if self.eps is None else self.eps
+    def _eps_for(self, x):
+        return float(np.finfo(np.result_type(x, np.float32)).eps) if self.eps is None else self.eps
 
 
 class GroupNorm(StatisticsOfASample):

@@ -61,8 +61,8 @@ def forward_steps(x: np.ndarray, gamma: np.ndarray, beta: np.ndarray, eps: float
     x = arguments.batch("x", x)
     if x.ndim != 2 or len(x) < 2:
         raise ValueError(f"x has shape {x.shape}, expected (N, C) with N ≥ 2")
-    gamma = arguments.required_per_channel("gamma", gamma, x, 1)
-    beta = arguments.required_per_channel("beta", beta, x, 1)
+    gamma = arguments.per_channel("gamma", gamma, x.shape, 1)
+    beta = arguments.per_channel("beta", beta, x.shape, 1)
     mean = x.sum(axis=0) / len(x)
     x_centered = x - mean
     square = x_centered**2

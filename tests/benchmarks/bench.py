@@ -45,7 +45,7 @@ def measure_all(options):
     print_speed("Sizes of the lessons", lessons, options, small=True)
     if not options.quick:
         print_speed(
-            f"Mean {OFF_CENTRE:g} times the deviation: blocked has to center", cases, options, OFF_CENTRE
+            f"Mean {OFF_CENTRE:g} times the deviation: the engine has to center", cases, options, OFF_CENTRE
         )
     print_memory(cases)
     if options.linear:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from bnteach.core import blocked, functional
+from bnteach.core import fast, functional
 
 EPS = 1e-5
 
@@ -53,7 +53,7 @@ def make_case(shape, layout="", ratio=0.5, seed=0):
 
 
 def ours(core):
-    """functional or blocked."""
+    """The plain page or the engine."""
 
     def prepare(case):
         def forward():
@@ -127,8 +127,8 @@ def bandwidth(case):
 
 
 WAYS = {
-    "functional": ours(functional),
-    "blocked": ours(blocked),
+    "plain": ours(functional),
+    "fast": ours(fast),
     "textbook": textbook,
     "bandwidth": bandwidth,
     "PyTorch": pytorch(threads=1),

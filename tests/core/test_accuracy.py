@@ -1,4 +1,4 @@
-"""Accuracy of the two implementations in float32, held against float64 on the same numbers.
+"""Accuracy of the plain page and of the engine in float32, held against float64 on the same numbers.
 
 The measure is the largest error over the root mean square of the result, in units of float32's eps.
 It is at most 16: about what the last few roundings cost the largest of millions of values. The
@@ -9,13 +9,14 @@ import numpy as np
 import pytest
 import torch
 
-from bnteach.core import blocked, functional
+import bnteach
+from bnteach.core import fast, functional
 
 EPS32 = float(np.finfo(np.float32).eps)
 BOUND = 16
 QUANTITIES = ("y", "dx", "dgamma", "dbeta")
 
-implementations = pytest.mark.parametrize("core", [functional, blocked], ids=["functional", "blocked"])
+implementations = pytest.mark.parametrize("core", [functional, fast], ids=["plain", "fast"])
 ratios = pytest.mark.parametrize("ratio", [0, 1e2, 1e4], ids="mean/std={:g}".format)
 shapes = pytest.mark.parametrize(
     ("shape", "axis"),
@@ -82,6 +83,36 @@ def test_mean_and_variance_to_the_last_digit(core, axis, rng):
     exact = x.astype(np.float64)
     np.testing.assert_allclose(cache.mean, exact.mean(axis=1 - axis), rtol=1e-10)
     np.testing.assert_allclose(cache.var, exact.var(axis=1 - axis), rtol=2 * EPS32)
+
+
+NORMS = [
+    (bnteach.LayerNorm, torch.nn.LayerNorm, (768,), (200, 768)),
+    (bnteach.LayerNorm, torch.nn.LayerNorm, (17,), (2001, 17)),
+    (bnteach.RMSNorm, torch.nn.RMSNorm, (768,), (200, 768)),
+    (bnteach.GroupNorm, torch.nn.GroupNorm, (4, 12), (20, 12, 23, 24)),
+    (bnteach.GroupNorm, torch.nn.GroupNorm, (1, 3), (2, 3, 100, 101)),
+    (bnteach.InstanceNorm, torch.nn.InstanceNorm2d, (12,), (20, 12, 23, 24)),
+]
+
+
+@ratios
+@pytest.mark.parametrize(("ours", "pytorchs", "options", "shape"), NORMS, ids=str)
+def test_norms_within_16_eps_of_float64(page, ours, pytorchs, options, shape, ratio, rng):
+    x, dy = ((rng.normal(size=shape) + offset).astype(np.float32) for offset in (ratio, 0))
+    layer, twin = ours(*options), pytorchs(*options, dtype=torch.float64)
+    results = dict(zip(QUANTITIES, (layer(x), *layer.backward(dy)), strict=True))
+    exact_x = torch.tensor(x.astype(np.float64), requires_grad=True)
+    if ours is bnteach.RMSNorm:
+        twin.eps = EPS32
+    y = twin(exact_x)
+    y.backward(torch.tensor(dy.astype(np.float64)))
+    exact = {"y": y.detach(), "dx": exact_x.grad}
+    if getattr(twin, "weight", None) is not None:
+        exact["dgamma"] = twin.weight.grad
+    if getattr(twin, "bias", None) is not None:
+        exact["dbeta"] = twin.bias.grad
+    errors = {name: round(error(results[name], exact[name].numpy()), 1) for name in exact}
+    assert max(errors.values()) <= BOUND, errors
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

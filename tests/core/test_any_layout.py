@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 
 from beside_torch import TOLERANCE, assert_same, batch, in_float64, our_pass, pair, pytorchs_pass
 
+pytestmark = pytest.mark.usefixtures("page")
+
 
 def sliced(a):
     """Every second value of a larger array."""

@@ -12,6 +12,8 @@ import torch
 from beside_torch import as_tensors, assert_same, batch, in_float64, our_pass, pair, pytorchs_pass
 from bnteach import BatchNorm
 
+pytestmark = pytest.mark.usefixtures("page")
+
 EPS32 = float(np.finfo(np.float32).eps)
 modes = pytest.mark.parametrize("training", [True, False], ids=["training", "evaluation"])
 layouts = pytest.mark.parametrize(
@@ -78,6 +80,19 @@ def test_constant_channels(rng, dtype, size, training):
     assert_same(ours, exact, tolerance, {"dx": 300, "y": 1 + size, "dgamma": 10 + 10 * size, "dbeta": 10})
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("size", [1e10, 1e30])
+@pytest.mark.parametrize("m", [37, 1000, 20_001])
+def test_large_constant_channels(rng, dtype, size, m):
+    """y is exactly β. dγ should be 0: PyTorch, whose mean is rounded, is off, and we are off by no more."""
+    x, dy = np.full((m, 3), size, dtype), rng.normal(size=(m, 3)).astype(dtype)
+    bn, twin = pair(rng, x, dtype=dtype)
+    ours, pytorchs = our_pass(bn, x, dy), pytorchs_pass(twin, x, dy)
+    np.testing.assert_array_equal(ours["y"], np.broadcast_to(bn.beta, x.shape))
+    assert (np.abs(ours["dgamma"]) <= 4 * np.abs(pytorchs["dgamma"])).all()
+    assert np.isfinite(ours["dx"]).all()
+
+
 @pytest.mark.parametrize("scale", [1e18, 1e19, 1e25, 1e30, 1e37, 3.4e38])
 @layouts
 def test_huge_values_in_float32(rng, shape, axis, scale):
@@ -94,8 +109,9 @@ def test_huge_values_in_float32(rng, shape, axis, scale):
     assert np.isfinite(ours["y"]).all()
 
 
-@pytest.mark.parametrize("scale", [1e100, 1e150])
+@pytest.mark.parametrize("scale", [1e100, 1e150, 1e200, 1e300])
 def test_huge_values_in_float64(rng, scale):
+    """From 1e155 on the variance is infinite, and y is β."""
     x, dy = batch(rng, (60, 3), offset=scale, spread=scale)
     bn, twin = pair(rng, x)
     units = {"dx": 1 / scale, "dgamma": 10, "dbeta": 10, "running_mean": scale}

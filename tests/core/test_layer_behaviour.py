@@ -8,7 +8,9 @@ import pytest
 import torch
 
 from beside_torch import TORCH, assert_same, batch, our_pass, pair, pytorchs_pass
-from bnteach import BatchNorm, batch_norm_backward, batch_norm_forward
+from bnteach import BatchNorm
+
+pytestmark = pytest.mark.usefixtures("page")
 
 modes = pytest.mark.parametrize("training", [True, False], ids=["training", "evaluation"])
 
@@ -241,12 +243,12 @@ def test_gradients_are_overwritten_not_accumulated(bn, xdy, training):
     assert again[2] is bn.dbeta
 
 
-def test_the_same_cache_serves_again(xdy):
+def test_the_same_cache_serves_again(page, xdy):
     x, dy = xdy
-    _, cache = batch_norm_forward(x, np.full(4, 1.5), np.zeros(4))
-    first = batch_norm_backward(dy, cache)
-    batch_norm_backward(dy**2, cache)
-    for a, b in zip(first, batch_norm_backward(dy, cache), strict=True):
+    _, cache = page.batch_norm_forward(x, np.full(4, 1.5), np.zeros(4))
+    first = page.batch_norm_backward(dy, cache)
+    page.batch_norm_backward(dy**2, cache)
+    for a, b in zip(first, page.batch_norm_backward(dy, cache), strict=True):
         np.testing.assert_array_equal(a, b)
 
 

@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 
 from beside_torch import TOLERANCE, assert_same, batch, in_float64, our_pass, pair, pytorchs_pass
-from bnteach import batch_norm_backward, batch_norm_forward, batch_norm_inference
+from bnteach import batch_norm_inference
+
+pytestmark = pytest.mark.usefixtures("page")
 
 LAYOUTS = {
     "(N, C)": ((7, 4), 1),
@@ -109,7 +111,7 @@ def test_float32_running_statistics_over_fifty_batches(rng, momentum):
         assert_same(our_pass(bn, x, dy), pytorchs_pass(twin, x, dy), 3e-5)
 
 
-def test_the_functions_are_the_layer_without_its_state(rng):
+def test_the_functions_are_the_layer_without_its_state(rng, page):
     x, dy = batch(rng, (4, 5, 6, 3), -1)
     bn, twin = pair(rng, x, -1, eps=0.01)
     state = bn.gamma, bn.beta, bn.running_mean, bn.running_var
@@ -117,22 +119,22 @@ def test_the_functions_are_the_layer_without_its_state(rng):
     y = batch_norm_inference(x, *state, eps=0.01, channel_axis=-1)
     np.testing.assert_allclose(y, evaluation["y"], rtol=1e-11, atol=1e-11)
     training = pytorchs_pass(twin.train(), x, dy, -1)
-    y, cache = batch_norm_forward(x, bn.gamma, bn.beta, eps=0.01, channel_axis=-1)
-    for name, value in zip(("dx", "dgamma", "dbeta"), batch_norm_backward(dy, cache), strict=True):
+    y, cache = page.batch_norm_forward(x, bn.gamma, bn.beta, eps=0.01, channel_axis=-1)
+    for name, value in zip(("dx", "dgamma", "dbeta"), page.batch_norm_backward(dy, cache), strict=True):
         np.testing.assert_allclose(value, training[name], rtol=1e-11, atol=1e-11, err_msg=name)
     np.testing.assert_allclose(y, training["y"], rtol=1e-11, atol=1e-11)
 
 
 @pytest.mark.parametrize("left_out", ["gamma", "beta"])
-def test_a_function_without_gamma_or_without_beta(rng, left_out):
+def test_a_function_without_gamma_or_without_beta(rng, page, left_out):
     x, dy = batch(rng, (6, 4))
     parameters = {"gamma": rng.uniform(1, 2, 4), "beta": rng.normal(size=4)}
-    y, cache = batch_norm_forward(x, **(parameters | {left_out: None}))
+    y, cache = page.batch_norm_forward(x, **(parameters | {left_out: None}))
     neutral = {"gamma": np.ones(4), "beta": np.zeros(4)}[left_out]
-    expected_y, expected_cache = batch_norm_forward(x, **(parameters | {left_out: neutral}))
+    expected_y, expected_cache = page.batch_norm_forward(x, **(parameters | {left_out: neutral}))
     np.testing.assert_array_equal(y, expected_y)
     for got, expected in zip(
-        batch_norm_backward(dy, cache), batch_norm_backward(dy, expected_cache), strict=True
+        page.batch_norm_backward(dy, cache), page.batch_norm_backward(dy, expected_cache), strict=True
     ):
         np.testing.assert_array_equal(got, expected)
 
@@ -153,9 +155,10 @@ def test_dtypes_of_the_results(rng, dtype, parameters, training):
     assert_same(ours, reference, max(TOLERANCE[dtype], TOLERANCE[parameters]), {"dgamma": 5, "dbeta": 5})
 
 
-def test_float16_is_summed_in_float32(rng):
+@pytest.mark.parametrize(("offset", "spread"), [(100, 50), (0.5, 1)])
+def test_float16_is_summed_in_float32(rng, offset, spread):
     """65 504 is the largest float16: a sum of 4096 values near 100, or one square of 300, would overflow."""
-    x, dy = batch(rng, (4096, 3), dtype=np.float16, offset=100, spread=50)
+    x, dy = batch(rng, (4096, 3), dtype=np.float16, offset=offset, spread=spread)
     bn, twin = pair(rng, x, dtype=np.float32)
     in_float64(twin, bn)
     ours, reference = our_pass(bn, x, dy), pytorchs_pass(twin, x.astype(np.float64), dy.astype(np.float64))

@@ -20,6 +20,8 @@ from beside_torch import (
     torch_dtype,
 )
 
+pytestmark = pytest.mark.usefixtures("page")
+
 # What is asked of both, the arguments of both, the shape of x.
 LAYERS = [
     ("LayerNorm", {"normalized_shape": 5}, (4, 5)),

@@ -10,7 +10,9 @@ from torch import nn
 
 import bnteach
 from beside_torch import TORCH, assert_same, batch, our_pass, pair
-from bnteach import BatchNorm, batch_norm_backward, batch_norm_forward, batch_norm_inference
+from bnteach import BatchNorm, batch_norm_inference
+
+pytestmark = pytest.mark.usefixtures("page")
 
 X, DY = batch(np.random.default_rng(0), (5, 4, 3))
 FOUR = np.ones(4)
@@ -18,7 +20,11 @@ FOUR = np.ones(4)
 # Refused by forward in training and in evaluation: x, the error, and its words.
 REFUSED_X = {
     "no axes": (np.float64(1.0), ValueError, r"x has shape \(\), expected at least 2 axes"),
-    "one axis": (np.ones(4), ValueError, r"x has shape \(4,\), expected at least 2 axes"),
+    "one sample alone": (
+        np.ones(4),
+        ValueError,
+        r"x has shape \(4,\), expected at least 2 .* x\[np.newaxis\]",
+    ),
     "channels": (
         np.ones((5, 3)),
         ValueError,
@@ -203,94 +209,102 @@ def test_a_layer_with_senseless_arguments_is_not_made(arguments, error, message)
 
 FUNCTIONS = [
     (
-        lambda: batch_norm_forward(X, FOUR[:3], FOUR),
+        lambda page: page.batch_norm_forward(X, FOUR[:3], FOUR),
         ValueError,
         r"gamma has shape \(3,\), expected \(4,\): one value "
         r"for each channel of x with shape \(5, 4, 3\)",
     ),
     (
-        lambda: batch_norm_forward(X, FOUR, FOUR[:, None]),
+        lambda page: page.batch_norm_forward(X, FOUR, FOUR[:, None]),
         ValueError,
         r"beta has shape \(4, 1\), expected \(4,\)",
     ),
-    (lambda: batch_norm_forward(X, 1, FOUR), TypeError, "gamma has dtype int64, expected float16"),
-    (lambda: batch_norm_forward(X, 1.0, FOUR), ValueError, r"gamma has shape \(\), expected \(4,\)"),
-    (lambda: batch_norm_forward(X, FOUR, FOUR, eps=0), ValueError, r"eps is 0\.0, expected a number above 0"),
+    (lambda page: page.batch_norm_forward(X, 1, FOUR), TypeError, "gamma has dtype int64, expected float16"),
     (
-        lambda: batch_norm_forward(X, FOUR, FOUR, eps=-1),
+        lambda page: page.batch_norm_forward(X, 1.0, FOUR),
         ValueError,
-        r"eps is -1\.0, expected a number above 0",
+        r"gamma has shape \(\), expected \(4,\)",
     ),
     (
-        lambda: batch_norm_forward(X, FOUR, FOUR, eps=np.nan),
-        ValueError,
-        "eps is nan, expected a number above 0",
-    ),
-    (
-        lambda: batch_norm_forward(X, FOUR, FOUR, channel_axis=3),
-        ValueError,
-        "channel_axis is 3, expected -3 to 2",
-    ),
-    (
-        lambda: batch_norm_forward(X, FOUR, FOUR, channel_axis=-4),
-        ValueError,
-        "channel_axis is -4, expected -3 to 2",
-    ),
-    (
-        lambda: batch_norm_forward(X, FOUR, FOUR, channel_axis=2),
-        ValueError,
-        r"gamma has shape \(4,\), expected \(3,\)",
-    ),
-    (
-        lambda: batch_norm_forward(X[:1, :, :1], FOUR, FOUR),
-        ValueError,
-        r"more than 1 value .* size \(1, 4, 1\)",
-    ),
-    (
-        lambda: batch_norm_inference(X, FOUR, FOUR, FOUR, FOUR, eps=-1),
-        ValueError,
-        r"eps is -1\.0, expected 0 or more",
-    ),
-    (
-        lambda: batch_norm_inference(X, FOUR, FOUR, FOUR[:3], FOUR),
-        ValueError,
-        r"running_mean has shape \(3,\), expect",
-    ),
-    (
-        lambda: batch_norm_inference(X, FOUR, FOUR, FOUR, FOUR > 0),
-        TypeError,
-        "running_var has dtype bool, expected",
-    ),
-    (
-        lambda: batch_norm_inference(X, FOUR, FOUR, None, FOUR),
-        TypeError,
-        "running_mean is None, expected an array",
-    ),
-    (
-        lambda: batch_norm_inference(X, FOUR, FOUR, FOUR, None),
-        TypeError,
-        "running_var is None, expected an array",
-    ),
-    (lambda: batch_norm_backward(DY, None), TypeError, "cache is NoneType, expected the cache"),
-    (lambda: batch_norm_backward(DY, (DY, 1)), TypeError, "cache is tuple, expected the cache"),
-    (
-        lambda: bnteach.forward_steps(X, FOUR, FOUR),
-        ValueError,
-        r"x has shape \(5, 4, 3\), expected \(N, C\) with N ≥ 2",
-    ),
-    (
-        lambda: bnteach.forward_steps(X[:1, :, 0], FOUR, FOUR),
-        ValueError,
-        r"x has shape \(1, 4\), expected \(N, C\)",
-    ),
-    (lambda: bnteach.forward_steps(X[..., 0], None, FOUR), TypeError, "gamma is None, expected an array"),
-    (
-        lambda: bnteach.forward_steps(X[..., 0], FOUR, FOUR, eps=0),
+        lambda page: page.batch_norm_forward(X, FOUR, FOUR, eps=0),
         ValueError,
         r"eps is 0\.0, expected a number above 0",
     ),
     (
-        lambda: bnteach.backward_steps(DY, bnteach.forward_steps(X[..., 0], FOUR, FOUR)),
+        lambda page: page.batch_norm_forward(X, FOUR, FOUR, eps=-1),
+        ValueError,
+        r"eps is -1\.0, expected a number above 0",
+    ),
+    (
+        lambda page: page.batch_norm_forward(X, FOUR, FOUR, eps=np.nan),
+        ValueError,
+        "eps is nan, expected a number above 0",
+    ),
+    (
+        lambda page: page.batch_norm_forward(X, FOUR, FOUR, channel_axis=3),
+        ValueError,
+        "channel_axis is 3, expected -3 to 2",
+    ),
+    (
+        lambda page: page.batch_norm_forward(X, FOUR, FOUR, channel_axis=-4),
+        ValueError,
+        "channel_axis is -4, expected -3 to 2",
+    ),
+    (
+        lambda page: page.batch_norm_forward(X, FOUR, FOUR, channel_axis=2),
+        ValueError,
+        r"gamma has shape \(4,\), expected \(3,\)",
+    ),
+    (
+        lambda page: page.batch_norm_forward(X[:1, :, :1], FOUR, FOUR),
+        ValueError,
+        r"more than 1 value .* size \(1, 4, 1\)",
+    ),
+    (
+        lambda _: batch_norm_inference(X, FOUR, FOUR, FOUR, FOUR, eps=-1),
+        ValueError,
+        r"eps is -1\.0, expected 0 or more",
+    ),
+    (
+        lambda _: batch_norm_inference(X, FOUR, FOUR, FOUR[:3], FOUR),
+        ValueError,
+        r"running_mean has shape \(3,\), expect",
+    ),
+    (
+        lambda _: batch_norm_inference(X, FOUR, FOUR, FOUR, FOUR > 0),
+        TypeError,
+        "running_var has dtype bool, expected",
+    ),
+    (
+        lambda _: batch_norm_inference(X, FOUR, FOUR, None, FOUR),
+        TypeError,
+        "running_mean is None, expected an array",
+    ),
+    (
+        lambda _: batch_norm_inference(X, FOUR, FOUR, FOUR, None),
+        TypeError,
+        "running_var is None, expected an array",
+    ),
+    (lambda page: page.batch_norm_backward(DY, None), TypeError, "cache is NoneType, expected the cache"),
+    (lambda page: page.batch_norm_backward(DY, (DY, 1)), TypeError, "cache is tuple, expected the cache"),
+    (
+        lambda _: bnteach.forward_steps(X, FOUR, FOUR),
+        ValueError,
+        r"x has shape \(5, 4, 3\), expected \(N, C\) with N ≥ 2",
+    ),
+    (
+        lambda _: bnteach.forward_steps(X[:1, :, 0], FOUR, FOUR),
+        ValueError,
+        r"x has shape \(1, 4\), expected \(N, C\)",
+    ),
+    (lambda _: bnteach.forward_steps(X[..., 0], None, FOUR), TypeError, "gamma is None, expected an array"),
+    (
+        lambda _: bnteach.forward_steps(X[..., 0], FOUR, FOUR, eps=0),
+        ValueError,
+        r"eps is 0\.0, expected a number above 0",
+    ),
+    (
+        lambda _: bnteach.backward_steps(DY, bnteach.forward_steps(X[..., 0], FOUR, FOUR)),
         ValueError,
         "dy has shape",
     ),
@@ -298,15 +312,15 @@ FUNCTIONS = [
 
 
 @pytest.mark.parametrize(("call", "error", "message"), FUNCTIONS)
-def test_functions_name_what_is_wrong(call, error, message):
+def test_functions_name_what_is_wrong(page, call, error, message):
     with pytest.raises(error, match=message):
-        call()
+        call(page)
 
 
 @pytest.mark.parametrize("eps", [0.0, -1.0, "a"])
-def test_nothing_is_computed_into_the_inputs_before_a_refusal(eps):
+def test_nothing_is_computed_into_the_inputs_before_a_refusal(page, eps):
     x, gamma = X.copy(), FOUR.copy()
     with pytest.raises((ValueError, TypeError)):
-        batch_norm_forward(x, gamma, FOUR, eps=eps)
+        page.batch_norm_forward(x, gamma, FOUR, eps=eps)
     np.testing.assert_array_equal(x, X)
     np.testing.assert_array_equal(gamma, FOUR)
