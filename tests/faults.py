@@ -93,7 +93,7 @@ FAULTS = [
     fault("path through σ² negated", "functional.py", VAR_PATH, VAR_PATH.replace("= x_hat", "= -x_hat")),
     fault("both paths missing: statistics detached", "functional.py", EVALUATION, "if True:"),
     fault("dx in evaluation computed as in training", "functional.py", EVALUATION, "if False:"),
-    fault("γ forgotten in dx", "functional.py", "dx_hat = cache.gamma * dy", "dx_hat = dy"),
+    fault("γ forgotten in dx", "functional.py", "dx_hat = gamma * dy", "dx_hat = dy"),
     fault("dγ without x̂", "functional.py", "(dy * x_hat).sum(axis=CHANNEL)", "dy.sum(axis=CHANNEL)"),
     fault("dβ as a mean", "functional.py", "dbeta, dgamma = dy.sum(", "dbeta, dgamma = dy.mean("),
     # The engine
@@ -153,8 +153,8 @@ FAULTS = [
     fault(
         "engine: γ forgotten in dx",
         "fast.py",
-        "(cache.gamma * cache.inv_std).ravel()",
-        "cache.inv_std.ravel()",
+        "cache.gamma * cache.inv_std",
+        "cache.inv_std",
     ),
     fault("engine: dγ without the rest of the mean", "fast.py", "(products - rest * dbeta)", "products"),
     fault(

@@ -150,12 +150,12 @@ class Layout(NamedTuple):
         return values.astype(self.gamma_dtype, copy=False)
 
     def per_channel(self, name: str, value) -> np.ndarray:
-        """One number for each channel, in float64 and as (1, C, 1): a copy."""
-        return per_channel(name, value, self.shape, self.axis).astype(np.float64).reshape(1, -1, 1)
+        """A copy in float64 and as (C, 1), so that it meets x (before, C, after)."""
+        return per_channel(name, value, self.shape, self.axis).astype(np.float64)[:, np.newaxis]
 
 
 def of_batch_norm(x, gamma, beta, channel_axis: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, Layout]:
-    """x as (before, C, after), a view where possible; γ and β as (1, C, 1), 1 and 0 for None; x's layout."""
+    """x as (before, C, after), a view where possible; γ and β as (C, 1), 1 and 0 for None; x's layout."""
     x = batch("x", x)
     axis = axis_of(x, channel_axis)
     gamma_dtype = np.result_type(x, np.float32) if gamma is None else float_array("gamma", gamma).dtype

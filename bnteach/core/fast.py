@@ -32,13 +32,12 @@ class Cache(functional.Cache):
     """As in functional.py, but it refers to x, and computes x̂ only when the plain page asks for it."""
 
     def __init__(self, x, inv_std, mean, var, gamma, layout, constant_statistics=False):
-        self.x, self.mean, self.var, self.layout = x, mean, var, layout
-        self.inv_std, self.gamma = inv_std.reshape(1, -1, 1), gamma.reshape(1, -1, 1)
-        self.constant_statistics = constant_statistics
+        self.x, self.inv_std, self.mean, self.var, self.gamma = x, inv_std, mean, var, gamma
+        self.layout, self.constant_statistics = layout, constant_statistics
 
     @property
     def x_hat(self):
-        return (self.x - self.mean[:, np.newaxis]) * self.inv_std
+        return (self.x - self.mean[:, np.newaxis]) * self.inv_std[:, np.newaxis]
 
 
 def blocks(*arrays):
@@ -245,7 +244,7 @@ def batch_norm_backward(dy, cache):
     if not isinstance(cache, Cache):
         return functional.batch_norm_backward(dy, cache)
     given, layout, x, m = dy, cache.layout, cache.x, max(1, cache.count)
-    inv_std, scale = cache.inv_std.ravel(), (cache.gamma * cache.inv_std).ravel()
+    inv_std, scale = cache.inv_std, cache.gamma * cache.inv_std
     dy = arguments.upstream("dy", dy, layout.shape).reshape(x.shape)
     dy = np.ascontiguousarray(dy, x.dtype)
     use_rows_in_place()

@@ -65,10 +65,10 @@ class Cache:
     """What the forward pass keeps for the backward pass, in float64."""
 
     x_hat: np.ndarray  # (before, C, after)
-    inv_std: np.ndarray  # 1/√(σ² + ε), (1, C, 1)
+    inv_std: np.ndarray  # 1/√(σ² + ε), (C,)
     mean: np.ndarray  # μ, (C,)
     var: np.ndarray  # σ², divided by m, (C,)
-    gamma: np.ndarray  # (1, C, 1)
+    gamma: np.ndarray  # (C,)
     layout: arguments.Layout  # of x as the caller gave it
     constant_statistics: bool = False  # True: μ and σ² do not depend on x (evaluation)
 
@@ -123,7 +123,8 @@ def batch_norm_forward(x, gamma, beta, eps=1e-5, channel_axis=1):
     arguments.several_values_a_channel(x, layout)
     x_hat, inv_std, mu, var = standardize(x.astype(np.float64), CHANNEL, eps)
     y = gamma * x_hat + beta
-    return layout.restore(y), Cache(x_hat, inv_std, mu.ravel(), var.ravel(), gamma, layout)
+    per_channel = (value.ravel() for value in (inv_std, mu, var, gamma))
+    return layout.restore(y), Cache(x_hat, *per_channel, layout)
 
 
 @quietly
@@ -157,13 +158,14 @@ def batch_norm_backward(dy, cache):
     """
     arguments.of_type(Cache, "cache", cache, "the cache that batch_norm_forward returned")
     x_hat, layout = cache.x_hat, cache.layout
+    inv_std, gamma = cache.inv_std[:, np.newaxis], cache.gamma[:, np.newaxis]
     dy = arguments.upstream("dy", dy, layout.shape).astype(np.float64).reshape(x_hat.shape)
     dbeta, dgamma = dy.sum(axis=CHANNEL), (dy * x_hat).sum(axis=CHANNEL)
-    dx_hat = cache.gamma * dy
+    dx_hat = gamma * dy
     if cache.constant_statistics:  # no path leads through μ or σ²
-        dx = cache.inv_std * dx_hat
+        dx = inv_std * dx_hat
     else:
-        dx = standardize_backward(dx_hat, x_hat, cache.inv_std, CHANNEL)
+        dx = standardize_backward(dx_hat, x_hat, inv_std, CHANNEL)
     return layout.restore(dx), layout.like_gamma(dgamma), layout.like_gamma(dbeta)
 
 
@@ -207,4 +209,5 @@ def batch_norm_inference_with_cache(x, gamma, beta, running_mean, running_var, e
     inv_std = 1 / np.sqrt(var + arguments.non_negative_eps(eps))
     x_hat = (x - mu) * inv_std
     y = gamma * x_hat + beta
-    return layout.restore(y), Cache(x_hat, inv_std, mu.ravel(), var.ravel(), gamma, layout, True)
+    per_channel = (value.ravel() for value in (inv_std, mu, var, gamma))
+    return layout.restore(y), Cache(x_hat, *per_channel, layout, constant_statistics=True)

@@ -59,22 +59,27 @@ data = digits()
 
 
 # %%
-def standardize(x, axes, has_mean=True, eps=1e-5):
-    over = {"axis": axes, "keepdims": True}
-    centered = x - x.mean(**over) if has_mean else x
-    inv_std = 1 / np.sqrt((centered**2).mean(**over) + eps)
+def mean(values, axes):
+    return values.mean(axis=axes, keepdims=True)
+
+
+def standardize(x, axes, eps=1e-5, has_mean=True):
+    mu = mean(x, axes) if has_mean else 0.0
+    centered = x - mu
+    var = mean(centered**2, axes)
+    inv_std = 1 / np.sqrt(var + eps)
     return centered * inv_std, inv_std
 
 
 def standardize_backward(dx_hat, x_hat, inv_std, axes, has_mean=True):
-    over = {"axis": axes, "keepdims": True}
-    through_mean = dx_hat.mean(**over) if has_mean else 0.0
-    return inv_std * (dx_hat - through_mean - x_hat * (dx_hat * x_hat).mean(**over))
+    through_mean = mean(dx_hat, axes) if has_mean else 0.0
+    through_var = x_hat * mean(dx_hat * x_hat, axes)
+    return inv_std * (dx_hat - through_mean - through_var)
 
 
 # %% [markdown]
-# (`has_mean=False` leaves the mean out. One of the five norms wants that.) The package has the same pair in `bnteach/core/functional.py`,
-# written for speed and accuracy.
+# (`has_mean=False` leaves the mean out. One of the five norms wants that.) The package has the same pair in `bnteach/core/functional.py`.
+# Its `standardize` also returns $\mu$ and $\sigma^2$, for the running statistics.
 #
 # Now a batch of 3 samples with 4 channels.
 #
@@ -150,7 +155,7 @@ def normalized(name, x, dy=None, gamma=1.0):
     """x̂, dx and dy · x̂ of a norm, all of the shape of x."""
     (shape, axes), has_mean = sets[name], name != "RMSNorm"
     dy = np.zeros_like(x) if dy is None else dy
-    x_hat, inv_std = standardize(x.reshape(shape), axes, has_mean)
+    x_hat, inv_std = standardize(x.reshape(shape), axes, has_mean=has_mean)
     dx = standardize_backward((gamma * dy).reshape(shape), x_hat, inv_std, axes, has_mean)
     x_hat = x_hat.reshape(x.shape)
     return x_hat, dx.reshape(x.shape), dy * x_hat

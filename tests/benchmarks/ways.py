@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+import bnteach
 from bnteach.core import fast, functional
 
 EPS = 1e-5
@@ -65,6 +66,13 @@ def ours(core):
         return forward, backward
 
     return prepare
+
+
+def layer(case):
+    """`bnteach.BatchNorm`, which chooses between the two by size."""
+    bn = bnteach.BatchNorm(len(case.gamma), EPS, channel_axis=case.channel_axis, track_running_stats=False)
+    bn.gamma, bn.beta = case.gamma, case.beta
+    return (lambda: (bn.forward(case.x),)), (lambda kept: bn.backward(case.dy))
 
 
 def pytorch(threads):
@@ -129,6 +137,7 @@ def bandwidth(case):
 WAYS = {
     "plain": ours(functional),
     "fast": ours(fast),
+    "layer": layer,
     "textbook": textbook,
     "bandwidth": bandwidth,
     "PyTorch": pytorch(threads=1),
