@@ -403,8 +403,8 @@ figures.show(
 real_values = np.array([1.0, 2, 3, 6, 4, 2, 3])
 with_padding = np.array([[1.0, 2, 3, 6], [4, 2, 0, 0], [3, 0, 0, 0]])
 p = 5 / 12  # the share of the padding
-mean, var = real_values.mean(), real_values.var()
-print(f"real values:  mean {mean:.3f}  variance {var:.3f}")
+mu, var = real_values.mean(), real_values.var()
+print(f"real values:  mean {mu:.3f}  variance {var:.3f}")
 print(f"with padding: mean {with_padding.mean():.3f}  variance {with_padding.var():.3f}")
 
 # %% [markdown]
@@ -416,7 +416,7 @@ print(f"with padding: mean {with_padding.mean():.3f}  variance {with_padding.var
 # **Predict.** Here the variance grew. For which means $\mu$ does padding make it smaller?
 
 # %%
-print(f"by the formula: mean {(1 - p) * mean:.3f}  variance {(1 - p) * (var + p * mean**2):.3f}")
+print(f"by the formula: mean {(1 - p) * mu:.3f}  variance {(1 - p) * (var + p * mu**2):.3f}")
 for far in (0, 3, 30):
     print(f"μ = {far:2d}, σ² = 1, p = 0.5: variance {(1 - 0.5) * (1 + 0.5 * far**2):6.2f}")
 
