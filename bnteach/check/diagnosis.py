@@ -5,19 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import combinations, permutations
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from . import facts
 from .comparing import off_by, same
 from .example import example
+from .exercise import Exercise
 from .mistake import Mistake
 from .recipe import Recipe
 from .running import Observed, Probe, Values
-
-if TYPE_CHECKING:
-    from .checking import Check
 
 # A match must be this much nearer to the learner's values than the right ones are.
 NEARER = 50
@@ -59,7 +56,7 @@ class Diagnosis:
 class Evidence:
     """What a diagnosis stands on: for each probe what is right and what was observed."""
 
-    check: Check
+    check: Exercise
     probes: list[Probe]
     expected: list[Values]
     seen: list[Observed]
@@ -70,7 +67,7 @@ class Evidence:
             yield right, self.check.observed_of(recipe, probe), one
 
 
-def diagnose(check: Check, probes: list[Probe], expected: list[Values], seen: list[Observed]) -> Diagnosis:
+def diagnose(check: Exercise, probes: list[Probe], expected: list[Values], seen: list[Observed]) -> Diagnosis:
     """Match the observed values with each mistake of the catalogue, then with each pair; else tell facts.
 
     A mistake is named only when it gives the learner's values to rounding on every probe, and no other does.

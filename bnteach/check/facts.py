@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from .case import Case, grouped, listed
 from .comparing import same
 from .example import numbers
+from .exercise import Exercise
 from .resemblance import about, measured
 from .running import Observed, Probe, Values
-
-if TYPE_CHECKING:
-    from .checking import Check
 
 FEW = 3  # right quantities are named; of more it is said that all else is right
 SHAPES = 2  # wrong shapes that are told; of more it is said how many there are
@@ -32,7 +28,7 @@ def wrong_names(expected: list[Values], seen: list[Observed]) -> list[str]:
     ]
 
 
-def what_is_off(check: Check, expected: list[Values], seen: list[Observed]) -> str:
+def what_is_off(check: Exercise, expected: list[Values], seen: list[Observed]) -> str:
     """Which quantities are wrong and which are right, as a sentence; or what the check itself tells."""
     if check.tell:
         return check.tell(seen)[0]
@@ -60,13 +56,13 @@ def is_or_are(names: list[str]) -> str:
     return f"{listed(names)} {'are' if len(names) > 1 else 'is'}"
 
 
-def what_happens(check: Check, expected: list[Values], seen: list[Observed]) -> str:
+def what_happens(check: Exercise, expected: list[Values], seen: list[Observed]) -> str:
     """What is off, and the first failure, if there is one."""
     words = next((one.words for one in seen if one.failure), "")
     return " ".join(part for part in (what_is_off(check, expected, seen), words) if part)
 
 
-def why(check: Check, probes: list[Probe], expected: list[Values], seen: list[Observed]) -> str:
+def why(check: Exercise, probes: list[Probe], expected: list[Values], seen: list[Observed]) -> str:
     """Everything known, as sentences: failures first, then each wrong quantity."""
     if any(one.failure for one in seen):
         return failure(probes, expected, seen)
@@ -90,7 +86,7 @@ def has_another_shape(name: str, expected: list[Values], seen: list[Observed]) -
 
 
 def one_quantity(
-    check: Check, name: str, probes: list[Probe], expected: list[Values], seen: list[Observed]
+    check: Exercise, name: str, probes: list[Probe], expected: list[Values], seen: list[Observed]
 ) -> str:
     """What is known about one wrong quantity, as a sentence."""
     every = [
