@@ -16,7 +16,7 @@ TAUGHT = {
     "mean": "the mean",
     "var": "the variance",
     "inv_std": "1/√(σ² + ε)",
-    "centred": "x − mean",
+    "centered": "x − mean",
     "x_hat": "x_hat",
     "dx_hat": "dx_hat",
 }

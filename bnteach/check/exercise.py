@@ -23,7 +23,7 @@ class Exercise:
     takes: names of the arguments of the learner's function, in order.
     recipe: the right computation, in steps.
     probes: from a random generator to a list of inputs. The first is small enough to read; the others have
-        random values, off-centre, with N ≥ 3 and unequal sizes.
+        random values, off-center, with N ≥ 3 and unequal sizes.
     hard_probes: the same for float32 inputs on which right formulas lose digits.
     hints: three, the last nearly the answer.
     lesson: the lesson and section that the exercise belongs to.

@@ -10,7 +10,7 @@ NOT_ATTEMPTED, NOT_YET, PASSED = "not attempted", "not yet", "passed"
 SIGNS = {NOT_ATTEMPTED: "○", NOT_YET: "✗", PASSED: "✓"}
 WIDTH = 98  # characters of a line, behind two spaces
 LINES = 10  # of what the code printed
-# Dark enough on white, and light enough on the dark theme's grey; the sign and the word say the same.
+# Dark enough on white, and light enough on the dark theme's gray; the sign and the word say the same.
 COLORS = {NOT_ATTEMPTED: "#767676", NOT_YET: "#c4570a", PASSED: "#0b8560"}
 
 

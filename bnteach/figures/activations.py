@@ -15,7 +15,7 @@ __all__ = ["note", "outline", "ridges", "transfer"]
 
 
 def transfer(z, h, flat, *, ax: Axes | None = None) -> Axes:
-    """The curve of an activation, with grey over the inputs where it is flat.
+    """The curve of an activation, with gray over the inputs where it is flat.
 
     Args:
         z: inputs in rising order, shape (n,).

@@ -65,14 +65,14 @@ def feature_maps(
 
     Args:
         maps: (samples, channels, height, width).
-        limit: the size at which a colour is full.
+        limit: the size at which a color is full.
         framed: (samples, channels), True for the maps with a thick black frame.
         chosen: sample, channel of the map that has the frame of "moved".
-        digits: (samples, height, width), the pictures themselves in grey, from 0 to 1, left of the maps.
+        digits: (samples, height, width), the pictures themselves in gray, from 0 to 1, left of the maps.
         ax: where to draw; None makes a figure.
 
     Returns:
-        The axes. Map (n, c) has its corner at (c, n), y downwards; the digits are in column −1.
+        The axes. Map (n, c) has its corner at (c, n), y downward; the digits are in column −1.
 
     >>> ax = feature_maps(np.zeros((1, 2, 6, 6)), limit=1, framed=[[True, False]], chosen=(0, 0))
     """
@@ -104,7 +104,7 @@ def _cells(ax: Axes, chosen: np.ndarray, color: str) -> None:
 
 
 def _mosaic(ax: Axes, maps: np.ndarray, left: float, **colors) -> None:
-    """All maps as one mesh: a gap is a row or a column of cells without a colour."""
+    """All maps as one mesh: a gap is a row or a column of cells without a color."""
     samples, channels, height, width = maps.shape
     cells = np.full((samples, height + 1, channels, width + 1), np.nan)
     cells[:, :height, :, :width] = maps.transpose(0, 2, 1, 3)

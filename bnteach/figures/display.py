@@ -59,7 +59,7 @@ def bundle(picture: bytes, alt: str) -> tuple[dict, dict]:
 
 
 def png(figure: Figure) -> bytes:
-    """Draw a figure and return it as a small PNG file: 128 colours, no date, no version."""
+    """Draw a figure and return it as a small PNG file: 128 colors, no date, no version."""
     canvas = FigureCanvasAgg(figure)
     with style():
         canvas.draw()
@@ -75,7 +75,7 @@ def pixels(canvas: FigureCanvasAgg) -> Image.Image:
 def small_png(picture: Image.Image) -> bytes:
     """For pictures that are kept in a notebook: slower to write, a third of the size."""
     file = io.BytesIO()
-    # MAXCOVERAGE keeps rare colours: MEDIANCUT turns some greys of a digit into beige.
+    # MAXCOVERAGE keeps rare colors: MEDIANCUT turns some grays of a digit into beige.
     few_colors = picture.quantize(128, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
     few_colors.save(file, "png", optimize=True)
     return file.getvalue()

@@ -63,7 +63,7 @@ EDGES = [
 
 
 def graph_boxes(ax: Axes | None = None) -> Axes:
-    """The nodes and the lines between them, empty and grey: what stays while the graph is walked.
+    """The nodes and the lines between them, empty and gray: what stays while the graph is walked.
 
     Args:
         ax: where to draw; None makes a figure. Its limits are set, its frame is taken away.
@@ -94,7 +94,7 @@ def graph_values(
     """What is known so far: the values in black, the gradients beside them in purple.
 
     A line that has been walked forward has its head at the later node, one that has been walked back has its
-    head at the earlier node. Its colour and its dashes say on which path it lies (see `PATHS`).
+    head at the earlier node. Its color and its dashes say on which path it lies (see `PATHS`).
 
     Args:
         values: node -> value of one channel, (4,) or a single number; the nodes reached in the forward pass.

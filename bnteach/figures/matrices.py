@@ -1,4 +1,4 @@
-"""A small matrix as a map of colours with its numbers, and marks that stand beside its rows."""
+"""A small matrix as a map of colors with its numbers, and marks that stand beside its rows."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ SIGNED = LinearSegmentedColormap.from_list("signed", ["#D55E00", "#FFFFFF", "#00
 
 
 def matrix(values, *, limit: float, ax: Axes | None = None) -> Axes:
-    """A matrix as coloured cells, row 1 at the top, with its numbers in the cells.
+    """A matrix as colored cells, row 1 at the top, with its numbers in the cells.
 
     Zero is white, positive blue, negative orange. The number in each cell carries the sign as well.
 
     Args:
         values: (rows, columns), up to about 8 x 8: the numbers must fit.
-        limit: the size at which a colour is full; larger numbers have the same colour.
+        limit: the size at which a color is full; larger numbers have the same color.
         ax: where to draw; None makes a figure.
 
     Returns:

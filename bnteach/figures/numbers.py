@@ -43,7 +43,7 @@ def numbers(
         words: n words of one line.
         x, y: where, in the axes' units, (n,); y is the middle of the digits.
         ax: where to draw; None makes a figure.
-        colors: one colour, or n.
+        colors: one color, or n.
         align: which end of the words stands at x: "left", "center" or "right".
         size: in points.
         bold: thicker letters.

@@ -48,18 +48,18 @@ _ = torch.set_num_threads(1)  # so small a network is fastest on one thread
 # %% [markdown]
 # ## The data: real digits
 #
-# 1 797 handwritten digits, each a picture of 8 × 8 grey values between 0 and 1. They come with scikit-learn.
+# 1 797 handwritten digits, each a picture of 8 × 8 gray values between 0 and 1. They come with scikit-learn.
 # 1 347 are for training, 450 for the test.
 
 # %%
 data = digits()
 figures.show(
     figures.pictures(data.x_train[:8], titles=[str(label) for label in data.y_train[:8]]),
-    alt="Eight handwritten digits in 8 by 8 grey squares, each with its label above it.",
+    alt="Eight handwritten digits in 8 by 8 gray squares, each with its label above it.",
 )
 
 # %% [markdown]
-# The row shows eight of them with their labels. A network gets the 64 grey values and must say which digit it is.
+# The row shows eight of them with their labels. A network gets the 64 gray values and must say which digit it is.
 # There are ten digits, about equally many of each. So a network that only guesses is right about 10 % of the time.
 # We call this **chance**.
 #
@@ -361,7 +361,7 @@ training
 # <details><summary>What you may have found</summary>
 #
 # 1. B, with BN, learns at once. A stays at a loss of 2.3 and 10 %. The values that enter B's last sigmoid spread wider as it
-#    learns: $\gamma$ of that layer is learnt too, and grows. (Lesson 03 follows $\gamma$ through a training.)
+#    learns: $\gamma$ of that layer is learned too, and grows. (Lesson 03 follows $\gamma$ through a training.)
 # 2. Yes, though it ends a little lower. The network without BN does not learn at either rate.
 # 3. No. They have the same weights and see the same batches: BN was the only difference.
 #
@@ -419,7 +419,7 @@ print(list(layer.state_dict()))
 #
 # - ✓ see that a deep network does not learn, and find where its signal is lost: accuracy at chance, a spread
 #   that falls to a few millionths, a gradient that vanishes on the way back
-# - ✓ put batch normalization into a network, and measure what it changes over several seeds: five of five learnt
+# - ✓ put batch normalization into a network, and measure what it changes over several seeds: five of five learned
 # - ✓ say what a BN layer computes, and check it against PyTorch: mean, variance, normalize, scale and shift
 # - ✓ translate between the names that the paper, PyTorch and Keras use: mind the momentum
 #

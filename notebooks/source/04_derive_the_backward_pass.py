@@ -568,7 +568,7 @@ figures.show(
 )
 
 # %% [markdown]
-# On the left, dy (grey, dotted) loses its part along $\mathbf{1}$ (orange, dashed). What is left (blue) lies flat. On
+# On the left, dy (gray, dotted) loses its part along $\mathbf{1}$ (orange, dashed). What is left (blue) lies flat. On
 # the right you look down on it. It loses its part along $\hat{x}$. What is left is dx (black). The mean of the batch
 # took one direction, its variance took another one.
 #
@@ -931,7 +931,7 @@ print("right:             ", together(dy, nodes)[:, 0].round(3))
 # - ✓ say what follows: for a bias before BN, for batches of one and two, for tests of BN
 # - ✓ find the fault in a wrong backward pass by its symptoms: three shares tell which one it is
 #
-# **Practise:** [the exercises of this lesson](exercises/04_derive_the_backward_pass.ipynb).
+# **Practice:** [the exercises of this lesson](exercises/04_derive_the_backward_pass.ipynb).
 #
 # **Go on with [05 · Train and infer](05_train_and_infer.ipynb).**
 #

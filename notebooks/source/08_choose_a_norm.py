@@ -254,13 +254,13 @@ labs.WhichValues(norm="layer")
 # **Predict.** Draw the table yourself first: five norms, five changes. Where do you expect 0?
 
 # %%
-sample, channel, neighbours = 0, (0, 1), slice(1, None)  # x[0], x[0, 1], x[1:]
+sample, channel, neighbors = 0, (0, 1), slice(1, None)  # x[0], x[0, 1], x[1:]
 changes = {  # where, times, plus
     "whole sample · 0.3": (sample, 0.3, 0),
     "whole sample + 5": (sample, 1, 5),
     "one channel · 0.3": (channel, 0.3, 0),
     "one channel + 5": (channel, 1, 5),
-    "its neighbours + 5": (neighbours, 1, 5),
+    "its neighbors + 5": (neighbors, 1, 5),
 }
 print(" " * 18, *(f"{name:>8}" for name in sets))
 for words, (where, times, plus) in changes.items():
@@ -272,7 +272,7 @@ for words, (where, times, plus) in changes.items():
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# - **BN** forgets nothing of a single sample, but it is the only one that looks at the neighbours.
+# - **BN** forgets nothing of a single sample, but it is the only one that looks at the neighbors.
 # - **LN** and **GN** forget the brightness and the contrast of the whole sample. They keep how its channels differ, GN within a group.
 # - **IN** forgets brightness and contrast of *each channel*. So it forgets most.
 # - **RMSNorm** forgets the contrast (a factor), but not a constant that is added.
@@ -283,7 +283,7 @@ for words, (where, times, plus) in changes.items():
 # style of a painter should forget the contrast of the photo: IN was made for this. A network that must tell a bright lamp from a dark one
 # should not.
 #
-# Two more differences follow from the table. Where the neighbours do not count, there is nothing to store: four of the five norms have
+# Two more differences follow from the table. Where the neighbors do not count, there is nothing to store: four of the five norms have
 # **no running statistics**, and evaluation is the same as training. And where the statistics are not fixed numbers, the norm cannot be folded into the
 # layer before it ([lesson 06](06_normalize_channels.ipynb)): **only BN is free after training**.
 #
@@ -467,7 +467,7 @@ for words, norm in {"all steps": AllSteps(8), "real steps": RealSteps(8), "LN": 
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# BN over all steps: by more than a standard deviation. The two others: not at all. In practice the 40 comes from a neighbour: the longest sequence of a batch
+# BN over all steps: by more than a standard deviation. The two others: not at all. In practice the 40 comes from a neighbor: the longest sequence of a batch
 # decides how much padding all others get.
 #
 # </details>
@@ -492,7 +492,7 @@ for words, order in {"mixed": lengths, "similar": np.sort(lengths)}.items():
     print(f"{words:8} {share:.0%} of the steps are padding")
 
 # %% [markdown]
-# `ColumnReader` looks at each step and its two neighbours, with two layers, and takes the mean over the real steps. Only its norms may look at the padding. We train
+# `ColumnReader` looks at each step and its two neighbors, with two layers, and takes the mean over the real steps. Only its norms may look at the padding. We train
 # it in both ways, for three epochs, and test it in evaluation mode.
 #
 # The network trained on *similar* batches gets one more test. Now the 450 test digits come in one padded batch, and BN takes its statistics from
@@ -793,7 +793,7 @@ for words, norms, mixed in (
 #
 # - **sure**: the share of pictures for which it gives one digit more than 90 %;
 # - **classes**: how many of the ten digits there are ($e^\text{entropy}$ of its mean answer; 10 if all are equally frequent, 1 if there is only one);
-# - **off**: how far the mean picture is from the real one, in grey values (mean over the pixels).
+# - **off**: how far the mean picture is from the real one, in gray values (mean over the pixels).
 
 # %% tags=["nbval-ignore-output"]
 classifier = norm_trials.digits_classifier()
@@ -860,7 +860,7 @@ shown = ("LN", "BN, alone", "BN in layer 2, alone", "BN, mixed")
 figures.show(
     figures.pictures([mosaic(gans[f"{pair}, pictures"], rows=4) for pair in shown], shown),
     alt="Eight made pictures for each of four discriminators. With LN, with BN in layer 2 alone, and with BN on mixed "
-    "batches one can recognise digits. With BN in both layers and each kind alone the pictures are full of grey pixels.",
+    "batches one can recognize digits. With BN in both layers and each kind alone the pictures are full of gray pixels.",
 )
 
 # %% [markdown]
@@ -872,7 +872,7 @@ figures.show(
 #
 # </details>
 #
-# The picture shows eight made digits of seed 0 for each. With BN in both layers and each kind alone, nobody took the grey away. So "BN in the discriminator is harmless" is **false**; and "BN must
+# The picture shows eight made digits of seed 0 for each. With BN in both layers and each kind alone, nobody took the gray away. So "BN in the discriminator is harmless" is **false**; and "BN must
 # not be in a discriminator" is **not seen here**: mixed batches, or no BN in the first layer, and it works.
 #
 # ## A table to choose by
@@ -905,7 +905,7 @@ figures.show(
 # - ✓ show how BN couples the samples in the discriminator of a GAN, and what comes of it: it is blind to what moves all made pictures alike
 # - ✓ choose a norm, and say why
 #
-# **Practise:** [the exercises of this lesson](exercises/08_choose_a_norm.ipynb).
+# **Practice:** [the exercises of this lesson](exercises/08_choose_a_norm.ipynb).
 #
 # **Go on with [09 · Slim and fold](09_slim_and_fold.ipynb).**
 #

@@ -118,14 +118,14 @@ MISTAKES = [
         steps={"along_x_hat": lambda dx_hat, x: x * (dx_hat * x).mean(axis=0)},
     ),
     Mistake(
-        key="centred_for_x_hat",
+        key="centered_for_x_hat",
         title="x − μ stands where x̂ should be",
         confuses="x̂ is x − μ divided by √(σ² + ε). Without the division the part along x̂ is too large or "
         "too small.",
         mend="Use x_hat in both places, or divide by var + eps.",
         lesson=PICTURE,
         checks=BACKWARD,
-        steps={"along_x_hat": lambda dx_hat, centred: centred * (dx_hat * centred).mean(axis=0)},
+        steps={"along_x_hat": lambda dx_hat, centered: centered * (dx_hat * centered).mean(axis=0)},
     ),
     Mistake(
         key="gamma_forgotten_in_dx",
@@ -222,13 +222,13 @@ MISTAKES = [
         steps={"dgamma": lambda dy, x: (dy * x).sum(axis=0)},
     ),
     Mistake(
-        key="dgamma_with_centred",
+        key="dgamma_with_centered",
         title="dγ is made with x − μ, not with x̂",
         confuses="γ multiplies x̂, and x̂ is x − μ divided by √(σ² + ε).",
         mend="dgamma = (dy * x_hat).sum(axis=0)",
         lesson=PART_ONE,
         checks=BACKWARD,
-        steps={"dgamma": lambda dy, centred: (dy * centred).sum(axis=0)},
+        steps={"dgamma": lambda dy, centered: (dy * centered).sum(axis=0)},
     ),
     Mistake(
         key="dgamma_with_gamma",

@@ -85,9 +85,9 @@ class Tried:
 
 def is_out_of_plane(dy: np.ndarray, x: np.ndarray) -> bool:
     """True when dy has a part beside 1 and x̂, in one channel at least."""
-    centred, rest = x - x.mean(axis=0), dy - dy.mean(axis=0)
-    length = (centred**2).sum(axis=0)
-    rest = rest - centred * (rest * centred).sum(axis=0) / np.where(length > 0, length, 1)
+    centered, rest = x - x.mean(axis=0), dy - dy.mean(axis=0)
+    length = (centered**2).sum(axis=0)
+    rest = rest - centered * (rest * centered).sum(axis=0) / np.where(length > 0, length, 1)
     return bool(np.abs(rest).max() > IN_PLANE * max(np.abs(dy).max(), 1e-300))
 
 

@@ -18,7 +18,7 @@ READ = np.array([[1.0, 10.0], [2.0, 10.0], [6.0, 40.0]])
 
 
 def batches(rng: np.random.Generator) -> list[dict[str, Any]]:
-    """A batch to read; two off centre; one as wide as it is long, where a wrong axis raises no error."""
+    """A batch to read; two off center; one as wide as it is long, where a wrong axis raises no error."""
     sizes = ((6, 4), (9, 3), (4, 4))
     return [{"x": READ}, *({"x": rng.normal(3, rng.uniform(0.5, 4, size[1]), size)} for size in sizes)]
 

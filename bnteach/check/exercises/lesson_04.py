@@ -59,8 +59,8 @@ def nodes(rng: np.random.Generator) -> list[dict[str, Any]]:
     for probe in probes(rng):
         x = probe["x"]
         std = np.sqrt(x.var(axis=0) + probe["eps"])
-        centred = x - x.mean(axis=0)
-        found.append({"dy": probe["dy"], "gamma": probe["gamma"], "x_centered": centred, "std": std})
+        centered = x - x.mean(axis=0)
+        found.append({"dy": probe["dy"], "gamma": probe["gamma"], "x_centered": centered, "std": std})
     return found
 
 

@@ -93,7 +93,7 @@ batch_norm_inference = Check(
             "table": lambda x: x,
             "mean": lambda running_mean: running_mean,
             "var": lambda running_var: running_var,
-            "centred": lambda table, mean: table - mean,
+            "centered": lambda table, mean: table - mean,
             "inv_std": NORMALIZING["inv_std"],
             "x_hat": NORMALIZING["x_hat"],
             "y": lambda gamma, x_hat, beta: gamma * x_hat + beta,

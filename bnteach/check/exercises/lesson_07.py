@@ -75,7 +75,7 @@ interval_outcome = Check(
     recipe=RULE,
     probes=intervals,
     hints=(
-        "Draw a line of numbers with a grey band from −margin to margin. In how many ways can an "
+        "Draw a line of numbers with a gray band from −margin to margin. In how many ways can an "
         "interval lie?",
         '"The whole interval lies above the margin": then its lower end does. Translate the other two '
         "sentences in the same way.",

@@ -3,7 +3,7 @@
 #
 # *60 minutes · after the lesson [04 · Derive the backward pass](../04_derive_the_backward_pass.ipynb)*
 #
-# Three functions to write. You will practise:
+# Three functions to write. You will practice:
 #
 # - the backward pass node by node
 # - the compact formula

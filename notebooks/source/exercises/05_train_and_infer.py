@@ -3,7 +3,7 @@
 #
 # *45 minutes · after the lesson [05 · Train and infer](../05_train_and_infer.ipynb)*
 #
-# Two functions and a class to write. You will practise:
+# Two functions and a class to write. You will practice:
 #
 # - the running averages, with PyTorch's momentum
 # - BN after the training
