@@ -40,7 +40,7 @@ BOXES = {
     "beta": (96.5, LOWER, LOW, "β"),
 }
 
-# The ways of the gradient from y to x, and how they look.
+# The paths of the gradient from y to x, and how they look.
 PATHS = {"direct": ("#000000", "-"), "mean": ("#B87800", "--"), "variance": ("#0072B2", "-.")}
 PARAMETERS = ("#8A8A8A", "-")
 

@@ -56,7 +56,7 @@ class Frame:
 
 
 class Jacobian(Lab):
-    """See ∂y_i/∂x_j for one channel, taken apart into the three ways in which x reaches y.
+    """See ∂y_i/∂x_j for one channel, taken apart into the three paths from x to y.
 
     Controls: batch_size, spread, outlier; diagonal, mean, variance switch the parts on and off:
 

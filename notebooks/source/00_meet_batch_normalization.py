@@ -134,7 +134,7 @@ print(*(f"layer {k}: {spread_plain[k - 1]:.0e}" for k in (1, 2, 4, 8)), sep="   
 # Why does it shrink? A sigmoid is never steeper than 1/4, so it makes every difference at least four times smaller,
 # and the weights do not make up for it.
 #
-# The gradient takes the same way back, and shrinks in the same manner. The **length** of a gradient is the square
+# The gradient takes the same path back, and shrinks in the same manner. The **length** of a gradient is the square
 # root of the sum of its squares. Here it is for the weights of some layers, at the end of the training above.
 #
 # **Predict.** Where is it longest: in the first layer, in the middle, or at the output?
@@ -147,7 +147,7 @@ print("growing from each layer to the next:", (np.diff(gradients) > 0).all())
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# At the output. On the way back to the first layer it gets shorter at each step.
+# At the output. On the path back to the first layer it gets shorter at each step.
 #
 # </details>
 #
@@ -332,7 +332,7 @@ labs.Depth()
 #
 # <details><summary>What you may have found</summary>
 #
-# 1. Without BN the signal fades layer by layer, and the gradient on its way back. With BN both keep their size.
+# 1. Without BN the signal fades layer by layer, and so does the gradient on its path back. With BN both keep their size.
 # 2. Near 1.4, that is $\sqrt 2$. A ReLU sets about half of the values to zero. That halves the mean of the *squares*, and
 #    a factor of $\sqrt 2$ on the weights doubles it again.
 # 3. Nothing. BN divides by the standard deviation, so the size of the weights drops out, forward and backward.
@@ -418,7 +418,7 @@ print(list(layer.state_dict()))
 # ## What you can do now
 #
 # - ✓ see that a deep network does not learn, and find where its signal is lost: accuracy at chance, a spread
-#   that falls to a few millionths, a gradient that vanishes on the way back
+#   that falls to a few millionths, a gradient that vanishes on the path back
 # - ✓ put batch normalization into a network, and measure what it changes over several seeds: five of five learned
 # - ✓ say what a BN layer computes, and check it against PyTorch: mean, variance, normalize, scale and shift
 # - ✓ translate between the names that the paper, PyTorch and Keras use: mind the momentum

@@ -43,7 +43,7 @@ batch_norm_backward = Check(
     probes=probes,
     hints=(
         "Begin with x̂, then `dgamma` and `dbeta`: one line each. For `dx` make `dx_hat` first: by what "
-        "is x̂ multiplied on its way to y?",
+        "is x̂ multiplied on its path to y?",
         "`dx_hat = dy * gamma`. From it take away two parts: its mean, and its share along x̂. Before "
         "the brackets stands 1/√(σ² + ε).",
         "The share along x̂ is `x_hat * (dx_hat * x_hat).mean(axis=0)`: a number for each channel, times "
@@ -92,7 +92,7 @@ staged_backward = Check(
         "dx_hat / std + 2 * x_centered * dvar / N`, and `dx` is made in the same way of `dx_centered` "
         "and `dmean / N`.",
     ),
-    lesson=("04_derive_the_backward_pass", "Five rules for the way back"),
+    lesson=("04_derive_the_backward_pass", "Five rules for the backward pass"),
 )
 
 

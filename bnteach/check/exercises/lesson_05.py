@@ -159,7 +159,7 @@ BatchNorm = Check(
     ),
     probes=layer_probes,
     hints=(
-        "You have all the parts: the forward pass, the compact formula of lesson 04 for the way back, "
+        "You have all the parts: the forward pass, the compact formula of lesson 04 for the backward pass, "
         "and the two functions above. `forward` must keep what `backward` needs.",
         "Keep three things: `x_hat`, the standard deviation that was used, and the mode. In training, "
         "normalize with the batch itself; the running statistics are updated beside it.",

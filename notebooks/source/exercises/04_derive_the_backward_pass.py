@@ -103,7 +103,7 @@ check.staged_backward(staged_backward)
 # <details><summary>Hint 1</summary>
 #
 # Begin with x̂, then `dgamma` and `dbeta`: one line each. For `dx` make `dx_hat` first: by what is x̂ multiplied on its
-# way to y?
+# path to y?
 #
 # </details>
 # <details><summary>Hint 2</summary>
