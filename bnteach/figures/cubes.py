@@ -18,17 +18,7 @@ MAP_SIDE = 0.88  # of the place of a map; the rest is the gap to the next one
 
 
 def blocks(samples: int, rows: int, columns: int, *, ax: Axes | None = None) -> Axes:
-    """Empty cells: one block of rows x columns for each sample, side by side.
-
-    Args:
-        samples, rows, columns: how many.
-        ax: where to draw; None makes a figure. Its limits and ticks are set.
-
-    Returns:
-        The axes. The cell in row r and column c of sample n has its corner at (n · (columns + 1) + c, r).
-
-    >>> ax = blocks(3, 4, 6)
-    """
+    """Empty cells, a block for each sample: (n, r, c) has its corner at x = n · (columns + 1) + c, y = r."""
     ax = new_axes(ax)
     _cells(ax, np.ones((samples, rows, columns), dtype=bool), "#DDDDDD")
     ax.set(xlim=(-0.1, samples * (columns + 1) - 0.9), ylim=(rows + 0.05, -0.05))
@@ -40,16 +30,7 @@ def blocks(samples: int, rows: int, columns: int, *, ax: Axes | None = None) -> 
 
 
 def shared_values(shared, chosen: tuple[int, int, int], *, ax: Axes) -> Axes:
-    """Fill the cells that share one mean with the chosen cell.
-
-    Args:
-        shared: (samples, rows, columns), True for the cells to fill.
-        chosen: sample, row, column of a cell, drawn in the look of "moved".
-        ax: from `blocks`.
-
-    Returns:
-        The axes.
-    """
+    """Fill the cells (samples, rows, columns) of `blocks` that share one mean with the chosen cell."""
     shared = np.asarray(shared)
     _cells(ax, shared, look_of("with_bn").color)
     sample, row, column = chosen

@@ -47,11 +47,7 @@ def show(figure: Figure | Axes, *, alt: str) -> None:
 
 
 def bundle(picture: bytes, alt: str) -> tuple[dict, dict]:
-    """The data and the metadata of a notebook output that holds a picture and its alternative text.
-
-    Raises:
-        ValueError: alt is empty.
-    """
+    """The data and the metadata of a notebook output: a picture and its alternative text."""
     if not isinstance(alt, str) or not alt.strip():
         raise ValueError(f"alt is {alt!r}, expected a sentence that says what the figure shows")
     data = {"image/png": base64.b64encode(picture).decode("ascii"), "text/plain": alt}
