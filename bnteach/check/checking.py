@@ -87,9 +87,9 @@ class Check(Exercise):
                 or "Your code gives different results for the same input. Does it use random numbers, "
                 "or change something outside the function that it uses again?"
             )
-        if not all(is_right(one, right) for one, right in zip(seen, expected, strict=True)):
+        if not all(is_right(run, right) for run, right in zip(seen, expected, strict=True)):
             return NOT_YET, diagnose(self, probes, expected, seen)
-        if modified := sorted({name for one in seen for name in one.modified}):
+        if modified := sorted({name for run in seen for name in run.modified}):
             return NOT_YET, Diagnosis.of([CATALOGUE["input_modified"]], f"It changes {', '.join(modified)}.")
         return self.decided_on_hard_probes(runs, seed)
 
@@ -115,7 +115,7 @@ class Check(Exercise):
         repaired: Iterable[str] = (),
     ) -> Verdict:
         """The verdict, with what else was seen: prints, and names that had been replaced."""
-        replaced = sorted({*repaired, *(name for one in seen for name in one.repaired)})
+        replaced = sorted({*repaired, *(name for run in seen for name in run.repaired)})
         notes = [f"Your code had replaced {', '.join(replaced)}; that is put back."] if replaced else []
         return Verdict(
             self.name,
@@ -123,6 +123,6 @@ class Check(Exercise):
             diagnosis.why,
             diagnosis.keys,
             (*diagnosis.details, *notes),
-            next((one.printed for one in seen if one.printed), ""),
+            next((run.printed for run in seen if run.printed), ""),
             (*self.hints[:2], diagnosis.mend or self.hints[2]),
         )

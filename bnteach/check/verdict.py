@@ -74,7 +74,9 @@ class Verdict:
 
     def __str__(self) -> str:
         head = f"{SIGNS[self.state]} {self.check}: {self.state}"
-        return "\n".join([head, *(indented(wrapped(one)) for one in self.paragraphs() if one)])
+        return "\n".join(
+            [head, *(indented(wrapped(paragraph)) for paragraph in self.paragraphs() if paragraph)]
+        )
 
     __repr__ = __str__
 
@@ -82,10 +84,10 @@ class Verdict:
         color = COLORS[self.state]
         head = f"{SIGNS[self.state]} {html.escape(self.check)}: {self.state}"
         parts = [
-            f'<{tag} style="margin:4px 0;white-space:pre-wrap">{html.escape(one)}</{tag}>'
-            for one in self.paragraphs()
-            for tag in ["pre" if is_table(one) else "p"]
-            if one
+            f'<{tag} style="margin:4px 0;white-space:pre-wrap">{html.escape(paragraph)}</{tag}>'
+            for paragraph in self.paragraphs()
+            for tag in ["pre" if is_table(paragraph) else "p"]
+            if paragraph
         ]
         return (
             f'<div style="border-left:4px solid {color};padding:2px 10px;max-width:60em">'

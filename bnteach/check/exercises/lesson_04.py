@@ -11,7 +11,7 @@ from ..recipe import Recipe
 from .backward_steps import COMPACT
 from .forward_steps import NORMALIZING
 from .gradient_checking import RIGHT, STEPS, try_out
-from .gradient_inputs import told
+from .gradient_inputs import decisions_in_words
 
 
 def probes(rng: np.random.Generator) -> list[dict[str, Any]]:
@@ -114,7 +114,7 @@ gradient_check = Check(
     lesson=("04_derive_the_backward_pass", "Which test catches what?"),
     make=lambda check, recipe: recipe.values({}, ["gradient_check"])["gradient_check"],
     trial=try_out,
-    tell=lambda seen: told(seen, RIGHT),
+    tell=lambda seen: decisions_in_words(seen, RIGHT),
 )
 
 EXERCISES = [batch_norm_backward, staged_backward, gradient_check]

@@ -9,7 +9,7 @@ import numpy as np
 from ..checking import Check
 from ..quantile import student_t
 from ..recipe import Recipe
-from .outcome_trial import READ, RULE, function_of_words, told, word_by_word
+from .outcome_trial import READ, RULE, function_of_words, outcomes_in_words, word_by_word
 
 
 def results_by_seed(rng: np.random.Generator) -> list[dict[str, Any]]:
@@ -84,7 +84,7 @@ interval_outcome = Check(
     lesson=("07_put_the_claims_on_trial", "How a claim is tried"),
     make=function_of_words,
     trial=word_by_word,
-    tell=told,
+    tell=outcomes_in_words,
 )
 
 
