@@ -40,8 +40,8 @@ def row_marks(
     """A number for each row of a matrix, beside it: a bar from 0 to a marker; `marked` is from 0."""
     ax, values = new_axes(ax), np.asarray(values, dtype=float)
     row = np.arange(1, len(values) + 1)
-    for this, name in ((row - 1 != marked, role), (row - 1 == marked, "moved")):
+    for chosen, name in ((row - 1 != marked, role), (row - 1 == marked, "moved")):
         look = look_of(name)
-        ax.hlines(row[this], 0, values[this], color=look.color, linewidth=3, zorder=2)
-        ax.plot(values[this], row[this], ls="", marker=look.marker, ms=8, color=look.color, zorder=3)
+        ax.hlines(row[chosen], 0, values[chosen], color=look.color, linewidth=3, zorder=2)
+        ax.plot(values[chosen], row[chosen], ls="", marker=look.marker, ms=8, color=look.color, zorder=3)
     return ax
