@@ -4,10 +4,12 @@ The rooms of the house (import them by name; this module itself imports NumPy on
 
     bnteach.core          the mathematics; its public names are here too
     bnteach.torch_bridge  the same quantities asked of PyTorch; NumPy BN as an nn.Module
-    bnteach.training      small PyTorch experiments on real data
-    bnteach.data          the digits (real), the rental cars (made)
+    bnteach.data          the digits (real), the rental cars (synthetic)
+    bnteach.training      how a network learns; results over seeds
+    bnteach.trials        what one lesson tries, a room each
     bnteach.figures       arrays in, pictures out
     bnteach.labs          sliders that move the pictures
+    bnteach.check         checks answers to the exercises, and names the mistake
     bnteach.authoring     builds the notebooks from their sources
 """
 

@@ -17,7 +17,7 @@ class Digits:
     """Small pictures of handwritten digits, split into a training and a test set.
 
     Attributes:
-        x_train: pictures to learn from, (n, 64), or (n, 1, 8, 8) after `images`; grey values in [0, 1].
+        x_train: pictures to learn from, (n, 64), or (n, 1, 8, 8) after `images`; gray values in [0, 1].
         y_train: the digit in each picture, (n,), int64, 0 to 9.
         x_test: pictures kept for the test, (k, 64) or (k, 1, 8, 8).
         y_test: their digits, (k,), int64.
@@ -47,7 +47,7 @@ class Digits:
 def digits(test_share: float = 0.25, seed: int = 0, dtype: type = np.float32) -> Digits:
     """Load scikit-learn's 1 797 handwritten digits, shuffled and split.
 
-    Every digit takes the same share of both sets (a *stratified* split). Grey values are divided by 16,
+    Every digit takes the same share of both sets (a *stratified* split). Gray values are divided by 16,
     their largest value, and by nothing else: the lessons do their own normalizing.
 
     Args:
@@ -96,7 +96,7 @@ class RentalCars:
 
     Attributes:
         age: years, (n,), between 0 and 30.
-        mileage: kilometres driven, (n,), between 0 and 300 000.
+        mileage: kilometers driven, (n,), between 0 and 300 000.
         price: euros a day, (n,).
     """
 

@@ -9,7 +9,7 @@ from nbformat import NotebookNode
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 SHOWN = ("image/png", "image/jpeg", "image/svg+xml", "text/html", "text/markdown", "text/latex")
 IMAGE_METADATA = ("alt", "width", "height")
-COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+COLOR = re.compile(r"\x1b\[[0-9;]*m")
 
 
 def clean(notebook: NotebookNode) -> None:
@@ -52,4 +52,4 @@ def clean_output(output: NotebookNode) -> NotebookNode:
 
 def own_frames(traceback: list[str]) -> list[str]:
     """The traceback without the frames inside libraries: they carry paths and change with each version."""
-    return [part for part in traceback if not COLOUR.sub("", part).startswith("File ")]
+    return [part for part in traceback if not COLOR.sub("", part).startswith("File ")]

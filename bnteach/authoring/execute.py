@@ -9,7 +9,7 @@ from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernel
 from nbformat import NotebookNode
 from tqdm import tqdm
 
-from .clean import COLOUR
+from .clean import COLOR
 from .lessons import Lesson, source_lines
 
 SECONDS_A_CELL = 300
@@ -60,7 +60,7 @@ def where(lesson: Lesson, notebook: NotebookNode, index: int) -> str:
 def failing_line(cell: NotebookNode) -> int:
     """The line inside the cell at which its own code stopped; 1 if the traceback does not say."""
     trace = "\n".join(line for output in cell.get("outputs", []) for line in output.get("traceback", []))
-    frames = FRAME.findall(COLOUR.sub("", trace))
+    frames = FRAME.findall(COLOR.sub("", trace))
     lines = [int(line) for count, line in frames if int(count) == cell.execution_count]
     return lines[-1] if lines else 1
 

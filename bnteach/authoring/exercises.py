@@ -71,7 +71,7 @@ class Exercise(Solution):
 def erased(code: str) -> str:
     """Code whose solutions are replaced by what nbgrader, too, puts in their place.
 
-    Raises ValueError where a mark is alone or misspelt: a solution would stay.
+    Raises ValueError where a mark is alone or misspelled: a solution would stay.
 
     >>> print(erased("def one():\\n    ### BEGIN SOLUTION\\n    return 1\\n    ### END SOLUTION"))
     def one():

@@ -82,7 +82,7 @@ def links_resolve(lesson: Lesson, notebook: NotebookNode) -> Iterator[str]:
             yield f"the link {target} leads nowhere"
 
 
-def neighbours_are_linked(lesson: Lesson, notebook: NotebookNode) -> Iterator[str]:
+def neighbors_are_linked(lesson: Lesson, notebook: NotebookNode) -> Iterator[str]:
     """The previous and the next lesson, where there is one, are linked."""
     names = [other.name for other in find_lessons(lesson.folder)]
     place = names.index(lesson.name)
@@ -107,7 +107,7 @@ PROSE_CHECKS = (
     goals_open_and_close,
     time_is_said,
     links_resolve,
-    neighbours_are_linked,
+    neighbors_are_linked,
     images_in_text_have_alt,
 )
 

@@ -48,7 +48,7 @@ def plain(value: Any) -> Any:
     if callable(getattr(value, "detach", None)):
         return value.detach().cpu().numpy()
     if isinstance(value, (list, tuple)):
-        return [plain(one) for one in value]
+        return [plain(item) for item in value]
     return value
 
 
@@ -114,8 +114,8 @@ def as_function(answer: Callable[..., Any], takes: tuple[str, ...]) -> Callable[
 def wrong_arguments(answer: Callable[..., Any], takes: tuple[str, ...]) -> str:
     """How the arguments of a function differ from what the check gives it."""
     parameters = inspect.signature(answer).parameters.values()
-    by_name = [one.name for one in parameters if one.kind is one.KEYWORD_ONLY]
-    names = [one.name for one in parameters if one.name not in by_name]
+    by_name = [parameter.name for parameter in parameters if parameter.kind is parameter.KEYWORD_ONLY]
+    names = [parameter.name for parameter in parameters if parameter.name not in by_name]
     mine = f"{len(names)} argument{'s' * (len(names) != 1)}{': ' * bool(names)}{', '.join(names)}"
     words = f"Your function takes {mine}. The check calls it with {len(takes)}: {', '.join(takes)}."
     return words + (f" Take away the `*` in front of {', '.join(by_name)}." if by_name else "")

@@ -20,7 +20,9 @@ def is_blank(answer: Any) -> bool:
     """
     if isinstance(answer, type):
         own = (
-            one for name, one in vars(answer).items() if isinstance(one, FunctionType) and name != "__init__"
+            member
+            for name, member in vars(answer).items()
+            if isinstance(member, FunctionType) and name != "__init__"
         )
         return answer.__base__ is object and all(is_blank(method) for method in own)
     code = getattr(answer, "__code__", None)

@@ -16,7 +16,7 @@ TAUGHT = {
     "mean": "the mean",
     "var": "the variance",
     "inv_std": "1/√(σ² + ε)",
-    "centred": "x − mean",
+    "centered": "x − mean",
     "x_hat": "x_hat",
     "dx_hat": "dx_hat",
 }
@@ -113,7 +113,7 @@ def grouped(probe: Probe) -> list[str]:
     for name, value in probe.items():
         if isinstance(value, np.ndarray):
             names.setdefault(value.shape, []).append(name)
-    return [f"{listed(many)} of shape {shape}" for shape, many in names.items()]
+    return [f"{listed(together)} of shape {shape}" for shape, together in names.items()]
 
 
 def listed(names: list[str]) -> str:

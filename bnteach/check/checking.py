@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from . import standing
-from .answers import OddAnswer, as_function, described, unpacked
+from .answers import OddAnswer, as_function, described
 from .blank import is_blank
 from .catalogue import CATALOGUE
 from .comparing import agree, is_right
 from .diagnosis import Diagnosis, diagnose
-from .mistake import Mistake
-from .recipe import Recipe
-from .running import Observed, Probe, Runs, Trial, Values, rehearse
+from .exercise import Exercise, in_double
+from .running import Observed, Probe, Runs
 from .shelter import put_back, settings_kept
 from .verdict import NOT_ATTEMPTED, NOT_YET, PASSED, Verdict
 
@@ -24,25 +23,12 @@ IMPRECISE_WITHIN = 0.03
 
 
 @dataclass(frozen=True, eq=False)
-class Check:
-    """The check of one exercise. Call it with the learner's function or class; it returns a Verdict.
+class Check(Exercise):
+    """The check of an `Exercise`. Call it with the learner's function or class; it returns a Verdict.
 
     It never raises (Ctrl-C excepted), never hangs, and leaves the kernel as it was.
 
-    name: name of the check; also of the function or class that the learner writes.
-    takes: names of the arguments of the learner's function, in order.
-    recipe: the right computation, in steps.
-    probes: from a random generator to a list of inputs. The first is small enough to read; the others have
-        random values, off-centre, with N ≥ 3 and unequal sizes.
-    hard_probes: the same for float32 inputs on which right formulas lose digits.
-    hints: three, the last nearly the answer.
-    lesson: the lesson and section that the exercise belongs to.
-    make: from a recipe to an answer as a learner might write it; how the catalogue's mistakes are run.
-    trial: runs an answer on inputs and gives (name, value) pairs.
-    asks_for_formula: whether a value may be called measured, where it is near the right one.
-    tell: from what was observed, what is off, and why that may be, in words; where the values themselves
-        would tell a learner nothing.
-
+    >>> from bnteach.check.recipe import Recipe
     >>> double = Check(
     ...     name="double",
     ...     takes=("x",),
@@ -57,18 +43,6 @@ class Check:
     doubled is off.
     doubled: it equals x.
     """
-
-    name: str
-    takes: tuple[str, ...]
-    recipe: Recipe
-    probes: Callable[[np.random.Generator], list[Probe]]
-    hints: tuple[str, str, str]
-    lesson: tuple[str, str]
-    hard_probes: Callable[[np.random.Generator], list[Probe]] | None = None
-    make: Callable[[Check, Recipe], Any] | None = None
-    trial: Callable[[Check], Trial] | None = None
-    asks_for_formula: bool = False
-    tell: Callable[[list[Observed]], tuple[str, str]] | None = None
 
     def __call__(self, answer: Any, *, seed: int = 0) -> Verdict:
         """Check a learner's answer. `seed` chooses other random probes."""
@@ -99,10 +73,6 @@ class Check:
             raise OddAnswer(f"{self.name} is {given}, expected a {what}.")
         return answer if self.is_of_class() else as_function(answer, self.takes)
 
-    def is_of_class(self) -> bool:
-        """True when the learner writes a class: its name begins with a capital letter."""
-        return self.name[0].isupper()
-
     def decided(
         self, runs: Runs, probes: list[Probe], seen: list[Observed], seed: int
     ) -> tuple[str, Diagnosis]:
@@ -117,9 +87,9 @@ class Check:
                 or "Your code gives different results for the same input. Does it use random numbers, "
                 "or change something outside the function that it uses again?"
             )
-        if not all(is_right(one, right) for one, right in zip(seen, expected, strict=True)):
+        if not all(is_right(run, right) for run, right in zip(seen, expected, strict=True)):
             return NOT_YET, diagnose(self, probes, expected, seen)
-        if modified := sorted({name for one in seen for name in one.modified}):
+        if modified := sorted({name for run in seen for name in run.modified}):
             return NOT_YET, Diagnosis.of([CATALOGUE["input_modified"]], f"It changes {', '.join(modified)}.")
         return self.decided_on_hard_probes(runs, seed)
 
@@ -137,38 +107,6 @@ class Check:
             return NOT_YET, Diagnosis(f"It is right on small numbers. Where the mean is large: {words}")
         return PASSED, Diagnosis("")
 
-    def own_trial(self) -> Trial:
-        return self.trial(self) if self.trial else self.call_function
-
-    def call_function(self, answer: Any, inputs: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:
-        """The usual trial: call the function once."""
-        names = self.recipe.returns
-        return zip(names, unpacked(names, answer(*(inputs[name] for name in self.takes))), strict=True)
-
-    def answer_from(self, recipe: Recipe) -> Any:
-        """A recipe as an answer that a learner might write."""
-        return self.make(self, recipe) if self.make else self.function_from(recipe)
-
-    def function_from(self, recipe: Recipe) -> Callable[..., Any]:
-        def answer(*values: Any) -> Any:
-            found = recipe.values(dict(zip(self.takes, values, strict=True)), recipe.returns)
-            results = tuple(found[name] for name in recipe.returns)
-            return results if len(results) > 1 else results[0]
-
-        return answer
-
-    def expected(self, probe: Probe) -> Values:
-        """The right values, in float64 whatever the dtype of the probe."""
-        return self.observed_of(self.recipe, in_double(probe)).values
-
-    def observed_of(self, recipe: Recipe, probe: Probe) -> Observed:
-        """What the check would observe of a learner who wrote this recipe."""
-        return rehearse(self.own_trial(), self.answer_from(recipe), probe)
-
-    def mistakes(self) -> list[Mistake]:
-        """The mistakes of the catalogue that can happen here."""
-        return [mistake for mistake in CATALOGUE.values() if self.name in mistake.checks]
-
     def verdict(
         self,
         state: str,
@@ -177,7 +115,7 @@ class Check:
         repaired: Iterable[str] = (),
     ) -> Verdict:
         """The verdict, with what else was seen: prints, and names that had been replaced."""
-        replaced = sorted({*repaired, *(name for one in seen for name in one.repaired)})
+        replaced = sorted({*repaired, *(name for run in seen for name in run.repaired)})
         notes = [f"Your code had replaced {', '.join(replaced)}; that is put back."] if replaced else []
         return Verdict(
             self.name,
@@ -185,14 +123,6 @@ class Check:
             diagnosis.why,
             diagnosis.keys,
             (*diagnosis.details, *notes),
-            next((one.printed for one in seen if one.printed), ""),
+            next((run.printed for run in seen if run.printed), ""),
             (*self.hints[:2], diagnosis.mend or self.hints[2]),
         )
-
-
-def in_double(probe: Probe) -> Probe:
-    """The probe with its floating-point arrays in float64."""
-    return {
-        name: value.astype(np.float64) if isinstance(value, np.ndarray) and value.dtype.kind == "f" else value
-        for name, value in probe.items()
-    }

@@ -49,9 +49,9 @@ def off_by(found: np.ndarray, expected: np.ndarray) -> float:
         return float(np.abs(found - expected).max() / (scale if scale > 1e-12 else 1.0))
 
 
-def agree(one: Values, other: Values) -> bool:
+def agree(first: Values, second: Values) -> bool:
     """True when both have the same quantities with the same values."""
-    return one.keys() == other.keys() and all(same(one[name], other[name]) for name in one)
+    return first.keys() == second.keys() and all(same(first[name], second[name]) for name in first)
 
 
 def is_right(seen: Observed, expected: Values, within: float = ROUNDING) -> bool:

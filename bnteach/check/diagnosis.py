@@ -5,19 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import combinations, permutations
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from . import facts
 from .comparing import off_by, same
 from .example import example
+from .exercise import Exercise
 from .mistake import Mistake
 from .recipe import Recipe
 from .running import Observed, Probe, Values
-
-if TYPE_CHECKING:
-    from .checking import Check
 
 # A match must be this much nearer to the learner's values than the right ones are.
 NEARER = 50
@@ -36,16 +33,16 @@ class Diagnosis:
     @classmethod
     def of(cls, mistakes: list[Mistake], more: str = "", details: tuple[str, ...] = ()) -> Diagnosis:
         """The diagnosis that names one mistake of the catalogue, or two that occur together."""
-        found = [f"{mistake.title}. {mistake.confuses}" for mistake in mistakes]
-        if len(found) == 1:
-            what = [f"It looks like this: {found[0]}"]
+        sentences = [f"{mistake.title}. {mistake.confuses}" for mistake in mistakes]
+        if len(sentences) == 1:
+            what = [f"It looks like this: {sentences[0]}"]
         else:
-            how_many = "two" if len(found) == 2 else "several"
-            what = [f"It looks like {how_many} things at once:", *(f"- {one}" for one in found)]
+            how_many = "two" if len(sentences) == 2 else "several"
+            what = [f"It looks like {how_many} things at once:", *(f"- {sentence}" for sentence in sentences)]
         places = [
-            f"Lesson {one.lesson[0][:2]} explains it. Section: {one.lesson[1]}"
-            for one in mistakes
-            if one.lesson
+            f"Lesson {mistake.lesson[0][:2]} explains it. Section: {mistake.lesson[1]}"
+            for mistake in mistakes
+            if mistake.lesson
         ]
         return cls(
             "\n".join(part for part in (more, *what) if part),
@@ -59,18 +56,18 @@ class Diagnosis:
 class Evidence:
     """What a diagnosis stands on: for each probe what is right and what was observed."""
 
-    check: Check
+    check: Exercise
     probes: list[Probe]
     expected: list[Values]
     seen: list[Observed]
 
     def of(self, recipe: Recipe) -> Iterator[tuple[Values, Observed, Observed]]:
         """For each probe the right values, what a recipe gives, and what was observed."""
-        for probe, right, one in zip(self.probes, self.expected, self.seen, strict=True):
-            yield right, self.check.observed_of(recipe, probe), one
+        for probe, right, run in zip(self.probes, self.expected, self.seen, strict=True):
+            yield right, self.check.observed_of(recipe, probe), run
 
 
-def diagnose(check: Check, probes: list[Probe], expected: list[Values], seen: list[Observed]) -> Diagnosis:
+def diagnose(check: Exercise, probes: list[Probe], expected: list[Values], seen: list[Observed]) -> Diagnosis:
     """Match the observed values with each mistake of the catalogue, then with each pair; else tell facts.
 
     A mistake is named only when it gives the learner's values to rounding on every probe, and no other does.
@@ -78,12 +75,12 @@ def diagnose(check: Check, probes: list[Probe], expected: list[Values], seen: li
     evidence, mistakes = Evidence(check, probes, expected, seen), check.mistakes()
     seen_so_far = facts.what_happens(check, expected, seen)
     numbers = () if check.tell else example(probes, expected, seen)
-    for group in ([[one] for one in mistakes], pairs(mistakes)):
-        matching = [many for many in group if matches(evidence, many)]
+    for candidates in ([[mistake] for mistake in mistakes], pairs(mistakes)):
+        matching = [group for group in candidates if matches(evidence, group)]
         if len(matching) == 1:
             return Diagnosis.of(matching[0], seen_so_far, numbers)
         if matching:
-            choice = ["- " + "; and ".join(one.title for one in many) + "." for many in matching]
+            choice = ["- " + "; and ".join(mistake.title for mistake in group) + "." for group in matching]
             return Diagnosis("\n".join([seen_so_far, "It may be one of these:", *choice]), details=numbers)
     part = partly(evidence, mistakes, numbers)
     return part or Diagnosis(facts.why(check, probes, expected, seen), details=numbers)
@@ -91,9 +88,9 @@ def diagnose(check: Check, probes: list[Probe], expected: list[Values], seen: li
 
 def pairs(mistakes: list[Mistake]) -> Iterator[list[Mistake]]:
     """Every two mistakes that change different steps, so that they can happen together."""
-    for one, other in combinations(mistakes, 2):
-        if not one.touches() & other.touches():
-            yield [one, other]
+    for first, second in combinations(mistakes, 2):
+        if not first.touches() & second.touches():
+            yield [first, second]
 
 
 def spoiled(recipe: Recipe, mistakes: list[Mistake]) -> Recipe:
@@ -110,13 +107,13 @@ def matches(evidence: Evidence, mistakes: list[Mistake]) -> bool:
     else in common.
     """
     far, near = 0.0, 0.0
-    for right, wrong, one in evidence.of(spoiled(evidence.check.recipe, mistakes)):
+    for right, wrong, run in evidence.of(spoiled(evidence.check.recipe, mistakes)):
         if (wrong.failure, wrong.error) != (
-            one.failure,
-            one.error,
-        ) or wrong.values.keys() != one.values.keys():
+            run.failure,
+            run.error,
+        ) or wrong.values.keys() != run.values.keys():
             return False
-        for name, value in one.values.items():
+        for name, value in run.values.items():
             if not same(value, wrong.values[name]):
                 return False
             near = max(near, off_by(value, wrong.values[name]))
@@ -135,37 +132,39 @@ def is_named(near: float, far: float) -> bool:
 
 def partly(evidence: Evidence, mistakes: list[Mistake], numbers: tuple[str, ...]) -> Diagnosis | None:
     """The mistakes that explain a part of the wrong quantities, where the others have another cause."""
-    if any(one.failure for one in evidence.seen):
+    if any(run.failure for run in evidence.seen):
         return None
     wrong = facts.wrong_names(evidence.expected, evidence.seen)
     explained, misplaced = explanations(evidence, mistakes), in_wrong_places(evidence, wrong)
-    owners = {name: one for name in wrong if name not in misplaced and (one := owner(name, explained))}
+    owners = {
+        name: mistake for name in wrong if name not in misplaced and (mistake := owner(name, explained))
+    }
     owners = consistent(evidence, owners)
     if not owners:
         return None
     others = [name for name in wrong if name not in owners]
     first = facts.listed(list(owners))
-    found = list({mistake.key: mistake for mistake in owners.values()}.values())
+    named = list({mistake.key: mistake for mistake in owners.values()}.values())
     rest = (
-        f"{facts.is_or_are(others)} off too, and not by {'this' if len(found) == 1 else 'these'} alone; "
+        f"{facts.is_or_are(others)} off too, and not by {'this' if len(named) == 1 else 'these'} alone; "
         f"mend {first} first."
     )
     off = facts.what_is_off(evidence.check, evidence.expected, evidence.seen)
     more = f"{off}\nIn {first}:" if others else off
-    return Diagnosis.of(found, more, (*numbers, *([rest] if others else [])))
+    return Diagnosis.of(named, more, (*numbers, *([rest] if others else [])))
 
 
 def consistent(evidence: Evidence, owners: dict[str, Mistake]) -> dict[str, Mistake]:
     """All of the owners if they can happen together and then still explain the same; else the first."""
-    found = list({mistake.key: mistake for mistake in owners.values()}.values())
-    if len(found) < 2:
+    named = list({mistake.key: mistake for mistake in owners.values()}.values())
+    if len(named) < 2:
         return owners
-    touched = [step for mistake in found for step in mistake.touches()]
+    touched = [step for mistake in named for step in mistake.touches()]
     if len(touched) == len(set(touched)):
-        runs = list(evidence.of(spoiled(evidence.check.recipe, found)))
+        runs = list(evidence.of(spoiled(evidence.check.recipe, named)))
         if all(explains(runs, name) for name in owners):
             return owners
-    return {name: mistake for name, mistake in owners.items() if mistake is found[0]}
+    return {name: mistake for name, mistake in owners.items() if mistake is named[0]}
 
 
 def in_wrong_places(evidence: Evidence, wrong: list[str]) -> set[str]:
@@ -174,7 +173,7 @@ def in_wrong_places(evidence: Evidence, wrong: list[str]) -> set[str]:
     return {
         name
         for name, other in permutations(wrong, 2)
-        if all(same(one.values[name], right[other]) for right, one in runs)
+        if all(same(run.values[name], right[other]) for right, run in runs)
     }
 
 
@@ -189,7 +188,7 @@ def explanations(evidence: Evidence, mistakes: list[Mistake]) -> list[tuple[Mist
 
     One quantity alone cannot show that the order of all is wrong, so such mistakes are left out too.
     """
-    found = [(one, explained_by(evidence, one)) for one in mistakes if one.returns is None]
+    found = [(mistake, explained_by(evidence, mistake)) for mistake in mistakes if mistake.returns is None]
     return [
         (mistake, names) for mistake, names in found if names and not any(names < other for _, other in found)
     ]
@@ -217,9 +216,9 @@ def explained_by(evidence: Evidence, mistake: Mistake) -> frozenset[str]:
 def explains(runs: list[tuple[Values, Observed, Observed]], name: str) -> bool:
     """True when the mistake gives the observed values of this quantity on every probe."""
     far, near = 0.0, 0.0
-    for right, made, one in runs:
-        if name not in made.values or name not in one.values or not same(one.values[name], made.values[name]):
+    for right, made, run in runs:
+        if name not in made.values or name not in run.values or not same(run.values[name], made.values[name]):
             return False
-        near = max(near, off_by(one.values[name], made.values[name]))
-        far = max(far, off_by(one.values[name], right[name]))
+        near = max(near, off_by(run.values[name], made.values[name]))
+        far = max(far, off_by(run.values[name], right[name]))
     return is_named(near, far)

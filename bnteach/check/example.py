@@ -23,7 +23,7 @@ def example(probes: list[Probe], expected: list[Values], seen: list[Observed]) -
                 assigned(f"{word} {name}", v, places)
                 for word, v in (("expected", right), ("yours   ", found))
             ]
-            return ("\n".join(["For", *(indented(one) for one in inputs), *both]),)
+            return ("\n".join(["For", *(indented(line) for line in inputs), *both]),)
     return ()
 
 

@@ -47,13 +47,13 @@ def of_a_number(factors: list[float], numbers: list[float]) -> str:
     if len(set(numbers)) == 1 or min(numbers) <= 1:
         return ""
     for words, of_n in OF_N.items():
-        if all(abs(one / of_n(n) - 1) < 1e-3 for one, n in zip(factors, numbers, strict=True)):
+        if all(abs(measured / of_n(n) - 1) < 1e-3 for measured, n in zip(factors, numbers, strict=True)):
             return words
     return ""
 
 
 def some(factors: list[float]) -> str:
-    return ", ".join(f"{one:.4g}" for one in factors[:3]) + ", …" * (len(factors) > 3)
+    return ", ".join(f"{value:.4g}" for value in factors[:3]) + ", …" * (len(factors) > 3)
 
 
 def factor(case: Case) -> float | None:

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from .case import Case, grouped, listed
 from .comparing import same
 from .example import numbers
+from .exercise import Exercise
 from .resemblance import about, measured
 from .running import Observed, Probe, Values
-
-if TYPE_CHECKING:
-    from .checking import Check
 
 FEW = 3  # right quantities are named; of more it is said that all else is right
 SHAPES = 2  # wrong shapes that are told; of more it is said how many there are
@@ -26,13 +22,13 @@ def wrong_names(expected: list[Values], seen: list[Observed]) -> list[str]:
         name
         for name in expected[0]
         if any(
-            name in one.values and not same(one.values[name], right[name])
-            for one, right in zip(seen, expected, strict=True)
+            name in run.values and not same(run.values[name], right[name])
+            for run, right in zip(seen, expected, strict=True)
         )
     ]
 
 
-def what_is_off(check: Check, expected: list[Values], seen: list[Observed]) -> str:
+def what_is_off(check: Exercise, expected: list[Values], seen: list[Observed]) -> str:
     """Which quantities are wrong and which are right, as a sentence; or what the check itself tells."""
     if check.tell:
         return check.tell(seen)[0]
@@ -49,7 +45,7 @@ def what_is_off(check: Check, expected: list[Values], seen: list[Observed]) -> s
 def right_names(expected: list[Values], seen: list[Observed]) -> list[str]:
     """The quantities that came, and came out right, on every probe."""
     wrong = wrong_names(expected, seen)
-    return [name for name in expected[0] if name not in wrong and all(name in one.values for one in seen)]
+    return [name for name in expected[0] if name not in wrong and all(name in run.values for run in seen)]
 
 
 def is_or_are(names: list[str]) -> str:
@@ -60,15 +56,15 @@ def is_or_are(names: list[str]) -> str:
     return f"{listed(names)} {'are' if len(names) > 1 else 'is'}"
 
 
-def what_happens(check: Check, expected: list[Values], seen: list[Observed]) -> str:
+def what_happens(check: Exercise, expected: list[Values], seen: list[Observed]) -> str:
     """What is off, and the first failure, if there is one."""
-    words = next((one.words for one in seen if one.failure), "")
+    words = next((run.words for run in seen if run.failure), "")
     return " ".join(part for part in (what_is_off(check, expected, seen), words) if part)
 
 
-def why(check: Check, probes: list[Probe], expected: list[Values], seen: list[Observed]) -> str:
+def why(check: Exercise, probes: list[Probe], expected: list[Values], seen: list[Observed]) -> str:
     """Everything known, as sentences: failures first, then each wrong quantity."""
-    if any(one.failure for one in seen):
+    if any(run.failure for run in seen):
         return failure(probes, expected, seen)
     sentences = [what_is_off(check, expected, seen), *changes(seen)]
     if check.tell:
@@ -86,16 +82,16 @@ def why(check: Check, probes: list[Probe], expected: list[Values], seen: list[Ob
 
 
 def has_another_shape(name: str, expected: list[Values], seen: list[Observed]) -> bool:
-    return any(one.values[name].shape != right[name].shape for one, right in zip(seen, expected, strict=True))
+    return any(run.values[name].shape != right[name].shape for run, right in zip(seen, expected, strict=True))
 
 
 def one_quantity(
-    check: Check, name: str, probes: list[Probe], expected: list[Values], seen: list[Observed]
+    check: Exercise, name: str, probes: list[Probe], expected: list[Values], seen: list[Observed]
 ) -> str:
     """What is known about one wrong quantity, as a sentence."""
     every = [
-        Case(name, probe, right, one.values, check.recipe)
-        for probe, right, one in zip(probes, expected, seen, strict=True)
+        Case(name, probe, right, run.values, check.recipe)
+        for probe, right, run in zip(probes, expected, seen, strict=True)
     ]
     wrong = [case for case in every if not case.is_right]
     if has_another_shape(name, expected, seen):
@@ -106,15 +102,15 @@ def one_quantity(
 
 def changes(seen: list[Observed]) -> list[str]:
     """Says so when inputs are changed: a value that is used again later is then another one."""
-    modified = sorted({name for one in seen for name in one.modified})
+    modified = sorted({name for run in seen for name in run.modified})
     return [f"Your code changes {listed(modified)} in place; work on a copy."] if modified else []
 
 
 def failure(probes: list[Probe], expected: list[Values], seen: list[Observed]) -> str:
     """The words of the first failure, what came before it, and on which inputs the code did work."""
-    failed = [(probe, one) for probe, one in zip(probes, seen, strict=True) if one.failure]
+    failed = [(probe, run) for probe, run in zip(probes, seen, strict=True) if run.failure]
     words = [failed[0][1].words]
-    wrong = [name for name in wrong_names(expected, seen) if all(name in one.values for one in seen)]
+    wrong = [name for name in wrong_names(expected, seen) if all(name in run.values for run in seen)]
     for state, names in (("wrong", wrong), ("right", right_names(expected, seen))):
         words += [f"Before that, {listed(names)} came out {state}."] if names else []
     if len(failed) < len(probes):
@@ -141,7 +137,7 @@ def order_of_returns(names: tuple[str, ...], expected: list[Values], seen: list[
 
 def stands_for(name: str, other: str, expected: list[Values], seen: list[Observed]) -> bool:
     """True when what came as one quantity has the right values of another one, on every probe."""
-    return all(same(one.values[name], right[other]) for one, right in zip(seen, expected, strict=True))
+    return all(same(run.values[name], right[other]) for run, right in zip(seen, expected, strict=True))
 
 
 def only_there(wrong: list[Case], every: list[Case]) -> str:
@@ -160,5 +156,7 @@ def shapes(probe: Probe) -> str:
     >>> shapes({"x": np.zeros((3, 2)), "eps": 0.5})
     'x of shape (3, 2), eps = 0.5'
     """
-    others = [f"{name} = {numbers(one)}" for name, one in probe.items() if not isinstance(one, np.ndarray)]
+    others = [
+        f"{name} = {numbers(value)}" for name, value in probe.items() if not isinstance(value, np.ndarray)
+    ]
     return ", ".join([*grouped(probe), *others])

@@ -1,7 +1,7 @@
 """Stops a learner's code: when its time is over, or when the learner presses Ctrl-C.
 
 Both arrive as exceptions in the middle of whatever is running. Each is raised only while one given function
-is running, the one that calls the learner's code, so that what is put in order afterwards is never cut short.
+is running, the one that calls the learner's code, so that what is put in order afterward is never cut short.
 """
 
 from __future__ import annotations

@@ -40,7 +40,9 @@ def about(cases: list[Case]) -> str:
 def in_common(test: Callable[[Case], Iterator[str]], cases: list[Case]) -> str:
     """The first sentence of a test that is true in every case; empty when there is none."""
     sentences = [list(test(case)) for case in cases]
-    return next((one for one in sentences[0] if all(one in others for others in sentences)), "")
+    return next(
+        (sentence for sentence in sentences[0] if all(sentence in others for others in sentences)), ""
+    )
 
 
 def odd_shape(case: Case) -> str:

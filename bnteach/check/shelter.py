@@ -21,7 +21,9 @@ import bnteach
 from bnteach.core import functional, layers
 
 CLASSES = [
-    one for one in vars(layers).values() if isinstance(one, type) and one.__module__ == layers.__name__
+    layer
+    for layer in vars(layers).values()
+    if isinstance(layer, type) and layer.__module__ == layers.__name__
 ]
 GUARDED = (np, np.linalg, np.fft, np.random, math, bnteach, functional, layers, *CLASSES)
 AS_IMPORTED = [(owner, dict(vars(owner))) for owner in GUARDED]

@@ -51,7 +51,8 @@ class Report:
     def _repr_html_(self) -> str:
         rows = [[v.check, f"{SIGNS[v.state]} {v.state}", named(v)] for v in self.verdicts]
         head = "".join(
-            f'<th scope="col" style="text-align:left">{one}</th>' for one in ("check", "state", "mistake")
+            f'<th scope="col" style="text-align:left">{heading}</th>'
+            for heading in ("check", "state", "mistake")
         )
         body = "".join(
             "<tr>"

@@ -10,7 +10,7 @@ NOT_ATTEMPTED, NOT_YET, PASSED = "not attempted", "not yet", "passed"
 SIGNS = {NOT_ATTEMPTED: "○", NOT_YET: "✗", PASSED: "✓"}
 WIDTH = 98  # characters of a line, behind two spaces
 LINES = 10  # of what the code printed
-# Dark enough on white, and light enough on the dark theme's grey; the sign and the word say the same.
+# Dark enough on white, and light enough on the dark theme's gray; the sign and the word say the same.
 COLORS = {NOT_ATTEMPTED: "#767676", NOT_YET: "#c4570a", PASSED: "#0b8560"}
 
 
@@ -74,7 +74,9 @@ class Verdict:
 
     def __str__(self) -> str:
         head = f"{SIGNS[self.state]} {self.check}: {self.state}"
-        return "\n".join([head, *(indented(wrapped(one)) for one in self.paragraphs() if one)])
+        return "\n".join(
+            [head, *(indented(wrapped(paragraph)) for paragraph in self.paragraphs() if paragraph)]
+        )
 
     __repr__ = __str__
 
@@ -82,10 +84,10 @@ class Verdict:
         color = COLORS[self.state]
         head = f"{SIGNS[self.state]} {html.escape(self.check)}: {self.state}"
         parts = [
-            f'<{tag} style="margin:4px 0;white-space:pre-wrap">{html.escape(one)}</{tag}>'
-            for one in self.paragraphs()
-            for tag in ["pre" if is_table(one) else "p"]
-            if one
+            f'<{tag} style="margin:4px 0;white-space:pre-wrap">{html.escape(paragraph)}</{tag}>'
+            for paragraph in self.paragraphs()
+            for tag in ["pre" if is_table(paragraph) else "p"]
+            if paragraph
         ]
         return (
             f'<div style="border-left:4px solid {color};padding:2px 10px;max-width:60em">'

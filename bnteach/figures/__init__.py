@@ -1,6 +1,6 @@
 """Arrays in, Axes out. The only drawing: lessons and labs use the same functions.
 
-style.py          colours and signs by meaning; new_figure
+style.py          colors and signs by meaning; new_figure
 display.py        show(figure, alt=...): the picture in the notebook, with words for it
 frame.py          titles, labels, limits; the key
 distributions.py  a histogram, one for each layer, points of two features
@@ -10,10 +10,10 @@ activations.py    the curve of an activation; outlines of distributions, above e
 arrows.py         a vector, and what is taken away from it
 streams.py        a number of each batch, and what is kept of it
 numbers.py        many short numbers at once
-matrices.py       a small matrix in colours, marks beside its rows
+matrices.py       a small matrix in colors, marks beside its rows
 graph.py          the graph of computation, its values and gradients; paths.py: dx path by path
 cubes.py          which values share one mean; feature maps
-pictures.py       small grey pictures in a row
+pictures.py       small gray pictures in a row
 boxes.py          boxes around things in a picture
 intervals.py      effects with their intervals, beside a margin
 

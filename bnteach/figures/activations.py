@@ -15,20 +15,7 @@ __all__ = ["note", "outline", "ridges", "transfer"]
 
 
 def transfer(z, h, flat, *, ax: Axes | None = None) -> Axes:
-    """The curve of an activation, with grey over the inputs where it is flat.
-
-    Args:
-        z: inputs in rising order, shape (n,).
-        h: the outputs, shape (n,).
-        flat: True where the curve counts as flat, shape (n,).
-        ax: as in `histogram`.
-
-    Returns:
-        The axes.
-
-    >>> z = np.linspace(-3, 3, 61)
-    >>> ax = transfer(z, np.maximum(z, 0), z <= 0)
-    """
+    """The curve of an activation, with gray over the inputs where `flat` is True."""
     ax, flat = new_axes(ax), np.asarray(flat)
     low_and_high = ax.get_xaxis_transform()  # 0 is the lower edge of the axes, 1 the upper
     ax.fill_between(z, 0, 1, where=flat, transform=low_and_high, color="#E6E6E6", linewidth=0, zorder=1)
@@ -46,24 +33,7 @@ def outline(
     bins: int = 72,
     role: str = "data",
 ) -> Axes:
-    """The form of a distribution: a histogram whose tallest bar always has the same height.
-
-    So it fits on axes that stay, however narrow the distribution becomes. Heights compare within one
-    outline, not between outlines.
-
-    Args:
-        values: any shape; all values are taken together. NaN is left out.
-        limits: the range cut into bars. Values beyond count to the last bar on their side.
-        ax: axes with x limits of their own; None makes a figure.
-        base, height: where it stands and how tall it is, as fractions of the height of the axes.
-        bins: how many bars.
-        role: as in `histogram`.
-
-    Returns:
-        The axes.
-
-    >>> ax = outline([1.0, 2.0, 2.5], limits=(0, 4))
-    """
+    """A histogram whose tallest bar always has the same height: it fits however narrow the values become."""
     ax, look, values = new_axes(ax), look_of(role), np.ravel(values)
     counts, edges = np.histogram(np.clip(values[~np.isnan(values)], *limits), bins, range=limits)
     tops = base + height * counts / max(1, counts.max())
@@ -79,19 +49,7 @@ def outline(
 def ridges(
     groups: Sequence[tuple[np.ndarray, str]], *, limits: tuple[float, float], ax: Axes | None = None
 ) -> Axes:
-    """Distributions above each other on one axis, each with a bar from mean − std to mean + std.
-
-    Args:
-        groups: pairs of values and role, the first at the top. Of n rows, row i = 1, 2, … has its middle at
-            the fraction 1 − (i − 0.5)/n of the height.
-        limits, ax: as in `outline`.
-
-    Returns:
-        The axes.
-
-    >>> x = np.array([4.0, 5.0, 9.0])
-    >>> ax = ridges([(x, "data"), (x - x.mean(), "with_bn")], limits=(-6, 10))
-    """
+    """Distributions above each other, the first on top, each with a bar from mean − std to mean + std."""
     ax, row = new_axes(ax), 1 / len(groups)
     for number, (values, role) in enumerate(groups, start=1):
         foot = 1 - number * row
@@ -108,10 +66,7 @@ def _mean_and_spread(values: np.ndarray, height: float, ax: Axes, role: str) -> 
 
 
 def note(words: str, *, ax: Axes | None = None) -> Axes:
-    """A few words in the upper left corner of the axes.
-
-    >>> ax = note("37% saturated")
-    """
+    """A few words in the upper left corner of the axes."""
     ax = new_axes(ax)
     place = {"transform": ax.transAxes, "ha": "left", "va": "top"}
     ax.text(0.03, 0.97, words, weight="bold", zorder=5, **place)

@@ -19,7 +19,7 @@ def arrow(
     ax: Axes | None = None,
     role: str = "data",
 ) -> Axes:
-    """An arrow from one point to another, with words beside it in the same colour.
+    """An arrow from one point to another, with words beside it in the same color.
 
     Args:
         start, end: points (x, y); the tip is at the end.

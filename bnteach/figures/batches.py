@@ -20,21 +20,7 @@ def estimates(
     ax: Axes | None = None,
     role: str = "data",
 ) -> Axes:
-    """What each batch says, around what is true, with the band truth ± standard_error.
-
-    Args:
-        values: the statistic of each batch, shape (batches,), such as their means.
-        truth: the statistic of the population.
-        standard_error: what theory gives for the spread, such as σ/√N. About 68 % of the values
-            lie within the band when the statistic is roughly Gaussian.
-        top: values above are drawn as triangles at this height, so that they are not lost from sight.
-        ax, role: as in `histogram`.
-
-    Returns:
-        The axes, with the batches 1, 2, ... along x.
-
-    >>> ax = estimates([4.8, 5.3, 5.1], truth=5.0, standard_error=0.3)
-    """
+    """The statistic of each batch (batches,) around the truth, with the band truth ± standard_error."""
     ax, look, theory = new_axes(ax), look_of(role), look_of("theory")
     ax.axhspan(truth - standard_error, truth + standard_error, color=theory.color, alpha=0.22, zorder=1)
     _dots(ax, np.arange(1, len(values) + 1), np.asarray(values), top, look)
@@ -45,18 +31,7 @@ def estimates(
 
 
 def strips(groups: dict[str, np.ndarray], truth: float, *, top: float, ax: Axes | None = None) -> Axes:
-    """Groups of estimates beside each other: each value as a dot, each group's average as a thick bar.
-
-    Args:
-        groups: role -> values, shape (n,); for example {"biased": ..., "unbiased": ...}.
-        truth: drawn as a line through all groups.
-        top, ax: as in `estimates`.
-
-    Returns:
-        The axes, with the groups at x = 1, 2, ...
-
-    >>> ax = strips({"biased": np.array([1.0, 2.0]), "unbiased": np.array([2.0, 4.0])}, truth=3.0, top=10)
-    """
+    """Groups of estimates side by side: each value (n,) as a dot, the average of a group as a thick bar."""
     ax = new_axes(ax)
     for place, (name, values) in enumerate(groups.items(), start=1):
         look = look_of(name)
@@ -89,19 +64,7 @@ def batch_values(
     marked: int | None = None,
     limits: tuple[float, float] = (-np.inf, np.inf),
 ) -> Axes:
-    """The values of one batch, a dot for each sample.
-
-    Args:
-        values: shape (N,).
-        ax, role: as in `histogram`.
-        marked: the index (from 0) of a sample drawn in the look of "moved", with its value beside it.
-        limits: values beyond are drawn at the edge.
-
-    Returns:
-        The axes, with the samples 1, 2, ... along x.
-
-    >>> ax = batch_values([0.3, -1.0, 2.0], marked=2)
-    """
+    """The values (N,) of one batch, a dot for each sample; `marked` is an index from 0."""
     ax, shown = new_axes(ax), np.clip(values, *limits)
     number = np.arange(1, len(shown) + 1)
     is_marked = number - 1 == (-1 if marked is None else marked)
@@ -115,18 +78,7 @@ def batch_values(
 
 
 def moves(before, after, *, ax: Axes | None = None, limits: tuple[float, float] = (-np.inf, np.inf)) -> Axes:
-    """Where the values of a batch were, as hollow rings, and a thick line to where they are now.
-
-    Args:
-        before, after: shape (N,).
-        ax: as in `histogram`.
-        limits: a line beyond ends at the edge.
-
-    Returns:
-        The axes.
-
-    >>> ax = moves([0.0, 1.0], [0.5, 1.0])
-    """
+    """Where the values (N,) of a batch were, as hollow rings, and a thick line to where they are now."""
     ax, look = new_axes(ax), look_of("before")
     place, end = np.arange(1, len(before) + 1), np.clip(after, *limits)
     ax.vlines(place, before, end, color="black", linewidth=3.5, zorder=2)

@@ -18,7 +18,7 @@ WORD = 0.3, 0.1  # width and height that a word takes, in shares of the picture
 
 
 def scene(picture, *, title: str = "", ax: Axes | None = None) -> Axes:
-    """A picture to draw boxes on: 0 is white, 1 is grey and not black, so that boxes stand out.
+    """A picture to draw boxes on: 0 is white, 1 is gray and not black, so that boxes stand out.
 
     Args:
         picture: (height, width), values 0 to 1.
@@ -26,7 +26,7 @@ def scene(picture, *, title: str = "", ax: Axes | None = None) -> Axes:
         ax: where to draw; None makes a figure.
 
     Returns:
-        The axes. Their limits are the picture's edges: 0 to 1 both ways, y grows downwards.
+        The axes. Their limits are the picture's edges: 0 to 1 both ways, y grows downward.
 
     Raises:
         ValueError: picture has not two axes.

@@ -18,17 +18,7 @@ MAP_SIDE = 0.88  # of the place of a map; the rest is the gap to the next one
 
 
 def blocks(samples: int, rows: int, columns: int, *, ax: Axes | None = None) -> Axes:
-    """Empty cells: one block of rows x columns for each sample, side by side.
-
-    Args:
-        samples, rows, columns: how many.
-        ax: where to draw; None makes a figure. Its limits and ticks are set.
-
-    Returns:
-        The axes. The cell in row r and column c of sample n has its corner at (n · (columns + 1) + c, r).
-
-    >>> ax = blocks(3, 4, 6)
-    """
+    """Empty cells, a block for each sample: (n, r, c) has its corner at x = n · (columns + 1) + c, y = r."""
     ax = new_axes(ax)
     _cells(ax, np.ones((samples, rows, columns), dtype=bool), "#DDDDDD")
     ax.set(xlim=(-0.1, samples * (columns + 1) - 0.9), ylim=(rows + 0.05, -0.05))
@@ -40,16 +30,7 @@ def blocks(samples: int, rows: int, columns: int, *, ax: Axes | None = None) -> 
 
 
 def shared_values(shared, chosen: tuple[int, int, int], *, ax: Axes) -> Axes:
-    """Fill the cells that share one mean with the chosen cell.
-
-    Args:
-        shared: (samples, rows, columns), True for the cells to fill.
-        chosen: sample, row, column of a cell, drawn in the look of "moved".
-        ax: from `blocks`.
-
-    Returns:
-        The axes.
-    """
+    """Fill the cells (samples, rows, columns) of `blocks` that share one mean with the chosen cell."""
     shared = np.asarray(shared)
     _cells(ax, shared, look_of("with_bn").color)
     sample, row, column = chosen
@@ -65,14 +46,14 @@ def feature_maps(
 
     Args:
         maps: (samples, channels, height, width).
-        limit: the size at which a colour is full.
+        limit: the size at which a color is full.
         framed: (samples, channels), True for the maps with a thick black frame.
         chosen: sample, channel of the map that has the frame of "moved".
-        digits: (samples, height, width), the pictures themselves in grey, from 0 to 1, left of the maps.
+        digits: (samples, height, width), the pictures themselves in gray, from 0 to 1, left of the maps.
         ax: where to draw; None makes a figure.
 
     Returns:
-        The axes. Map (n, c) has its corner at (c, n), y downwards; the digits are in column −1.
+        The axes. Map (n, c) has its corner at (c, n), y downward; the digits are in column −1.
 
     >>> ax = feature_maps(np.zeros((1, 2, 6, 6)), limit=1, framed=[[True, False]], chosen=(0, 0))
     """
@@ -104,7 +85,7 @@ def _cells(ax: Axes, chosen: np.ndarray, color: str) -> None:
 
 
 def _mosaic(ax: Axes, maps: np.ndarray, left: float, **colors) -> None:
-    """All maps as one mesh: a gap is a row or a column of cells without a colour."""
+    """All maps as one mesh: a gap is a row or a column of cells without a color."""
     samples, channels, height, width = maps.shape
     cells = np.full((samples, height + 1, channels, width + 1), np.nan)
     cells[:, :height, :, :width] = maps.transpose(0, 2, 1, 3)

@@ -47,11 +47,7 @@ def show(figure: Figure | Axes, *, alt: str) -> None:
 
 
 def bundle(picture: bytes, alt: str) -> tuple[dict, dict]:
-    """The data and the metadata of a notebook output that holds a picture and its alternative text.
-
-    Raises:
-        ValueError: alt is empty.
-    """
+    """The data and the metadata of a notebook output: a picture and its alternative text."""
     if not isinstance(alt, str) or not alt.strip():
         raise ValueError(f"alt is {alt!r}, expected a sentence that says what the figure shows")
     data = {"image/png": base64.b64encode(picture).decode("ascii"), "text/plain": alt}
@@ -59,7 +55,7 @@ def bundle(picture: bytes, alt: str) -> tuple[dict, dict]:
 
 
 def png(figure: Figure) -> bytes:
-    """Draw a figure and return it as a small PNG file: 128 colours, no date, no version."""
+    """Draw a figure and return it as a small PNG file: 128 colors, no date, no version."""
     canvas = FigureCanvasAgg(figure)
     with style():
         canvas.draw()
@@ -75,7 +71,7 @@ def pixels(canvas: FigureCanvasAgg) -> Image.Image:
 def small_png(picture: Image.Image) -> bytes:
     """For pictures that are kept in a notebook: slower to write, a third of the size."""
     file = io.BytesIO()
-    # MAXCOVERAGE keeps rare colours: MEDIANCUT turns some greys of a digit into beige.
+    # MAXCOVERAGE keeps rare colors: MEDIANCUT turns some grays of a digit into beige.
     few_colors = picture.quantize(128, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
     few_colors.save(file, "png", optimize=True)
     return file.getvalue()

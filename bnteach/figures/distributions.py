@@ -81,7 +81,7 @@ def layer_histograms(
 
 
 def _lying(values: np.ndarray, limits: tuple[float, float], bins: int, place: float) -> np.ndarray:
-    """The outline of a histogram that lies on its side, centred on x = place."""
+    """The outline of a histogram that lies on its side, centered on x = place."""
     low, high = limits
     values = values[~np.isnan(values)].clip(low, high)
     bars = np.minimum((values - low) * (bins / (high - low)), bins - 1).astype(np.intp)

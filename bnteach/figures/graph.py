@@ -40,7 +40,7 @@ BOXES = {
     "beta": (96.5, LOWER, LOW, "β"),
 }
 
-# The ways of the gradient from y to x, and how they look.
+# The paths of the gradient from y to x, and how they look.
 PATHS = {"direct": ("#000000", "-"), "mean": ("#B87800", "--"), "variance": ("#0072B2", "-.")}
 PARAMETERS = ("#8A8A8A", "-")
 
@@ -63,16 +63,7 @@ EDGES = [
 
 
 def graph_boxes(ax: Axes | None = None) -> Axes:
-    """The nodes and the lines between them, empty and grey: what stays while the graph is walked.
-
-    Args:
-        ax: where to draw; None makes a figure. Its limits are set, its frame is taken away.
-
-    Returns:
-        The axes.
-
-    >>> ax = graph_boxes()
-    """
+    """The nodes and the lines between them, empty and gray: what stays while the graph is walked."""
     ax = new_axes(ax, size=(7.0, 3.6))
     ax.set_axis_off()
     ax.set(**EXTENT)
@@ -91,21 +82,7 @@ def graph_values(
     node: str,
     marked: int | None = None,
 ) -> Axes:
-    """What is known so far: the values in black, the gradients beside them in purple.
-
-    A line that has been walked forward has its head at the later node, one that has been walked back has its
-    head at the earlier node. Its colour and its dashes say on which path it lies (see `PATHS`).
-
-    Args:
-        values: node -> value of one channel, (4,) or a single number; the nodes reached in the forward pass.
-        gradients: the same for the nodes reached in the backward pass.
-        ax: from `graph_boxes`.
-        node: the node just reached.
-        marked: the index (from 0) of a sample to follow through all boxes.
-
-    Returns:
-        The axes.
-    """
+    """The values of the nodes reached in black, (4,) or a number each; their gradients in purple."""
     _arrows(ax, [edge for edge in EDGES if edge[1] in values and edge[0] not in gradients], forward=True)
     _arrows(ax, [edge for edge in EDGES if edge[0] in gradients], forward=False)
     if marked is not None:

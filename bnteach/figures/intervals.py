@@ -28,7 +28,7 @@ def intervals(
         names: of the rows.
         means: shape (n,).
         ends: lower and upper ends, shape (n, 2).
-        margin: effects between −margin and margin do not count; a grey band shows where that is.
+        margin: effects between −margin and margin do not count; a gray band shows where that is.
         roles: the look, a name from `figures.ROLES`, or one for each row.
         ax: where to draw; None makes a figure.
 

@@ -1,4 +1,4 @@
-"""A small matrix as a map of colours with its numbers, and marks that stand beside its rows."""
+"""A small matrix as a map of colors with its numbers, and marks that stand beside its rows."""
 
 from __future__ import annotations
 
@@ -17,20 +17,7 @@ SIGNED = LinearSegmentedColormap.from_list("signed", ["#D55E00", "#FFFFFF", "#00
 
 
 def matrix(values, *, limit: float, ax: Axes | None = None) -> Axes:
-    """A matrix as coloured cells, row 1 at the top, with its numbers in the cells.
-
-    Zero is white, positive blue, negative orange. The number in each cell carries the sign as well.
-
-    Args:
-        values: (rows, columns), up to about 8 x 8: the numbers must fit.
-        limit: the size at which a colour is full; larger numbers have the same colour.
-        ax: where to draw; None makes a figure.
-
-    Returns:
-        The axes. Row i and column j have their middle at y = i and x = j, counted from 1.
-
-    >>> ax = matrix([[0.5, -0.5], [-0.5, 0.5]], limit=1.0)
-    """
+    """Cells with their numbers: blue above 0, orange below; row i, column j is at y = i, x = j, from 1."""
     ax, values = new_axes(ax), np.asarray(values, dtype=float)
     rows, columns = values.shape
     edges = np.arange(columns + 1) + 0.5, np.arange(rows + 1) + 0.5
@@ -50,23 +37,11 @@ def row_marks(
     role: str = "data",
     marked: int | None = None,
 ) -> Axes:
-    """A number for each row of a matrix beside it: a bar from zero to a marker.
-
-    Args:
-        values: (rows,), row 1 first.
-        ax: axes with row 1 at the top, as `matrix` leaves them; None makes a figure.
-        role: the look, a name from `figures.ROLES`.
-        marked: the index (from 0) of a row drawn in the look of "moved".
-
-    Returns:
-        The axes, with the rows 1, 2, ... along y.
-
-    >>> ax = row_marks([0.3, -1.0, 2.0], marked=2)
-    """
+    """A number for each row of a matrix, beside it: a bar from 0 to a marker; `marked` is from 0."""
     ax, values = new_axes(ax), np.asarray(values, dtype=float)
     row = np.arange(1, len(values) + 1)
-    for this, name in ((row - 1 != marked, role), (row - 1 == marked, "moved")):
+    for chosen, name in ((row - 1 != marked, role), (row - 1 == marked, "moved")):
         look = look_of(name)
-        ax.hlines(row[this], 0, values[this], color=look.color, linewidth=3, zorder=2)
-        ax.plot(values[this], row[this], ls="", marker=look.marker, ms=8, color=look.color, zorder=3)
+        ax.hlines(row[chosen], 0, values[chosen], color=look.color, linewidth=3, zorder=2)
+        ax.plot(values[chosen], row[chosen], ls="", marker=look.marker, ms=8, color=look.color, zorder=3)
     return ax

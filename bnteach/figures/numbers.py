@@ -37,22 +37,7 @@ def numbers(
     size: float = SETTINGS["ytick.labelsize"],
     bold: bool = False,
 ) -> Axes:
-    """Write short words or numbers at many places of the axes.
-
-    Args:
-        words: n words of one line.
-        x, y: where, in the axes' units, (n,); y is the middle of the digits.
-        ax: where to draw; None makes a figure.
-        colors: one colour, or n.
-        align: which end of the words stands at x: "left", "center" or "right".
-        size: in points.
-        bold: thicker letters.
-
-    Returns:
-        The axes.
-
-    >>> ax = numbers(["−0.25", "1.00"], [0, 1], [0, 0])
-    """
+    """Write n short words at the places x, y (n,); y is the middle of the digits."""
     ax = new_axes(ax)
     to_points = Affine2D().scale(size / EM / 72) + ax.get_figure().dpi_scale_trans
     paths = [_outline(word, SHARE_OF_WIDTH[align], bold) for word in words]
@@ -63,11 +48,7 @@ def numbers(
 
 
 def signed_number(value: float, digits: int = 2) -> str:
-    """A number short enough for a cell: a true minus sign, and plain 0 for what rounds to zero.
-
-    >>> signed_number(-0.25), signed_number(1e-6)
-    ('−0.25', '0')
-    """
+    """A number short enough for a cell: a true minus sign, and plain 0 for what rounds to zero."""
     rounded = f"{value:.{digits}f}"
     return "0" if float(rounded) == 0 else rounded.replace("-", "−")
 

@@ -18,17 +18,7 @@ HEAD, FIRST, STEP, SUM = 12.0, 37.0, 9.5, 76.0
 
 
 def path_labels(ax: Axes) -> Axes:
-    """The head of the table and the names of the paths, each with the look of its lines in the graph.
-
-    Args:
-        ax: from `graph_boxes`.
-
-    Returns:
-        The axes.
-
-    >>> from bnteach.figures import graph_boxes
-    >>> ax = path_labels(graph_boxes())
-    """
+    """The head of the table and the names of the paths, each with the look of its lines in the graph."""
     middle = {"va": "center_baseline", "fontsize": 9.5}
     ax.text(1, HEAD, "dx of sample", weight="bold", **middle)
     for sample in range(4):
@@ -42,16 +32,7 @@ def path_labels(ax: Axes) -> Axes:
 
 
 def path_values(parts: Mapping[str, np.ndarray], *, ax: Axes, marked: int | None = None) -> Axes:
-    """What each path carries to each sample's x, and the sum over the samples.
-
-    Args:
-        parts: those known of "direct", "mean", "variance" and "dx", (4,) each.
-        ax: with `path_labels`.
-        marked: the index (from 0) of a sample whose column is tinted.
-
-    Returns:
-        The axes.
-    """
+    """What each path carries to each sample's x (4,), and the sum; `marked` is an index from 0."""
     if parts and marked is not None:
         corner, tint = (FIRST + marked * STEP - 8.4, -0.4), {"color": "#D55E00", "alpha": 0.2, "linewidth": 0}
         ax.add_patch(Rectangle(corner, 9.3, 11, **tint))

@@ -1,4 +1,4 @@
-"""Small grey pictures in a row, such as handwritten digits."""
+"""Small gray pictures in a row, such as handwritten digits."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["pictures"]
 
 
 def pictures(images, titles: Sequence[str] | None = None) -> Figure:
-    """Grey pictures in a row, dark where the value is large, all on one scale.
+    """Gray pictures in a row, dark where the value is large, all on one scale.
 
     Args:
         images: (n, height, width), or (n, 64) for the digits.

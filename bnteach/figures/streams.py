@@ -21,21 +21,7 @@ def stream(
     each_role: str = "data",
     kept_role: str = "with_bn",
 ) -> Axes:
-    """A number of each batch as dots, what is kept of it as a line with a head, the truth as a black line.
-
-    Args:
-        each: of batch 1, 2, …, t; shape (t,).
-        kept: before the first batch and after each, shape (t + 1,).
-        truth: for batch 1, 2, …; it may go on where the batches have not come yet.
-        limits: the range shown. What lies beyond is drawn as a triangle at the edge.
-        ax: as in `histogram`.
-        each_role, kept_role: their looks, names from `figures.ROLES`.
-
-    Returns:
-        The axes, with the batches along x; at 0 nothing has been seen.
-
-    >>> ax = stream([4.0, 6.0], [0.0, 0.4, 0.96], truth=[5.0] * 4, limits=(0, 10))
-    """
+    """A number of each batch as dots, what is kept of it as a line with a head, the truth as a line."""
     ax, look, line = new_axes(ax), look_of(each_role), look_of(kept_role)
     each, kept = np.asarray(each, dtype=float), np.asarray(kept, dtype=float)
     _dots(ax, np.arange(1, len(each) + 1), each, limits, look)

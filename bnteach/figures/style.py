@@ -1,4 +1,4 @@
-"""How every picture looks: large text, colours safe for the colour-blind, a second sign beside each colour.
+"""How every picture looks: large text, colors safe for the color-blind, a second sign beside each color.
 
 The text is large because the figure is small in inches and fine in dots: 10 points at 150 dots an inch are
 21 pixels, readable at half size and from the last row. So a title that a learner adds is large too.
@@ -44,14 +44,14 @@ SETTINGS = {
 
 @dataclass(frozen=True)
 class Role:
-    """What a mark stands for decides how it looks: a colour, and a line style and marker as second signs."""
+    """What a mark stands for decides how it looks: a color, and a line style and marker as second signs."""
 
     color: str
     line: str
     marker: str
 
 
-# The colours are Okabe and Ito's, "Color Universal Design", 2008.
+# The colors are Okabe and Ito's, "Color Universal Design", 2008.
 ROLES = {
     "without_bn": Role("#D55E00", "--", "s"),
     "with_bn": Role("#0072B2", "-", "o"),

@@ -3,7 +3,7 @@
     from bnteach import labs
 
     labs.Sampler()                                      batch statistics scatter around the truth
-    labs.Coupling()                                     one sample moves its neighbours
+    labs.Coupling()                                     one sample moves its neighbors
     labs.Microscope()                                   one channel: before BN, after it, and activated
     labs.GammaBeta()                                    scale, shift, and undo the normalization
     labs.BackpropGraph()                                forward through the graph, and back

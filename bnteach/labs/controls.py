@@ -33,8 +33,8 @@ def whole_slider(name: str, help: str, low: int, high: int, value: int):
 
 def steps(name: str, help: str, options: Sequence[float], value: float):
     """A slider over the numbers given: for scales that grow by factors."""
-    labelled = [(f"{option:g}", option) for option in options]
-    return widgets.SelectionSlider(options=labelled, value=value, **_named(name, help))
+    labeled = [(f"{option:g}", option) for option in options]
+    return widgets.SelectionSlider(options=labeled, value=value, **_named(name, help))
 
 
 def choice(name: str, help: str, options: Sequence, value: str):

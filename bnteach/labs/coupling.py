@@ -1,4 +1,4 @@
-"""The lab of neighbours: in batch normalization the samples of a batch depend on each other."""
+"""The lab of neighbors: in batch normalization the samples of a batch depend on each other."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Coupling(Lab):
 
     Controls: sample, value, mode. In training the mean and the variance belong to the batch, so all eight
     move. In evaluation stored numbers take their place (here: those of the batch before the move), and the
-    neighbours stay where they are.
+    neighbors stay where they are.
 
     >>> lab = Coupling(sample=3, value=6.0)
     >>> bool(lab.frame.others_moved.min() > 0)

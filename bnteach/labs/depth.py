@@ -167,7 +167,7 @@ def _times(h: np.ndarray, weight: np.ndarray) -> np.ndarray:
 
 @lru_cache(maxsize=1)
 def _pictures() -> np.ndarray:
-    # float64: in float32, rounding would pass for a signal from 10⁻⁶ downwards.
+    # float64: in float32, rounding would pass for a signal from 10⁻⁶ downward.
     return digits(dtype=np.float64).x_train[:PICTURES]
 
 

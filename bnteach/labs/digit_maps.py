@@ -28,11 +28,11 @@ CHANNELS = len(FILTERS)
 
 @lru_cache(maxsize=16)
 def pictures(sample: int = 1, contrast: float = 1.0) -> np.ndarray:
-    """The first three digits of the test set, (3, 8, 8), grey values in [0, 1].
+    """The first three digits of the test set, (3, 8, 8), gray values in [0, 1].
 
     Args:
         sample: which of them is dimmed, from 1.
-        contrast: what its grey values are multiplied by.
+        contrast: what its gray values are multiplied by.
     """
     found = digits(dtype=np.float64).images().x_test[:SAMPLES, 0].copy()
     found[sample - 1] *= contrast

@@ -68,7 +68,7 @@ class GammaBeta(Lab):
     title = "y = γ·x̂ + β"
     look = (
         "Move γ, then β, and say beforehand what y will do; try a negative γ, and γ = 0. Can you make y the "
-        "same as x? A bar reaches one standard deviation to each side of the mean. Grey is where the "
+        "same as x? A bar reaches one standard deviation to each side of the mean. Gray is where the "
         "activation is flat."
     )
     State = State

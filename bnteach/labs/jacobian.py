@@ -56,7 +56,7 @@ class Frame:
 
 
 class Jacobian(Lab):
-    """See ∂y_i/∂x_j for one channel, taken apart into the three ways in which x reaches y.
+    """See ∂y_i/∂x_j for one channel, taken apart into the three paths from x to y.
 
     Controls: batch_size, spread, outlier; diagonal, mean, variance switch the parts on and off:
 
@@ -110,7 +110,7 @@ class Jacobian(Lab):
     def background(self, axes, state):
         batch, jacobian, *products = axes
         samples, rows = range(1, state.batch_size + 1), (state.batch_size + 0.5, 0.5)
-        whole = {"title": "J: row i, column j is ∂yᵢ/∂xⱼ", "x": "full colour: 1/s"}
+        whole = {"title": "J: row i, column j is ∂yᵢ/∂xⱼ", "x": "full color: 1/s"}
         figures.frame(batch, title="  x and its x̂", x="       x̂", xlim=(-7.4, 3.3), ylim=rows)
         figures.frame(jacobian, xlim=rows[::-1], ylim=rows, **whole)
         for ax, title in zip(products, ("J·1", "J·x̂"), strict=True):

@@ -106,7 +106,7 @@ class Frame:
 class Microscope(Lab):
     """Look at 4000 values of one channel: before batch normalization, after it, and after the activation.
 
-    Controls: shift, scale and shape of the input, activation, batch_norm, eps. Grey is where the activation
+    Controls: shift, scale and shape of the input, activation, batch_norm, eps. Gray is where the activation
     is flat: its slope is less than a tenth of its largest, and little gradient comes back. A value there is
     called saturated (sigmoid, tanh); a ReLU gives exactly 0 there. On the right, the outputs as a histogram
     drawn to both sides: the wider, the more often.
@@ -123,7 +123,7 @@ class Microscope(Lab):
 
     title = "One channel under the microscope"
     look = (
-        "Switch batch normalization off, then shift and scale the input: it slides into the grey, where the "
+        "Switch batch normalization off, then shift and scale the input: it slides into the gray, where the "
         "activation is flat. Switch it on again. What has become of the shape?"
     )
     State = State

@@ -45,7 +45,7 @@ class Pruning(Lab):
     layer, or of the whole network), threshold (channels with a smaller share of that largest γ go). Each
     layer keeps at least one channel.
 
-    On the left the sizes of all γ, a histogram for each layer; what lies in the grey part goes. In the middle
+    On the left the sizes of all γ, a histogram for each layer; what lies in the gray part goes. In the middle
     how many channels stay. On the right what the network is worth then, without any fine-tuning.
 
     >>> lab = Pruning(training="with L1", measure="within each layer", threshold=0)

@@ -17,7 +17,7 @@ N, C, H, W = digit_maps.SAMPLES, digit_maps.CHANNELS, 2, 3  # of the small tenso
 CONTRASTS = (0.1, 0.25, 0.5, 1.0)
 NORMS = ("batch", "layer", "instance", "group")
 LAYOUTS = ("NCHW", "NHWC")
-BEFORE, AFTER = 3.0, 3.0  # where the colours are full
+BEFORE, AFTER = 3.0, 3.0  # where the colors are full
 
 # The means in NumPy; the second line where the channels have to be split first.
 MEANS = {

@@ -48,18 +48,18 @@ _ = torch.set_num_threads(1)  # so small a network is fastest on one thread
 # %% [markdown]
 # ## The data: real digits
 #
-# 1 797 handwritten digits, each a picture of 8 × 8 grey values between 0 and 1. They come with scikit-learn.
+# 1 797 handwritten digits, each a picture of 8 × 8 gray values between 0 and 1. They come with scikit-learn.
 # 1 347 are for training, 450 for the test.
 
 # %%
 data = digits()
 figures.show(
     figures.pictures(data.x_train[:8], titles=[str(label) for label in data.y_train[:8]]),
-    alt="Eight handwritten digits in 8 by 8 grey squares, each with its label above it.",
+    alt="Eight handwritten digits in 8 by 8 gray squares, each with its label above it.",
 )
 
 # %% [markdown]
-# The row shows eight of them with their labels. A network gets the 64 grey values and must say which digit it is.
+# The row shows eight of them with their labels. A network gets the 64 gray values and must say which digit it is.
 # There are ten digits, about equally many of each. So a network that only guesses is right about 10 % of the time.
 # We call this **chance**.
 #
@@ -134,7 +134,7 @@ print(*(f"layer {k}: {spread_plain[k - 1]:.0e}" for k in (1, 2, 4, 8)), sep="   
 # Why does it shrink? A sigmoid is never steeper than 1/4, so it makes every difference at least four times smaller,
 # and the weights do not make up for it.
 #
-# The gradient takes the same way back, and shrinks in the same manner. The **length** of a gradient is the square
+# The gradient takes the same path back, and shrinks in the same manner. The **length** of a gradient is the square
 # root of the sum of its squares. Here it is for the weights of some layers, at the end of the training above.
 #
 # **Predict.** Where is it longest: in the first layer, in the middle, or at the output?
@@ -147,7 +147,7 @@ print("growing from each layer to the next:", (np.diff(gradients) > 0).all())
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# At the output. On the way back to the first layer it gets shorter at each step.
+# At the output. On the path back to the first layer it gets shorter at each step.
 #
 # </details>
 #
@@ -332,7 +332,7 @@ labs.Depth()
 #
 # <details><summary>What you may have found</summary>
 #
-# 1. Without BN the signal fades layer by layer, and the gradient on its way back. With BN both keep their size.
+# 1. Without BN the signal fades layer by layer, and so does the gradient on its path back. With BN both keep their size.
 # 2. Near 1.4, that is $\sqrt 2$. A ReLU sets about half of the values to zero. That halves the mean of the *squares*, and
 #    a factor of $\sqrt 2$ on the weights doubles it again.
 # 3. Nothing. BN divides by the standard deviation, so the size of the weights drops out, forward and backward.
@@ -361,7 +361,7 @@ training
 # <details><summary>What you may have found</summary>
 #
 # 1. B, with BN, learns at once. A stays at a loss of 2.3 and 10 %. The values that enter B's last sigmoid spread wider as it
-#    learns: $\gamma$ of that layer is learnt too, and grows. (Lesson 03 follows $\gamma$ through a training.)
+#    learns: $\gamma$ of that layer is learned too, and grows. (Lesson 03 follows $\gamma$ through a training.)
 # 2. Yes, though it ends a little lower. The network without BN does not learn at either rate.
 # 3. No. They have the same weights and see the same batches: BN was the only difference.
 #
@@ -418,8 +418,8 @@ print(list(layer.state_dict()))
 # ## What you can do now
 #
 # - ✓ see that a deep network does not learn, and find where its signal is lost: accuracy at chance, a spread
-#   that falls to a few millionths, a gradient that vanishes on the way back
-# - ✓ put batch normalization into a network, and measure what it changes over several seeds: five of five learnt
+#   that falls to a few millionths, a gradient that vanishes on the path back
+# - ✓ put batch normalization into a network, and measure what it changes over several seeds: five of five learned
 # - ✓ say what a BN layer computes, and check it against PyTorch: mean, variance, normalize, scale and shift
 # - ✓ translate between the names that the paper, PyTorch and Keras use: mind the momentum
 #

@@ -17,7 +17,7 @@
 # - choose between dividing by N and by N − 1, and say which one BN uses where
 # - compute a variance in three ways, and say when one of them becomes negative
 # - merge the statistics of two batches without their values
-# - recognise data that breaks the assumption behind all this, and see what it costs
+# - recognize data that breaks the assumption behind all this, and see what it costs
 
 # %%
 try:
@@ -44,7 +44,7 @@ _ = torch.set_num_threads(1)  # so small a network is fastest on one thread
 # %% [markdown]
 # ## Scale matters
 #
-# A firm rents out 500 cars. Of each we know the age in years, between 0 and 30, and the mileage in kilometres,
+# A firm rents out 500 cars. Of each we know the age in years, between 0 and 30, and the mileage in kilometers,
 # between 0 and 300 000. (The cars are made up; `help(rental_cars)` shows the recipe.) A **feature** is one such
 # column; later we say **channel** for the same thing inside a network.
 
@@ -171,7 +171,7 @@ print(f"min–max: the others now lie between 0 and {minmax_with[others].max():.
 print(f"z-score: the others now spread by {z_with[others].std():.2f} instead of {z[others, 1].std():.2f}")
 
 # %% [markdown]
-# In a picture: grey, the other 499 values as they were scaled before. Orange, the same values after the wrong number
+# In a picture: gray, the other 499 values as they were scaled before. Orange, the same values after the wrong number
 # came in.
 
 # %%
@@ -185,7 +185,7 @@ figures.frame(right, title="z-score", x="scaled mileage", xlim=(-3, 3), ylim=(0,
 figures.key(left, {"before": "before", "moved": "after"}, place="upper right")
 figures.show(
     figure,
-    alt="Two histograms of 499 sound mileages, grey before and orange after one other value became an outlier. "
+    alt="Two histograms of 499 sound mileages, gray before and orange after one other value became an outlier. "
     "Under min-max the orange histogram is squeezed into the lowest tenth. Under the z-score it is less than half "
     "as wide as before and shifted a little to the left.",
 )
@@ -209,7 +209,7 @@ print("the mean over axis 1 of the first car:", batch.mean(axis=1)[0].round())
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# `(2,)` and `(4,)`. The second one adds years to kilometres and divides by two. It is a number, but it means nothing.
+# `(2,)` and `(4,)`. The second one adds years to kilometers and divides by two. It is a number, but it means nothing.
 #
 # </details>
 #
@@ -227,7 +227,7 @@ print("column means, wrong axis:", wrong_axis.mean(axis=0))
 # No error, and a wrong result. *Broadcasting*, NumPy's way to stretch small shapes to large ones, hid the mistake.
 # Two habits protect you:
 #
-# - **Check the property, not the code**: after centring, each column must have mean 0.
+# - **Check the property, not the code**: after centering, each column must have mean 0.
 # - **Test with $N \ne C$**, so that a wrong axis does not fit. (Not if you write `keepdims=True`: then a mean over
 #   axis 1 has shape $(N, 1)$ and fits always. Only the first habit sees that.)
 #
@@ -580,7 +580,7 @@ print("with its own statistics the loss is below 2 %:", (same - brighter_own < 0
 # pictures are tested with it, and a single picture has no statistics at all. Stored statistics or the batch's own: this
 # choice is at the heart of how BN is used after training, and comes back in lesson 05.
 #
-# ## Lab: your neighbours move you
+# ## Lab: your neighbors move you
 #
 # The last lab looks ahead. A batch of eight numbers is normalized: minus its mean, divided by its standard
 # deviation. You move **one** of the eight.
@@ -613,10 +613,10 @@ labs.Coupling()
 # - ✓ compute a variance in three ways, and say when one of them becomes negative: the naive one, in float32, when
 #   the mean is large beside the spread
 # - ✓ merge the statistics of two batches without their values: do not forget the distance of the means
-# - ✓ recognise data that breaks the assumption behind all this, and see what it costs: a mean five times as far off
+# - ✓ recognize data that breaks the assumption behind all this, and see what it costs: a mean five times as far off
 #   in sorted batches, a network that fails in another light
 #
-# **Practise:** [the exercises of this lesson](exercises/01_measure_a_batch.ipynb).
+# **Practice:** [the exercises of this lesson](exercises/01_measure_a_batch.ipynb).
 #
 # **Go on with [02 · Normalize](02_normalize.ipynb).**
 #

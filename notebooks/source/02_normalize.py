@@ -177,7 +177,7 @@ for name, values in (("skewed", skewed), ("two humps", two_humps)):
     print(f"{name:10} skewness before {skewness(values):5.2f}   after {skewness(normalize(values)):5.2f}")
 
 # %% [markdown]
-# **The sentence is false.** Mean and variance become 0 and 1. The shape stays: what was not a bell is not one afterwards.
+# **The sentence is false.** Mean and variance become 0 and 1. The shape stays: what was not a bell is not one afterward.
 #
 # ## "After BN the standard deviation is 1": where ε goes, and when it matters
 #
@@ -230,12 +230,12 @@ for std in (1, 0.1, 0.01, 0.001, 0.0001):
 labs.Microscope()
 
 # %% [markdown]
-# The panels follow the values: the input, what BN makes of it together with the activation, and what comes out. Grey marks where the
+# The panels follow the values: the input, what BN makes of it together with the activation, and what comes out. Gray marks where the
 # activation is flat. On the right is a histogram of the outputs, drawn to both sides: where it is wide, outputs are frequent.
 #
 # <details><summary>What you may have found</summary>
 #
-# 1. The values slide into the grey part. At a shift of 5, with scale 2, about three quarters of them are saturated, and the mean slope
+# 1. The values slide into the gray part. At a shift of 5, with scale 2, about three quarters of them are saturated, and the mean slope
 #    is about 0.03 of at most 0.25.
 # 2. None: with BN on, the reading of $\hat{x}$ stays the same wherever you put the input.
 # 3. About half for the Gaussian and for the two humps, about 60 % for the skewed input.
@@ -270,7 +270,7 @@ data = digits(dtype=np.float64)
 
 
 def two_biases(seed):
-    """Train, and return the largest gradient of each of the two biases on a batch afterwards."""
+    """Train, and return the largest gradient of each of the two biases on a batch afterward."""
     _ = torch.manual_seed(seed)
     net = nn.Sequential(
         nn.Linear(64, 50), nn.BatchNorm1d(50), nn.ReLU(),  # linear, BN
@@ -687,7 +687,7 @@ print("the skewness grows in training, for every seed:", (summary.values[:, 3] >
 # - ✓ measure how much of an activation is saturated, with and without BN: before training and after it
 # - ✓ tell which of the usual sentences about normalization are true: few are, without a condition
 #
-# **Practise:** [the exercises of this lesson](exercises/02_normalize.ipynb).
+# **Practice:** [the exercises of this lesson](exercises/02_normalize.ipynb).
 #
 # **Go on with [03 · Scale and shift](03_scale_and_shift.ipynb).**
 #

@@ -104,7 +104,7 @@ labs.GammaBeta()
 
 # %% [markdown]
 # The panels show the input, the normalized values, and $y$ on its way through the activation. Bars reach one standard deviation to
-# each side of the mean; grey marks where the activation is flat. On the right is a histogram of the outputs, drawn to both sides.
+# each side of the mean; gray marks where the activation is flat. On the right is a histogram of the outputs, drawn to both sides.
 #
 # <details><summary>What you may have found</summary>
 #
@@ -142,7 +142,7 @@ def second_layer(w_1):
 jiggled = [second_layer(w_1 + 0.5 * rng.normal(size=w_1.shape) / 8) for _ in range(60)]
 
 # %% [markdown]
-# **Predict.** In a plane with the mean to the right and the standard deviation upwards: what does the cloud of 60 points look like without
+# **Predict.** In a plane with the mean to the right and the standard deviation upward: what does the cloud of 60 points look like without
 # BN, and with BN?
 
 # %%
@@ -169,7 +169,7 @@ for name, values in (("without BN", [z for z, _ in jiggled]), ("with BN", [y for
 # $(\beta, \gamma) = (0.5, 1)$. Two knobs, and nothing below touches them. (A bias would be a knob for the mean too, but it would not help
 # the mean to *stay* where it is put.)
 #
-# This is called a **re-parametrisation**: what the unit can do is the same (compared with a unit that has a bias), but other numbers describe
+# This is called a **reparameterization**: what the unit can do is the same (compared with a unit that has a bias), but other numbers describe
 # it. Before, its mean and spread came out of some thousand weights. Now they are two parameters of their own, which gradient descent can set directly, and which stay
 # set when the layers below move. What the weights below still decide is the *pattern*: which samples are high and which are low.
 #
@@ -203,12 +203,12 @@ figures.frame(ax, title="Two rings around 0", x="first feature", y="second featu
 ax.legend(loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)
 figures.show(
     ax,
-    alt="900 points in a plane: an inner ring of purple squares and an outer ring of grey dots, both around the origin.",
+    alt="900 points in a plane: an inner ring of purple squares and an outer ring of gray dots, both around the origin.",
 )
 
 # %% [markdown]
-# Both rings lie around 0. We train a sigmoid network with BN in four ways: $\gamma$ and $\beta$ learnt; only $\beta$; only $\gamma$; neither.
-# What is not learnt stays at 1 or 0. A fifth network has ReLU instead of sigmoid, and learns neither.
+# Both rings lie around 0. We train a sigmoid network with BN in four ways: $\gamma$ and $\beta$ learned; only $\beta$; only $\gamma$; neither.
+# What is not learned stays at 1 or 0. A fifth network has ReLU instead of sigmoid, and learns neither.
 
 
 # %%
@@ -294,7 +294,7 @@ print("all others: above 0, for every seed:", (mirrored[:, [0, 1, 4]] > 0).all()
 #
 # ## The gradients of γ and β
 #
-# $\gamma$ and $\beta$ are learnt like weights. From $y_i = \gamma \hat{x}_i + \beta$ the chain rule gives, with $dy_i$ for the gradient of the loss
+# $\gamma$ and $\beta$ are learned like weights. From $y_i = \gamma \hat{x}_i + \beta$ the chain rule gives, with $dy_i$ for the gradient of the loss
 # with respect to $y_i$:
 #
 # $$d\gamma = \sum_i dy_i\,\hat{x}_i \qquad\qquad d\beta = \sum_i dy_i$$
@@ -322,7 +322,7 @@ print("Σ dy:      ", dy.sum(axis=0), "  dbeta: ", dbeta)
 
 
 # %%
-def learnt(seed):
+def learned(seed):
     """γ and β of the three BN layers after training: shape (3, 2, 100)."""
     net = mlp([64, 100, 100, 100, 10], nn.ReLU, batch_norm=True, seed=seed)
     train(net, data, epochs=20, learning_rate=0.2, seed=seed, every=1000, progress=False)
@@ -330,7 +330,7 @@ def learnt(seed):
     return [[layer.weight.detach().numpy(), layer.bias.detach().numpy()] for layer in layers]
 
 
-trained = over_seeds(learnt, range(5), progress=False).values  # (5, 3, 2, 100)
+trained = over_seeds(learned, range(5), progress=False).values  # (5, 3, 2, 100)
 
 # %%
 figure, (left, right) = figures.new_figure(columns=2)
@@ -516,7 +516,7 @@ print("γ of block 5 has a gradient:", bool(net[5].bn.weight.grad.abs().max() > 
 #
 # ## Weight decay on γ and β?
 #
-# **Weight decay** pulls parameters towards 0: each step multiplies them by a number a little below 1. For weights that is usual. For $\gamma$ it means: towards
+# **Weight decay** pulls parameters toward 0: each step multiplies them by a number a little below 1. For weights that is usual. For $\gamma$ it means: toward
 # "this channel is switched off". A PyTorch optimizer decays all parameters that it is given, and `model.parameters()` includes $\gamma$ and $\beta$. (`SGD` decays by 0
 # unless you say otherwise, `AdamW` by 0.01.) In Keras a layer has arguments of its own for it, `gamma_regularizer` and `beta_regularizer`, which do nothing
 # unless they are set. Many training recipes leave $\gamma$, $\beta$ and biases out. In PyTorch that takes two groups of parameters:
@@ -604,7 +604,7 @@ print(f"decay alone: {(1 - 0.2 * 0.01) ** 440:.2f}")
 # - ✓ start a residual block as the identity, and say when that helps and when it costs: a large rate; a slow start at a small one
 # - ✓ decide whether γ and β get weight decay, knowing what your framework does by itself
 #
-# **Practise:** [the exercises of this lesson](exercises/03_scale_and_shift.ipynb).
+# **Practice:** [the exercises of this lesson](exercises/03_scale_and_shift.ipynb).
 #
 # **Go on with [04 · Derive the backward pass](04_derive_the_backward_pass.ipynb).**
 #

@@ -161,7 +161,7 @@ show({name: node.forward for name, node in bnteach.NODES.items()}, nodes)
 # `bnteach.NODES` keeps the formulas, and `bnteach.forward_steps` has the same lines as `forward` above. Check a few
 # numbers in your head: this is the first channel, with mean 3 and variance 3.5, as in lesson 00.
 #
-# ## Five rules for the way back
+# ## Five rules for the backward pass
 #
 # Now we go from right to left. For each node we ask for its gradient, given the gradients of the nodes that it goes
 # into. Five rules are enough. (`d` before a name is the derivative of the loss with respect to it, as above.)
@@ -203,7 +203,7 @@ print("dx_hat, channel 1:", dx_hat[:, 0])
 # %% [markdown]
 # dbeta and dgamma are done: two of the three results. Only dx is hard.
 #
-# ## Back, part 2: the way `square`, `var`, `std`, `inv_std`
+# ## Back, part 2: the path `square`, `var`, `std`, `inv_std`
 #
 # `x_hat = x_centered * inv_std` is a product again. `inv_std` is one number for all rows, so its gradient is a sum.
 # Then come two functions of one number, and a sum:
@@ -274,12 +274,12 @@ print("all twelve agree:", all(np.allclose(theirs[name], gradients[name]) for na
 # ## Lab: forward through the graph, and back
 #
 # The same batch, the same dy, the same graph. Each box is a node: on the left its value, on the right its gradient,
-# once the way back has reached it. Below, dx is taken apart into the ways that lead to it.
+# once the backward pass has reached it. Below, dx is taken apart into the paths that lead to it.
 #
-# 1. Put *Step* to 1 and walk on to 24. Which boxes are reached by two arrows on the way back?
+# 1. Put *Step* to 1 and walk on to 24. Which boxes are reached by two arrows in the backward pass?
 # 2. Choose for *dy*: *one, the others 0*, with sample 2 and the value 1. Three samples have a dy of 0. Which of them
 #    have a dx of 0? One of them gets nothing through the variance: which one, and why?
-# 3. Choose *all the same*. Which ways cancel? Then *value · x̂*: which ways cancel now?
+# 3. Choose *all the same*. Which paths cancel? Then *value · x̂*: which paths cancel now?
 
 # %% tags=["nbval-ignore-output"]
 labs.BackpropGraph()
@@ -289,11 +289,11 @@ labs.BackpropGraph()
 #
 # <details><summary>What you may have found</summary>
 #
-# 1. `x_centered` and `x`: the two nodes that were used twice on the way forward.
+# 1. `x_centered` and `x`: the two nodes that were used twice in the forward pass.
 # 2. None. The dx of channel 1 is −0.420, 0.725, −0.267, −0.038: each sample moves the mean. Sample 3 gets nothing
 #    through the variance, because it lies exactly at the mean: a small step of it does not change the variance.
-# 3. With the same dy everywhere, the direct way and the way through the mean cancel, and nothing goes through the
-#    variance. With dy = value · x̂, the direct way and the way through the variance cancel, and nothing goes through
+# 3. With the same dy everywhere, the direct path and the path through the mean cancel, and nothing goes through the
+#    variance. With dy = value · x̂, the direct path and the path through the variance cancel, and nothing goes through
 #    the mean. In both cases dx is 0. Keep this in mind.
 #
 # </details>
@@ -356,17 +356,17 @@ print("the sum of the first:", first[:, 0].sum().round(9) + 0.0)
 # *Second* is the row `dx_centered` of the table above, *third* is `dmean`, and *fourth* is `dx`. (*First* has no row of
 # its own: it is one of the two gradients that meet in `dx_centered`.)
 #
-# Look at the last formula once more: it has three terms, and each is a way from $x$ to the loss.
+# Look at the last formula once more: it has three terms, and each is a path from $x$ to the loss.
 #
-# - $\frac{\gamma}{s}\,dy_i$: the **direct** way. It is the first idea from the beginning.
+# - $\frac{\gamma}{s}\,dy_i$: the **direct** path. It is the first idea from the beginning.
 # - $-\frac{\gamma}{s}\cdot\frac{d\beta}{N}$: **through the mean**. The same for each row.
 # - $-\frac{\gamma}{s}\cdot\hat{x}_i\,\frac{d\gamma}{N}$: **through the variance**. The farther a row lies from the
 #   mean, the more it moves the variance.
 #
-# The graph has two places where two arrows start, so there should be four ways. The fourth goes through the mean *and
+# The graph has two places where two arrows start, so there should be four paths. The fourth goes through the mean *and
 # then* through the variance. It is the term that dropped out in the third line, the sum that was printed last: it is 0.
 #
-# Each way as a function of dy and the nodes of a batch, and the three together, which is dx:
+# Each path as a function of dy and the nodes of a batch, and the three together, which is dx:
 
 
 # %%
@@ -387,8 +387,8 @@ def together(dy, nodes):
 
 
 # %%
-for way in (direct, via_mean, via_variance, together):
-    print(f"{way.__name__:12}", way(dy, nodes)[:, 0].round(3) + 0.0)
+for path in (direct, via_mean, via_variance, together):
+    print(f"{path.__name__:12}", path(dy, nodes)[:, 0].round(3) + 0.0)
 
 # %% [markdown]
 # The last line is the sum of the three above it: the table of the lab. Look at the second row of the batch, the second
@@ -568,7 +568,7 @@ figures.show(
 )
 
 # %% [markdown]
-# On the left, dy (grey, dotted) loses its part along $\mathbf{1}$ (orange, dashed). What is left (blue) lies flat. On
+# On the left, dy (gray, dotted) loses its part along $\mathbf{1}$ (orange, dashed). What is left (blue) lies flat. On
 # the right you look down on it. It loses its part along $\hat{x}$. What is left is dx (black). The mean of the batch
 # took one direction, its variance took another one.
 #
@@ -725,7 +725,7 @@ for name, upstream in (("dy = 1", np.ones_like(x)), ("dy = y", nodes["y"])):
 #
 # </details>
 #
-# Let us put such tests on trial. For that we need wrong backward passes. Here are six, made of the three ways from
+# Let us put such tests on trial. For that we need wrong backward passes. Here are six, made of the three paths from
 # above. The fifth divides the two sums by $\sqrt{N}$ instead of $N$, which makes both terms $\sqrt{N}$ times too large.
 
 # %%
@@ -925,13 +925,13 @@ print("right:             ", together(dy, nodes)[:, 0].round(3))
 #
 # - ✓ split BN's forward pass into single operations, and say the shape of each value: $(N, C)$ or $(C,)$
 # - ✓ send a gradient back through them, one operation at a time: where a value is used twice, two gradients add up
-# - ✓ multiply the steps out to the compact formula, line by line: three terms, three ways from $x$ to the loss
+# - ✓ multiply the steps out to the compact formula, line by line: three terms, three paths from $x$ to the loss
 # - ✓ check a backward pass with finite differences, and choose the step h: float64, and the bottom of the valley
 # - ✓ draw what BN does to a gradient: it takes two directions out of it, $\mathbf{1}$ and $\hat{x}$
 # - ✓ say what follows: for a bias before BN, for batches of one and two, for tests of BN
 # - ✓ find the fault in a wrong backward pass by its symptoms: three shares tell which one it is
 #
-# **Practise:** [the exercises of this lesson](exercises/04_derive_the_backward_pass.ipynb).
+# **Practice:** [the exercises of this lesson](exercises/04_derive_the_backward_pass.ipynb).
 #
 # **Go on with [05 · Train and infer](05_train_and_infer.ipynb).**
 #

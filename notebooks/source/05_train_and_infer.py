@@ -15,8 +15,8 @@
 # - translate the momentum of one library into that of another
 # - say why training and evaluation differ, even with momentum 1
 # - tell evaluation mode from three things that look like it, and freeze a BN layer properly
-# - recognise the failures that come from the batch
-# - recognise the failures that come from the stored statistics, and re-estimate them
+# - recognize the failures that come from the batch
+# - recognize the failures that come from the stored statistics, and re-estimate them
 # - carry a BN layer from bnteach to PyTorch and back
 
 # %%
@@ -80,15 +80,15 @@ line("test accuracy in evaluation mode", good)
 # %% [markdown]
 # Good networks. (All lines of this form are read so: five seeds, from left to right.) Now we forget `eval()`. Each of 448 test
 # digits is shown to a network 20 times, in training mode, in a batch with seven others. The digit is the same each time;
-# only its neighbours change.
+# only its neighbors change.
 #
 # **Predict.** For how many of the digits are the 20 answers not all the same: 1 %, 10 %, or more than a third?
-# And if *one* of the seven neighbours becomes its own negative, white on black: how many answers change?
+# And if *one* of the seven neighbors becomes its own negative, white on black: how many answers change?
 
 
 # %% tags=["nbval-ignore-output"]
 def answers(network, size, rounds):
-    """What the network says to 448 test digits in training mode, each time with other neighbours."""
+    """What the network says to 448 test digits in training mode, each time with other neighbors."""
     network = copy.deepcopy(network).train()  # a copy: the network itself stays as it is
     random, said = torch.Generator().manual_seed(0), torch.empty(rounds, 448, dtype=torch.int64)
     for k in range(rounds):
@@ -97,7 +97,7 @@ def answers(network, size, rounds):
     return said
 
 
-def changed_by_one_neighbour(network):
+def changed_by_one_neighbor(network):
     network, changed = copy.deepcopy(network).train(), []
     for batch in x_test[:448].split(8):
         other = torch.cat([batch[:7], 1 - batch[7:]])  # the last picture becomes its negative
@@ -108,22 +108,22 @@ def changed_by_one_neighbour(network):
 said = [answers(network, size=8, rounds=20) for network in networks]
 at_once = [answers(network, size=448, rounds=1) for network in networks]
 undecided = np.array([(a != a[0]).any(dim=0).float().mean() for a in said])
-leaks = np.array([changed_by_one_neighbour(network) for network in networks])
+leaks = np.array([changed_by_one_neighbor(network) for network in networks])
 right_8, right_448 = ([(a == y_test[:448]).float().mean() for a in given] for given in (said, at_once))
 line("digits whose 20 answers are not all the same", undecided)
-line("answers changed by one neighbour", leaks)
+line("answers changed by one neighbor", leaks)
 line("right answers in training mode, batches of 8", right_8)
 line("right answers in training mode, one batch", right_448)
 
 # %%
 print("more than a third of the digits, every seed:", (undecided > 1 / 3).all())
-print("one neighbour changes at least one answer in thirty, every seed:", (leaks > 1 / 30).all())
+print("one neighbor changes at least one answer in thirty, every seed:", (leaks > 1 / 30).all())
 print("batches of 8 cost every seed more than 3 %:", (good - right_8 > 0.03).all())
 
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# For about half of them. One neighbour alone changes about one answer in ten. And three times as many answers are wrong as in
+# For about half of them. One neighbor alone changes about one answer in ten. And three times as many answers are wrong as in
 # evaluation mode. In one batch of all 448 nothing of this is seen: the mean of so many hardly depends on one.
 #
 # </details>
@@ -309,7 +309,7 @@ print("largest difference from the layer:", abs(a * x + b - ours.eval()(x)).max(
 # ## Is this evaluation?
 #
 # People try to switch BN to its stored statistics in several ways. We give each way two tests. First, the same row with
-# *other neighbours*: how far does its output move? Second, how far does the running mean move?
+# *other neighbors*: how far does its output move? Second, how far does the running mean move?
 #
 # **Predict.** Fill this table yourself first: zero or not zero?
 #
@@ -324,10 +324,10 @@ print("largest difference from the layer:", abs(a * x + b - ours.eval()(x)).max(
 
 # %%
 def probe(layer, gradients=True):
-    other_neighbours = np.concatenate([batches[0][:1], batches[1][1:]])  # the same first row
+    other_neighbors = np.concatenate([batches[0][:1], batches[1][1:]])  # the same first row
     before = layer.running_mean.clone()
     with torch.set_grad_enabled(gradients):
-        outputs = [layer(torch.from_numpy(x))[0] for x in (batches[0], other_neighbours)]
+        outputs = [layer(torch.from_numpy(x))[0] for x in (batches[0], other_neighbors)]
     moved = (outputs[0] - outputs[1]).abs().max().item()
     return f"output moves by {moved:.2f}   running mean by {(layer.running_mean - before).abs().max().item():.2f}"
 
@@ -354,7 +354,7 @@ print("evaluation mode, eval()       ", probe(new_layer().eval()))
 #
 # </details>
 #
-# How much harm is done? Somebody measures the accuracy on brighter pictures (all grey values + 0.5), with `no_grad` but
+# How much harm is done? Somebody measures the accuracy on brighter pictures (all gray values + 0.5), with `no_grad` but
 # in training mode. Only to look! Afterwards the network is used as it should be, in evaluation mode, on the
 # ordinary test digits.
 
@@ -695,7 +695,7 @@ print((black_own - black_one > 0.05).all(), (white_own - white_one > 0.05).all()
 #
 # </details>
 #
-# **Saved, loaded, and wrong.** Somebody saves the parameters, since "that is what was learnt", and loads them into a new
+# **Saved, loaded, and wrong.** Somebody saves the parameters, since "that is what was learned", and loads them into a new
 # network.
 #
 # **Predict.** What is missing? And does the new network evaluate well?
@@ -866,11 +866,11 @@ print("batches tracked:", ours.num_batches_tracked, "then", back.num_batches_tra
 # - ✓ say why training and evaluation differ, even with momentum 1: biased in, unbiased kept
 # - ✓ tell evaluation mode from three things that look like it, and freeze a BN layer properly: `eval()` and
 #   `requires_grad_(False)`, after every `train()`
-# - ✓ recognise the failures that come from the batch: one value, the odd rest, a neighbour, sorted classes, accumulation
-# - ✓ recognise the failures that come from the stored statistics, and re-estimate them: reset, momentum None, one pass
+# - ✓ recognize the failures that come from the batch: one value, the odd rest, a neighbor, sorted classes, accumulation
+# - ✓ recognize the failures that come from the stored statistics, and re-estimate them: reset, momentum None, one pass
 # - ✓ carry a BN layer from bnteach to PyTorch and back: the same names, and ε and momentum by hand
 #
-# **Practise:** [the exercises of this lesson](exercises/05_train_and_infer.ipynb).
+# **Practice:** [the exercises of this lesson](exercises/05_train_and_infer.ipynb).
 #
 # **Go on with [06 · Normalize channels](06_normalize_channels.ipynb).**
 #

@@ -52,10 +52,10 @@ _ = torch.set_num_threads(1)  # so small a network is fastest on one thread
 # ## What is a channel?
 #
 # The digits again, this time as pictures. Their shape is $(N, C, H, W)$: $N$ pictures, $C$ channels, height $H$ and
-# width $W$. A grey picture has one channel. A colour picture has three: red, green, blue.
+# width $W$. A gray picture has one channel. A color picture has three: red, green, blue.
 #
 # `small_cnn` is a small **convolutional network**. Its first layer `conv_1` has 6 filters here. A **filter** is 3 × 3 weights. It
-# slides over the picture, and at each place it gives one number: the sum of weight times grey value. All these
+# slides over the picture, and at each place it gives one number: the sum of weight times gray value. All these
 # numbers together are again a picture, the **feature map** of this filter. Around the picture stands a frame of zeros (the
 # **padding**), so the map is again 8 × 8.
 
@@ -415,7 +415,7 @@ print(f"   of the places of far values: {np.median(np.broadcast_to(spread, far.s
 # small number.
 #
 # This is one reason, not the whole: to the right there are less than half as many such values as to the left, and the accuracy was
-# nearly as bad. Every place also gets the mean and the variance that belonged to its neighbour: half of all values are off by more
+# nearly as bad. Every place also gets the mean and the variance that belonged to its neighbor: half of all values are off by more
 # than half a standard deviation. Trained on moved digits, the far values are nearly gone, and the rest is about half as large.
 #
 # </details>
@@ -843,7 +843,7 @@ print("channel_axis=-1: means of the channels:", abs(right.mean(axis=(0, 1))).ro
 # - ✓ fold BN into the convolution before it, for use after training, and measure what that saves: equal to one part
 #   in a million, and the time on your own machine
 #
-# **Practise:** [the exercises of this lesson](exercises/06_normalize_channels.ipynb).
+# **Practice:** [the exercises of this lesson](exercises/06_normalize_channels.ipynb).
 #
 # **Go on with [07 · Put the claims on trial](07_put_the_claims_on_trial.ipynb).**
 #

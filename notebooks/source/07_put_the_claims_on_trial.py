@@ -4,7 +4,7 @@
 # *70 minutes · previous: [06 · Normalize channels](06_normalize_channels.ipynb) · next: [08 · Choose a norm](08_choose_a_norm.ipynb) ·
 # [exercises](exercises/07_put_the_claims_on_trial.ipynb)*
 #
-# Whoever explains BN also says what it is good for: training is faster, higher learning rates work, it regularises, … Some of this has been
+# Whoever explains BN also says what it is good for: training is faster, higher learning rates work, it regularizes, … Some of this has been
 # measured. Much of it is only repeated. In this lesson you try these claims yourself. Each one gets an experiment, five seeds, an
 # interval, and a verdict. The verdict follows from a rule. The rule and all its numbers are written down before the first result.
 #
@@ -15,7 +15,7 @@
 # - say what BN does for speed, learning rates and initial weights, and where this ends
 # - measure internal covariate shift, and test whether it is the reason why BN works
 # - look along the gradient, and say what "a smoother loss" means
-# - say when BN regularises, and what happens when it meets dropout
+# - say when BN regularizes, and what happens when it meets dropout
 # - say which batches BN needs
 # - tell a clear result from a close call
 #
@@ -62,7 +62,7 @@ both = [False, True]  # without BN, with BN
 #   is $\text{mean} \pm 2.78\, s/\sqrt{5}$, with $s$ the standard deviation of the five. In 95 of 100 such experiments it holds the mean over all
 #   seeds there could be. (2.78 is *Student's t* for five values.)
 # - A **margin**: the smallest effect that anyone should care about. It depends on what is measured. These are all the margins of this lesson, each with its
-#   reason. (The last two are a matter of judgement. You may set others, and see which verdicts change.)
+#   reason. (The last two are a matter of judgment. You may set others, and see which verdicts change.)
 
 # %%
 margins = {
@@ -105,14 +105,14 @@ figures.intervals(list(effects), [effect.mean for effect in effects.values()], e
 figures.frame(ax, title="Three made-up effects, and the margin", x="effect")
 figures.show(
     ax,
-    alt="Three rows. A: an interval from about 3 to 6, right of the grey band from −1 to 1. B: a short interval "
+    alt="Three rows. A: an interval from about 3 to 6, right of the gray band from −1 to 1. B: a short interval "
     "inside the band. C: a long interval from below −2 to above 8 that covers the band.",
 )
 
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# A is for the claim, B shows no difference, C is undecided. Mean 3 looks good for C, but with these five values anything from −2.6 to 8.6 is possible. The grey
+# A is for the claim, B shows no difference, C is undecided. Mean 3 looks good for C, but with these five values anything from −2.6 to 8.6 is possible. The gray
 # band is the margin.
 #
 # </details>
@@ -254,7 +254,7 @@ figures.show(
     figure,
     alt="Four panels of test accuracy after 110 steps. Left, against the learning rate from 0.1 to 10: without BN "
     "the accuracy falls to 10 percent beyond 0.3, with BN only beyond 3. Right, against a factor on the initial "
-    "weights: without BN there is a narrow peak around 1, with BN a broad plateau that falls off towards 10.",
+    "weights: without BN there is a narrow peak around 1, with BN a broad plateau that falls off toward 10.",
 )
 
 # %% [markdown]
@@ -476,15 +476,15 @@ labs.Landscape()
 #
 # </details>
 #
-# ## 6 · "BN regularises"
+# ## 6 · "BN regularizes"
 #
-# To **regularise** is to keep a network from learning its training set by heart, so that it does better on the test. The usual sign is the **gap**: training accuracy minus test
-# accuracy. All the digits together leave little room: every network names nearly all of them. So we make two harder tasks, where there is much to be learnt by heart and little that is true:
+# To **regularize** is to keep a network from learning its training set by heart, so that it does better on the test. The usual sign is the **gap**: training accuracy minus test
+# accuracy. All the digits together leave little room: every network names nearly all of them. So we make two harder tasks, where there is much to be learned by heart and little that is true:
 #
 # - *wrong labels*: only 400 training pictures, and 20 % of them with a wrong label. (The test pictures keep the right ones. So the gap can be below 0.)
 # - *noisy pixels*: only 200 training pictures, and noise with standard deviation 0.5 on all pixels, of the test pictures too
 #
-# Each is learnt by a plain network, by one with BN, and by three relatives of it: BN in groups of 6 (explained below), BN with **dropout**, which sets a
+# Each is learned by a plain network, by one with BN, and by three relatives of it: BN in groups of 6 (explained below), BN with **dropout**, which sets a
 # fifth of the units to zero, at random in each step, and BN with ten times the learning rate. All have 200 steps.
 
 
@@ -521,10 +521,10 @@ per_task = {task: hearts.where(task=task) for task in tasks}
 gap = {task: table.difference("gap", kind=("plain", "BN")) for task, table in per_task.items()}
 test = {task: table.difference("best_accuracy", kind=("BN", "plain")) for task, table in per_task.items()}
 claims["gap"] = Claim(
-    "BN regularises (200 steps).", "how much smaller the gap is, points", margins["points"], gap
+    "BN regularizes (200 steps).", "how much smaller the gap is, points", margins["points"], gap
 )
 claims["test"] = Claim(
-    "BN generalises better.", "test accuracy at the best moment, points", margins["points"], test
+    "BN generalizes better.", "test accuracy at the best moment, points", margins["points"], test
 )
 print(claims["gap"], claims["test"], sep="\n\n")
 
@@ -572,10 +572,10 @@ for task in tasks:
 # All know their training pictures by heart now.
 #
 # - *All digits*: less than a point between the two gaps, undecided.
-# - *Wrong labels*: most of the difference is gone, and what is left is undecided. So most of it was speed: BN makes training faster, and that includes what should not be learnt.
+# - *Wrong labels*: most of the difference is gone, and what is left is undecided. So most of it was speed: BN makes training faster, and that includes what should not be learned.
 # - *Noisy pixels*: both knew all by heart already after 200 steps, and BN is about 10 points worse, then and now. That is not speed. We have no explanation for it here.
 #
-# Then where does the claim come from? [Lesson 01](01_measure_a_batch.ipynb) showed that batch statistics are noisy. Noise can regularise: the network cannot
+# Then where does the claim come from? [Lesson 01](01_measure_a_batch.ipynb) showed that batch statistics are noisy. Noise can regularize: the network cannot
 # count on exact values. With 60 samples there is little noise. So we make more of it and change nothing else: the step still uses 60 samples, but the mean and the
 # variance are taken over groups of 6 of them.
 
@@ -583,7 +583,7 @@ for task in tasks:
 groups = {task: table.difference("gap", kind=("BN", "groups")) for task, table in per_task.items()}
 gains = {task: table.difference("accuracy", kind=("dropout", "BN")) for task, table in per_task.items()}
 claims["noise"] = Claim(
-    "Noise of the statistics regularises (200 steps).",
+    "Noise of the statistics regularizes (200 steps).",
     "gap, BN − groups of 6, points",
     margins["points"],
     groups,
@@ -625,7 +625,7 @@ figures.show(
 )
 
 # %% [markdown]
-# Right of the grey band is for the claim, left is against it. **After 200 steps, on the two hard tasks, BN as such does not regularise; noisy batch statistics do.** With fewer samples behind each mean
+# Right of the gray band is for the claim, left is against it. **After 200 steps, on the two hard tasks, BN as such does not regularize; noisy batch statistics do.** With fewer samples behind each mean
 # there is more of this noise. (We changed the groups, not the batch size of the step.) But look at the first table again: the noise brings the network with BN back to about where the plain one is,
 # and no further. Its training accuracy on the wrong labels, too. Is the noise just *slower*? The same question as before, and the same stored runs:
 
@@ -674,7 +674,7 @@ for pair in ("ReLU, 5 layers", "sigmoid, 3 layers"):
 
 # %% [markdown]
 # The variance is off in all four networks. In the usual network it is off by a factor of two, and that does *no* harm there. With two layers more, or with sigmoids, it costs about 25 to 30 points. But look at
-# the accuracies: also after mending, these two have learnt only half. Is this a matter of time? The same two for longer, stored:
+# the accuracies: also after mending, these two have learned only half. Is this a matter of time? The same two for longer, stored:
 
 # %%
 runs = {f"{steps} steps": {"steps": steps} for steps in (200, 1000, 3000)}
@@ -694,7 +694,7 @@ for pair in late.values("pair"):
 
 # %% [markdown]
 # After 3000 steps the variance is less off, and there is little left to regain. (With sigmoids mending even costs one to three points from 1000 steps on.) So the verdict above is one
-# about networks that have learnt half. The larger loss is dropout itself: half of the units is too much for these two. Without it they are far better after 200 steps already. So the shift is real, and
+# about networks that have learned half. The larger loss is dropout itself: half of the units is too much for these two. Without it they are far better after 200 steps already. So the shift is real, and
 # whether it hurts is another question. It is cheap to ask it: mend, and compare.
 #
 # ## 7 · "BN needs large, well-mixed batches"
@@ -881,9 +881,9 @@ for name, claim in claims.items():
 #   seeds to decide.
 # - **Less covariate shift: held. That it is the reason: not supported.** With the shift back, 20 seeds see no difference in the two networks with three layers, and leave one open. The fourth loses
 #   accuracy, and we cannot say whether to the shift or to the noise.
-# - **Did not hold:** "BN regularises". On both hard tasks its gap was larger. On the wrong labels that was mostly speed; on the noisy pixels it was not, and we do not know why. The noise of
+# - **Did not hold:** "BN regularizes". On both hard tasks its gap was larger. On the wrong labels that was mostly speed; on the noisy pixels it was not, and we do not know why. The noise of
 #   small groups made the gap smaller there; on the wrong labels most of that was slower learning. Dropout on top of BN helped, later too.
-# - **Held under conditions:** the small batches (only size 2), the mixed batches (only one digit), the clash with dropout (deeper, or sigmoid, and only while they had learnt half), BN before the
+# - **Held under conditions:** the small batches (only size 2), the mixed batches (only one digit), the clash with dropout (deeper, or sigmoid, and only while they had learned half), BN before the
 #   activation (with 100 pictures; with sigmoids the opposite, but only early).
 # - **False:** values in (−1, 1). And for large weights: a scale that makes no difference.
 #
@@ -901,11 +901,11 @@ for name, claim in claims.items():
 # - ✓ say what BN does for speed, learning rates and initial weights, and where this ends: about ten times the rate here, not without end
 # - ✓ measure internal covariate shift, and test whether it is the reason why BN works: put it back, and look
 # - ✓ look along the gradient, and say what "a smoother loss" means: the gradient still points there after the step
-# - ✓ say when BN regularises, and what happens when it meets dropout: with noisy statistics; a variance that is off, and may cost much while a network has learnt little
+# - ✓ say when BN regularizes, and what happens when it meets dropout: with noisy statistics; a variance that is off, and may cost much while a network has learned little
 # - ✓ say which batches BN needs: more than 2, and not one class at a time
 # - ✓ tell a clear result from a close call
 #
-# **Practise:** [the exercises of this lesson](exercises/07_put_the_claims_on_trial.ipynb).
+# **Practice:** [the exercises of this lesson](exercises/07_put_the_claims_on_trial.ipynb).
 #
 # **Go on with [08 · Choose a norm](08_choose_a_norm.ipynb).**
 #

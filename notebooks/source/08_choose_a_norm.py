@@ -259,13 +259,13 @@ labs.WhichValues(norm="layer")
 # **Predict.** Draw the table yourself first: five norms, five changes. Where do you expect 0?
 
 # %%
-sample, channel, neighbours = 0, (0, 1), slice(1, None)  # x[0], x[0, 1], x[1:]
+sample, channel, neighbors = 0, (0, 1), slice(1, None)  # x[0], x[0, 1], x[1:]
 changes = {  # where, times, plus
     "whole sample · 0.3": (sample, 0.3, 0),
     "whole sample + 5": (sample, 1, 5),
     "one channel · 0.3": (channel, 0.3, 0),
     "one channel + 5": (channel, 1, 5),
-    "its neighbours + 5": (neighbours, 1, 5),
+    "its neighbors + 5": (neighbors, 1, 5),
 }
 print(" " * 18, *(f"{name:>8}" for name in sets))
 for words, (where, times, plus) in changes.items():
@@ -277,7 +277,7 @@ for words, (where, times, plus) in changes.items():
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# - **BN** forgets nothing of a single sample, but it is the only one that looks at the neighbours.
+# - **BN** forgets nothing of a single sample, but it is the only one that looks at the neighbors.
 # - **LN** and **GN** forget the brightness and the contrast of the whole sample. They keep how its channels differ, GN within a group.
 # - **IN** forgets brightness and contrast of *each channel*. So it forgets most.
 # - **RMSNorm** forgets the contrast (a factor), but not a constant that is added.
@@ -288,7 +288,7 @@ for words, (where, times, plus) in changes.items():
 # style of a painter should forget the contrast of the photo: IN was made for this. A network that must tell a bright lamp from a dark one
 # should not.
 #
-# Two more differences follow from the table. Where the neighbours do not count, there is nothing to store: four of the five norms have
+# Two more differences follow from the table. Where the neighbors do not count, there is nothing to store: four of the five norms have
 # **no running statistics**, and evaluation is the same as training. And where the statistics are not fixed numbers, the norm cannot be folded into the
 # layer before it ([lesson 06](06_normalize_channels.ipynb)): **only BN is free after training**.
 #
@@ -472,7 +472,7 @@ for words, norm in {"all steps": AllSteps(8), "real steps": RealSteps(8), "LN": 
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# BN over all steps: by more than a standard deviation. The two others: not at all. In practice the 40 comes from a neighbour: the longest sequence of a batch
+# BN over all steps: by more than a standard deviation. The two others: not at all. In practice the 40 comes from a neighbor: the longest sequence of a batch
 # decides how much padding all others get.
 #
 # </details>
@@ -497,7 +497,7 @@ for words, order in {"mixed": lengths, "similar": np.sort(lengths)}.items():
     print(f"{words:8} {share:.0%} of the steps are padding")
 
 # %% [markdown]
-# `ColumnReader` looks at each step and its two neighbours, with two layers, and takes the mean over the real steps. Only its norms may look at the padding. We train
+# `ColumnReader` looks at each step and its two neighbors, with two layers, and takes the mean over the real steps. Only its norms may look at the padding. We train
 # it in both ways, for three epochs, and test it in evaluation mode.
 #
 # The network trained on *similar* batches gets one more test. Now the 450 test digits come in one padded batch, and BN takes its statistics from
@@ -737,21 +737,21 @@ figures.show(
 # ## A GAN
 #
 # A **GAN** (*generative adversarial network*) is a pair of networks. The **generator** makes pictures out of random numbers. The **discriminator** gives each picture a *score*:
-# high for "real", low for "made". They learn by turns, each against the other. In the usual program a batch of real pictures passes through
-# the discriminator, and then a batch of made ones. Many put BN into it: what can go wrong?
+# high for "real", low for "generated". They learn by turns, each against the other. In the usual program a batch of real pictures passes through
+# the discriminator, and then a batch of generated ones. Many put BN into it: what can go wrong?
 #
-# First: what is a score? We take a made picture, and let a discriminator (not trained yet) score it in training mode, in three companies.
+# First: what is a score? We take a generated (*fake*) picture, and let a discriminator (not trained yet) score it in training mode, in three companies.
 #
 # **Predict.** Does its score change with BN? And with LN?
 
 # %%
 torch.manual_seed(0)
-real, made = torch.from_numpy(data.x_train[:60]), generator()(torch.randn(60, 16)).detach()
+real, fake = torch.from_numpy(data.x_train[:60]), generator()(torch.randn(60, 16)).detach()
 for words, norm in {"BN": nn.BatchNorm1d, "LN": nn.LayerNorm}.items():
     judge = discriminator(norm)
-    companies = made, torch.cat([made[:1], real[1:]]), torch.cat([made[:1], made.flip(0)[:29], real[:30]])
+    companies = fake, torch.cat([fake[:1], real[1:]]), torch.cat([fake[:1], fake.flip(0)[:29], real[:30]])
     scores = [judge(batch)[0].item() for batch in companies]
-    print(words, "  with made ones {:.2f}, with real ones {:.2f}, with both {:.2f}".format(*scores))
+    print(words, "  with generated ones {:.2f}, with real ones {:.2f}, with both {:.2f}".format(*scores))
 
 # %% [markdown]
 # <details><summary>Answer</summary>
@@ -763,42 +763,42 @@ for words, norm in {"BN": nn.BatchNorm1d, "LN": nn.LayerNorm}.items():
 # Now suppose that the generator makes all its pictures too bright, by 0.3, or too pale, all values halved. Anybody sees that. The two kinds can pass in two ways:
 # each kind **alone**, or both **mixed** in one batch.
 #
-# **Predict.** With BN, how much do the scores of the made pictures change when all of them get brighter? (Radford and others, who made BN popular
+# **Predict.** With BN, how much do the scores of the generated pictures change when all of them get brighter? (Radford and others, who made BN popular
 # here, advise to leave it out of the first layer of the discriminator. That is the second line.)
 
 
 # %%
-def scores_of_made(judge, made, mixed):
-    return judge(torch.cat([real, made]))[len(real) :] if mixed else judge(made)
+def scores_of_fake(judge, fake, mixed):
+    return judge(torch.cat([real, fake]))[len(real) :] if mixed else judge(fake)
 
 
-brighter, paler = made + 0.3, 0.5 * made
+brighter, paler = fake + 0.3, 0.5 * fake
 for words, norms, mixed in (
     ("BN, alone", (nn.BatchNorm1d, nn.BatchNorm1d), False),
     ("BN in layer 2, alone", (nn.Identity, nn.BatchNorm1d), False),
     ("BN, mixed", (nn.BatchNorm1d, nn.BatchNorm1d), True),
 ):
     judge = discriminator(*norms)
-    before = scores_of_made(judge, made, mixed)
-    changes = [(scores_of_made(judge, new, mixed) - before).abs().max().item() for new in (brighter, paler)]
+    before = scores_of_fake(judge, fake, mixed)
+    changes = [(scores_of_fake(judge, new, mixed) - before).abs().max().item() for new in (brighter, paler)]
     print(f"{words:21} scores change by up to {changes[0]:.2f} (brighter), {changes[1]:.2f} (paler)")
 
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
 # With BN in both layers and each kind alone: not at all. The brightness moves the whole batch by the same amount in each unit, and BN subtracts it. The halving is divided away.
-# A discriminator with BN after its first linear layer is **blind to whatever moves or stretches all made pictures alike**. It can never tell the generator
+# A discriminator with BN after its first linear layer is **blind to whatever moves or stretches all generated pictures alike**. It can never tell the generator
 # about such a mistake. In a mixed batch the real pictures are the measure, and the brightness shows. Without BN in the first layer it shows, too: there
 # the leaky ReLU comes before BN, and bends what the brightness moves.
 #
 # </details>
 #
 # So we can foretell what training will do: with BN in both layers and each kind alone, nobody corrects the mean picture. To check it we need a
-# measure. A classifier, trained on the digits, looks at 1 000 made pictures. It tells three things:
+# measure. A classifier, trained on the digits, looks at 1 000 generated pictures. It tells three things:
 #
 # - **sure**: the share of pictures for which it gives one digit more than 90 %;
 # - **classes**: how many of the ten digits there are ($e^\text{entropy}$ of its mean answer; 10 if all are equally frequent, 1 if there is only one);
-# - **off**: how far the mean picture is from the real one, in grey values (mean over the pixels).
+# - **off**: how far the mean picture is from the real one, in gray values (mean over the pixels).
 
 # %% tags=["nbval-ignore-output"]
 classifier = norm_trials.digits_classifier()
@@ -816,7 +816,7 @@ for words, shown in {
 
 # %% [markdown]
 # The last line is a warning: ten copied pictures get nearly full marks. **The measure does not see** whether pictures are beautiful, whether they are copies, or
-# whether two made threes differ. It is good enough to notice that something is missing.
+# whether two generated threes differ. It is good enough to notice that something is missing.
 #
 # We train four pairs, 300 steps each, over five seeds. The generator is always the same; only the discriminator differs: it has LN in both layers; BN in both, each kind
 # alone; BN in layer 2, each kind alone; BN in both, mixed batches.
@@ -864,20 +864,20 @@ _ = table(lambda pair, seed: gans[pair][seed])
 shown = ("LN", "BN, alone", "BN in layer 2, alone", "BN, mixed")
 figures.show(
     figures.pictures([mosaic(gans[f"{pair}, pictures"], rows=4) for pair in shown], shown),
-    alt="Eight made pictures for each of four discriminators. With LN, with BN in layer 2 alone, and with BN on mixed "
-    "batches one can recognise digits. With BN in both layers and each kind alone the pictures are full of grey pixels.",
+    alt="Eight generated pictures for each of four discriminators. With LN, with BN in layer 2 alone, and with BN on mixed "
+    "batches one can recognize digits. With BN in both layers and each kind alone the pictures are full of gray pixels.",
 )
 
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# Both get better, and only one gets there. With BN in the second layer alone the mean picture is right in the end, and the made pictures are at least as good as the others:
+# Both get better, and only one gets there. With BN in the second layer alone the mean picture is right in the end, and the generated pictures are at least as good as the others:
 # the advice of Radford and others holds here. With BN in both layers the mean picture stays far off. (It does improve. A guess, not tested: the generator ends in a sigmoid, so it
 # cannot move all its pixels by exactly the same amount, and what is not the same can be seen.)
 #
 # </details>
 #
-# The picture shows eight made digits of seed 0 for each. With BN in both layers and each kind alone, nobody took the grey away. So "BN in the discriminator is harmless" is **false**; and "BN must
+# The picture shows eight generated digits of seed 0 for each. With BN in both layers and each kind alone, nobody took the gray away. So "BN in the discriminator is harmless" is **false**; and "BN must
 # not be in a discriminator" is **not seen here**: mixed batches, or no BN in the first layer, and it works.
 #
 # ## A table to choose by
@@ -907,10 +907,10 @@ figures.show(
 # - ✓ say what padding does to BN's statistics, and leave it out: it counts as values, unless a mask says which steps are real
 # - ✓ put a norm into a recurrent network, and see why one set of running statistics is not enough: the first step is not like the others
 # - ✓ see LN destroy what a layer knows, in the code of an autoencoder: two numbers become one bit
-# - ✓ show how BN couples the samples in the discriminator of a GAN, and what comes of it: it is blind to what moves all made pictures alike
+# - ✓ show how BN couples the samples in the discriminator of a GAN, and what comes of it: it is blind to what moves all generated pictures alike
 # - ✓ choose a norm, and say why
 #
-# **Practise:** [the exercises of this lesson](exercises/08_choose_a_norm.ipynb).
+# **Practice:** [the exercises of this lesson](exercises/08_choose_a_norm.ipynb).
 #
 # **Go on with [09 · Slim and fold](09_slim_and_fold.ipynb).**
 #

@@ -416,7 +416,7 @@ for in_layer, where in ((False, "over all layers "), (True, "within its layer"))
 labs.Pruning()
 
 # %% [markdown]
-# Left: the sizes of all $\gamma$, a histogram for each layer, wide where there are many (each scaled to its own widest bar). What lies in the grey part goes. Middle: how many channels stay. Right: the accuracy, the accuracy with the constants thrown away, and the multiply-adds as a share of the whole
+# Left: the sizes of all $\gamma$, a histogram for each layer, wide where there are many (each scaled to its own widest bar). What lies in the gray part goes. Middle: how many channels stay. Right: the accuracy, the accuracy with the constants thrown away, and the multiply-adds as a share of the whole
 # network's, at all thresholds; the black line is yours.
 #
 # <details><summary>What you may have found</summary>
@@ -697,7 +697,7 @@ Table(effects(verdicts))
 print(verdicts["Bringing γ back helps."])
 
 # %% [markdown]
-# The picture shows the first three claims: how much better the network with L1 is. The grey band is the margin. Look at the numbers below the panels: the right one is enlarged some ten times, and so its band is wide. In the left one the band is hardly wider than the black line.
+# The picture shows the first three claims: how much better the network with L1 is. The gray band is the margin. Look at the numbers below the panels: the right one is enlarged some ten times, and so its band is wide. In the left one the band is hardly wider than the black line.
 
 # %%
 figure, axes = figures.new_figure(columns=3, size=(7.4, 2.7))
@@ -783,7 +783,7 @@ Table({**row, "verdict": one.verdict} for row, one in zip(effects(own), own.valu
 # - ✓ count parameters and multiply-adds, and measure the time: they do not shrink alike
 # - ✓ put network slimming on trial: against the same cut without L1, random channels, and a small network from the start
 #
-# **Practise:** [the exercises of this lesson](exercises/09_slim_and_fold.ipynb). Then go on with [10 · Across devices](10_across_devices.ipynb).
+# **Practice:** [the exercises of this lesson](exercises/09_slim_and_fold.ipynb). Then go on with [10 · Across devices](10_across_devices.ipynb).
 #
 # *Sources: Z. Liu, J. Li, Z. Shen, G. Huang, S. Yan and C. Zhang, "Learning Efficient Convolutional Networks through Network Slimming", 2017, arXiv:1708.06519. Z. Liu, M. Sun, T. Zhou, G. Huang and T. Darrell, "Rethinking the Value of Network
 # Pruning", 2018, arXiv:1810.05270 (small networks from scratch). J. Ye, X. Lu, Z. Lin and J. Z. Wang, "Rethinking the Smaller-Norm-Less-Informative Assumption in Channel Pruning of Convolution Layers", 2018, arXiv:1802.00124 (the size of γ, and the constants). S. Ioffe and C. Szegedy, "Batch

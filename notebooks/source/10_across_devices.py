@@ -209,7 +209,7 @@ print("x_hat apart", x_hat_apart[:, 0].round(2))
 print("x_hat sync ", x_hat_together[:, 0].round(2))
 
 # %%
-ax = None  # the first line makes the axes; a role is a colour, a line and a marker
+ax = None  # the first line makes the axes; a role is a color, a line and a marker
 for role, rows, x_hat in [
     ("data", slice(0, 5), x_hat_apart),
     ("moved", slice(5, 8), x_hat_apart),
@@ -653,7 +653,7 @@ print("CmBN below BN on the whole, every seed:", (by_way[1] < by_way[2]).all())
 # - ✓ explain cross-iteration BN, and test what it is worth for batches of 2 and of 4: it mended batches of 2; at 4 it was a little
 #   worse than BN
 #
-# **Practise:** [the exercises of this lesson](exercises/10_across_devices.ipynb).
+# **Practice:** [the exercises of this lesson](exercises/10_across_devices.ipynb).
 #
 # **Go on with [11 · Put it in a detector](11_put_it_in_a_detector.ipynb).**
 #

@@ -74,7 +74,7 @@ FULL = False  # True: repeat what is stored. On a busy machine it took 40 minute
 # ## What YOLOv1 answers
 #
 # YOLOv1 divides the picture into $7\times 7$ **cells**. Each cell answers with 30 numbers: two boxes, and one score for each of 20 classes (dog, chair, …). A box is
-# five numbers: where its centre is ($x$, $y$), how large it is (width, height), and the **confidence**: how sure the cell is that there is an object in this box.
+# five numbers: where its center is ($x$, $y$), how large it is (width, height), and the **confidence**: how sure the cell is that there is an object in this box.
 #
 # The network is 24 convolutions, each followed by LeakyReLU ($x$ for $x>0$, and $0.1\,x$ below), then two **dense** layers (`nn.Linear`: each output depends on all inputs). Between
 # them lies **dropout**: in training it sets half of the values to 0, at random, so that the network does not learn the training pictures by heart.
@@ -310,7 +310,7 @@ for ax, scene, boxes, labels in zip(axes, test.pictures, test.boxes, test.labels
     figures.boxes(ax, boxes, [str(digit) for digit in labels.tolist()])
 figures.show(
     figure,
-    alt="Four scenes with one to three grey digits on a nearly white ground. Around each digit there is a dashed box, and "
+    alt="Four scenes with one to three gray digits on a nearly white ground. Around each digit there is a dashed box, and "
     "below it stands its class.",
 )
 
@@ -320,7 +320,7 @@ figures.show(
 #
 # ## What the cells should say
 #
-# We lay a grid of $4\times 4$ cells over a scene. The cell in which the *centre* of an object lies is **responsible** for it. `targets` writes the true boxes into the cells: the centre, measured from the left upper corner of the
+# We lay a grid of $4\times 4$ cells over a scene. The cell in which the *center* of an object lies is **responsible** for it. `targets` writes the true boxes into the cells: the center, measured from the left upper corner of the
 # cell, and the size as a share of the scene.
 
 # %%
@@ -329,7 +329,7 @@ print("boxes of scene 0 (left, top, right, bottom):", *test.boxes[0].numpy().rou
 for row, column in wanted.has_object[0].nonzero().tolist():
     here = wanted.center[0, row, column].numpy().round(2), wanted.size[0, row, column].numpy().round(2)
     print(
-        f"cell ({row}, {column}): class {wanted.classes[0, row, column].argmax()}, centre {here[0]}, size {here[1]}"
+        f"cell ({row}, {column}): class {wanted.classes[0, row, column].argmax()}, center {here[0]}, size {here[1]}"
     )
 
 # %% [markdown]
@@ -369,7 +369,7 @@ perfect = torch.cat([box, torch.zeros_like(box), first.classes], dim=-1)  # the 
 print("numbers of a cell:", perfect.shape[-1], "  loss:", yolo_loss(perfect, first).item())
 
 # %% [markdown]
-# **Predict.** What does each of these cost: a class score that is wrong by 0.3; a confidence of 0.3 in an *empty* cell; a centre that is wrong by 0.1 cells?
+# **Predict.** What does each of these cost: a class score that is wrong by 0.3; a confidence of 0.3 in an *empty* cell; a center that is wrong by 0.1 cells?
 
 # %%
 empty_row, empty_column = (~first.has_object[0]).nonzero()[0].tolist()
@@ -389,7 +389,7 @@ print(f"x + 0.1, by hand: 5 · 0.1² + (1 − {overlap:.3f})² = {5 * 0.01 + (1 
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# $0.3^2 = 0.09$. Then $0.5\cdot 0.3^2 = 0.045$. And the moved centre costs twice: its place, $5\cdot 0.1^2$, and a confidence of 1 that is now too high, because the box no
+# $0.3^2 = 0.09$. Then $0.5\cdot 0.3^2 = 0.045$. And the moved center costs twice: its place, $5\cdot 0.1^2$, and a confidence of 1 that is now too high, because the box no
 # longer fits so well.
 #
 # </details>

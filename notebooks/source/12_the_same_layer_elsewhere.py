@@ -96,7 +96,7 @@ for name, values in results_of("defaults", defaults).items():
 #
 # The four experiments need no Keras: bnteach can take Keras' numbers.
 #
-# **ε.** A channel has a standard deviation of 0.01; that is usual for values after a small initialisation.
+# **ε.** A channel has a standard deviation of 0.01; that is usual for values after a small initialization.
 #
 # **Predict.** How large is the standard deviation of $\hat{x}$ with PyTorch's ε, and with that of Keras?
 
@@ -157,7 +157,7 @@ figures.show(
 #
 # **Layout.** Keras pictures are (N, H, W, C). bnteach takes the axis by name. The three channels below have the means 1, 5 and 12.
 #
-# **Predict.** What are their means afterwards, with the last axis and with axis 1?
+# **Predict.** What are their means afterward, with the last axis and with axis 1?
 
 # %%
 pictures = rng.normal([1, 5, 12], 1, size=(4, 6, 5, 3))  # (N, H, W, C), three channels
@@ -584,7 +584,7 @@ for name, difference in results_of("onnx", by_the_standard).items():
 #
 # To carry a PyTorch layer to ONNX for prediction, nothing needs a translation: `weight`, `bias`, `running_mean`, `running_var` and
 # `eps` are just the four arrays and ε of that formula. A layer learns for 20 steps
-# (towards a random target); then both predict.
+# (toward a random target); then both predict.
 
 
 # %%
@@ -623,7 +623,7 @@ print(about["command"], "|", about["date"], "|", about["versions"], about["resul
 # - ✓ carry a trained Keras model over to PyTorch: the variance as it is to predict, translated to go on training
 # - ✓ compute ONNX's BatchNormalization with the functions of bnteach
 #
-# **Practise:** [the exercises of this lesson](exercises/12_the_same_layer_elsewhere.ipynb).
+# **Practice:** [the exercises of this lesson](exercises/12_the_same_layer_elsewhere.ipynb).
 #
 # *Sources: the documentation of `keras.layers.BatchNormalization` (Keras 3), of `torch.nn.BatchNorm2d`, and of the operator
 # BatchNormalization (version 15) in the ONNX standard.*

@@ -53,7 +53,7 @@ def film(notebook: NotebookPage) -> list[Image.Image]:
 
 
 def save(frames: list[Image.Image], path: Path) -> None:
-    """As a GIF that begins again; one palette for all frames, so that colours do not flicker."""
+    """As a GIF that begins again; one palette for all frames, so that colors do not flicker."""
     small = [frame.resize((WIDTH, frame.height * WIDTH // frame.width), Image.LANCZOS) for frame in frames]
     palette = small[len(small) // 2].quantize(COLORS)
     flat = [frame.quantize(palette=palette, dither=Image.Dither.NONE) for frame in small]

@@ -91,8 +91,8 @@ def nothing_went_wrong(lab) -> bool:
 def test_every_control_by_keyboard_and_by_mouse(lab):
     for name in SLIDERS[lab.name]:
         slider = lab.slider(name)
-        assert changes(lab, lambda slider=slider: press_inwards(lab, slider)), f"{name} by keyboard"
-        assert changes(lab, lambda slider=slider: drag_inwards(lab, slider)), f"{name} by mouse"
+        assert changes(lab, lambda slider=slider: press_inward(lab, slider)), f"{name} by keyboard"
+        assert changes(lab, lambda slider=slider: drag_inward(lab, slider)), f"{name} by mouse"
     for name in SWITCHES.get(lab.name, []):
         box = lab.area.get_by_role("checkbox", name=name, exact=True)
         assert changes(lab, lambda box=box: lab.press(box, "Space")), f"{name} by keyboard"
@@ -139,11 +139,11 @@ def changes(lab, act) -> bool:
     return True
 
 
-def press_inwards(lab, slider) -> None:
+def press_inward(lab, slider) -> None:
     lab.press(slider, "ArrowRight" if how_far(slider) < 0.5 else "ArrowLeft")
 
 
-def drag_inwards(lab, slider) -> None:
+def drag_inward(lab, slider) -> None:
     lab.drag(slider, 60 if how_far(slider) < 0.5 else -60)
 
 

@@ -39,8 +39,8 @@ def in_place_on_a_copy(x):
 
 def einsum(x):
     mean = np.einsum("nc->c", x) / len(x)
-    centred = x - mean
-    return mean, np.einsum("nc,nc->c", centred, centred) / len(x)
+    centered = x - mean
+    return mean, np.einsum("nc,nc->c", centered, centered) / len(x)
 
 
 def in_torch(x):

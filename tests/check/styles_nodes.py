@@ -95,12 +95,12 @@ def nodes_by_autograd(dy, gamma, x_centered, std):
     eps = std**2 - (x_centered**2).mean(0)
     x = (x_centered + 5).requires_grad_()
     mean = x.mean(0)
-    centred = x - mean
-    var = (centred**2).mean(0)
+    centered = x - mean
+    var = (centered**2).mean(0)
     root = torch.sqrt(var + eps)
     inverse = 1 / root
-    x_hat = centred * inverse
-    nodes = [x_hat, inverse, root, var, centred, mean]
+    x_hat = centered * inverse
+    nodes = [x_hat, inverse, root, var, centered, mean]
     for node in nodes:
         node.retain_grad()
     (gamma * x_hat).backward(dy)

@@ -68,9 +68,9 @@ def pictures_einsum(x, gamma, beta, eps, channel_axis):
     m = x.size // x.shape[channel_axis]
     mean = np.einsum(f"{letters}->c", x) / m
     shape = (-1, 1, 1) if channel_axis == 1 else (-1,)
-    centred = x - mean.reshape(shape)
-    var = np.einsum(f"{letters},{letters}->c", centred, centred) / m
-    scaled = np.einsum(f"{letters},c->{letters}", centred, gamma / np.sqrt(var + eps))
+    centered = x - mean.reshape(shape)
+    var = np.einsum(f"{letters},{letters}->c", centered, centered) / m
+    scaled = np.einsum(f"{letters},c->{letters}", centered, gamma / np.sqrt(var + eps))
     return scaled + beta.reshape(shape)
 
 
@@ -111,9 +111,9 @@ def layer_norms():
 
 
 def row_keepdims(x, gamma, beta, eps):
-    centred = x - x.mean(axis=1, keepdims=True)
-    std = np.sqrt(np.mean(centred**2, axis=1, keepdims=True) + eps)
-    return gamma * (centred / std) + beta
+    centered = x - x.mean(axis=1, keepdims=True)
+    std = np.sqrt(np.mean(centered**2, axis=1, keepdims=True) + eps)
+    return gamma * (centered / std) + beta
 
 
 def group_norms():

@@ -156,7 +156,7 @@ SCALED = {
 AT_THE_BOUND = {
     "lists": lambda n: [1.0] + [0.0] * (n - 1),
     "eye": lambda n: np.eye(n)[n // 2],
-    "off centre": lambda n: np.append(np.full(n - 1, 0.1), -7.3),
+    "off center": lambda n: np.append(np.full(n - 1, 0.1), -7.3),
     "nearly equal": lambda n: np.append(np.arange(n - 1), 1e6),
     "one-hot": lambda n: torch.nn.functional.one_hot(torch.tensor(0), n),
     "a column in float32": lambda n: np.array([[1e6]] + [[0]] * (n - 1), dtype=np.float32),

@@ -42,7 +42,7 @@ def test_it_is_named_then_removed():
     ("changes", "error", "words"),
     [
         ({"key": "eps_outside"}, ValueError, "key is 'eps_outside', which the catalogue has already"),
-        ({"checks": ("standardise",)}, KeyError, "checks has 'standardise', which is no check"),
+        ({"checks": ("standardized",)}, KeyError, "checks has 'standardized', which is no check"),
         ({"checks": ()}, ValueError, r"checks is \(\), expected at least one name"),
         ({"steps": {"root": lambda var: var}}, KeyError, "the recipe has no step"),
         ({"steps": {}}, ValueError, "cannot tell 'eps_doubled' from the right answer"),

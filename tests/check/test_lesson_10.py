@@ -1,4 +1,4 @@
-"""The check of SyncBN's way back: what `all_reduce` is given, and what is done with its totals."""
+"""The check of SyncBN's backward pass: what `all_reduce` is given, and what is done with its totals."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,7 @@ from bnteach import check
 
 
 def device(send, use=lambda sums, totals: totals):
-    """The way back on one device, that sends and uses something of its own."""
+    """The backward pass on one device, that sends and uses something of its own."""
 
     def answer(dy, x_hat, gamma, std, count, all_reduce):
         dgamma, dbeta = (dy * x_hat).sum(axis=0), dy.sum(axis=0)

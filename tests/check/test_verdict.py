@@ -80,7 +80,7 @@ def test_html_is_escaped():
 
 
 def contrast(one, other):
-    """The contrast of two colours as WCAG defines it."""
+    """The contrast of two colors as WCAG defines it."""
 
     def luminance(color):
         parts = [int(color[i : i + 2], 16) / 255 for i in (1, 3, 5)]

@@ -140,7 +140,7 @@ def backward(change):
         ),
         (lambda dx, h, s, g, d: dx + 0.3 * h**2, "Look at both paths"),
         (lambda dx, h, s, g, d: dx + 0.3 * h * (d * h).mean(0), "Look at the path through the variance."),
-        (lambda dx, h, s, g, d: dx + orthogonal(h), "Both paths seem to be there. Look at the factors."),
+        (lambda dx, h, s, g, d: dx + perpendicular(h), "Both paths seem to be there. Look at the factors."),
         (
             lambda dx, h, s, g, d: np.where(dx == dx[0, 0], np.inf, dx),
             "dx: 1 of its 6 values is NaN or infinite.",
@@ -154,7 +154,7 @@ def test_the_facts_about_a_wrong_dx(change, words):
     assert verdict.why.startswith("dx is off; dgamma and dbeta are right.")
 
 
-def orthogonal(x_hat):
+def perpendicular(x_hat):
     """Noise without a part along 1 or along x_hat."""
     apart = noise(x_hat, 1)
     apart = apart - apart.mean(0)

@@ -1,4 +1,4 @@
-"""Whoever sees colours differently can still tell the marks apart, and so can a black-and-white printer."""
+"""Whoever sees colors differently can still tell the marks apart, and so can a black-and-white printer."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def linear(color: str) -> np.ndarray:
 
 
 def lab(rgb: np.ndarray) -> np.ndarray:
-    """CIE L*a*b* of a linear RGB colour, white D65."""
+    """CIE L*a*b* of a linear RGB color, white D65."""
     t = XYZ @ np.clip(rgb, 0, 1) / [0.9505, 1.0, 1.089]
     x, y, z = np.where(t > 0.008856, np.cbrt(t), 7.787 * t + 16 / 116)
     return np.array([116 * y - 16, 500 * (x - y), 200 * (y - z)])

@@ -89,7 +89,7 @@ def test_moves_join_before_and_after():
     np.testing.assert_allclose(ax.collections[0].get_segments()[0], [[1, 0.0], [1, 0.5]])
 
 
-def test_pictures_share_one_grey_scale(random):
+def test_pictures_share_one_gray_scale(random):
     images = random.random((3, 64))
     limits = {ax.images[0].get_clim() for ax in figures.pictures(images).axes}
     assert limits == {(images.min(), images.max())}

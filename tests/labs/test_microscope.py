@@ -132,11 +132,11 @@ def test_the_share_is_written_in_the_picture():
     assert words == [f"{lab.frame.flat:.0%} saturated"]
 
 
-def test_grey_lies_where_the_activation_is_flat():
+def test_gray_lies_where_the_activation_is_flat():
     z = np.linspace(-4, 4, 81)
     ax = figures.transfer(z, microscope.ACTIVATIONS["ReLU"].function(z), z <= 0)
-    grey = ax.collections[0].get_paths()[0].vertices[:, 0]
-    assert (grey.min(), grey.max()) == (-4, 0)
+    gray = ax.collections[0].get_paths()[0].vertices[:, 0]
+    assert (gray.min(), gray.max()) == (-4, 0)
 
 
 def test_an_outline_is_numpys_histogram_with_all_values_in_sight():

@@ -222,7 +222,7 @@ def test_widget_state_and_another_kernel_are_seen(built):
     ]
 
 
-def test_neighbours_must_be_linked(built):
+def test_neighbors_must_be_linked(built):
     write_lesson(built.folder, "01_next", TINY)
     assert problems_of(built) == ["00_tiny: does not link the next lesson, 01_next.ipynb"]
 

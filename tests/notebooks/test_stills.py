@@ -58,7 +58,7 @@ def labs_without_still(notebook) -> list[str]:
 
 
 def is_a_picture(png: bytes) -> bool:
-    """A PNG file of more than one colour, and large enough to read."""
+    """A PNG file of more than one color, and large enough to read."""
     with Image.open(io.BytesIO(png)) as picture:
         darkest_to_lightest = picture.convert("RGB").getextrema()
         return picture.format == "PNG" and picture.width >= 300 and all(a < b for a, b in darkest_to_lightest)

@@ -33,7 +33,7 @@ MISTAKES = [
         steps={
             "n": lambda table: table.shape[1],
             "mean": lambda table: table.mean(axis=1),
-            "sum_of_squares": lambda centred: (centred**2).sum(axis=1),
+            "sum_of_squares": lambda centered: (centered**2).sum(axis=1),
         },
     ),
     Mistake(

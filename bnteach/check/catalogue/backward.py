@@ -7,7 +7,7 @@ from .applies_to import BACKWARD
 
 MULTIPLIED_OUT = ("04_derive_the_backward_pass", "Multiply it out")
 PICTURE = ("04_derive_the_backward_pass", "The formula is a picture")
-PART_ONE = ("04_derive_the_backward_pass", "Five rules for the way back")
+PART_ONE = ("04_derive_the_backward_pass", "Five rules for the backward pass")
 WHO_IS_WHO = ("04_derive_the_backward_pass", "Who is who?")
 
 MISTAKES = [
@@ -15,7 +15,7 @@ MISTAKES = [
         key="variance_path_missing",
         title="the path through the variance is missing",
         confuses="x also moves σ², and σ² moves every x̂ of the channel. Treated as a constant, "
-        "dx is no longer orthogonal to x̂.",
+        "dx is no longer perpendicular to x̂.",
         mend="Subtract x_hat * (dx_hat * x_hat).mean(axis=0) before you multiply with 1/√(σ² + ε).",
         lesson=MULTIPLIED_OUT,
         checks=BACKWARD,
@@ -57,7 +57,8 @@ MISTAKES = [
     Mistake(
         key="mean_path_sign",
         title="the path through the mean has the wrong sign",
-        confuses="The mean is subtracted on the way forward. So its part is taken away on the way back, too.",
+        confuses="The mean is subtracted in the forward pass. So its part is taken away in the backward "
+        "pass, too.",
         mend="Write a minus before dx_hat.mean(axis=0).",
         lesson=MULTIPLIED_OUT,
         checks=BACKWARD,
@@ -118,14 +119,14 @@ MISTAKES = [
         steps={"along_x_hat": lambda dx_hat, x: x * (dx_hat * x).mean(axis=0)},
     ),
     Mistake(
-        key="centred_for_x_hat",
+        key="centered_for_x_hat",
         title="x − μ stands where x̂ should be",
         confuses="x̂ is x − μ divided by √(σ² + ε). Without the division the part along x̂ is too large or "
         "too small.",
         mend="Use x_hat in both places, or divide by var + eps.",
         lesson=PICTURE,
         checks=BACKWARD,
-        steps={"along_x_hat": lambda dx_hat, centred: centred * (dx_hat * centred).mean(axis=0)},
+        steps={"along_x_hat": lambda dx_hat, centered: centered * (dx_hat * centered).mean(axis=0)},
     ),
     Mistake(
         key="gamma_forgotten_in_dx",
@@ -178,8 +179,8 @@ MISTAKES = [
     Mistake(
         key="divided_by_gamma",
         title="dy is divided by γ",
-        confuses="On the way forward x̂ is multiplied by γ. The chain rule multiplies by the same factor on "
-        "the way back.",
+        confuses="In the forward pass x̂ is multiplied by γ. The chain rule multiplies by the same factor in "
+        "the backward pass.",
         mend="dx_hat = dy * gamma",
         lesson=PART_ONE,
         checks=(*BACKWARD, "staged_backward"),
@@ -222,13 +223,13 @@ MISTAKES = [
         steps={"dgamma": lambda dy, x: (dy * x).sum(axis=0)},
     ),
     Mistake(
-        key="dgamma_with_centred",
+        key="dgamma_with_centered",
         title="dγ is made with x − μ, not with x̂",
         confuses="γ multiplies x̂, and x̂ is x − μ divided by √(σ² + ε).",
         mend="dgamma = (dy * x_hat).sum(axis=0)",
         lesson=PART_ONE,
         checks=BACKWARD,
-        steps={"dgamma": lambda dy, centred: (dy * centred).sum(axis=0)},
+        steps={"dgamma": lambda dy, centered: (dy * centered).sum(axis=0)},
     ),
     Mistake(
         key="dgamma_with_gamma",

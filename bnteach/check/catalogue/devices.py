@@ -165,7 +165,7 @@ MISTAKES = [
     Mistake(
         key="sync_totals_returned",
         title="the totals are returned as dgamma and dbeta",
-        confuses="Data parallelism adds up the gradients of all parameters afterwards. Totals would be added "
+        confuses="Data parallelism adds up the gradients of all parameters afterward. Totals would be added "
         "once for each device.",
         mend="Return this device's own dgamma and dbeta.",
         lesson=TRAVEL,

@@ -65,6 +65,6 @@ MISTAKES = [
         mend="Brackets: (x - mean) / np.sqrt(var + eps).",
         lesson=EPSILON,
         checks=NORMALIZING,
-        steps={"x_hat": lambda centred, var, eps: centred / np.sqrt(var) + eps},
+        steps={"x_hat": lambda centered, var, eps: centered / np.sqrt(var) + eps},
     ),
 ]

@@ -20,7 +20,7 @@ MISTAKES = [
             "identity_parameters",
             "batch_norm_forward",
         ),
-        steps={"centred": lambda table, mean: np.subtract(table, mean, out=table)},
+        steps={"centered": lambda table, mean: np.subtract(table, mean, out=table)},
     ),
     Mistake(
         key="digits_lost",

@@ -46,7 +46,7 @@ MISTAKES = [
     Mistake(
         key="batch_statistics_in_evaluation",
         title="evaluation uses the statistics of the batch",
-        confuses="Then a prediction depends on its neighbours. In evaluation BN uses the stored statistics.",
+        confuses="Then a prediction depends on its neighbors. In evaluation BN uses the stored statistics.",
         mend="In evaluation use self.running_mean and self.running_var.",
         lesson=MIND,
         checks=LAYER,

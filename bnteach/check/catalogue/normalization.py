@@ -43,7 +43,7 @@ MISTAKES = [
         mend="Divide by the standard deviation: (x - mean) / np.sqrt(var + eps).",
         lesson=DIVIDE,
         checks=NORMALIZING,
-        steps={"x_hat": lambda centred: centred},
+        steps={"x_hat": lambda centered: centered},
     ),
     Mistake(
         key="brackets_missing",
@@ -61,6 +61,6 @@ MISTAKES = [
         mend="Divide: (x - mean) / np.sqrt(var + eps).",
         lesson=DIVIDE,
         checks=NORMALIZING,
-        steps={"x_hat": lambda centred, inv_std: centred / inv_std},
+        steps={"x_hat": lambda centered, inv_std: centered / inv_std},
     ),
 ]

@@ -54,7 +54,7 @@ MISTAKES = [
     Mistake(
         key="groups_interleaved",
         title="each group has every G-th channel",
-        confuses="reshape(N, C // G, G, …) spreads the channels over the groups. A group has neighbours.",
+        confuses="reshape(N, C // G, G, …) spreads the channels over the groups. A group has neighbors.",
         mend="x.reshape(N, G, C // G, H, W)",
         lesson=TABLE,
         checks=GROUP,

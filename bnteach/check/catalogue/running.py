@@ -156,7 +156,7 @@ MISTAKES = [
     Mistake(
         key="batch_statistics_used",
         title="the statistics of the batch are used in evaluation",
-        confuses="Then a prediction depends on its neighbours, and a batch of one gives β, always.",
+        confuses="Then a prediction depends on its neighbors, and a batch of one gives β, always.",
         mend="Use running_mean and running_var.",
         lesson=MIND,
         checks=INFERENCE,

@@ -58,7 +58,7 @@ MISTAKES = [
         key="pushed_away",
         title="the pull is subtracted from the gradient",
         confuses="The step of training is minus the gradient. So the gradient itself must point away from 0, "
-        "and then the step goes towards it.",
+        "and then the step goes toward it.",
         mend="dgamma + strength * np.sign(gamma)",
         lesson=L1,
         checks=GRADIENT,

@@ -5,8 +5,8 @@ import numpy as np
 from ..mistake import Mistake
 
 STAGED = ("staged_backward",)
-RULES = ("04_derive_the_backward_pass", "Five rules for the way back")
-LOWER_ROW = ("04_derive_the_backward_pass", "Back, part 2: the way square, var, std, inv_std")
+RULES = ("04_derive_the_backward_pass", "Five rules for the backward pass")
+LOWER_ROW = ("04_derive_the_backward_pass", "Back, part 2: the path square, var, std, inv_std")
 MEETING = ("04_derive_the_backward_pass", "Back, part 3: two gradients meet")
 
 MISTAKES = [
@@ -93,7 +93,7 @@ MISTAKES = [
     ),
     Mistake(
         key="product_times_std",
-        title="dx_hat is multiplied by std on its way to x_centered",
+        title="dx_hat is multiplied by std on its path to x_centered",
         confuses="x_hat = x_centered · inv_std. So the other factor is inv_std, and that is 1/std.",
         mend="dx_hat / std, plus what comes from the square",
         lesson=MEETING,
@@ -130,7 +130,7 @@ MISTAKES = [
     ),
     Mistake(
         key="variance_share_forgotten",
-        title="dvar is not divided by N on its way to the rows",
+        title="dvar is not divided by N on its path to the rows",
         confuses="var is a sum divided by N. So each row gets 1/N of its gradient.",
         mend="2 * x_centered * dvar / N",
         lesson=LOWER_ROW,
@@ -169,7 +169,7 @@ MISTAKES = [
     ),
     Mistake(
         key="mean_share_forgotten",
-        title="dmean is not divided by N on its way to the rows",
+        title="dmean is not divided by N on its path to the rows",
         confuses="The mean is a sum divided by N. So each row gets 1/N of its gradient.",
         mend="dx = dx_centered + dmean / N",
         lesson=MEETING,

@@ -46,7 +46,7 @@ MISTAKES = [
         steps={"var": lambda sum_of_squares, divisor: np.sqrt(sum_of_squares / divisor)},
     ),
     Mistake(
-        key="not_centred",
+        key="not_centered",
         title="the mean is not subtracted before the squares are taken",
         confuses="The mean of x² measures how far the values are from 0. The variance measures how far they "
         "are from their mean.",
@@ -82,7 +82,7 @@ MISTAKES = [
         mend="Square instead: ((x - mean)**2).mean(axis=0).",
         lesson=WAYS,
         checks=("batch_statistics", "standardize", "batch_norm_forward"),
-        steps={"sum_of_squares": lambda centred: np.abs(centred).sum(axis=0)},
+        steps={"sum_of_squares": lambda centered: np.abs(centered).sum(axis=0)},
     ),
     Mistake(
         key="last_row_left_out",

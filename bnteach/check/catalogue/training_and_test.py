@@ -21,7 +21,7 @@ MISTAKES = [
     Mistake(
         key="own_statistics",
         title="the test set is scaled with its own mean and standard deviation",
-        confuses="Then a test value is placed among its neighbours in the test set, and the model gets "
+        confuses="Then a test value is placed among its neighbors in the test set, and the model gets "
         "other numbers for the same thing. A single sample could not be scaled at all.",
         mend="Measure on train, use on test: (test - train.mean(axis=0)) / train.std(axis=0).",
         lesson=NOT_FAIR,

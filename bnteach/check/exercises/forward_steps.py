@@ -18,8 +18,8 @@ STATISTICS = {
     "table": lambda x: x,
     "n": lambda table: len(table),
     "mean": lambda table: table.mean(axis=0),
-    "centred": lambda table, mean: table - mean,
-    "sum_of_squares": lambda centred: (centred**2).sum(axis=0),
+    "centered": lambda table, mean: table - mean,
+    "sum_of_squares": lambda centered: (centered**2).sum(axis=0),
     "mean_of_squares": lambda table: (table**2).mean(axis=0),  # for the mistakes that need it
     **MOMENTS,
 }
@@ -27,5 +27,5 @@ STATISTICS = {
 NORMALIZING = {
     **STATISTICS,
     "inv_std": lambda var, eps: 1 / np.sqrt(var + eps),
-    "x_hat": lambda centred, inv_std: centred * inv_std,
+    "x_hat": lambda centered, inv_std: centered * inv_std,
 }

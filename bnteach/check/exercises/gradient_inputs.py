@@ -36,14 +36,14 @@ class Tried:
         self.to_backward: list[list[np.ndarray]] = []
 
     def forward(self, x, gamma, beta) -> np.ndarray:
-        self.to_forward.append([np.array(one, dtype=float) for one in (x, gamma, beta)])
+        self.to_forward.append([np.array(value, dtype=float) for value in (x, gamma, beta)])
         return self.right_forward(x, gamma, beta)
 
     def watching(self, backward: Callable[..., tuple]) -> Callable[..., tuple]:
         """The backward pass, watched."""
 
         def watched(dy, x, gamma) -> tuple:
-            self.to_backward.append([np.array(one, dtype=float) for one in (dy, x, gamma)])
+            self.to_backward.append([np.array(value, dtype=float) for value in (dy, x, gamma)])
             return backward(dy, x, gamma)
 
         return watched
@@ -54,13 +54,15 @@ class Tried:
         A step is told only where the right backward pass was refused: who accepts it measures well enough.
         """
         tries, step = self.to_backward, self.step()
-        large = [one for one in tries if one[1].ndim and len(one[1]) >= 3]
+        large = [inputs for inputs in tries if inputs[1].ndim and len(inputs[1]) >= 3]
         seen = large or [None]
         return {
             "three_samples_or_more": int(bool(large) or not tries),
-            "dy_varies": int(any(one is None or np.ptp(one[0]) > 0 for one in seen)),
-            "dy_is_more_than_1_and_x_hat": int(any(one is None or is_out_of_plane(*one[:2]) for one in seen)),
-            "gamma_away_from_1": int(any(one is None or not np.allclose(one[2], 1) for one in seen)),
+            "dy_varies": int(any(inputs is None or np.ptp(inputs[0]) > 0 for inputs in seen)),
+            "dy_is_more_than_1_and_x_hat": int(
+                any(inputs is None or is_out_of_plane(*inputs[:2]) for inputs in seen)
+            ),
+            "gamma_away_from_1": int(any(inputs is None or not np.allclose(inputs[2], 1) for inputs in seen)),
             "the_step_is_not_too_small": int(accepted or step >= SMALLEST_STEP),
             "the_step_is_not_too_large": int(accepted or step <= LARGEST_STEP),
         }
@@ -85,15 +87,15 @@ class Tried:
 
 def is_out_of_plane(dy: np.ndarray, x: np.ndarray) -> bool:
     """True when dy has a part beside 1 and x̂, in one channel at least."""
-    centred, rest = x - x.mean(axis=0), dy - dy.mean(axis=0)
-    length = (centred**2).sum(axis=0)
-    rest = rest - centred * (rest * centred).sum(axis=0) / np.where(length > 0, length, 1)
+    centered, rest = x - x.mean(axis=0), dy - dy.mean(axis=0)
+    length = (centered**2).sum(axis=0)
+    rest = rest - centered * (rest * centered).sum(axis=0) / np.where(length > 0, length, 1)
     return bool(np.abs(rest).max() > IN_PLANE * max(np.abs(dy).max(), 1e-300))
 
 
-def told(seen: list[Observed], right: tuple[str, ...]) -> tuple[str, str]:
+def decisions_in_words(seen: list[Observed], right: tuple[str, ...]) -> tuple[str, str]:
     """Which backward passes a gradient check accepts or refuses, and what is wrong with what it tries."""
-    facts = [words for name, words in NEEDED.items() if any(one.values.get(name, 1) == 0 for one in seen)]
+    facts = [words for name, words in NEEDED.items() if any(run.values.get(name, 1) == 0 for run in seen)]
     wrong = wrong_decisions(seen, right)
     refused = [name for name in wrong if name in right]
     accepted = [name for name in wrong if name not in right]
@@ -101,7 +103,7 @@ def told(seen: list[Observed], right: tuple[str, ...]) -> tuple[str, str]:
     if accepted:
         more = f" And {len(accepted) - 1} more." if len(accepted) > 1 else ""
         decisions += [f"Your function accepts a wrong backward pass: {accepted[0]}.{more}"]
-    some = sum(bool(wrong_decisions([one], right)) for one in seen)
+    some = sum(bool(wrong_decisions([run], right)) for run in seen)
     only = " It does so for some ε and not for others." if 0 < some < len(seen) else ""
     return " ".join(decisions) + only, " ".join(facts)
 
@@ -110,8 +112,8 @@ def wrong_decisions(seen: list[Observed], right: tuple[str, ...]) -> list[str]:
     """The backward passes that are refused though right, or accepted though wrong, on one probe at least."""
     found = [
         name
-        for one in seen
-        for name, value in one.values.items()
+        for run in seen
+        for name, value in run.values.items()
         if name not in NEEDED and value != (name in right)
     ]
     return list(dict.fromkeys(found))

@@ -38,7 +38,7 @@ def drive(check: Check) -> Trial:
 
 
 def stored(layer: Any, when: str) -> Iterable[tuple[str, Any]]:
-    """The running statistics as they are now; the arrays may be changed in place afterwards."""
+    """The running statistics as they are now; the arrays may be changed in place afterward."""
     for name in STORED:
         if not hasattr(layer, name):
             raise OddAnswer(f"{described(layer)[2:]} has no attribute {name}.")

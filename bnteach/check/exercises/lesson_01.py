@@ -18,7 +18,7 @@ READ = np.array([[1.0, 10.0], [2.0, 10.0], [6.0, 40.0]])
 
 
 def batches(rng: np.random.Generator) -> list[dict[str, Any]]:
-    """A batch to read; two off centre; one as wide as it is long, where a wrong axis raises no error."""
+    """A batch to read; two off center; one as wide as it is long, where a wrong axis raises no error."""
     sizes = ((6, 4), (9, 3), (4, 4))
     return [{"x": READ}, *({"x": rng.normal(3, rng.uniform(0.5, 4, size[1]), size)} for size in sizes)]
 
@@ -99,11 +99,11 @@ def part(block: np.ndarray) -> dict[str, Any]:
 
 def streams(rng: np.random.Generator) -> list[dict[str, Any]]:
     """Blocks to read; unequal blocks, one of a single row; equal ones; one block alone."""
-    many = ((3, 1, 5, 2), (4, 4, 4), (6,), (1, 7, 1, 1, 2))
+    splits = ((3, 1, 5, 2), (4, 4, 4), (6,), (1, 7, 1, 1, 2))
     read = {"x": READ, "block_sizes": (2, 1)}
     return [
         read,
-        *({"x": rng.normal(3, [1, 2, 4], (sum(sizes), 3)), "block_sizes": sizes} for sizes in many),
+        *({"x": rng.normal(3, [1, 2, 4], (sum(sizes), 3)), "block_sizes": sizes} for sizes in splits),
     ]
 
 
@@ -113,15 +113,15 @@ one_pass_statistics = Check(
     recipe=Recipe(
         {
             "parts": lambda blocks: [part(block) for block in blocks],
-            "n": lambda parts: sum(one["n"] for one in parts),
-            "whole_mean": lambda parts, n: sum(one["n"] * one["mean"] for one in parts) / n,
+            "n": lambda parts: sum(block["n"] for block in parts),
+            "whole_mean": lambda parts, n: sum(block["n"] * block["mean"] for block in parts) / n,
             "mean": lambda whole_mean: whole_mean,
-            "within": lambda parts: sum(one["s"] for one in parts),
+            "within": lambda parts: sum(block["s"] for block in parts),
             "between": lambda parts, whole_mean: sum(
-                one["n"] * (one["mean"] - whole_mean) ** 2 for one in parts
+                block["n"] * (block["mean"] - whole_mean) ** 2 for block in parts
             ),
             "sum_of_squares": lambda within, between: within + between,
-            "mean_of_squares": lambda parts, n: sum(one["squares"] for one in parts) / n,
+            "mean_of_squares": lambda parts, n: sum(block["squares"] for block in parts) / n,
             **MOMENTS,
         },
         returns=("mean", "var"),

@@ -15,7 +15,7 @@ from .forward_steps import NORMALIZING
 
 
 def probes(rng: np.random.Generator) -> list[dict[str, Any]]:
-    """A batch to read; two off centre; one that varies less than ε; one as wide as long."""
+    """A batch to read; two off center; one that varies less than ε; one as wide as long."""
     read = {"x": np.array([[1.0, 10.0], [2.0, 10.0], [6.0, 40.0]]), "eps": 0.5}
     wide = {"x": rng.normal(3, [0.5, 1, 2, 4], size=(6, 4)), "eps": 0.1}
     long = {"x": rng.normal(-5, 2, size=(9, 3)), "eps": 1e-5}
@@ -52,9 +52,9 @@ def largest_in(batch: np.ndarray) -> float:
     largest = np.abs(batch).max(initial=0)
     if largest == 0:
         return 0.0
-    centred = batch / largest - np.mean(batch / largest)
-    std = np.sqrt(np.mean(centred**2))
-    return np.abs(centred).max() / std if std > 1e-12 else 0.0
+    centered = batch / largest - np.mean(batch / largest)
+    std = np.sqrt(np.mean(centered**2))
+    return np.abs(centered).max() / std if std > 1e-12 else 0.0
 
 
 def measure_batch(check: Check) -> Trial:

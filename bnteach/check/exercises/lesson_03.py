@@ -25,7 +25,7 @@ identity_parameters = Check(
     probes=lesson_02.probes,
     hard_probes=lesson_02.hard_probes,
     hints=(
-        "BN first subtracts and then divides. To undo two steps, go backwards: which one is undone first?",
+        "BN first subtracts and then divides. To undo two steps, go backward: which one is undone first?",
         "Multiply by what was divided by: that is γ. Add what was subtracted: that is β.",
         "What BN divides by is not quite σ: look at the formula in exercise 1, with the ε in it.",
     ),

@@ -11,7 +11,7 @@ from ..recipe import Recipe
 from .backward_steps import COMPACT
 from .forward_steps import NORMALIZING
 from .gradient_checking import RIGHT, STEPS, try_out
-from .gradient_inputs import told
+from .gradient_inputs import decisions_in_words
 
 
 def probes(rng: np.random.Generator) -> list[dict[str, Any]]:
@@ -43,7 +43,7 @@ batch_norm_backward = Check(
     probes=probes,
     hints=(
         "Begin with x̂, then `dgamma` and `dbeta`: one line each. For `dx` make `dx_hat` first: by what "
-        "is x̂ multiplied on its way to y?",
+        "is x̂ multiplied on its path to y?",
         "`dx_hat = dy * gamma`. From it take away two parts: its mean, and its share along x̂. Before "
         "the brackets stands 1/√(σ² + ε).",
         "The share along x̂ is `x_hat * (dx_hat * x_hat).mean(axis=0)`: a number for each channel, times "
@@ -59,8 +59,8 @@ def nodes(rng: np.random.Generator) -> list[dict[str, Any]]:
     for probe in probes(rng):
         x = probe["x"]
         std = np.sqrt(x.var(axis=0) + probe["eps"])
-        centred = x - x.mean(axis=0)
-        found.append({"dy": probe["dy"], "gamma": probe["gamma"], "x_centered": centred, "std": std})
+        centered = x - x.mean(axis=0)
+        found.append({"dy": probe["dy"], "gamma": probe["gamma"], "x_centered": centered, "std": std})
     return found
 
 
@@ -92,7 +92,7 @@ staged_backward = Check(
         "dx_hat / std + 2 * x_centered * dvar / N`, and `dx` is made in the same way of `dx_centered` "
         "and `dmean / N`.",
     ),
-    lesson=("04_derive_the_backward_pass", "Five rules for the way back"),
+    lesson=("04_derive_the_backward_pass", "Five rules for the backward pass"),
 )
 
 
@@ -114,7 +114,7 @@ gradient_check = Check(
     lesson=("04_derive_the_backward_pass", "Which test catches what?"),
     make=lambda check, recipe: recipe.values({}, ["gradient_check"])["gradient_check"],
     trial=try_out,
-    tell=lambda seen: told(seen, RIGHT),
+    tell=lambda seen: decisions_in_words(seen, RIGHT),
 )
 
 EXERCISES = [batch_norm_backward, staged_backward, gradient_check]

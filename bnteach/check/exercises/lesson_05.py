@@ -93,7 +93,7 @@ batch_norm_inference = Check(
             "table": lambda x: x,
             "mean": lambda running_mean: running_mean,
             "var": lambda running_var: running_var,
-            "centred": lambda table, mean: table - mean,
+            "centered": lambda table, mean: table - mean,
             "inv_std": NORMALIZING["inv_std"],
             "x_hat": NORMALIZING["x_hat"],
             "y": lambda gamma, x_hat, beta: gamma * x_hat + beta,
@@ -159,7 +159,7 @@ BatchNorm = Check(
     ),
     probes=layer_probes,
     hints=(
-        "You have all the parts: the forward pass, the compact formula of lesson 04 for the way back, "
+        "You have all the parts: the forward pass, the compact formula of lesson 04 for the backward pass, "
         "and the two functions above. `forward` must keep what `backward` needs.",
         "Keep three things: `x_hat`, the standard deviation that was used, and the mode. In training, "
         "normalize with the batch itself; the running statistics are updated beside it.",

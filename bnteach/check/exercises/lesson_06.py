@@ -138,7 +138,7 @@ spot_the_bug = Check(
     hints=(
         "Read each line beside the formula. What is measured, over which axes, and what is it divided by?",
         "Or try them on a batch, with γ = 2, β = 1 and ε = 0.5: is the mean of each channel β? Does a "
-        "picture change when its neighbours do?",
+        "picture change when its neighbors do?",
         "Two of them use the wrong axes, and one no axes at all. Three have a wrong variance or a wrong "
         "count. What is left is the order of operations.",
     ),

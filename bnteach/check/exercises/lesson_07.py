@@ -9,7 +9,7 @@ import numpy as np
 from ..checking import Check
 from ..quantile import student_t
 from ..recipe import Recipe
-from .outcome_trial import READ, RULE, function_of_words, told, word_by_word
+from .outcome_trial import READ, RULE, function_of_words, outcomes_in_words, word_by_word
 
 
 def results_by_seed(rng: np.random.Generator) -> list[dict[str, Any]]:
@@ -75,7 +75,7 @@ interval_outcome = Check(
     recipe=RULE,
     probes=intervals,
     hints=(
-        "Draw a line of numbers with a grey band from −margin to margin. In how many ways can an "
+        "Draw a line of numbers with a gray band from −margin to margin. In how many ways can an "
         "interval lie?",
         '"The whole interval lies above the margin": then its lower end does. Translate the other two '
         "sentences in the same way.",
@@ -84,7 +84,7 @@ interval_outcome = Check(
     lesson=("07_put_the_claims_on_trial", "How a claim is tried"),
     make=function_of_words,
     trial=word_by_word,
-    tell=told,
+    tell=outcomes_in_words,
 )
 
 

@@ -46,7 +46,7 @@ def word_by_word(check: Check) -> Trial:
     def trial(answer: Any, inputs: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:
         given = [one_word(answer(low, high, inputs["margin"])) for low, high in inputs["intervals"].tolist()]
         for name, word in WORDS.items():
-            yield name, np.array([int(one == word) for one in given])
+            yield name, np.array([int(outcome == word) for outcome in given])
 
     return trial
 
@@ -74,7 +74,7 @@ def first_word(recipe: Recipe, known: Mapping[str, float]) -> str:
     return next(word for name, word in WORDS.items() if recipe.values(known, [name])[name])
 
 
-def told(seen: list[Observed]) -> tuple[str, str]:
+def outcomes_in_words(seen: list[Observed]) -> tuple[str, str]:
     """How many intervals of READ, the first probe, get a wrong word, and the first of them."""
     rows = seen[0].values
     if not WORDS.keys() <= rows.keys():

@@ -3,7 +3,7 @@
 #
 # *45 minutes · after the lesson [01 · Measure a batch](../01_measure_a_batch.ipynb)*
 #
-# Three functions to write. You will practise:
+# Three functions to write. You will practice:
 #
 # - mean and variance of each channel, with the right axis and the right divisor
 # - the same for data that comes in blocks and can be read only once

@@ -3,7 +3,7 @@
 #
 # *25 minutes · after the lesson [02 · Normalize](../02_normalize.ipynb)*
 #
-# Three functions to write. You will practise:
+# Three functions to write. You will practice:
 #
 # - x̂ with ε in the right place
 # - how large one x̂ can get, by building the batch that gets there

@@ -3,7 +3,7 @@
 #
 # *25 minutes · after the lesson [03 · Scale and shift](../03_scale_and_shift.ipynb)*
 #
-# Three functions to write. You will practise:
+# Three functions to write. You will practice:
 #
 # - the whole forward pass of BN, with γ and β
 # - the γ and the β that undo the normalization
@@ -91,7 +91,7 @@ check.batch_norm_forward(batch_norm_forward)
 #
 # <details><summary>Hint 1</summary>
 #
-# BN first subtracts and then divides. To undo two steps, go backwards: which one is undone first?
+# BN first subtracts and then divides. To undo two steps, go backward: which one is undone first?
 #
 # </details>
 # <details><summary>Hint 2</summary>

@@ -3,7 +3,7 @@
 #
 # *60 minutes · after the lesson [04 · Derive the backward pass](../04_derive_the_backward_pass.ipynb)*
 #
-# Three functions to write. You will practise:
+# Three functions to write. You will practice:
 #
 # - the backward pass node by node
 # - the compact formula
@@ -103,7 +103,7 @@ check.staged_backward(staged_backward)
 # <details><summary>Hint 1</summary>
 #
 # Begin with x̂, then `dgamma` and `dbeta`: one line each. For `dx` make `dx_hat` first: by what is x̂ multiplied on its
-# way to y?
+# path to y?
 #
 # </details>
 # <details><summary>Hint 2</summary>

@@ -3,7 +3,7 @@
 #
 # *45 minutes · after the lesson [05 · Train and infer](../05_train_and_infer.ipynb)*
 #
-# Two functions and a class to write. You will practise:
+# Two functions and a class to write. You will practice:
 #
 # - the running averages, with PyTorch's momentum
 # - BN after the training
@@ -135,7 +135,7 @@ check.batch_norm_inference(batch_norm_inference)
 # <details><summary>Hint 1</summary>
 #
 # You have all the parts: the forward pass, the compact formula of [lesson 04](../04_derive_the_backward_pass.ipynb) for
-# the way back, and the two functions above. `forward` must keep what `backward` needs.
+# the backward pass, and the two functions above. `forward` must keep what `backward` needs.
 #
 # </details>
 # <details><summary>Hint 2</summary>

@@ -3,7 +3,7 @@
 #
 # *50 minutes · after the lesson [06 · Normalize channels](../06_normalize_channels.ipynb)*
 #
-# Two functions to write, and eight bugs to find. You will practise:
+# Two functions to write, and eight bugs to find. You will practice:
 #
 # - BN on pictures, in either layout
 # - folding BN into a convolution
@@ -180,9 +180,9 @@ def bn_g(x, gamma, beta, eps):
 
 
 def bn_h(x, gamma, beta, eps):
-    centred = x - x.mean(batch, keepdims=True)
-    var = (centred**2).sum(batch, keepdims=True) / len(x)
-    return gamma[:, None, None] * centred / np.sqrt(var + eps) + beta[:, None, None]
+    centered = x - x.mean(batch, keepdims=True)
+    var = (centered**2).sum(batch, keepdims=True) / len(x)
+    return gamma[:, None, None] * centered / np.sqrt(var + eps) + beta[:, None, None]
 
 
 # %% [markdown]
@@ -207,7 +207,7 @@ def bn_h(x, gamma, beta, eps):
 # <details><summary>Hint 2</summary>
 #
 # Or try them on a batch, with γ = 2, β = 1 and ε = 0.5: is the mean of each channel β? Does a picture change when its
-# neighbours do?
+# neighbors do?
 #
 # </details>
 # <details><summary>Hint 3</summary>

@@ -3,7 +3,7 @@
 #
 # *40 minutes · after the lesson [07 · Put the claims on trial](../07_put_the_claims_on_trial.ipynb)*
 #
-# Three functions to write. You will practise:
+# Three functions to write. You will practice:
 #
 # - the interval of a difference over seeds
 # - a verdict by a rule
@@ -102,7 +102,7 @@ check.difference_interval(difference_interval)
 #
 # <details><summary>Hint 1</summary>
 #
-# Draw a line of numbers with a grey band from −margin to margin. In how many ways can an interval lie?
+# Draw a line of numbers with a gray band from −margin to margin. In how many ways can an interval lie?
 #
 # </details>
 # <details><summary>Hint 2</summary>

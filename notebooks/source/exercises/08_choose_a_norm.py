@@ -85,7 +85,7 @@ check.layer_norm(layer_norm)
 #
 # Write `group_norm(x, num_groups, gamma, beta, eps)` for pictures.
 #
-# - `x` has shape $(N, C, H, W)$. The channels are cut into `num_groups` groups of neighbours; `num_groups` divides $C$.
+# - `x` has shape $(N, C, H, W)$. The channels are cut into `num_groups` groups of neighbors; `num_groups` divides $C$.
 # - All values of one group in one picture share a mean and a variance.
 # - `gamma` and `beta` have shape $(C,)$: one number for each channel, not for each group.
 # - Return $y$, in the shape of `x`.

@@ -3,7 +3,7 @@
 #
 # *45 minutes · after the lesson [09 · Slim and fold](../09_slim_and_fold.ipynb)*
 #
-# Three functions to write. You will practise:
+# Three functions to write. You will practice:
 #
 # - the gradient that makes a network slim
 # - cutting channels for real

@@ -3,7 +3,7 @@
 #
 # *35 minutes · after the lesson [10 · Across devices](../10_across_devices.ipynb)*
 #
-# One function to write and one to mend: what two devices tell each other on the way forward, and on the way back.
+# One function to write and one to mend: what two devices tell each other in the forward pass, and in the backward pass.
 #
 # **How it works.** Write your code in the place of `raise NotImplementedError()`, and run the cell. Its last line
 # checks your function and says what it sees. If you are stuck, open a hint.
@@ -81,7 +81,7 @@ check.merge_statistics(merge_statistics)
 # With sums of squared deviations in place of variances you get the formula of Chan, Golub and LeVeque.
 
 # %% [markdown]
-# ## Exercise 2: mend the way back of SyncBN
+# ## Exercise 2: mend the backward pass of SyncBN
 #
 # *20 minutes · difficulty: 3 of 4*
 #
