@@ -26,7 +26,7 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 TESTS = [
     "test_nine_quantities.py",
     "test_fast.py",
-    "test_layer_behaviour.py",
+    "test_layer_behavior.py",
     "test_state_dict.py",
     "test_steps.py",
     "test_statistics.py",

@@ -12,7 +12,7 @@ from bnteach.core.state import Layer
 
 
 class BatchNorm(Layer):
-    """Batch normalization of any layout, with the behaviour of `torch.nn.BatchNorm1d`, `2d` and `3d`.
+    """Batch normalization of any layout, with the behavior of `torch.nn.BatchNorm1d`, `2d` and `3d`.
 
         training:    y = γ·(x − μ)/√(σ² + ε) + β                          with this batch's μ and σ²
         evaluation:  y = γ·(x − running_mean)/√(running_var + ε) + β      with the stored ones

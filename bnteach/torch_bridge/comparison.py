@@ -40,7 +40,7 @@ def compare(bn: BatchNorm, x: np.ndarray, dy: np.ndarray) -> Comparison:
     * Small batches show more. With m values a channel, n − 1 in place of n changes y by 1 / (2m): in float32
       nobody can see it above m = 200 000.
     * A comparison is as good as its data. dy must be random: with all ones, dx is 0 whatever you wrote.
-      Take at least three samples, x off centre, γ and β away from 1 and 0.
+      Take at least three samples, x off center, γ and β away from 1 and 0.
 
     Args:
         bn: a `bnteach.BatchNorm` or a subclass, in any state and with any options. Copies of it do the work.

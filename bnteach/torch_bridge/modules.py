@@ -85,7 +85,7 @@ class _NumpyForward:
         if affine and self.bias is None:  # nn.BatchNorm2d(..., bias=False) in newer versions of PyTorch
             arrays["bias"] = np.zeros_like(arrays["weight"])
         # PyTorch: without buffers every pass takes the batch's statistics. With buffers, setting
-        # track_running_stats to False afterwards stops their update, and evaluation still reads them.
+        # track_running_stats to False afterward stops their update, and evaluation still reads them.
         tracks = self.running_mean is not None and (self.track_running_stats or not self.training)
         if not tracks:
             arrays = {name: array for name, array in arrays.items() if name in ("weight", "bias")}

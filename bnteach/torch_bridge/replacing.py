@@ -20,7 +20,7 @@ def replace_batch_norm(model: nn.Module) -> nn.Module:
     """Turn every nn.BatchNorm1d, 2d and 3d of `model` into its NumPy counterpart, in place.
 
     Each layer stays the same object and only changes its class. So everything it has is kept: weights
-    (the very Parameter objects, so that an optimiser made before goes on working), buffers, modes,
+    (the very Parameter objects, so that an optimizer made before goes on working), buffers, modes,
     requires_grad, hooks, and its place in every part of the model that shares it. Layers that are NumPy's
     already are left alone. `model` itself may be a BN layer.
 

@@ -86,7 +86,7 @@ class Comparison:
 
     def _repr_html_(self) -> str:
         head, *body = self._table()
-        # The verdict is said in words; weight and colour only repeat it.
+        # The verdict is said in words; weight and color only repeat it.
         styles = ("" if row.agrees else ' style="color:#b34700;font-weight:bold"' for row in self.rows)
         lines = (
             f"<tr{style}>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"

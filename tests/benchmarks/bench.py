@@ -27,7 +27,7 @@ TEACHING = [((4, 5), ""), ((60, 100), "")]
 TINY = [((6, 4), ""), ((3, 4, 5, 6), "NCHW"), ((3, 4, 5, 6), "NHWC")]
 REFERENCE = "PyTorch"
 PASSES = ("forward", "backward", "both")
-OFF_CENTRE = 100.0
+OFF_CENTER = 100.0
 
 
 def main(argv=None):
@@ -45,7 +45,7 @@ def measure_all(options):
     print_speed("Sizes of the lessons", lessons, options, small=True)
     if not options.quick:
         print_speed(
-            f"Mean {OFF_CENTRE:g} times the deviation: the engine has to center", cases, options, OFF_CENTRE
+            f"Mean {OFF_CENTER:g} times the deviation: the engine has to center", cases, options, OFF_CENTER
         )
     print_memory(cases)
     if options.linear:
@@ -57,7 +57,7 @@ def arguments(argv):
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--quick", action="store_true", help="5 repetitions, no off-centre data")
+    parser.add_argument("--quick", action="store_true", help="5 repetitions, no off-center data")
     parser.add_argument("--threads", type=int, default=2, help="also PyTorch on so many threads (default 2)")
     parser.add_argument("--repeat", type=int, help="repetitions for each median (default 15; 5 with --quick)")
     parser.add_argument("--linear", action="store_true", help="also time 10⁶, 10⁷ and 10⁸ values")

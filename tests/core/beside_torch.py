@@ -1,7 +1,7 @@
 """One pass through bnteach, the same pass through PyTorch, and how far apart the two may be.
 
 The data obey the law of BN tests: a random upstream gradient, three samples or more, axes of different
-sizes, channels off centre, γ and β away from 1 and 0, running statistics away from 0 and 1.
+sizes, channels off center, γ and β away from 1 and 0, running statistics away from 0 and 1.
 """
 
 from __future__ import annotations

@@ -55,7 +55,7 @@ def test_pytorchs_own_float32_loses_there(rng):
 @pytest.mark.parametrize("spread", [1e-3, 1e-8, 1e-15, 1e-20, 1e-30])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_tiny_spread(rng, dtype, spread):
-    """ε takes over: y shrinks towards β, and dx stays bounded by γ/√ε."""
+    """ε takes over: y shrinks toward β, and dx stays bounded by γ/√ε."""
     x, dy = batch(rng, (60, 3), dtype=dtype, offset=0, spread=spread)
     bn, twin = pair(rng, x, dtype=dtype)
     in_float64(twin, bn)

@@ -51,7 +51,7 @@ def assert_alike(results, expected, tolerance):
 
 @layouts
 @dtypes
-@pytest.mark.parametrize("offset", [0.1, 30.0], ids=["around 0", "off centre"])
+@pytest.mark.parametrize("offset", [0.1, 30.0], ids=["around 0", "off center"])
 def test_the_same_as_the_plain_way(rng, shape, axis, dtype, offset):
     x, dy = batch(rng, shape, axis, dtype, offset)
     gamma, beta = parameters(rng, shape[axis], np.float64 if dtype is np.float64 else np.float32)
@@ -61,7 +61,7 @@ def test_the_same_as_the_plain_way(rng, shape, axis, dtype, offset):
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf, 1e30, 3e38])
 @pytest.mark.parametrize("place", ["x", "dy"])
-@pytest.mark.parametrize("offset", [0.1, 30.0], ids=["around 0", "off centre"])
+@pytest.mark.parametrize("offset", [0.1, 30.0], ids=["around 0", "off center"])
 def test_nan_infinity_and_huge_values_as_in_the_plain_way(rng, bad, place, offset):
     x, dy = batch(rng, (40, 3, 6, 7), 1, np.float32, offset)
     (x if place == "x" else dy)[2, 1, 3, 4] = bad
@@ -82,7 +82,7 @@ def test_any_order_in_memory_and_read_only(rng):
         assert_alike(both_passes(fast, values, gamma, beta, upstream, 1), expected, 0)
 
 
-@pytest.mark.parametrize("offset", [0.1, 30.0], ids=["around 0", "off centre"])
+@pytest.mark.parametrize("offset", [0.1, 30.0], ids=["around 0", "off center"])
 def test_nothing_given_is_changed_and_the_cache_serves_twice(rng, offset):
     x, dy = batch(rng, (30, 4, 9, 10), 1, np.float32, offset)
     gamma, beta = parameters(rng, 4, np.float32)

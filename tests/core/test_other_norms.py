@@ -186,7 +186,7 @@ def test_instance_norm_of_one_sample_is_batch_norm_of_one_sample(rng):
     same_results(rng, bnteach.InstanceNorm(3, affine=True, dtype=np.float64), batch_norm, x, dy)
 
 
-def test_rms_norm_of_centred_samples_is_layer_norm(rng):
+def test_rms_norm_of_centered_samples_is_layer_norm(rng):
     x, _ = batch(rng, (4, 5))
     x -= x.mean(axis=1, keepdims=True)
     ours = bnteach.RMSNorm(5, eps=1e-3, dtype=np.float64)(x)

@@ -13,7 +13,7 @@ NINE += [("evaluation", q) for q in ("y", "dx", "dgamma")]
 
 
 def case(shape=(6, 4, 5, 3), channel_axis=1, dtype=np.float64, kind=BatchNorm, offset=3.0, **options):
-    """A layer in a state that masks nothing, a batch off centre, a random upstream gradient."""
+    """A layer in a state that masks nothing, a batch off center, a random upstream gradient."""
     random = np.random.default_rng(0)
     c = shape[channel_axis]
     along = [1] * len(shape)

@@ -68,7 +68,7 @@ def test_the_model_itself_may_be_the_layer_and_keeps_everything(theirs, ours):
     assert calls == [1]
 
 
-def test_an_optimiser_made_before_goes_on_working():
+def test_an_optimizer_made_before_goes_on_working():
     model = nn.Sequential(nn.Linear(4, 3), nn.BatchNorm1d(3))
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     before = model[1].weight.detach().clone()
