@@ -4,7 +4,8 @@ The rooms of the house (import them by name; this module itself imports NumPy on
 
     bnteach.core          the mathematics; its public names are here too
     bnteach.torch_bridge  the same quantities asked of PyTorch; NumPy BN as an nn.Module
-    bnteach.training      small PyTorch experiments on real data
+    bnteach.training      how small PyTorch networks learn real data; results over seeds
+    bnteach.trials        what one lesson tries, a room each
     bnteach.data          the digits (real), the rental cars (made)
     bnteach.figures       arrays in, pictures out
     bnteach.labs          sliders that move the pictures

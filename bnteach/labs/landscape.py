@@ -8,8 +8,8 @@ from functools import lru_cache
 import numpy as np
 
 from bnteach import figures
-from bnteach.training.journeys import STEPS, Journey, journeys
-from bnteach.training.landscape import Slice
+from bnteach.trials.claims.landscape import Slice
+from bnteach.trials.claims.snapshots import STEPS, Journey, journeys
 
 from . import controls
 from .lab import Lab

@@ -8,7 +8,7 @@ from functools import lru_cache
 import numpy as np
 
 from bnteach import figures
-from bnteach.training.prospects import Prospects, prospects, trained_network
+from bnteach.trials.slimming.thresholds import Prospects, prospects, trained_network
 
 from . import controls
 from .lab import Lab

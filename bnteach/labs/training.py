@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from bnteach import figures
-from bnteach.training.race import EPOCHS, Race, Runner
+from bnteach.trials.claims.paired_training import EPOCHS, Race, Runner
 
 from . import controls
 from .lab import Lab

@@ -39,11 +39,10 @@ import torch
 
 from bnteach import figures, labs
 from bnteach.training import SeedSummary, Table, run_seeds
-from bnteach.training.experiments import learn, learning_curve
-from bnteach.training.norm_trials import stored
-from bnteach.training.probes import bias_matters, dropout_shift, look_ahead, outside_one
-from bnteach.training.storing import load_claims, store_claims
-from bnteach.training.verdicts import Claim, outcome
+from bnteach.training.claims import Claim, outcome
+from bnteach.training.stored import stored, stored_claims
+from bnteach.trials.claims.experiments import learn, learning_curve
+from bnteach.trials.claims.measurements import bias_matters, dropout_shift, look_ahead, outside_one
 
 _ = torch.set_num_threads(1)  # so small a network is fastest on one thread
 FULL = False  # True: 20 seeds instead of 5. It takes 5 to 15 minutes; results are stored.
@@ -395,7 +394,7 @@ print(claims["shift"], claims["shift back"], sep="\n\n")
 # Three of four are undecided for the second claim. So we look at the same with 20 seeds, computed before and stored. (All claims with 20 seeds come at the end.)
 
 # %%
-about, with_20 = load_claims("results/07_claims.json")
+about, with_20 = stored_claims("results/07_claims.json")
 print("stored:", about["date"], "from", about["command"])
 print(with_20["shift back"])
 
@@ -843,10 +842,7 @@ print("BN squeezes values into (−1, 1):", claims["squeeze"].verdict)
 # seeds, stored in the folder `results` with its date and versions. `FULL = True` in the first cells computes it again.
 
 # %% tags=["nbval-ignore-output"]
-stored_in = "results/07_claims.json"
-if FULL:
-    store_claims(stored_in, claims, command="FULL = True in lesson 07, all cells")
-about, with_20 = load_claims(stored_in)
+about, with_20 = stored_claims("results/07_claims.json", claims if FULL else None)
 print(about)
 Table(
     {

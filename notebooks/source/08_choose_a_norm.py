@@ -40,8 +40,8 @@ from torch import nn
 from bnteach import figures, labs
 from bnteach.data import digits
 from bnteach.training import SeedSummary, accuracy, norm_trials, over_seeds, train
-from bnteach.training.generative import autoencoder, discriminator, generator, look_at, train_autoencoder
-from bnteach.training.sequences import ColumnReader, RowReader, columns, padded, train_column_reader
+from bnteach.trials.norms.gan import autoencoder, discriminator, generator, look_at, train_autoencoder
+from bnteach.trials.norms.sequences import ColumnReader, RowReader, columns, padded, train_column_reader
 
 _ = torch.set_num_threads(1)  # so small a network is fastest on one thread
 data = digits()

@@ -42,16 +42,16 @@ from bnteach import figures, labs
 from bnteach.data import digits
 from bnteach.torch_bridge import fold_batch_norm
 from bnteach.training import SeedSummary, Table, mlp, small_cnn, train
-from bnteach.training.choosing import channels_above, sizes, strongest, threshold_for
+from bnteach.training.claims import Claim
 from bnteach.training.cost import cost, time_ratios
-from bnteach.training.cutting import cut
-from bnteach.training.norm_trials import stored
-from bnteach.training.progress import progress_bar
-from bnteach.training.prospects import trained_network
-from bnteach.training.rescaling import rescaled
-from bnteach.training.slim_trials import SHARES, STRENGTH, TUNING, build, score, sweep, teach
-from bnteach.training.slimming import silenced
-from bnteach.training.verdicts import Claim
+from bnteach.training.loop import progress_bar
+from bnteach.training.stored import stored
+from bnteach.trials.slimming.choosing import channels_above, sizes, strongest, threshold_for
+from bnteach.trials.slimming.comparison import SHARES, STRENGTH, TUNING, build, score, sweep, teach
+from bnteach.trials.slimming.cutting import cut
+from bnteach.trials.slimming.gamma import silenced
+from bnteach.trials.slimming.rescaling import rescaled
+from bnteach.trials.slimming.thresholds import trained_network
 
 _ = torch.set_num_threads(1)  # so small a network is fastest on one thread
 FULL = (

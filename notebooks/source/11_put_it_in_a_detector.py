@@ -42,7 +42,9 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from bnteach import figures
 from bnteach.torch_bridge import replace_batch_norm
 from bnteach.training import Table, evaluating, run_seeds
-from bnteach.training.detector import (
+from bnteach.training.claims import Claim
+from bnteach.training.stored import stored
+from bnteach.trials.detector import (
     average_precision,
     detect,
     detector_steps,
@@ -56,16 +58,14 @@ from bnteach.training.detector import (
     yolo_loss,
     yolo_v1,
 )
-from bnteach.training.detector.mean_average_precision import Found, hits_of
-from bnteach.training.detector.trials import (
+from bnteach.trials.detector.mean_average_precision import Found, hits_of
+from bnteach.trials.detector.trials import (
     boxes_after,
     judging_scenes,
     sweep_of_rates,
     trained,
     training_scenes,
 )
-from bnteach.training.norm_trials import stored
-from bnteach.training.verdicts import Claim
 
 _ = torch.set_num_threads(1)  # so small a network is fastest on one thread
 FULL = False  # True: repeat what is stored. On a busy machine it took 40 minutes; it needs 6 GB of memory.

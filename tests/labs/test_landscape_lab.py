@@ -10,9 +10,9 @@ from torch.nn.functional import cosine_similarity, cross_entropy  # noqa: E402
 
 from bnteach import labs  # noqa: E402
 from bnteach.labs.landscape import NETWORKS, RATES, _words  # noqa: E402
-from bnteach.training.experiments import build, make_task, steps_of  # noqa: E402
-from bnteach.training.journeys import STEPS  # noqa: E402
-from bnteach.training.landscape import Slice  # noqa: E402
+from bnteach.trials.claims.experiments import build, make_task, steps_of  # noqa: E402
+from bnteach.trials.claims.landscape import Slice  # noqa: E402
+from bnteach.trials.claims.snapshots import STEPS  # noqa: E402
 
 
 @pytest.mark.parametrize(

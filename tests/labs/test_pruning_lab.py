@@ -13,7 +13,7 @@ import numpy as np  # noqa: E402
 from bnteach import labs  # noqa: E402
 from bnteach.data import digits  # noqa: E402
 from bnteach.labs.pruning import MEASURES, THRESHOLDS, TRAININGS  # noqa: E402
-from bnteach.training.prospects import trained_network  # noqa: E402
+from bnteach.trials.slimming.thresholds import trained_network  # noqa: E402
 
 
 def silenced(training, measure, threshold):

@@ -17,7 +17,7 @@ from bnteach import training as experiments
 from bnteach.data import digits
 from bnteach.labs import training as module
 from bnteach.labs.training import Training
-from bnteach.training import race as races
+from bnteach.trials.claims import paired_training as races
 
 
 @pytest.fixture(autouse=True)

@@ -1,0 +1,39 @@
+"""A detector in the manner of YOLO: it says what is in a picture, and where.
+
+yolo_v1.py                 the network of 2016, with batch normalization and without; its layers in a table
+
+scenes.py                  pictures with one to three real digits, made at run time
+tiny_yolo.py               a YOLO that learns to find them in seconds
+yolo_loss.py               the loss of the paper: cells, responsible boxes, confidences
+boxes.py                   overlap of boxes; one box for each object
+mean_average_precision.py  mAP: one number for all that was found
+trials.py                  the same training with batch normalization and without
+"""
+
+from bnteach.trials.detector.boxes import iou, keep_best
+from bnteach.trials.detector.mean_average_precision import Found, average_precision, mean_average_precision
+from bnteach.trials.detector.scenes import Scenes, make_scenes
+from bnteach.trials.detector.tiny_yolo import detect, detector_steps, mean_ap, tiny_yolo
+from bnteach.trials.detector.trials import learn_to_detect
+from bnteach.trials.detector.yolo_loss import targets, yolo_loss
+from bnteach.trials.detector.yolo_v1 import layer_table, parameters, yolo_v1
+
+__all__ = [
+    "Found",
+    "Scenes",
+    "average_precision",
+    "detect",
+    "detector_steps",
+    "iou",
+    "keep_best",
+    "layer_table",
+    "learn_to_detect",
+    "make_scenes",
+    "mean_ap",
+    "mean_average_precision",
+    "parameters",
+    "targets",
+    "tiny_yolo",
+    "yolo_loss",
+    "yolo_v1",
+]
