@@ -38,11 +38,15 @@ import numpy as np
 import torch
 
 from bnteach import figures, labs
-from bnteach.training import SeedSummary, Table, run_seeds
-from bnteach.training.claims import Claim, outcome
-from bnteach.training.stored import stored, stored_claims
-from bnteach.trials.claims.experiments import learn, learning_curve
-from bnteach.trials.claims.measurements import bias_matters, dropout_shift, look_ahead, outside_one
+from bnteach.training import Claim, SeedSummary, Table, outcome, run_seeds, stored, stored_claims
+from bnteach.trials.claims import (
+    answers_changed_by_biases,
+    dropout_shift,
+    learn,
+    learning_curve,
+    share_outside_one,
+    smoothness_and_shift,
+)
 
 _ = torch.set_num_threads(1)  # so small a network is fastest on one thread
 FULL = False  # True: 20 seeds instead of 5. It takes 5 to 15 minutes; results are stored.
@@ -361,7 +365,7 @@ ways = {"plain": {"batch_norm": False}, "BN": {}, "BN + noise": {"noise": 0.5}}
 
 
 def ahead(seed, network, way):
-    return look_ahead(seed, steps=80, every=20, **networks[network], **ways[way])
+    return smoothness_and_shift(seed, steps=80, every=20, **networks[network], **ways[way])
 
 
 # %% [markdown]
@@ -498,7 +502,7 @@ kinds["BN, rate 1"] = {"learning_rate": 1.0}
 
 
 def by_heart(seed, task, kind, steps=200):
-    return learn(seed, steps=steps, look_every=20, **tasks[task], **kinds[kind])
+    return learn(seed, steps=steps, test_every=20, **tasks[task], **kinds[kind])
 
 
 # %% [markdown]
@@ -814,8 +818,8 @@ for place in late.values("place"):
 # Now the two that say *none*:
 
 # %% tags=["nbval-ignore-output"]
-biases = run(bias_matters, bn_position=["before", "after"])
-outside = run(outside_one, activation=["ReLU", "sigmoid"])
+biases = run(answers_changed_by_biases, bn_position=["before", "after"])
+outside = run(share_outside_one, activation=["ReLU", "sigmoid"])
 changed = {
     "BN directly after it": biases.summary("changed", bn_position="before"),
     "a ReLU between": biases.summary("changed", bn_position="after"),

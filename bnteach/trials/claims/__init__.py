@@ -1,1 +1,51 @@
-"""Room."""
+"""Lesson 07 and the labs of training and landscape: what is said about BN, measured.
+
+experiments.py      a network learns the digits, with one setting or another
+harder_digits.py    the digits with fewer pictures, wrong labels, noise, few classes in a batch
+layers.py           layers put into a network: noise, dropout, ghost batches, biases
+measurements.py     a network learns, and something in it is measured
+landscape.py        loss and gradient along the gradient; internal covariate shift
+snapshots.py        the landscape at several steps of a training, for its lab
+paired_training.py  two networks trained side by side, for the lab of training
+"""
+
+from bnteach.trials.claims.experiments import first_steps, learn, learning_curve, make_data, make_network
+from bnteach.trials.claims.harder_digits import few_classes, fewer, noisy_pixels, wrong_labels
+from bnteach.trials.claims.landscape import Slice, along_gradient, covariate_shift
+from bnteach.trials.claims.layers import (
+    ChangingNoise,
+    GhostBatchNorm,
+    SeededDropout,
+    insert_after,
+    with_biases,
+)
+from bnteach.trials.claims.measurements import (
+    answers_changed_by_biases,
+    dropout_shift,
+    share_outside_one,
+    smoothness_and_shift,
+)
+
+__all__ = [
+    "ChangingNoise",
+    "GhostBatchNorm",
+    "SeededDropout",
+    "Slice",
+    "along_gradient",
+    "answers_changed_by_biases",
+    "covariate_shift",
+    "dropout_shift",
+    "few_classes",
+    "fewer",
+    "first_steps",
+    "insert_after",
+    "learn",
+    "learning_curve",
+    "make_data",
+    "make_network",
+    "noisy_pixels",
+    "share_outside_one",
+    "smoothness_and_shift",
+    "with_biases",
+    "wrong_labels",
+]

@@ -21,15 +21,15 @@ from bnteach.training.loop import Step, training_steps
 from bnteach.training.networks import mlp
 from bnteach.training.recorder import Recorder
 from bnteach.trials.claims.harder_digits import few_classes, fewer, noisy_pixels, wrong_labels
-from bnteach.trials.claims.layers import ChangingNoise, GroupedBatchNorm, SeededDropout, insert_after
+from bnteach.trials.claims.layers import ChangingNoise, GhostBatchNorm, SeededDropout, insert_after
 
-__all__ = ["build", "learn", "learning_curve", "make_task", "scores", "steps_of"]
+__all__ = ["first_steps", "learn", "learning_curve", "make_data", "make_network", "scores"]
 
 ACTIVATIONS = {"ReLU": nn.ReLU, "sigmoid": nn.Sigmoid, "tanh": nn.Tanh}
 USUAL_SCALE = {"ReLU": 2**0.5, "sigmoid": 1.0, "tanh": 1.0}
 
 
-def build(
+def make_network(
     seed: int,
     *,
     batch_norm: bool = True,
@@ -42,7 +42,7 @@ def build(
     noise: float = 0.0,
     dropout: float = 0.0,
 ) -> nn.Sequential:
-    """A fully connected network for the digits.
+    """A fully connected network for the digits, as the settings say.
 
     Args:
         seed: of the weights, of noise and dropout.
@@ -50,12 +50,12 @@ def build(
         activation: "ReLU", "sigmoid" or "tanh".
         layers, width: how many hidden layers, and how many units each has.
         init_scale: a factor on the usual size of the weights, √(2/n) for ReLU and √(1/n) otherwise.
-        group: statistics over so many samples only, as in `GroupedBatchNorm`; None for the whole batch.
+        group: statistics over so many samples only, as in `GhostBatchNorm`; None for the whole batch.
         noise: the strength of `ChangingNoise` after each BN; 0 for none.
         dropout: the share of units that is set to zero in training, after each activation.
 
     Example:
-        >>> [name for name, _ in build(0, layers=1, noise=0.5).named_children()]
+        >>> [name for name, _ in make_network(0, layers=1, noise=0.5).named_children()]
         ['linear_1', 'bn_1', 'after_bn_1', 'activation_1', 'output']
     """
     model = mlp(
@@ -68,7 +68,7 @@ def build(
     )
     if group is not None:
         for k in range(1, layers + 1):
-            setattr(model, f"bn_{k}", GroupedBatchNorm(width, group))
+            setattr(model, f"bn_{k}", GhostBatchNorm(width, group))
     own_seeds = count(100 * seed)  # another one for each module that draws random numbers
     if noise:
         model = insert_after(model, "bn", lambda: ChangingNoise(noise, next(own_seeds)))
@@ -77,10 +77,10 @@ def build(
     return model
 
 
-def make_task(
+def make_data(
     seed: int, *, samples: int | None = None, wrong: float = 0.0, pixel_noise: float = 0.0
 ) -> Digits:
-    """The digits, or a harder task made of them.
+    """The digits, or a harder data made of them.
 
     Args:
         seed: of the choice of pictures and of the noise.
@@ -89,7 +89,7 @@ def make_task(
         pixel_noise: the standard deviation of the noise on each grey value.
 
     Example:
-        >>> make_task(0, samples=100)
+        >>> make_data(0, samples=100)
         Digits(x_train (100, 64) float32, x_test (450, 64))
     """
     data = _digits()
@@ -100,7 +100,7 @@ def make_task(
     return noisy_pixels(data, pixel_noise, seed) if pixel_noise else data
 
 
-def steps_of(
+def first_steps(
     model: nn.Module, data: Digits, steps: int, *, batch_size: int = 60, classes: int = 10, **how
 ) -> Iterator[Step]:
     """The first `steps` steps of `training_steps`, whatever the number of epochs they make.
@@ -126,33 +126,33 @@ def learn(
     samples: int | None = None,
     wrong: float = 0.0,
     pixel_noise: float = 0.0,
-    look_every: int | None = None,
+    test_every: int | None = None,
     **network,
 ) -> dict[str, float]:
     """Train a network, and say what it has learned.
 
     Args:
-        seed: of the weights, the shuffling, dropout, noise, and the task.
+        seed: of the weights, the shuffling, dropout, noise, and the data.
         steps, learning_rate, batch_size: as in `training_steps`, but counted in steps.
         classes: how many of the ten digits a batch may hold.
-        samples, wrong, pixel_noise: as in `make_task`.
-        look_every: test also after each so many steps, for "best_accuracy".
-        network: as in `build`.
+        samples, wrong, pixel_noise: as in `make_data`.
+        test_every: test also after each so many steps, for "best_accuracy".
+        network: as in `make_network`.
 
     Returns:
         "accuracy" on the test set and "train_accuracy" on the training set with the labels it has, in percent
         and in evaluation mode; "gap", the second minus the first; "best_accuracy", the best test accuracy at
-        any look, the last one included: what whoever stops at the right moment gets.
+        any test, the last one included: what whoever stops at the right moment gets.
 
     Example:
         >>> sorted(learn(0, steps=5, batch_norm=False))
         ['accuracy', 'best_accuracy', 'gap', 'train_accuracy']
     """
-    data = make_task(seed, samples=samples, wrong=wrong, pixel_noise=pixel_noise)
-    model, best = build(seed, **network), 0.0
+    data = make_data(seed, samples=samples, wrong=wrong, pixel_noise=pixel_noise)
+    model, best = make_network(seed, **network), 0.0
     how = {"learning_rate": learning_rate, "batch_size": batch_size, "classes": classes, "seed": seed}
-    for step in steps_of(model, data, steps, **how):
-        if look_every and step.number % look_every == 0:
+    for step in first_steps(model, data, steps, **how):
+        if test_every and step.number % test_every == 0:
             best = max(best, 100 * accuracy(model, data.x_test, data.y_test))
     result = scores(model, data)
     return {**result, "best_accuracy": max(best, result["accuracy"])}
@@ -167,16 +167,16 @@ def learning_curve(
     batch_size: int = 60,
     **network,
 ) -> dict[str, float | np.ndarray]:
-    """Train a network on the digits, and look at it on the way.
+    """Train a network on the digits, and test it on the way.
 
     Args:
         seed, steps, learning_rate, batch_size, network: as in `learn`.
-        every: look at each `every`-th step.
+        every: test at each `every`-th step.
 
     Returns:
         "accuracy" on the test set, percent, (steps/every,); "percentiles", the {15, 50, 85}th of what enters
-        the first unit of the last hidden activation, (steps/every, 3); "steps_to_90", the first step looked
-        at with an accuracy of 90 %, or `steps` where there is none.
+        the first unit of the last hidden activation, (steps/every, 3); "steps_to_90", the first tested
+        step with an accuracy of 90 %, or `steps` where there is none.
 
     Example:
         >>> learning_curve(0, steps=22)["percentiles"].shape
@@ -184,11 +184,11 @@ def learning_curve(
 
     Source: Ioffe & Szegedy 2015, arXiv:1502.03167, figure 1.
     """
-    data, model = _digits(), build(seed, **network)
+    data, model = _digits(), make_network(seed, **network)
     last = [name for name, _ in model.named_children() if name.startswith("activation")][-1]
     with Recorder(model, data, layer=last, unit=0, every=every) as recorder:
         how = {"learning_rate": learning_rate, "batch_size": batch_size, "seed": seed}
-        for step in steps_of(model, data, steps, **how):
+        for step in first_steps(model, data, steps, **how):
             recorder.record(step)
     history = recorder.history()
     there = np.flatnonzero(history.test_accuracy >= 0.9)

@@ -12,7 +12,7 @@ from collections.abc import Callable
 import torch
 from torch import nn
 
-__all__ = ["ChangingNoise", "GroupedBatchNorm", "SeededDropout", "insert_after", "with_biases"]
+__all__ = ["ChangingNoise", "GhostBatchNorm", "SeededDropout", "insert_after", "with_biases"]
 
 
 def insert_after(model: nn.Sequential, kind: str, make: Callable[[], nn.Module]) -> nn.Sequential:
@@ -112,7 +112,7 @@ class SeededDropout(nn.Dropout):
         return x * kept / (1 - self.p)
 
 
-class GroupedBatchNorm(nn.BatchNorm1d):
+class GhostBatchNorm(nn.BatchNorm1d):
     """Batch normalization that takes its statistics over parts of the batch: "ghost batches".
 
     The batch of a step stays as it is; only the number of values behind each mean gets smaller, and so the
@@ -123,7 +123,7 @@ class GroupedBatchNorm(nn.BatchNorm1d):
         size: samples in each part; the last part may be smaller, but must not be a single one.
 
     Example:
-        >>> y = GroupedBatchNorm(2, size=3)(torch.randn(6, 2))
+        >>> y = GhostBatchNorm(2, size=3)(torch.randn(6, 2))
         >>> bool(y[:3].mean().abs() < 1e-6)
         True
 
@@ -138,7 +138,7 @@ class GroupedBatchNorm(nn.BatchNorm1d):
         """Normalize each part of x (n, channels) by itself, in training."""
         if not self.training:
             return super().forward(x)
-        return torch.cat([super(GroupedBatchNorm, self).forward(part) for part in x.split(self.size)])
+        return torch.cat([super(GhostBatchNorm, self).forward(part) for part in x.split(self.size)])
 
 
 def with_biases(model: nn.Sequential, seed: int) -> nn.Sequential:

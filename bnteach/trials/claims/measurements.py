@@ -1,9 +1,9 @@
 """Experiments that look inside: a network learns, and something in it is measured.
 
-    look_ahead(seed, ...)       how far its gradient can be trusted, how much the layers disturb each other
-    dropout_shift(seed, ...)    what dropout does to the variance that a BN layer has stored
-    bias_matters(seed, ...)     what a bias before BN changes
-    outside_one(seed, ...)      how many normalized values lie outside (−1, 1)
+    smoothness_and_shift       how far its gradient can be trusted, how much the layers disturb each other
+    dropout_shift              what dropout does to the variance that a BN layer has stored
+    answers_changed_by_biases  what a bias before BN changes
+    share_outside_one          how many normalized values lie outside (−1, 1)
 
 All take a seed and settings and return named results, as `run_seeds` wants it.
 """
@@ -17,49 +17,48 @@ from torch.nn.functional import batch_norm
 
 from bnteach.data import Digits
 from bnteach.training.evaluation import accuracy
-from bnteach.trials.claims.covariate_shift import covariate_shift
-from bnteach.trials.claims.experiments import build, make_task, scores, steps_of
-from bnteach.trials.claims.landscape import along_gradient, unchanged
+from bnteach.trials.claims.experiments import first_steps, make_data, make_network, scores
+from bnteach.trials.claims.landscape import along_gradient, covariate_shift, unchanged
 from bnteach.trials.claims.layers import with_biases
 
-__all__ = ["bias_matters", "dropout_shift", "look_ahead", "outside_one"]
+__all__ = ["answers_changed_by_biases", "dropout_shift", "share_outside_one", "smoothness_and_shift"]
 
 
-def look_ahead(
+def smoothness_and_shift(
     seed: int, *, steps: int = 60, every: int = 12, learning_rate: float = 0.1, **network
 ) -> dict[str, float]:
-    """Train, and at each `every`-th step look along the gradient of a new batch of 60.
+    """Train, and at each `every`-th step measure on a new batch of 60 what its gradient promises.
 
     Args:
         seed, steps, learning_rate, network: as in `learn`.
-        every: look at each `every`-th step.
+        every: measure at each `every`-th step.
 
     Returns:
-        Means over the looks. "change": how far the gradient has changed after steps of 1, 2 and 4 times the
+        Means over these steps. "change": how far the gradient has changed after steps of 1, 2 and 4 times the
         learning rate, at most, as a part of its length. "loss_range": highest minus lowest loss on that way.
         "shift": how much a layer's gradient changes when the layers below it make their step, as a part of
         its length, mean over the layers; "shift_cosine": the cosine of that angle. And "accuracy" at the end,
         in percent.
 
     Example:
-        >>> sorted(look_ahead(0, steps=12))
+        >>> sorted(smoothness_and_shift(0, steps=12))
         ['accuracy', 'change', 'loss_range', 'shift', 'shift_cosine']
 
     Source: Santurkar, Tsipras, Ilyas & Madry 2018, arXiv:1805.11604, figures 2 and 4.
     """
-    data, model = make_task(seed), build(seed, **network)
+    data, model = make_data(seed), make_network(seed, **network)
     x, y = torch.from_numpy(data.x_train), torch.from_numpy(data.y_train)
-    random, looks = torch.Generator().manual_seed(seed), []
-    for step in steps_of(model, data, steps, learning_rate=learning_rate, seed=seed):
+    random, measured = torch.Generator().manual_seed(seed), []
+    for step in first_steps(model, data, steps, learning_rate=learning_rate, seed=seed):
         if step.number % every == 0:
             chosen = torch.randperm(len(x), generator=random)[:60]
-            looks.append(_look(model, x[chosen], y[chosen], learning_rate))
-    means = np.mean(looks, axis=0).tolist()
+            measured.append(_at_a_step(model, x[chosen], y[chosen], learning_rate))
+    means = np.mean(measured, axis=0).tolist()
     names = ("change", "loss_range", "shift", "shift_cosine")
     return {**dict(zip(names, means, strict=True)), "accuracy": scores(model, data)["accuracy"]}
 
 
-def _look(model: nn.Module, x: torch.Tensor, y: torch.Tensor, rate: float) -> tuple[float, ...]:
+def _at_a_step(model: nn.Module, x: torch.Tensor, y: torch.Tensor, rate: float) -> tuple[float, ...]:
     ahead = along_gradient(model, x, y, [rate, 2 * rate, 4 * rate])
     shift = covariate_shift(model, x, y, rate)
     losses = [ahead.start, *ahead.loss]
@@ -79,8 +78,8 @@ def dropout_shift(
 
     Source: Li, Chen, Hu & Yang 2018, arXiv:1801.05134 (variance shift).
     """
-    data, model = make_task(seed), build(seed, dropout=dropout, **network)
-    for _ in steps_of(model, data, steps, learning_rate=learning_rate, seed=seed):
+    data, model = make_data(seed), make_network(seed, dropout=dropout, **network)
+    for _ in first_steps(model, data, steps, learning_rate=learning_rate, seed=seed):
         pass
     ratio = _variance_ratio(model, torch.from_numpy(data.x_train))
     before = accuracy(model, data.x_test, data.y_test)
@@ -125,16 +124,18 @@ def re_estimate(model: nn.Module, data: Digits) -> None:
     model.eval()
 
 
-def bias_matters(seed: int, *, steps: int = 100, learning_rate: float = 0.1, **network) -> dict[str, float]:
+def answers_changed_by_biases(
+    seed: int, *, steps: int = 100, learning_rate: float = 0.1, **network
+) -> dict[str, float]:
     """Train a network with biases in all hidden layers, then set them to 0: how many answers change?
 
     Returns:
         "changed": the share of the test pictures that get another answer, percent. All are asked in one
         batch in training mode, so that BN uses the statistics of the values it gets.
     """
-    data = make_task(seed)
-    model = with_biases(build(seed, **network), seed)
-    for _ in steps_of(model, data, steps, learning_rate=learning_rate, seed=seed):
+    data = make_data(seed)
+    model = with_biases(make_network(seed, **network), seed)
+    for _ in first_steps(model, data, steps, learning_rate=learning_rate, seed=seed):
         pass
     x = torch.from_numpy(data.x_test)
     with unchanged(model), torch.no_grad():
@@ -146,14 +147,16 @@ def bias_matters(seed: int, *, steps: int = 100, learning_rate: float = 0.1, **n
     return {"changed": 100 * (with_bias != without).float().mean().item()}
 
 
-def outside_one(seed: int, *, steps: int = 100, learning_rate: float = 0.1, **network) -> dict[str, float]:
+def share_outside_one(
+    seed: int, *, steps: int = 100, learning_rate: float = 0.1, **network
+) -> dict[str, float]:
     """Train, and count in all BN layers the normalized values (before γ and β) outside (−1, 1).
 
     Returns:
         "outside": their share, in percent, on the training set in one batch.
     """
-    data, model, shares = make_task(seed), build(seed, **network), []
-    for _ in steps_of(model, data, steps, learning_rate=learning_rate, seed=seed):
+    data, model, shares = make_data(seed), make_network(seed, **network), []
+    for _ in first_steps(model, data, steps, learning_rate=learning_rate, seed=seed):
         pass
     h = torch.from_numpy(data.x_train)
     with unchanged(model), torch.no_grad():

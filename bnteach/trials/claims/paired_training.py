@@ -1,4 +1,4 @@
-"""Two networks trained in step, for the lab of training: the experiment, without a widget or a picture."""
+"""Two networks trained side by side, a step each: the experiment of the lab of training."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from bnteach.data import Digits, digits
 from bnteach.training import Recorder, mlp, training_steps
 from bnteach.training.loop import one_thread
 
-__all__ = ["EPOCHS", "Race", "Runner"]
+__all__ = ["MAX_EPOCHS", "Curves", "PairedTraining"]
 
-EPOCHS = 30
+MAX_EPOCHS = 30
 WIDTHS = (64, 50, 50, 50, 50, 50, 10)
 WATCHED = "activation_5"
 POINTS_AN_EPOCH = 4
 
 
 @dataclass(frozen=True)
-class Runner:
+class Curves:
     """What one network has shown so far: k points, each over the steps since the point before.
 
     Attributes:
@@ -44,12 +44,12 @@ class Runner:
     diverged_at: int | None
 
 
-class Race:
+class PairedTraining:
     """Networks that differ in batch normalization alone, trained in turns, a step each.
 
-    >>> race = Race(learning_rate=0.3, scale=1.0, batch_size=64, seed=0)
-    >>> race.step()
-    >>> race.steps_done, race.steps_an_epoch
+    >>> pair = PairedTraining(learning_rate=0.3, scale=1.0, batch_size=64, seed=0)
+    >>> pair.step()
+    >>> pair.steps_done, pair.steps_an_epoch
     (1, 21)
     """
 
@@ -68,7 +68,7 @@ class Race:
         self._every = max(1, round(self.steps_an_epoch / POINTS_AN_EPOCH))
         models = [mlp(WIDTHS, batch_norm=has, init_scale=scale, seed=seed) for has in batch_norm]
         self._recorders = [Recorder(model, data, layer=WATCHED, every=self._every) for model in models]
-        how = {"batch_size": batch_size, "learning_rate": learning_rate, "epochs": EPOCHS, "seed": seed}
+        how = {"batch_size": batch_size, "learning_rate": learning_rate, "epochs": MAX_EPOCHS, "seed": seed}
         self._training = [training_steps(model, data, **how) for model in models]
 
     @property
@@ -79,7 +79,7 @@ class Race:
     @property
     def finished(self) -> bool:
         """True after the last step of the last epoch."""
-        return self.steps_done >= EPOCHS * self.steps_an_epoch
+        return self.steps_done >= MAX_EPOCHS * self.steps_an_epoch
 
     def step(self) -> None:
         """One optimisation step of each network."""
@@ -92,7 +92,7 @@ class Race:
         """At least one step, and more until the next point of the curves is reached or the time is over.
 
         Returns:
-            True if the point is reached, or the race is finished.
+            True if the point is reached, or the training is finished.
         """
         end = time.perf_counter() + seconds
         while not self.finished:
@@ -103,17 +103,17 @@ class Race:
                 return False
         return True
 
-    def runners(self) -> tuple[Runner, ...]:
+    def curves(self) -> tuple[Curves, ...]:
         """What each network has shown so far."""
         both = zip(self.batch_norm, self._recorders, strict=True)
-        return tuple(self._runner(has, recorder.history()) for has, recorder in both)
+        return tuple(self._curves(has, recorder.history()) for has, recorder in both)
 
-    def _runner(self, batch_norm: bool, history) -> Runner:
+    def _curves(self, batch_norm: bool, history) -> Curves:
         points = len(history.recorded_at)
         with np.errstate(invalid="ignore", over="ignore"):
             loss = history.loss[: points * self._every].reshape(points, self._every).mean(axis=1)
         bad = np.flatnonzero(~np.isfinite(history.loss))
-        return Runner(
+        return Curves(
             batch_norm=batch_norm,
             epochs_done=self.epochs_done,
             epochs=history.recorded_at / self.steps_an_epoch,

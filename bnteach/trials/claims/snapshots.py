@@ -1,4 +1,4 @@
-"""Two networks on their way through the loss landscape, for the lab of it: what each could see ahead."""
+"""The loss along the gradient at several steps of two trainings, without BN and with it."""
 
 from __future__ import annotations
 
@@ -9,60 +9,60 @@ import numpy as np
 import torch
 
 from bnteach.training.loop import one_thread
-from bnteach.trials.claims.experiments import build, make_task, steps_of
+from bnteach.trials.claims.experiments import first_steps, make_data, make_network
 from bnteach.trials.claims.landscape import Slice, along_gradient
 
-__all__ = ["STEPS", "Journey", "journeys"]
+__all__ = ["SNAPSHOT_STEPS", "Snapshots", "landscape_snapshots"]
 
-STEPS = (0, 5, 10, 20, 40, 80, 160)
-"""The numbers of training steps after which we look ahead."""
+SNAPSHOT_STEPS = (0, 5, 10, 20, 40, 80, 160)
+"""After so many training steps the loss along the gradient is measured."""
 
 
 @dataclass(frozen=True)
-class Journey:
+class Snapshots:
     """One training.
 
     Attributes:
         loss: of each step's batch, (160,).
-        slices: the loss along the gradient after each of `STEPS`, on the first 60 training pictures.
+        slices: the loss along the gradient after each of `SNAPSHOT_STEPS`, on the first 60 training pictures.
     """
 
     loss: np.ndarray
     slices: tuple[Slice, ...]
 
 
-def journeys(
+def landscape_snapshots(
     rates: Sequence[float], *, learning_rate: float = 0.1, seed: int = 0, **network
-) -> tuple[Journey, Journey]:
-    """Train a network without batch normalization and its twin with it, and look ahead on the way.
+) -> tuple[Snapshots, Snapshots]:
+    """Train a network without batch normalization and its twin with it, with snapshots on the way.
 
     Args:
-        rates: the learning rates at which to look, as in `along_gradient`.
+        rates: the learning rates at which to measure, as in `along_gradient`.
         learning_rate, seed: of both trainings.
-        network: as in `build`.
+        network: as in `make_network`.
 
     Returns:
-        The journey without batch normalization, and the one with it.
+        The snapshots without batch normalization, and the one with it.
 
     Example:
-        >>> without, with_bn = journeys([0.1, 1.0], layers=1)
+        >>> without, with_bn = landscape_snapshots([0.1, 1.0], layers=1)
         >>> len(with_bn.loss), len(with_bn.slices), with_bn.slices[0].loss.shape
         (160, 7, (2,))
     """
     with one_thread():
         without, with_bn = (
-            _journey(build(seed, batch_norm=bn, **network), rates, learning_rate, seed)
+            _snapshots(make_network(seed, batch_norm=bn, **network), rates, learning_rate, seed)
             for bn in (False, True)
         )
     return without, with_bn
 
 
-def _journey(model, rates: Sequence[float], learning_rate: float, seed: int) -> Journey:
-    data = make_task(seed)
+def _snapshots(model, rates: Sequence[float], learning_rate: float, seed: int) -> Snapshots:
+    data = make_data(seed)
     x, y = torch.from_numpy(data.x_train[:60]), torch.from_numpy(data.y_train[:60])
     losses, slices = [], [along_gradient(model, x, y, rates)]
-    for step in steps_of(model, data, STEPS[-1], learning_rate=learning_rate, seed=seed):
+    for step in first_steps(model, data, SNAPSHOT_STEPS[-1], learning_rate=learning_rate, seed=seed):
         losses.append(step.loss)
-        if step.number in STEPS:
+        if step.number in SNAPSHOT_STEPS:
             slices.append(along_gradient(model, x, y, rates))
-    return Journey(np.array(losses), tuple(slices))
+    return Snapshots(np.array(losses), tuple(slices))

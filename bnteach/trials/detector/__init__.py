@@ -11,10 +11,22 @@ trials.py                  the same training with batch normalization and withou
 """
 
 from bnteach.trials.detector.boxes import iou, keep_best
-from bnteach.trials.detector.mean_average_precision import Found, average_precision, mean_average_precision
+from bnteach.trials.detector.mean_average_precision import (
+    Found,
+    average_precision,
+    hits_of,
+    mean_average_precision,
+)
 from bnteach.trials.detector.scenes import Scenes, make_scenes
 from bnteach.trials.detector.tiny_yolo import detect, detector_steps, mean_ap, tiny_yolo
-from bnteach.trials.detector.trials import learn_to_detect
+from bnteach.trials.detector.trials import (
+    boxes_after_training,
+    learn_to_detect,
+    sweep_of_rates,
+    trained_detector,
+    training_scenes,
+    validation_and_test_scenes,
+)
 from bnteach.trials.detector.yolo_loss import targets, yolo_loss
 from bnteach.trials.detector.yolo_v1 import layer_table, parameters, yolo_v1
 
@@ -22,8 +34,10 @@ __all__ = [
     "Found",
     "Scenes",
     "average_precision",
+    "boxes_after_training",
     "detect",
     "detector_steps",
+    "hits_of",
     "iou",
     "keep_best",
     "layer_table",
@@ -32,8 +46,12 @@ __all__ = [
     "mean_ap",
     "mean_average_precision",
     "parameters",
+    "sweep_of_rates",
     "targets",
     "tiny_yolo",
+    "trained_detector",
+    "training_scenes",
+    "validation_and_test_scenes",
     "yolo_loss",
     "yolo_v1",
 ]

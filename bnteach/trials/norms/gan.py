@@ -1,76 +1,20 @@
-"""Networks that make pictures: an autoencoder, and a generator with its discriminator (a GAN).
-
-Their normalizations are arguments: a class such as `nn.BatchNorm1d`, or `nn.Identity` for none.
-"""
+"""A generator of digits and its discriminator (a GAN), whose normalizations are arguments."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import nn
-from torch.nn.functional import mse_loss, softplus
+from torch.nn.functional import softplus
 
 from bnteach.training.evaluation import evaluating
 
-__all__ = [
-    "Look",
-    "autoencoder",
-    "discriminator",
-    "fakes",
-    "generator",
-    "look_at",
-    "train_autoencoder",
-    "train_gan",
-]
+__all__ = ["discriminator", "fakes", "generator", "train_gan"]
 
 Norm = Callable[[int], nn.Module]
 PIXELS, NOISE = 64, 16
-
-
-def autoencoder(hidden: Norm, code: Norm, *, width: int = 2, seed: int = 0) -> nn.Sequential:
-    """64 pixels → 64 → 32 → a code of `width` numbers → 32 → 64 → 64 pixels.
-
-    Args:
-        hidden: the normalization of the four hidden layers, before their ReLU.
-        code: the normalization of the code, which has no activation.
-        width: of the code.
-        seed: of the weights. PyTorch's global random state is not touched.
-
-    >>> autoencoder(nn.BatchNorm1d, nn.Identity)(torch.zeros(5, 64)).shape
-    torch.Size([5, 64])
-    """
-
-    def layer(inputs, outputs):
-        return nn.Linear(inputs, outputs), hidden(outputs), nn.ReLU()
-
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        encode = *layer(PIXELS, 64), *layer(64, 32), nn.Linear(32, width), code(width)
-        decode = *layer(width, 32), *layer(32, 64), nn.Linear(64, PIXELS), nn.Sigmoid()
-        return nn.Sequential(*encode, *decode)
-
-
-def train_autoencoder(
-    network: nn.Module,
-    pictures: np.ndarray,
-    *,
-    epochs: int = 10,
-    batch_size: int = 60,
-    learning_rate: float = 0.003,
-    seed: int = 0,
-) -> None:
-    """Train with Adam to give each picture (n, 64) back; the last, incomplete batch is left out."""
-    x, random = torch.from_numpy(pictures), torch.Generator().manual_seed(seed)
-    optimizer = torch.optim.Adam(network.parameters(), lr=learning_rate)
-    network.train()
-    for _ in range(epochs):
-        for chosen in torch.randperm(len(x), generator=random).split(batch_size)[: len(x) // batch_size]:
-            optimizer.zero_grad()
-            mse_loss(network(x[chosen]), x[chosen]).backward()
-            optimizer.step()
 
 
 def generator(*, seed: int = 0) -> nn.Sequential:
@@ -165,35 +109,3 @@ def fakes(generator: nn.Module, count: int, *, seed: int = 0) -> torch.Tensor:
     noise = torch.randn(count, NOISE, generator=torch.Generator().manual_seed(seed))
     with evaluating(generator), torch.no_grad():
         return generator(noise)
-
-
-class Look(NamedTuple):
-    """What a classifier of digits says about a set of pictures.
-
-    Attributes:
-        sure: the share of pictures for which the classifier gives one digit more than 90 %.
-        classes: how many digits are there, as if all were equally frequent: e^(entropy of the mean answer),
-            1 for a single digit, 10 for all ten.
-        off: how far the mean picture is from that of the real ones; mean over the pixels, in grey values.
-    """
-
-    sure: float
-    classes: float
-    off: float
-
-
-def look_at(pictures: torch.Tensor, classifier: nn.Module, real: np.ndarray) -> Look:
-    """Cheap measures of a set of pictures (n, 64) beside real ones.
-
-    What they do not see: whether a picture looks good to a human, whether the pictures of one digit differ
-    from each other, whether they are copies of the training pictures.
-
-    Source: in the spirit of the inception score, Salimans et al. 2016, arXiv:1606.03498, section 4.
-    """
-    with evaluating(classifier), torch.no_grad():
-        answers = classifier(pictures).double().softmax(dim=1)
-    mean = answers.mean(dim=0)
-    entropy = -torch.special.xlogy(mean, mean).sum()
-    off = (pictures.mean(dim=0) - torch.from_numpy(real).mean(dim=0)).abs().mean()
-    sure = (answers.max(dim=1).values > 0.9).double().mean()
-    return Look(sure.item(), entropy.exp().item(), off.item())

@@ -1,7 +1,4 @@
-"""Longer trials of the norms: small batches, and GANs. Their results are stored beside the lessons.
-
-A class like `nn.BatchNorm1d` says which norm; `PAIRS` names the discriminators that are compared.
-"""
+"""How small may a batch be? The same networks with BN, and with norms that need no batch."""
 
 from __future__ import annotations
 
@@ -15,32 +12,12 @@ from torch import nn
 from bnteach.data import Digits, digits
 from bnteach.training.evaluation import accuracy
 from bnteach.training.loop import training_steps
-from bnteach.training.networks import mlp
-from bnteach.training.train import train
-from bnteach.trials.norms.gan import Look, discriminator, fakes, generator, look_at, train_gan
 
-__all__ = [
-    "BATCH_SIZES",
-    "KINDS",
-    "PAIRS",
-    "accuracy_after",
-    "digits_classifier",
-    "look_after",
-    "made_after",
-    "small_network",
-    "sweep_of_batches",
-    "sweep_of_gans",
-]
+__all__ = ["BATCH_SIZES", "KINDS", "accuracy_after", "small_network", "sweep_of_batches"]
 
 KINDS = ("table", "pictures", "pictures, then table")
 BATCH_SIZES = (2, 4, 8, 16, 32, 64)
 LEARNING_RATES = (0.01, 0.03, 0.1, 0.3)
-PAIRS = {  # the norms of the discriminator's two layers; real and made pictures in one batch?
-    "LN": (nn.LayerNorm, nn.LayerNorm, False),
-    "BN, alone": (nn.BatchNorm1d, nn.BatchNorm1d, False),
-    "BN in layer 2, alone": (nn.Identity, nn.BatchNorm1d, False),
-    "BN, mixed": (nn.BatchNorm1d, nn.BatchNorm1d, True),
-}
 
 
 @cache
@@ -114,40 +91,3 @@ def sweep_of_batches(seeds: Iterable[int] = range(5), steps: int = 600) -> dict[
                 ]
                 best[f"{kind}, BN {with_bn}, {size}"] = np.round(max(runs, key=sum), 4).tolist()
     return best
-
-
-def digits_classifier() -> nn.Module:
-    """A classifier of the digits, in evaluation mode: the judge of made pictures."""
-    classifier = mlp([64, 100, 100, 10], nn.ReLU, init_scale=2**0.5, seed=99)
-    train(classifier, _data(), epochs=10, every=1000, progress=False)
-    return classifier.eval()
-
-
-def made_after(pair: str, seed: int, steps: int) -> torch.Tensor:
-    """1 000 pictures of a generator that was trained against one of the discriminators of `PAIRS`."""
-    first, second, mixed = PAIRS[pair]
-    maker = generator(seed=seed)
-    train_gan(
-        maker,
-        discriminator(first, second, seed=seed),
-        _data().x_train,
-        mixed=mixed,
-        steps=steps,
-        seed=seed,
-    )
-    return fakes(maker, 1000)
-
-
-def look_after(pair: str, seed: int, steps: int, classifier: nn.Module) -> Look:
-    """What the classifier says about `made_after`."""
-    return look_at(made_after(pair, seed, steps), classifier, _data().x_train)
-
-
-def sweep_of_gans(seeds: Iterable[int] = range(5), steps: int = 2000) -> dict[str, list]:
-    """For each of `PAIRS` the three numbers of a `Look`, (seeds, 3), and eight pictures of the first seed."""
-    classifier, results, seeds = digits_classifier(), {}, list(seeds)
-    for pair in PAIRS:
-        looks = np.array([look_after(pair, seed, steps, classifier) for seed in seeds])
-        results[pair] = looks.round(4).tolist()
-        results[f"{pair}, pictures"] = made_after(pair, seeds[0], steps)[:8].numpy().round(2).tolist()
-    return results

@@ -14,23 +14,41 @@ from bnteach.training.evaluation import accuracy
 from bnteach.training.loop import training_steps
 from bnteach.training.networks import mlp, small_cnn
 from bnteach.training.runs import run_seeds
-from bnteach.trials.slimming.choosing import channels_above, random_channels, strongest, threshold_for
 from bnteach.trials.slimming.cutting import cut
-from bnteach.trials.slimming.gamma import Keep, batch_norms, l1_on_gamma
+from bnteach.trials.slimming.gamma import (
+    ChannelMasks,
+    batch_norms,
+    channels_above,
+    l1_on_gamma,
+    random_channels,
+    strongest,
+    threshold_for,
+)
 from bnteach.trials.slimming.rescaling import rescaled
 
-__all__ = ["EPOCHS", "NETWORKS", "SHARES", "STRENGTH", "build", "score", "sweep", "task", "teach", "trial"]
+__all__ = [
+    "CUT_SHARES",
+    "L1_STRENGTH",
+    "NETWORKS",
+    "TRAINING_EPOCHS",
+    "data_for",
+    "new_network",
+    "score",
+    "slimming_trial",
+    "slimming_trials",
+    "train_network",
+]
 
 NETWORKS = {"convolutions": (16, 32, 64), "fully connected": (100, 100)}
 """The channels of each hidden layer."""
-SHARES = (0.5, 0.75, 0.9)
+CUT_SHARES = (0.5, 0.75, 0.9)
 """Of all channels: how many are cut."""
-STRENGTH = 0.03
-EPOCHS, TUNING = 30, 5
+L1_STRENGTH = 0.03
+TRAINING_EPOCHS, FINE_TUNING_EPOCHS = 30, 5
 MOMENTUM = partial(torch.optim.SGD, momentum=0.9)
 
 
-def build(network: str, seed: int, widths: Mapping[str, int] | None = None) -> nn.Sequential:
+def new_network(network: str, seed: int, widths: Mapping[str, int] | None = None) -> nn.Sequential:
     """A network for the digits, with BN in each hidden layer. γ begins at 0.5, as in the paper.
 
     Args:
@@ -39,7 +57,7 @@ def build(network: str, seed: int, widths: Mapping[str, int] | None = None) -> n
         widths: channels of each hidden layer, by the names of their BN; None for those of `NETWORKS`.
 
     Example:
-        >>> build("fully connected", 0, {"bn_1": 7, "bn_2": 5}).linear_2
+        >>> new_network("fully connected", 0, {"bn_1": 7, "bn_2": 5}).linear_2
         Linear(in_features=7, out_features=5, bias=False)
     """
     channels = list(NETWORKS[network] if widths is None else widths.values())
@@ -52,11 +70,11 @@ def build(network: str, seed: int, widths: Mapping[str, int] | None = None) -> n
     return model
 
 
-def teach(
+def train_network(
     model: nn.Sequential,
     network: str,
     *,
-    epochs: int = EPOCHS,
+    epochs: int = TRAINING_EPOCHS,
     strength: float = 0.0,
     learning_rate: float = 0.05,
     seed: int = 0,
@@ -66,11 +84,11 @@ def teach(
     Gradient descent with momentum 0.9. The learning rate falls in a straight line to 0, so that at the end
     γ does not hop around 0 any more.
     """
-    total = epochs * (len(task(network).x_train) // 60)
+    total = epochs * (len(data_for(network).x_train) // 60)
     falling = {"learning_rate": lambda number: learning_rate * (1 - (number - 1) / total)}
     with l1_on_gamma(model, strength):
         for _ in training_steps(
-            model, task(network), epochs=epochs, seed=seed, optimizer=MOMENTUM, **falling
+            model, data_for(network), epochs=epochs, seed=seed, optimizer=MOMENTUM, **falling
         ):
             pass
     return model
@@ -78,11 +96,11 @@ def teach(
 
 def score(model: nn.Module, network: str) -> float:
     """Test accuracy in percent."""
-    data = task(network)
+    data = data_for(network)
     return 100 * accuracy(model, data.x_test, data.y_test)
 
 
-def trial(seed: int, network: str, in_layer: bool = True) -> dict[str, float | np.ndarray]:
+def slimming_trial(seed: int, network: str, in_layer: bool = True) -> dict[str, float | np.ndarray]:
     """Train with L1 and without, cut, fine-tune; and train networks of the final size from scratch.
 
     How many channels each layer keeps is decided by the network with L1. All others are cut to the same
@@ -91,20 +109,20 @@ def trial(seed: int, network: str, in_layer: bool = True) -> dict[str, float | n
     Args:
         seed: of everything.
         network: a name from `NETWORKS`.
-        in_layer: compare γ within its layer, or one threshold on |γ| for all layers; as in `sizes`.
+        in_layer: compare γ within its layer, or one threshold on |γ| for all layers; as in `gamma_sizes`.
 
     Returns:
         Accuracies in percent. Of the whole networks: "L1", "no L1". Arrays with one number for each of
-        `SHARES`: "…, cut" right after the cut; "…, β too" the same with the constants h(β) thrown away;
+        `CUT_SHARES`: "…, cut" right after the cut; "…, β too" the same with the constants h(β) thrown away;
         "…, tuned" after fine-tuning; where "…" is "L1" or "no L1", with "random, " before it for random
         channels. "L1, rescaled and tuned": see `rescaled`. "from scratch": small networks that learnt as
         many epochs in all.
     """
-    with_l1 = teach(build(network, seed), network, strength=STRENGTH, seed=seed)
-    plain = teach(build(network, seed), network, seed=seed)
+    with_l1 = train_network(new_network(network, seed), network, strength=L1_STRENGTH, seed=seed)
+    plain = train_network(new_network(network, seed), network, seed=seed)
     results = {"L1": score(with_l1, network), "no L1": score(plain, network)}
     columns: dict[str, list[float]] = {}
-    for share in SHARES:
+    for share in CUT_SHARES:
         keep = channels_above(with_l1, threshold_for(with_l1, share, in_layer=in_layer), in_layer=in_layer)
         widths = {name: int(mask.sum()) for name, mask in keep.items()}
         cuts = {
@@ -118,12 +136,17 @@ def trial(seed: int, network: str, in_layer: bool = True) -> dict[str, float | n
                 columns.setdefault(f"{name}, {what}", []).append(value)
         larger = _tune(rescaled(cut(with_l1, keep)), network, seed)
         columns.setdefault("L1, rescaled and tuned", []).append(score(larger, network))
-        small = teach(build(network, seed, widths), network, epochs=EPOCHS + TUNING, seed=seed)
+        small = train_network(
+            new_network(network, seed, widths),
+            network,
+            epochs=TRAINING_EPOCHS + FINE_TUNING_EPOCHS,
+            seed=seed,
+        )
         columns.setdefault("from scratch", []).append(score(small, network))
     return {**results, **{name: np.array(values) for name, values in columns.items()}}
 
 
-def _cut_and_tune(model: nn.Sequential, keep: Keep, network: str, seed: int) -> dict[str, float]:
+def _cut_and_tune(model: nn.Sequential, keep: ChannelMasks, network: str, seed: int) -> dict[str, float]:
     small = cut(model, keep)
     without = cut(model, keep, constants=False)
     found = {"cut": score(small, network), "β too": score(without, network)}
@@ -132,24 +155,24 @@ def _cut_and_tune(model: nn.Sequential, keep: Keep, network: str, seed: int) -> 
 
 def _tune(model: nn.Sequential, network: str, seed: int) -> nn.Sequential:
     """Fine-tune: on other batches than in the training, and without L1."""
-    return teach(model, network, epochs=TUNING, seed=100 + seed)
+    return train_network(model, network, epochs=FINE_TUNING_EPOCHS, seed=100 + seed)
 
 
 @lru_cache(maxsize=2)
-def task(network: str) -> Digits:
+def data_for(network: str) -> Digits:
     """The digits, as the network wants them."""
     return digits().images() if network == "convolutions" else digits()
 
 
-def sweep(
+def slimming_trials(
     seeds: Iterable[int] = range(20),
     networks: Sequence[str] = tuple(NETWORKS),
     in_layer: bool = True,
     n_jobs: int | None = 2,
 ) -> dict[str, dict[str, list]]:
-    """`trial` for all seeds: for each network, by the names of the results, a list with one entry a seed."""
+    """`slimming_trial` for all seeds: for each network and result, a list with an entry a seed."""
     settings = {"network": list(networks), "in_layer": in_layer}
-    table = run_seeds(trial, seeds, n_jobs, description="trials", **settings)
+    table = run_seeds(slimming_trial, seeds, n_jobs, description="trials", **settings)
     names = table.columns[3:]  # after the settings and the seed
     return {
         network: {name: table.where(network=network).column(name).round(3).tolist() for name in names}

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from bnteach.trials.slimming.gamma import Keep, batch_norms
+from bnteach.trials.slimming.gamma import ChannelMasks, batch_norms
 
 __all__ = ["Hidden", "cut", "hidden_layers"]
 
@@ -31,7 +31,7 @@ class Hidden(NamedTuple):
     following_bn: _BatchNorm | None
 
 
-def cut(model: nn.Sequential, keep: Keep, *, constants: bool = True) -> nn.Sequential:
+def cut(model: nn.Sequential, keep: ChannelMasks, *, constants: bool = True) -> nn.Sequential:
     """The network without the channels that do not stay.
 
     A channel lives in three places: as an output of the layer before BN, as an entry of each vector of BN,
@@ -67,14 +67,14 @@ def cut(model: nn.Sequential, keep: Keep, *, constants: bool = True) -> nn.Seque
     model = copy.deepcopy(model)
     for hidden in hidden_layers(model):
         stays = keep[hidden.name]
-        said = hidden.bn.bias.detach()[~stays]
+        constants_of_cut = hidden.bn.bias.detach()[~stays]
         for activation in hidden.activations:
-            said = activation(said)
+            constants_of_cut = activation(constants_of_cut)
         _cut_outputs(hidden.layer, stays)
         _cut_entries(hidden.bn, stays)
-        lost = _cut_inputs(hidden.following, stays, said)
+        lost = _cut_inputs(hidden.following, stays, constants_of_cut)
         if constants:
-            _make_up(hidden.following, hidden.following_bn, lost)
+            _add_constants(hidden.following, hidden.following_bn, lost)
     return model
 
 
@@ -82,7 +82,7 @@ def _cut_outputs(layer: nn.Module, stays: torch.Tensor) -> None:
     layer.weight = nn.Parameter(layer.weight.detach()[stays])
     if layer.bias is not None:
         layer.bias = nn.Parameter(layer.bias.detach()[stays])
-    _say_sizes(layer)
+    _set_sizes(layer)
 
 
 def _cut_entries(bn: _BatchNorm, stays: torch.Tensor) -> None:
@@ -93,18 +93,16 @@ def _cut_entries(bn: _BatchNorm, stays: torch.Tensor) -> None:
     bn.num_features = int(stays.sum())
 
 
-def _cut_inputs(layer: nn.Module, stays: torch.Tensor, said: torch.Tensor) -> torch.Tensor:
-    """Take inputs away, and return what each output loses if those inputs are the constants `said`."""
-    each = layer.weight.shape[1] // len(
-        stays
-    )  # after Flatten a channel is several inputs, one for each place
+def _cut_inputs(layer: nn.Module, stays: torch.Tensor, constants: torch.Tensor) -> torch.Tensor:
+    """Take inputs away, and return what each output loses if those inputs are `constants`."""
+    each = layer.weight.shape[1] // len(stays)  # after Flatten a channel has an input for each place
     weight = layer.weight.detach().unflatten(1, (len(stays), each))
     layer.weight = nn.Parameter(weight[:, stays].flatten(1, 2))
-    _say_sizes(layer)
-    return weight[:, ~stays].flatten(2).sum(dim=2) @ said
+    _set_sizes(layer)
+    return weight[:, ~stays].flatten(2).sum(dim=2) @ constants
 
 
-def _say_sizes(layer: nn.Module) -> None:
+def _set_sizes(layer: nn.Module) -> None:
     outputs, inputs = layer.weight.shape[:2]
     if isinstance(layer, nn.Linear):
         layer.out_features, layer.in_features = outputs, inputs
@@ -112,7 +110,7 @@ def _say_sizes(layer: nn.Module) -> None:
         layer.out_channels, layer.in_channels = outputs, inputs
 
 
-def _make_up(layer: nn.Module, bn: _BatchNorm | None, lost: torch.Tensor) -> None:
+def _add_constants(layer: nn.Module, bn: _BatchNorm | None, lost: torch.Tensor) -> None:
     if bn is not None:
         bn.running_mean -= lost  # z has become smaller by so much, and so must its mean
     else:
@@ -131,7 +129,7 @@ def hidden_layers(model: nn.Sequential) -> Iterator[Hidden]:
         yield Hidden(name, children[here][1], bn, activations, children[following][1], after)
 
 
-def _check(model: nn.Sequential, keep: Keep) -> None:
+def _check(model: nn.Sequential, keep: ChannelMasks) -> None:
     norms = batch_norms(model)
     if set(keep) != set(norms):
         raise ValueError(f"keep names {sorted(keep)}, expected the BN layers of the network: {sorted(norms)}")

@@ -12,16 +12,15 @@ from torch import nn
 
 from bnteach.training.cost import cost
 from bnteach.training.loop import one_thread
-from bnteach.trials.slimming.choosing import channels_above, sizes
-from bnteach.trials.slimming.comparison import STRENGTH, build, score, task, teach
+from bnteach.trials.slimming.comparison import L1_STRENGTH, data_for, new_network, score, train_network
 from bnteach.trials.slimming.cutting import cut
-from bnteach.trials.slimming.gamma import Keep
+from bnteach.trials.slimming.gamma import ChannelMasks, channels_above, gamma_sizes
 
-__all__ = ["Prospects", "prospects", "trained_network"]
+__all__ = ["CutsAtThresholds", "cut_at_thresholds", "trained_network"]
 
 
 @dataclass(frozen=True)
-class Prospects:
+class CutsAtThresholds:
     """One network, and what would be left of it after a cut at each of n thresholds, without fine-tuning.
 
     Attributes:
@@ -42,30 +41,30 @@ class Prospects:
 
 @lru_cache(maxsize=2)
 def trained_network(with_l1: bool, network: str = "convolutions", seed: int = 0) -> nn.Sequential:
-    """A network of `slim_trials`, trained with L1 on γ or without.
+    """A network of `comparison`, trained with L1 on γ or without.
 
     It takes a second or two, the first time. The network is kept and given out again: do not change it.
     """
     with one_thread():
-        strength = STRENGTH if with_l1 else 0.0
-        return teach(build(network, seed), network, strength=strength, seed=seed)
+        strength = L1_STRENGTH if with_l1 else 0.0
+        return train_network(new_network(network, seed), network, strength=strength, seed=seed)
 
 
-def prospects(
+def cut_at_thresholds(
     model: nn.Sequential, thresholds: Sequence[float], *, in_layer: bool, network: str = "convolutions"
-) -> Prospects:
-    """Cut the network at each threshold, and look.
+) -> CutsAtThresholds:
+    """Cut the network at each threshold, and test what is left.
 
     Args:
         model: trained.
         thresholds: rising from 0, as shares of the largest |γ|: of the layer with `in_layer`, of the network
             without. The first is the whole network.
         in_layer: compare γ within its layer, or one threshold on |γ| for all.
-        network: whose digits to test on, a name from `slim_trials.NETWORKS`.
+        network: whose digits to test on, a name from `comparison.NETWORKS`.
     """
-    every = sizes(model, in_layer=in_layer)
+    every = gamma_sizes(model, in_layer=in_layer)
     largest = max(size.max().item() for size in every.values())
-    rows: dict[tuple, list] = {}  # many thresholds leave the same channels, and are looked at once
+    rows: dict[tuple, list] = {}  # many thresholds leave the same channels, and are tested once
     with one_thread():
         chosen = [channels_above(model, t * largest, in_layer=in_layer) for t in thresholds]
         names = [tuple(torch.cat(list(keep.values())).tolist()) for keep in chosen]
@@ -74,11 +73,11 @@ def prospects(
     *stays, kept, thrown, parameters, multiply_adds = np.array([rows[name] for name in names]).T
     shares = tuple(size.numpy() / largest for size in every.values())
     counts = np.stack(stays, axis=1).astype(int)
-    return Prospects(shares, counts, kept, thrown, parameters.astype(int), multiply_adds.astype(int))
+    return CutsAtThresholds(shares, counts, kept, thrown, parameters.astype(int), multiply_adds.astype(int))
 
 
-def _row(model: nn.Sequential, keep: Keep, network: str) -> list[float]:
+def _row(model: nn.Sequential, keep: ChannelMasks, network: str) -> list[float]:
     small, bare = cut(model, keep), cut(model, keep, constants=False)
     stays = [int(mask.sum()) for mask in keep.values()]
-    costs = cost(small, task(network).x_test.shape[1:])
+    costs = cost(small, data_for(network).x_test.shape[1:])
     return [*stays, score(small, network), score(bare, network), *costs]

@@ -9,9 +9,8 @@ from torch import nn
 from torch.nn.functional import cosine_similarity, cross_entropy
 
 from bnteach.training import mlp
-from bnteach.trials.claims.covariate_shift import covariate_shift
-from bnteach.trials.claims.landscape import along_gradient
-from bnteach.trials.claims.snapshots import STEPS, journeys
+from bnteach.trials.claims.landscape import along_gradient, covariate_shift
+from bnteach.trials.claims.snapshots import SNAPSHOT_STEPS, landscape_snapshots
 
 RANDOM = torch.Generator().manual_seed(0)
 X, Y = torch.randn(40, 64, generator=RANDOM), torch.randint(10, (40,), generator=RANDOM)
@@ -90,10 +89,10 @@ def test_layers_that_stand_still_shift_nothing():
     assert covariate_shift(network(), X.double(), Y, 0.0).distance == pytest.approx(0)
 
 
-def test_the_journeys_are_two_trainings_with_looks_on_the_way():
-    without, with_bn = journeys([0.01, 1.0], layers=2)
-    assert len(without.slices) == len(with_bn.slices) == len(STEPS)
-    assert without.loss.shape == with_bn.loss.shape == (STEPS[-1],)
+def test_the_snapshots_are_those_of_two_trainings():
+    without, with_bn = landscape_snapshots([0.01, 1.0], layers=2)
+    assert len(without.slices) == len(with_bn.slices) == len(SNAPSHOT_STEPS)
+    assert without.loss.shape == with_bn.loss.shape == (SNAPSHOT_STEPS[-1],)
     assert with_bn.slices[-1].start < with_bn.slices[0].start
-    again, _ = journeys([0.01, 1.0], layers=2)
+    again, _ = landscape_snapshots([0.01, 1.0], layers=2)
     assert np.array_equal(again.loss, without.loss)

@@ -7,7 +7,7 @@ from torch import nn
 from bnteach.training import mlp
 from bnteach.trials.claims.layers import (
     ChangingNoise,
-    GroupedBatchNorm,
+    GhostBatchNorm,
     SeededDropout,
     insert_after,
     with_biases,
@@ -62,7 +62,7 @@ def test_random_modules_repeat_themselves_alone_change_each_step_and_rest_in_eva
 
 
 def test_groups_are_normalized_one_by_one_as_pytorch_does():
-    ours, theirs = GroupedBatchNorm(64, size=6), nn.BatchNorm1d(64)
+    ours, theirs = GhostBatchNorm(64, size=6), nn.BatchNorm1d(64)
     for layer in (ours, theirs):
         nn.init.uniform_(layer.weight, 0.5, 2, generator=torch.Generator().manual_seed(1))
         nn.init.uniform_(layer.bias, -1, 1, generator=torch.Generator().manual_seed(2))

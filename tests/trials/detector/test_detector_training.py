@@ -15,7 +15,7 @@ from bnteach.trials.detector import detect, detector_steps, make_scenes, mean_ap
 from bnteach.trials.detector.scenes import CELLS, SIDE
 from bnteach.trials.detector.yolo_loss import targets
 
-RESULTS = Path(__file__).resolve().parents[2] / "notebooks" / "results"
+RESULTS = Path(__file__).resolve().parents[3] / "notebooks" / "results"
 
 
 @pytest.fixture(scope="module")
@@ -188,7 +188,7 @@ def test_scenes_to_judge_by_have_digits_of_their_own(data, monkeypatch):
     made = []
     monkeypatch.setattr(trials, "make_scenes", lambda x, y, count, seed: made.append((x, count, seed)))
     trials.training_scenes.__wrapped__(0)
-    trials.judging_scenes.__wrapped__()
+    trials.validation_and_test_scenes.__wrapped__()
     rows = [{row.tobytes() for row in x} for x, _, _ in made]
     assert len(made) == 3
     assert not rows[0] & rows[1]
@@ -200,8 +200,8 @@ def test_what_lies_beside_the_lesson_is_whole():
     kept = json.loads((RESULTS / "11_learning_rates.json").read_text(encoding="utf-8"))
     assert set(kept) == {"command", "date", "versions", "results"}
     table = Table(kept["results"]["rows"])
-    assert table.values("steps") == trials.STEPS
+    assert table.values("steps") == trials.TRAINING_STEPS
     assert table.values("learning_rate") == trials.LEARNING_RATES
-    assert len(table) == len(trials.STEPS) * 2 * len(trials.LEARNING_RATES) * 5
+    assert len(table) == len(trials.TRAINING_STEPS) * 2 * len(trials.LEARNING_RATES) * 5
     for result in ("mAP", "mAP to choose by"):
         assert 0 <= table.column(result).min() < table.column(result).max() <= 100

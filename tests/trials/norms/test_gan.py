@@ -8,12 +8,12 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 
 from bnteach.data import digits
 from bnteach.training import mlp, train
-from bnteach.trials.norms.gan import (
+from bnteach.trials.norms import (
     autoencoder,
     discriminator,
     fakes,
     generator,
-    look_at,
+    score_pictures,
     train_autoencoder,
     train_gan,
 )
@@ -99,9 +99,9 @@ def test_the_first_step_of_the_discriminator_lowers_the_usual_loss(data):
 def test_the_generator_learns_the_mean_picture(data):
     maker = generator()
     classifier = mlp([64, 10])
-    before = look_at(fakes(maker, 300), classifier, data.x_train).off
+    before = score_pictures(fakes(maker, 300), classifier, data.x_train).off
     train_gan(maker, discriminator(nn.LayerNorm), data.x_train, steps=200)
-    assert look_at(fakes(maker, 300), classifier, data.x_train).off < before / 2
+    assert score_pictures(fakes(maker, 300), classifier, data.x_train).off < before / 2
 
 
 def test_fakes_leave_the_generator_as_it_was():
@@ -113,12 +113,12 @@ def test_fakes_leave_the_generator_as_it_was():
     assert torch.equal(maker[1].running_mean, mean)
 
 
-def test_a_look_knows_digits_from_one_digit_and_from_noise(data):
+def test_the_scores_know_digits_from_one_digit_and_from_noise(data):
     classifier = mlp([64, 100, 10], nn.ReLU, init_scale=2**0.5)
     train(classifier, data, epochs=10, progress=False)
-    real = look_at(torch.from_numpy(data.x_test), classifier, data.x_train)
-    ones = look_at(torch.from_numpy(data.x_test[data.y_test == 1]), classifier, data.x_train)
-    noise = look_at(torch.rand(300, 64), classifier, data.x_train)
+    real = score_pictures(torch.from_numpy(data.x_test), classifier, data.x_train)
+    ones = score_pictures(torch.from_numpy(data.x_test[data.y_test == 1]), classifier, data.x_train)
+    noise = score_pictures(torch.rand(300, 64), classifier, data.x_train)
     assert real.classes > 9.5
     assert ones.classes < 2.5
     assert real.sure > 2 * noise.sure
@@ -129,8 +129,8 @@ def test_the_measures_are_exact_where_they_can_be():
     pictures = torch.eye(64)[:10]
     classifier = nn.Linear(64, 10, bias=False)
     classifier.weight.data = 50 * torch.eye(10, 64)  # picture k is digit k, for sure
-    look = look_at(pictures, classifier, np.zeros((5, 64), np.float32))
-    assert look.sure == 1
-    assert look.classes == pytest.approx(10)
-    assert look.off == pytest.approx(10 * 0.1 / 64)
-    assert look_at(pictures[:1], classifier, pictures[:1].numpy())[1:] == pytest.approx((1, 0))
+    scores = score_pictures(pictures, classifier, np.zeros((5, 64), np.float32))
+    assert scores.sure == 1
+    assert scores.classes == pytest.approx(10)
+    assert scores.off == pytest.approx(10 * 0.1 / 64)
+    assert score_pictures(pictures[:1], classifier, pictures[:1].numpy())[1:] == pytest.approx((1, 0))

@@ -8,12 +8,12 @@ import pytest
 import torch
 from torch import nn
 
-from bnteach.trials.norms import small_batches
-from bnteach.trials.norms.small_batches import (
+from bnteach.trials.norms import (
     BATCH_SIZES,
+    DISCRIMINATORS,
     KINDS,
-    PAIRS,
     accuracy_after,
+    small_batches,
     small_network,
 )
 
@@ -56,5 +56,5 @@ def test_what_lies_beside_the_lessons_is_whole():
         len(values) == 5 and 0 <= min(values) <= max(values) <= 1 for values in batches["results"].values()
     )
     gans = json.loads((RESULTS / "08_gan.json").read_text(encoding="utf-8"))["results"]
-    assert {np.shape(gans[pair]) for pair in PAIRS} == {(5, 3)}
-    assert {np.shape(gans[f"{pair}, pictures"]) for pair in PAIRS} == {(8, 64)}
+    assert {np.shape(gans[pair]) for pair in DISCRIMINATORS} == {(5, 3)}
+    assert {np.shape(gans[f"{pair}, pictures"]) for pair in DISCRIMINATORS} == {(8, 64)}

@@ -10,11 +10,18 @@ import pytest
 import torch
 
 from bnteach.trials.slimming import comparison
-from bnteach.trials.slimming.choosing import channels_above
-from bnteach.trials.slimming.comparison import NETWORKS, SHARES, build, score, sweep, teach, trial
+from bnteach.trials.slimming.comparison import (
+    CUT_SHARES,
+    NETWORKS,
+    new_network,
+    score,
+    slimming_trial,
+    slimming_trials,
+    train_network,
+)
 from bnteach.trials.slimming.cutting import cut
-from bnteach.trials.slimming.gamma import batch_norms
-from bnteach.trials.slimming.thresholds import prospects
+from bnteach.trials.slimming.gamma import batch_norms, channels_above
+from bnteach.trials.slimming.thresholds import cut_at_thresholds
 
 RESULTS = Path(__file__).resolve().parents[3] / "notebooks" / "results"
 ARMS = "L1", "no L1", "random, L1", "random, no L1"
@@ -25,16 +32,16 @@ NAMES += ["L1, rescaled and tuned", "from scratch"]
 @pytest.fixture
 def short(monkeypatch):
     """Trainings of three epochs, and one of fine-tuning."""
-    monkeypatch.setattr(comparison, "EPOCHS", 3)
-    monkeypatch.setattr(comparison, "TUNING", 1)
-    monkeypatch.setitem(teach.__kwdefaults__, "epochs", 3)
+    monkeypatch.setattr(comparison, "TRAINING_EPOCHS", 3)
+    monkeypatch.setattr(comparison, "FINE_TUNING_EPOCHS", 1)
+    monkeypatch.setitem(train_network.__kwdefaults__, "epochs", 3)
 
 
 @pytest.mark.parametrize("network", NETWORKS)
 def test_gamma_begins_at_one_half_and_widths_are_obeyed(network):
-    widths = {name: 3 + place for place, name in enumerate(batch_norms(build(network, 0)))}
+    widths = {name: 3 + place for place, name in enumerate(batch_norms(new_network(network, 0)))}
     for given, expected in ((None, list(NETWORKS[network])), (widths, list(widths.values()))):
-        norms = batch_norms(build(network, 0, given)).values()
+        norms = batch_norms(new_network(network, 0, given)).values()
         assert [bn.num_features for bn in norms] == expected
         assert all((bn.weight == 0.5).all() for bn in norms)
 
@@ -47,13 +54,13 @@ def test_the_learning_rate_falls_to_zero(monkeypatch, short):
         return iter(())
 
     monkeypatch.setattr(comparison, "training_steps", steps)
-    teach(build("convolutions", 0), "convolutions")
+    train_network(new_network("convolutions", 0), "convolutions")
     assert seen == pytest.approx([0.05, 0.025, 0.05 / 66])
 
 
 def test_the_penalty_is_on_in_the_training_and_off_in_fine_tuning(short):
     def mean_size(**how):
-        model = teach(build("fully connected", 0), "fully connected", **how)
+        model = train_network(new_network("fully connected", 0), "fully connected", **how)
         return np.mean([bn.weight.abs().mean().item() for bn in batch_norms(model).values()])
 
     assert mean_size(strength=0.03) < 0.7 * mean_size()
@@ -69,37 +76,37 @@ def test_all_arms_of_a_trial_have_the_same_widths(monkeypatch, short):
     def built(network, seed, widths=None):
         if widths is not None:
             seen.append(list(widths.values()))
-        return build(network, seed, widths)
+        return new_network(network, seed, widths)
 
     monkeypatch.setattr(comparison, "cut", recorded)
-    monkeypatch.setattr(comparison, "build", built)
-    results = trial(3, "fully connected")
+    monkeypatch.setattr(comparison, "new_network", built)
+    results = slimming_trial(3, "fully connected")
     assert set(results) == {"L1", "no L1", *NAMES}
-    assert {np.shape(results[name]) for name in NAMES} == {(len(SHARES),)}
-    of_each_share = np.split(np.array(seen), len(SHARES))
+    assert {np.shape(results[name]) for name in NAMES} == {(len(CUT_SHARES),)}
+    of_each_share = np.split(np.array(seen), len(CUT_SHARES))
     assert all((widths == widths[0]).all() for widths in of_each_share)
-    for share, widths in zip(SHARES, of_each_share, strict=True):
+    for share, widths in zip(CUT_SHARES, of_each_share, strict=True):
         assert widths[0].sum() == pytest.approx(200 * (1 - share), abs=1)
 
 
 def test_a_sweep_is_its_trials(monkeypatch, short):
-    monkeypatch.setattr(comparison, "SHARES", (0.5,))
-    swept = sweep([0, 1], ["fully connected"], n_jobs=1)["fully connected"]
-    alone = trial(1, "fully connected")
+    monkeypatch.setattr(comparison, "CUT_SHARES", (0.5,))
+    swept = slimming_trials([0, 1], ["fully connected"], n_jobs=1)["fully connected"]
+    alone = slimming_trial(1, "fully connected")
     assert set(swept) == set(alone)
     for name, value in alone.items():
         assert swept[name][1] == pytest.approx(value, abs=1e-3), name
 
 
 @pytest.mark.parametrize("in_layer", [True, False])
-def test_prospects_are_those_of_cuts_one_by_one(in_layer):
-    model = build("convolutions", 1)
+def test_cuts_at_thresholds_are_those_of_cuts_one_by_one(in_layer):
+    model = new_network("convolutions", 1)
     random = torch.Generator().manual_seed(0)
     for bn in batch_norms(model).values():
         bn.weight.data = torch.rand(len(bn.weight), generator=random) * len(bn.weight)
         bn.bias.data = torch.rand(len(bn.weight), generator=random)
     thresholds = (0.0, 0.1, 0.11, 0.5, 1.0)
-    there = prospects(model, thresholds, in_layer=in_layer)
+    there = cut_at_thresholds(model, thresholds, in_layer=in_layer)
     scale = 1.0 if in_layer else max(bn.weight.abs().max().item() for bn in batch_norms(model).values())
     for place, threshold in enumerate(thresholds):
         keep = channels_above(model, threshold * scale, in_layer=in_layer)
@@ -118,5 +125,5 @@ def test_what_lies_beside_the_lesson_is_whole():
     for columns in kept["results"].values():
         assert set(columns) == {"L1", "no L1", *NAMES}
         for name, values in columns.items():
-            assert np.shape(values) == ((20, len(SHARES)) if name in NAMES else (20,)), name
+            assert np.shape(values) == ((20, len(CUT_SHARES)) if name in NAMES else (20,)), name
             assert 0 <= np.min(values) <= np.max(values) <= 100

@@ -13,9 +13,17 @@ from torch.utils.flop_counter import FlopCounterMode
 from bnteach.data import digits
 from bnteach.training import mlp, small_cnn, training_steps
 from bnteach.training.cost import cost, time_ratios
-from bnteach.trials.slimming.choosing import channels_above, random_channels, sizes, strongest, threshold_for
 from bnteach.trials.slimming.cutting import cut
-from bnteach.trials.slimming.gamma import batch_norms, l1_on_gamma, silenced
+from bnteach.trials.slimming.gamma import (
+    batch_norms,
+    channels_above,
+    gamma_sizes,
+    l1_on_gamma,
+    random_channels,
+    silenced,
+    strongest,
+    threshold_for,
+)
 from bnteach.trials.slimming.rescaling import rescaled
 
 PICTURE = (1, 8, 8)
@@ -125,7 +133,7 @@ def test_within_its_layer_a_factor_on_the_layer_changes_nothing():
     )
     assert channels_above(model, 0.4)["bn_1"].sum() == 1
     for name, values in share.items():
-        assert sizes(model, in_layer=True)[name].numpy() == pytest.approx(values / values.max())
+        assert gamma_sizes(model, in_layer=True)[name].numpy() == pytest.approx(values / values.max())
     cut_away = [
         ~mask
         for mask in channels_above(model, threshold_for(model, 0.5, in_layer=True), in_layer=True).values()
