@@ -1,4 +1,4 @@
-"""The training loop, one optimisation step at a time."""
+"""The training loop, one optimization step at a time."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ BAR_FORMAT = "{desc}: {percentage:3.0f}% |{bar}| {n_fmt}/{total_fmt}, {remaining
 
 
 class Step(NamedTuple):
-    """What one optimisation step leaves behind.
+    """What one optimization step leaves behind.
 
     Attributes:
         number: steps done so far, counted from 1.
@@ -44,7 +44,7 @@ def training_steps(
     optimizer: Callable[..., torch.optim.Optimizer] = torch.optim.SGD,
     order: Callable[[torch.Tensor, torch.Generator], torch.Tensor] | None = None,
 ) -> Iterator[Step]:
-    """Train `model`, and hand control back after every optimisation step.
+    """Train `model`, and hand control back after every optimization step.
 
     The loop is a generator: it rests until you ask for the next step, and you may stop, wait or look into
     the network between two steps. Ending it early leaves the model as the last step left it.
@@ -65,7 +65,7 @@ def training_steps(
         optimizer: called once as `optimizer(model.parameters(), lr=...)`; for momentum give
             `functools.partial(torch.optim.SGD, momentum=0.9)`.
         order: the order of the pictures in an epoch, as `order(labels, generator)`, a tensor of their places;
-            None shuffles. `trials.claims.few_classes` makes one.
+            None shuffles. `trials.claims.harder_digits.few_classes` makes one.
 
     Yields:
         Step, with number, epoch and loss.

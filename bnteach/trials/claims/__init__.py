@@ -9,16 +9,7 @@ snapshots.py        the landscape at several steps of a training, for its lab
 paired_training.py  two networks trained side by side, for the lab of training
 """
 
-from bnteach.trials.claims.experiments import first_steps, learn, learning_curve, make_data, make_network
-from bnteach.trials.claims.harder_digits import few_classes, fewer, noisy_pixels, wrong_labels
-from bnteach.trials.claims.landscape import Slice, along_gradient, covariate_shift
-from bnteach.trials.claims.layers import (
-    ChangingNoise,
-    GhostBatchNorm,
-    SeededDropout,
-    insert_after,
-    with_biases,
-)
+from bnteach.trials.claims.experiments import learn, learning_curve
 from bnteach.trials.claims.measurements import (
     answers_changed_by_biases,
     dropout_shift,
@@ -27,25 +18,10 @@ from bnteach.trials.claims.measurements import (
 )
 
 __all__ = [
-    "ChangingNoise",
-    "GhostBatchNorm",
-    "SeededDropout",
-    "Slice",
-    "along_gradient",
     "answers_changed_by_biases",
-    "covariate_shift",
     "dropout_shift",
-    "few_classes",
-    "fewer",
-    "first_steps",
-    "insert_after",
     "learn",
     "learning_curve",
-    "make_data",
-    "make_network",
-    "noisy_pixels",
     "share_outside_one",
     "smoothness_and_shift",
-    "with_biases",
-    "wrong_labels",
 ]

@@ -103,13 +103,7 @@ def make_data(
 def first_steps(
     model: nn.Module, data: Digits, steps: int, *, batch_size: int = 60, classes: int = 10, **how
 ) -> Iterator[Step]:
-    """The first `steps` steps of `training_steps`, whatever the number of epochs they make.
-
-    Args:
-        model, data, batch_size, how: as in `training_steps`.
-        steps: how many.
-        classes: how many of the ten digits a batch may hold.
-    """
+    """The first `steps` steps of `training_steps`, whatever the epochs they take; `classes` as in `learn`."""
     order = None if classes == 10 else few_classes(classes, batch_size)
     epochs = -(-steps // (len(data.x_train) // batch_size))
     how = {"batch_size": batch_size, "epochs": epochs, "order": order, **how}

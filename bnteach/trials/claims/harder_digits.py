@@ -14,16 +14,7 @@ __all__ = ["few_classes", "fewer", "noisy_pixels", "wrong_labels"]
 
 
 def fewer(data: Digits, n: int, seed: int = 0) -> Digits:
-    """Keep n training pictures, chosen at random. The test set stays.
-
-    Raises:
-        ValueError: n is not between 1 and the number of training pictures.
-
-    Example:
-        >>> from bnteach.data import digits
-        >>> fewer(digits(), 100)
-        Digits(x_train (100, 64) float32, x_test (450, 64))
-    """
+    """Keep n training pictures, chosen at random. The test set stays."""
     if not 1 <= n <= len(data.x_train):
         raise ValueError(f"n is {n}, expected 1 to {len(data.x_train)}, the number of training pictures")
     chosen = np.random.default_rng(seed).permutation(len(data.x_train))[:n]
@@ -31,17 +22,7 @@ def fewer(data: Digits, n: int, seed: int = 0) -> Digits:
 
 
 def wrong_labels(data: Digits, share: float, seed: int = 0) -> Digits:
-    """Give a share of the training pictures a label that is wrong, each as likely. The test stays.
-
-    Raises:
-        ValueError: share is not between 0 and 1.
-
-    Example:
-        >>> from bnteach.data import digits
-        >>> data = digits()
-        >>> print(f"{(wrong_labels(data, 0.2).y_train != data.y_train).mean():.2f}")
-        0.20
-    """
+    """Give a share of the training pictures a label that is wrong, each as likely. The test set stays."""
     if not 0 <= share <= 1:
         raise ValueError(f"share is {share}, expected 0 to 1")
     random = np.random.default_rng(seed)
@@ -52,16 +33,7 @@ def wrong_labels(data: Digits, share: float, seed: int = 0) -> Digits:
 
 
 def noisy_pixels(data: Digits, std: float, seed: int = 0) -> Digits:
-    """Add Gaussian noise to every grey value, of the training and of the test pictures. Nothing is clipped.
-
-    Raises:
-        ValueError: std is negative.
-
-    Example:
-        >>> from bnteach.data import digits
-        >>> bool(noisy_pixels(digits(), 0.5).x_test.min() < -1)
-        True
-    """
+    """Add Gaussian noise to every grey value, of training and test pictures. Nothing is clipped."""
     if std < 0:
         raise ValueError(f"std is {std}, expected 0 or more")
     random = np.random.default_rng(seed)
@@ -73,27 +45,9 @@ def noisy_pixels(data: Digits, std: float, seed: int = 0) -> Digits:
 
 
 def few_classes(classes: int, batch_size: int) -> Callable[[torch.Tensor, torch.Generator], torch.Tensor]:
-    """An order of the training pictures in which every batch holds a few of the ten digits only.
+    """An `order` for `training_steps` in which every batch holds a few of the ten digits only.
 
-    For each batch the digits are drawn at random, and then its pictures among all those of these digits. What
-    surprises: each batch is drawn anew, so in one epoch a picture may come twice, or not at all.
-
-    Args:
-        classes: how many digits a batch may hold, 1 to 10.
-        batch_size: as it is given to `training_steps`, together with this order.
-
-    Returns:
-        A function for the argument `order` of `training_steps`.
-
-    Raises:
-        ValueError: classes is not between 1 and 10; later, when the order is asked for: the digits of a batch
-            have fewer pictures than a batch needs.
-
-    Example:
-        >>> labels = torch.arange(200) % 10
-        >>> order = few_classes(2, batch_size=20)(labels, torch.Generator().manual_seed(0))
-        >>> labels[order[:20]].unique().numel()
-        2
+    What surprises: each batch is drawn anew, so in one epoch a picture may come twice, or not at all.
     """
     if not 1 <= classes <= 10:
         raise ValueError(f"classes is {classes}, expected 1 to 10")

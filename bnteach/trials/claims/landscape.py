@@ -38,23 +38,9 @@ class Slice:
 
 
 def along_gradient(model: nn.Module, x: torch.Tensor, y: torch.Tensor, rates: Sequence[float]) -> Slice:
-    """Walk from where the network stands along its negative gradient, and look at loss and gradient there.
+    """Loss and gradient of a batch at the points that one step of each of these learning rates leads to.
 
-    All points are those of one straight line: each is reached by one step of gradient descent with its
-    rate. Batch normalization uses the statistics of the batch, as in training. Afterwards the network is as
-    it was: parameters, gradients, running statistics and modes.
-
-    Args:
-        model: a network that gives logits.
-        x, y: the batch and its labels.
-        rates: the learning rates, (k,).
-
-    Example:
-        >>> from bnteach.training import mlp
-        >>> x, y = torch.randn(60, 64), torch.arange(60) % 10
-        >>> here = along_gradient(mlp([64, 20, 10]), x, y, [0.0, 0.1])
-        >>> bool(here.loss[0] == here.start), bool(here.loss[1] < here.start), float(here.cosine[0].round(3))
-        (True, True, 1.0)
+    Batch normalization uses the statistics of the batch, as in training. The network is left as it was.
 
     Source: Santurkar, Tsipras, Ilyas & Madry 2018, arXiv:1805.11604, section 3.1 and figure 4.
     """
@@ -91,17 +77,6 @@ def covariate_shift(model: nn.Module, x: torch.Tensor, y: torch.Tensor, learning
     with all layers below i already moved by this step. Gradient descent uses G, as if the layers below stood
     still. If G' is like G, that is no harm. The network is left as it was.
 
-    Args:
-        model: a network of modules in a row, such as `mlp`.
-        x, y: the batch and its labels.
-        learning_rate: of the step.
-
-    Example:
-        >>> from bnteach.training import mlp
-        >>> x, y = torch.randn(60, 64), torch.arange(60) % 10
-        >>> covariate_shift(mlp([64, 20, 20, 10]), x, y, 0.1).cosine.shape
-        (2,)
-
     Source: Santurkar, Tsipras, Ilyas & Madry 2018, arXiv:1805.11604, definition 2.1.
     """
     names = [name for name, _ in model.named_parameters()]
@@ -130,15 +105,7 @@ def loss_and_gradient(model: nn.Module, x: torch.Tensor, y: torch.Tensor) -> tup
 
 @contextmanager
 def unchanged(model: nn.Module) -> Iterator[None]:
-    """Training mode inside; afterwards parameters, buffers and modes are as they were.
-
-    Example:
-        >>> model = nn.BatchNorm1d(2).eval()
-        >>> with unchanged(model):
-        ...     _ = model(torch.randn(8, 2))
-        >>> model.num_batches_tracked.item(), model.training
-        (0, False)
-    """
+    """Training mode inside; afterwards parameters, buffers and modes are as they were."""
     state = {name: value.clone() for name, value in model.state_dict().items()}
     modes = [(module, module.training) for module in model.modules()]
     model.train()

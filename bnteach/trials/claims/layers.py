@@ -16,24 +16,7 @@ __all__ = ["ChangingNoise", "GhostBatchNorm", "SeededDropout", "insert_after", "
 
 
 def insert_after(model: nn.Sequential, kind: str, make: Callable[[], nn.Module]) -> nn.Sequential:
-    """A network with a new module after each module of one kind. The others are shared, not copied.
-
-    The module after "bn_2" is called "after_bn_2".
-
-    Args:
-        model: a network whose modules have names such as "bn_2" and "activation_2", as in `mlp`.
-        kind: the beginning of the names: "bn", "activation", "linear".
-        make: makes the module, anew for each place.
-
-    Raises:
-        ValueError: the network has no module of this kind.
-
-    Example:
-        >>> from bnteach.training import mlp
-        >>> names = insert_after(mlp([64, 20, 10]), "activation", nn.Dropout).named_children()
-        >>> [name for name, _ in names]
-        ['linear_1', 'bn_1', 'activation_1', 'after_activation_1', 'output']
-    """
+    """The network with a new module after each of one kind, such as "bn": "after_bn_2" follows "bn_2"."""
     layers: OrderedDict[str, nn.Module] = OrderedDict()
     for name, module in model.named_children():
         layers[name] = module
@@ -54,16 +37,7 @@ class ChangingNoise(nn.Module):
         m_j ~ Uniform(−strength, strength)      s_j ~ Uniform(1, 1 + strength / 2)
 
     After BN it makes the very thing that BN is said to prevent: inputs of the next layer whose mean and
-    spread change at each step.
-
-    Args:
-        strength: how far the mean of a channel moves; 0.5 is the paper's.
-        seed: of the noise.
-
-    Example:
-        >>> noise, x = ChangingNoise(), torch.zeros(1000, 2)
-        >>> bool(noise(x).mean(dim=0).abs().max() > 0), torch.equal(noise.eval()(x), x)
-        (True, True)
+    spread change at each step. The paper's strength is 0.5.
 
     Source: Santurkar, Tsipras, Ilyas & Madry 2018, arXiv:1805.11604, section 2.1 and appendix A.
     """
@@ -88,17 +62,7 @@ class ChangingNoise(nn.Module):
 
 
 class SeededDropout(nn.Dropout):
-    """`nn.Dropout` with random numbers of its own.
-
-    Args:
-        p: the share of values set to zero in training; the others are divided by 1 − p.
-        seed: of the choice.
-
-    Example:
-        >>> x = torch.ones(1, 6)
-        >>> torch.equal(SeededDropout(0.5, seed=1)(x), SeededDropout(0.5, seed=1)(x))
-        True
-    """
+    """`nn.Dropout` with random numbers of its own."""
 
     def __init__(self, p: float, seed: int = 0):
         super().__init__(p)
@@ -113,21 +77,12 @@ class SeededDropout(nn.Dropout):
 
 
 class GhostBatchNorm(nn.BatchNorm1d):
-    """Batch normalization that takes its statistics over parts of the batch: "ghost batches".
+    """Batch normalization that takes its statistics over parts of the batch, the "ghost batches".
 
     The batch of a step stays as it is; only the number of values behind each mean gets smaller, and so the
-    mean noisier. In evaluation it is `nn.BatchNorm1d`.
+    mean noisier. In evaluation it is `nn.BatchNorm1d`. The last part must not be a single sample.
 
-    Args:
-        num_features: as in `nn.BatchNorm1d`.
-        size: samples in each part; the last part may be smaller, but must not be a single one.
-
-    Example:
-        >>> y = GhostBatchNorm(2, size=3)(torch.randn(6, 2))
-        >>> bool(y[:3].mean().abs() < 1e-6)
-        True
-
-    Source: Hoffer, Hubara & Soudry 2017, arXiv:1705.08741, section 4 (ghost batch normalization).
+    Source: Hoffer, Hubara & Soudry 2017, arXiv:1705.08741, section 4.
     """
 
     def __init__(self, num_features: int, size: int):
@@ -142,16 +97,7 @@ class GhostBatchNorm(nn.BatchNorm1d):
 
 
 def with_biases(model: nn.Sequential, seed: int) -> nn.Sequential:
-    """The same network, in which every hidden linear layer has a bias, drawn from Normal(0, 1).
-
-    `mlp` leaves the bias out where BN follows directly. Here it is put back, to see what it does. The modules
-    are shared with the model given, but for the linear ones.
-
-    Example:
-        >>> from bnteach.training import mlp
-        >>> with_biases(mlp([64, 20, 10]), seed=0).linear_1.bias.shape
-        torch.Size([20])
-    """
+    """The same network, in which every hidden linear layer has a bias, drawn from Normal(0, 1)."""
     random, layers = torch.Generator().manual_seed(seed), OrderedDict(model.named_children())
     for name, layer in layers.items():
         if name.startswith("linear_"):

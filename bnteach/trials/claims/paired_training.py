@@ -82,17 +82,16 @@ class PairedTraining:
         return self.steps_done >= MAX_EPOCHS * self.steps_an_epoch
 
     def step(self) -> None:
-        """One optimisation step of each network."""
+        """One optimization step of each network."""
         with one_thread():
             for steps, recorder in zip(self._training, self._recorders, strict=True):
                 recorder.record(next(steps))
         self.steps_done += 1
 
     def step_for(self, seconds: float) -> bool:
-        """At least one step, and more until the next point of the curves is reached or the time is over.
+        """At least one step, and more until the curves' next point, the end, or the time is reached.
 
-        Returns:
-            True if the point is reached, or the training is finished.
+        Returns False if it is the time.
         """
         end = time.perf_counter() + seconds
         while not self.finished:

@@ -34,21 +34,7 @@ class Snapshots:
 def landscape_snapshots(
     rates: Sequence[float], *, learning_rate: float = 0.1, seed: int = 0, **network
 ) -> tuple[Snapshots, Snapshots]:
-    """Train a network without batch normalization and its twin with it, with snapshots on the way.
-
-    Args:
-        rates: the learning rates at which to measure, as in `along_gradient`.
-        learning_rate, seed: of both trainings.
-        network: as in `make_network`.
-
-    Returns:
-        The snapshots without batch normalization, and the one with it.
-
-    Example:
-        >>> without, with_bn = landscape_snapshots([0.1, 1.0], layers=1)
-        >>> len(with_bn.loss), len(with_bn.slices), with_bn.slices[0].loss.shape
-        (160, 7, (2,))
-    """
+    """The snapshots of a network without batch normalization, and those of its twin with it."""
     with one_thread():
         without, with_bn = (
             _snapshots(make_network(seed, batch_norm=bn, **network), rates, learning_rate, seed)

@@ -10,14 +10,8 @@ mean_average_precision.py  mAP: one number for all that was found
 trials.py                  the same training with batch normalization and without
 """
 
-from bnteach.trials.detector.boxes import iou, keep_best
-from bnteach.trials.detector.mean_average_precision import (
-    Found,
-    average_precision,
-    hits_of,
-    mean_average_precision,
-)
-from bnteach.trials.detector.scenes import Scenes, make_scenes
+from bnteach.trials.detector.boxes import iou
+from bnteach.trials.detector.mean_average_precision import Found, average_precision, hits_of
 from bnteach.trials.detector.tiny_yolo import detect, detector_steps, mean_ap, tiny_yolo
 from bnteach.trials.detector.trials import (
     boxes_after_training,
@@ -32,19 +26,15 @@ from bnteach.trials.detector.yolo_v1 import layer_table, parameters, yolo_v1
 
 __all__ = [
     "Found",
-    "Scenes",
     "average_precision",
     "boxes_after_training",
     "detect",
     "detector_steps",
     "hits_of",
     "iou",
-    "keep_best",
     "layer_table",
     "learn_to_detect",
-    "make_scenes",
     "mean_ap",
-    "mean_average_precision",
     "parameters",
     "sweep_of_rates",
     "targets",

@@ -12,12 +12,7 @@ __all__ = ["around", "iou", "keep_best"]
 
 
 def around(center: Tensor, size: Tensor) -> Tensor:
-    """The boxes with these centres (..., 2) and these widths and heights (..., 2): (..., 4).
-
-    Example:
-        >>> around(torch.tensor([0.5, 0.25]), torch.tensor([0.5, 0.25])).tolist()
-        [0.25, 0.125, 0.75, 0.375]
-    """
+    """The boxes with these centers (..., 2) and these widths and heights (..., 2): (..., 4)."""
     return torch.cat([center - size / 2, center + size / 2], dim=-1)
 
 
@@ -53,20 +48,7 @@ def area(box: Tensor) -> Tensor:
 def keep_best(boxes: Tensor, scores: Tensor, limit: float = 0.5) -> Tensor:
     """Non-maximum suppression: of boxes that overlap by more than `limit` only the best-scored is kept.
 
-    The best box is kept, all that overlap it too much are dropped; then the same with what is left.
-
-    Args:
-        boxes: (n, 4), of one class.
-        scores: (n,).
-        limit: of the iou.
-
-    Returns:
-        The indices of the boxes that are kept, the best first.
-
-    Example:
-        >>> boxes = torch.tensor([[0.0, 0, 3, 3], [0, 0, 3, 2.9], [5, 5, 6, 6]])
-        >>> keep_best(boxes, torch.tensor([0.8, 0.9, 0.3])).tolist()
-        [1, 2]
+    Returns the indices of the boxes (n, 4) that are kept, the best first.
     """
     left, kept = scores.argsort(descending=True, stable=True), []
     while len(left):

@@ -80,21 +80,8 @@ def mean_average_precision(
 ) -> float:
     """The mean of the classes' average precisions, over the classes that occur in the true labels.
 
-    Args:
-        found: for each picture.
-        boxes, labels: the true ones of each picture, (k, 4) and (k,).
-        overlap: the IoU from which on a box is right.
-
-    Returns:
-        A number from 0 to 1.
-
-    Raises:
-        ValueError: not as many pictures in all three, or no true object at all.
-
-    Example:
-        >>> box, seven = torch.tensor([[0.1, 0.1, 0.5, 0.5]]), torch.tensor([7])
-        >>> mean_average_precision([Found(box + 0.01, seven, torch.tensor([0.6]))], [box], [seven])
-        1.0
+    `found`, `boxes` (k, 4) and `labels` (k,) are given picture by picture; a box is right from an IoU of
+    `overlap` on. The result is between 0 and 1.
     """
     if not len(found) == len(boxes) == len(labels):
         raise ValueError(f"found, boxes, labels are for {len(found)}, {len(boxes)}, {len(labels)} pictures")

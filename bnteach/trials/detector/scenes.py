@@ -44,23 +44,9 @@ def make_scenes(digits: np.ndarray, labels: np.ndarray, count: int, seed: int = 
 
     The recipe: a digit is chosen at random, enlarged (bilinear) to a square of 10 to 14 pixels, dimmed by a
     factor of 0.6 to 1, and laid at a random place. Its box is drawn tightly around its ink. The squares do
-    not overlap, and no two centres lie in the same cell of a 4 x 4 grid: a detector like YOLOv1 can see one
+    not overlap, and no two centers lie in the same cell of a 4 x 4 grid: a detector like YOLOv1 can see one
     class a cell. (In real photographs both happen, and cost it objects.) Under all lies noise, 0 to 0.1.
-
-    Args:
-        digits: grey pictures (m, 64), values 0 to 1.
-        labels: their digits, (m,).
-        count: how many scenes.
-        seed: the same seed gives the same scenes.
-
-    Returns:
-        Scenes. In a few crowded ones a digit finds no free place, and is left out.
-
-    Example:
-        >>> from bnteach.data import digits
-        >>> data = digits()
-        >>> make_scenes(data.x_train, data.y_train, count=3)
-        Scenes(3 pictures with 6 digits)
+    In a few crowded scenes a digit finds no free place, and is left out.
     """
     rng = np.random.default_rng(seed)
     made = [_scene(digits, labels, rng) for _ in range(count)]

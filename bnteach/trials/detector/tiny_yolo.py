@@ -77,7 +77,7 @@ def _initialise(conv: nn.Conv2d, random: torch.Generator) -> None:
 
 
 class DetectorStep(NamedTuple):
-    """What one optimisation step leaves behind: its number, from 1, and its loss, which may be nan."""
+    """What one optimization step leaves behind: its number, from 1, and its loss, which may be nan."""
 
     number: int
     loss: float

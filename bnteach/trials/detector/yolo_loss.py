@@ -1,9 +1,9 @@
 """YOLO's loss: what a grid of cells should say about a picture, and how far it is from that.
 
-The picture is divided into S x S cells. The cell in which an object's centre lies is *responsible* for it. A
+The picture is divided into S x S cells. The cell in which an object's center lies is *responsible* for it. A
 cell gives B boxes and C class scores: B · 5 + C numbers. Of each box it gives
 
-    x, y    the centre, from the cell's own left upper corner, in cells
+    x, y    the center, from the cell's own left upper corner, in cells
     u, v    the square roots of the width and the height, in shares of the picture
     c       the confidence: how sure is it that here is an object, and that the box fits
 
@@ -30,7 +30,7 @@ class Targets(NamedTuple):
     """What the cells should say, for n pictures.
 
     Attributes:
-        has_object: (n, S, S), bool: the centre of an object lies here; rows are counted from the top.
+        has_object: (n, S, S), bool: the center of an object lies here; rows are counted from the top.
         center: (n, S, S, 2): its x and y in the cell.
         size: (n, S, S, 2): its width and height, in shares of the picture.
         classes: (n, S, S, C): 1 for its class.
@@ -47,7 +47,7 @@ class Targets(NamedTuple):
 
 
 def targets(scenes: Scenes, cells: int, classes: int) -> Targets:
-    """Write the true boxes into the cells of a grid. Where two centres share a cell, the last one stays.
+    """Write the true boxes into the cells of a grid. Where two centers share a cell, the last one stays.
 
     Example:
         >>> box, label = torch.tensor([[0.1, 0.5, 0.3, 0.9]]), torch.tensor([7])
@@ -70,15 +70,7 @@ def targets(scenes: Scenes, cells: int, classes: int) -> Targets:
 
 
 def split(output: Tensor, classes: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """A network's output (n, S, S, B · 5 + C) in its parts.
-
-    Returns:
-        centers (n, S, S, B, 2), roots of sizes (n, S, S, B, 2), confidences (n, S, S, B), class scores
-        (n, S, S, C).
-
-    Raises:
-        ValueError: the output has not B · 5 + C numbers a cell for any B ≥ 1.
-    """
+    """A network's output (n, S, S, B · 5 + C) in parts: centers, roots of sizes, confidences, scores."""
     numbers = output.shape[-1] - classes
     if numbers < 5 or numbers % 5:
         raise ValueError(
@@ -89,7 +81,7 @@ def split(output: Tensor, classes: int) -> tuple[Tensor, Tensor, Tensor, Tensor]
 
 
 def boxes_of(centers: Tensor, sizes: Tensor) -> Tensor:
-    """Boxes (n, S, S, B, 4) in shares of the picture, from centres in cells and sizes in such shares."""
+    """Boxes (n, S, S, B, 4) in shares of the picture, from centers in cells and sizes in such shares."""
     steps = torch.arange(centers.shape[1])
     row, column = torch.meshgrid(steps, steps, indexing="ij")
     corner = torch.stack([column, row], dim=-1)[:, :, None]

@@ -7,12 +7,10 @@ gan.py            a generator and its discriminator; gan_trials.py: what the dis
 """
 
 from bnteach.trials.norms.autoencoder import autoencoder, train_autoencoder
-from bnteach.trials.norms.gan import discriminator, fakes, generator, train_gan
+from bnteach.trials.norms.gan import discriminator, generator
 from bnteach.trials.norms.gan_trials import (
     DISCRIMINATORS,
-    PictureScores,
     digits_classifier,
-    pictures_after_training,
     score_pictures,
     scores_after_training,
     sweep_of_gans,
@@ -31,17 +29,14 @@ __all__ = [
     "DISCRIMINATORS",
     "KINDS",
     "ColumnReader",
-    "PictureScores",
     "RowReader",
     "accuracy_after",
     "autoencoder",
     "columns",
     "digits_classifier",
     "discriminator",
-    "fakes",
     "generator",
     "padded",
-    "pictures_after_training",
     "score_pictures",
     "scores_after_training",
     "small_network",
@@ -49,5 +44,4 @@ __all__ = [
     "sweep_of_gans",
     "train_autoencoder",
     "train_column_reader",
-    "train_gan",
 ]

@@ -64,15 +64,8 @@ def train_gan(
         loss of the discriminator = mean log(1 + e^(−score of real)) + mean log(1 + e^(score of made))
         loss of the generator     = mean log(1 + e^(−score of made))
 
-    Args:
-        generator, discriminator: put in training mode and changed.
-        pictures: the real ones, (n, 64).
-        mixed: real and made pictures pass through the discriminator in one batch. Otherwise each kind passes
-            alone, as is usual; with batch normalization each kind then has statistics of its own.
-        steps: of each of the two.
-        batch_size: real pictures, and as many made ones, in a step.
-        learning_rate: of both (Adam with β₁ = 0.5).
-        seed: of the noise and of the choice of pictures.
+    With `mixed`, real and made pictures pass through the discriminator in one batch. Otherwise each kind
+    passes alone, as is usual; with batch normalization each kind then has statistics of its own.
 
     Source: Goodfellow et al. 2014, arXiv:1406.2661, section 3; Adam's β₁ from Radford et al. 2015,
     arXiv:1511.06434.

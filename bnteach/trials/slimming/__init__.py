@@ -13,41 +13,25 @@ from bnteach.trials.slimming.comparison import (
     L1_STRENGTH,
     new_network,
     score,
-    slimming_trial,
     slimming_trials,
     train_network,
 )
 from bnteach.trials.slimming.cutting import cut
-from bnteach.trials.slimming.gamma import (
-    batch_norms,
-    channels_above,
-    gamma_sizes,
-    l1_on_gamma,
-    random_channels,
-    silenced,
-    strongest,
-    threshold_for,
-)
+from bnteach.trials.slimming.gamma import channels_above, gamma_sizes, silenced, strongest, threshold_for
 from bnteach.trials.slimming.rescaling import rescaled
-from bnteach.trials.slimming.thresholds import CutsAtThresholds, cut_at_thresholds, trained_network
+from bnteach.trials.slimming.thresholds import trained_network
 
 __all__ = [
     "CUT_SHARES",
     "FINE_TUNING_EPOCHS",
     "L1_STRENGTH",
-    "CutsAtThresholds",
-    "batch_norms",
     "channels_above",
     "cut",
-    "cut_at_thresholds",
     "gamma_sizes",
-    "l1_on_gamma",
     "new_network",
-    "random_channels",
     "rescaled",
     "score",
     "silenced",
-    "slimming_trial",
     "slimming_trials",
     "strongest",
     "threshold_for",

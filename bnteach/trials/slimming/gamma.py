@@ -27,16 +27,7 @@ ChannelMasks = Mapping[str, torch.Tensor]
 
 
 def batch_norms(model: nn.Module) -> dict[str, _BatchNorm]:
-    """The BN layers of a network by their names, in order.
-
-    Raises:
-        ValueError: there is none that has a γ.
-
-    Example:
-        >>> from bnteach.training import mlp
-        >>> list(batch_norms(mlp([64, 20, 20, 10])))
-        ['bn_1', 'bn_2']
-    """
+    """The BN layers of a network that have a γ, by their names, in order; a ValueError if there is none."""
     found = {
         name: module
         for name, module in model.named_modules()
@@ -55,20 +46,6 @@ def l1_on_gamma(model: nn.Module, strength: float) -> Iterator[None]:
 
     What surprises: steps of finite size do not bring γ to exactly 0. It goes to and fro around 0, by about
     learning rate · strength.
-
-    Args:
-        model: a network with BN.
-        strength: λ, 0 or more. The size of its pull does not depend on the size of γ.
-
-    Raises:
-        ValueError: strength is negative, or the network has no BN with a γ.
-
-    Example:
-        >>> model = nn.Sequential(nn.BatchNorm1d(2))
-        >>> with l1_on_gamma(model, 0.5):
-        ...     (0 * model(torch.randn(4, 2)).sum()).backward()
-        >>> model[0].weight.grad
-        tensor([0.5000, 0.5000])
 
     Source: Liu, Li, Shen, Huang, Yan & Zhang 2017, arXiv:1708.06519, section 3.
     """

@@ -53,14 +53,9 @@ def trained_network(with_l1: bool, network: str = "convolutions", seed: int = 0)
 def cut_at_thresholds(
     model: nn.Sequential, thresholds: Sequence[float], *, in_layer: bool, network: str = "convolutions"
 ) -> CutsAtThresholds:
-    """Cut the network at each threshold, and test what is left.
+    """Cut a trained network at each threshold, a share of the largest |γ|, and test what is left.
 
-    Args:
-        model: trained.
-        thresholds: rising from 0, as shares of the largest |γ|: of the layer with `in_layer`, of the network
-            without. The first is the whole network.
-        in_layer: compare γ within its layer, or one threshold on |γ| for all.
-        network: whose digits to test on, a name from `comparison.NETWORKS`.
+    The largest is that of the layer with `in_layer`, of the network without. The first threshold is 0.
     """
     every = gamma_sizes(model, in_layer=in_layer)
     largest = max(size.max().item() for size in every.values())

@@ -11,8 +11,8 @@ from torch import nn
 
 from bnteach.data import digits
 from bnteach.training import Table
-from bnteach.trials.detector import detect, detector_steps, make_scenes, mean_ap, tiny_yolo, trials
-from bnteach.trials.detector.scenes import CELLS, SIDE
+from bnteach.trials.detector import detect, detector_steps, mean_ap, tiny_yolo, trials
+from bnteach.trials.detector.scenes import CELLS, SIDE, make_scenes
 from bnteach.trials.detector.yolo_loss import targets
 
 RESULTS = Path(__file__).resolve().parents[3] / "notebooks" / "results"

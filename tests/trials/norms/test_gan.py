@@ -8,15 +8,9 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 
 from bnteach.data import digits
 from bnteach.training import mlp, train
-from bnteach.trials.norms import (
-    autoencoder,
-    discriminator,
-    fakes,
-    generator,
-    score_pictures,
-    train_autoencoder,
-    train_gan,
-)
+from bnteach.trials.norms.autoencoder import autoencoder, train_autoencoder
+from bnteach.trials.norms.gan import discriminator, fakes, generator, train_gan
+from bnteach.trials.norms.gan_trials import score_pictures
 
 
 @pytest.fixture(scope="module")
