@@ -12,7 +12,7 @@ from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from bnteach.training.evaluation import evaluating
-from bnteach.training.threads import one_thread
+from bnteach.training.loop import one_thread
 
 __all__ = ["Cost", "cost", "time_ratios"]
 

@@ -8,9 +8,8 @@ from typing import Any
 
 from joblib import Parallel, delayed
 
-from bnteach.training.progress import progress_bar
+from bnteach.training.loop import one_thread, progress_bar
 from bnteach.training.table import Table
-from bnteach.training.threads import one_thread
 
 __all__ = ["combinations", "in_parallel", "run_seeds"]
 

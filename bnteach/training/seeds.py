@@ -40,7 +40,7 @@ def over_seeds(
     confidence: float = 0.95,
     progress: bool = True,
 ) -> SeedSummary:
-    """Run `function(seed)` for every seed and summarise the results.
+    """Run `function(seed)` for every seed and summarize the results.
 
     A difference of two conditions is tighter when both are run inside `function` with the same seed and
     their difference is returned: what the seed alone changes then cancels.

@@ -38,12 +38,15 @@ import numpy as np
 import torch
 
 from bnteach import figures, labs
-from bnteach.training import SeedSummary, Table, run_seeds
-from bnteach.training.experiments import learn, learning_curve
-from bnteach.training.norm_trials import stored
-from bnteach.training.probes import bias_matters, dropout_shift, look_ahead, outside_one
-from bnteach.training.storing import load_claims, store_claims
-from bnteach.training.verdicts import Claim, outcome
+from bnteach.training import Claim, SeedSummary, Table, outcome, run_seeds, stored, stored_claims
+from bnteach.trials.claims import (
+    answers_changed_by_biases,
+    dropout_shift,
+    learn,
+    learning_curve,
+    share_outside_one,
+    smoothness_and_shift,
+)
 
 _ = torch.set_num_threads(1)  # so small a network is fastest on one thread
 FULL = False  # True: 20 seeds instead of 5. It takes 5 to 15 minutes; results are stored.
@@ -362,7 +365,7 @@ ways = {"plain": {"batch_norm": False}, "BN": {}, "BN + noise": {"noise": 0.5}}
 
 
 def ahead(seed, network, way):
-    return look_ahead(seed, steps=80, every=20, **networks[network], **ways[way])
+    return smoothness_and_shift(seed, steps=80, every=20, **networks[network], **ways[way])
 
 
 # %% [markdown]
@@ -395,7 +398,7 @@ print(claims["shift"], claims["shift back"], sep="\n\n")
 # Three of four are undecided for the second claim. So we look at the same with 20 seeds, computed before and stored. (All claims with 20 seeds come at the end.)
 
 # %%
-about, with_20 = load_claims("results/07_claims.json")
+about, with_20 = stored_claims("results/07_claims.json")
 print("stored:", about["date"], "from", about["command"])
 print(with_20["shift back"])
 
@@ -499,7 +502,7 @@ kinds["BN, rate 1"] = {"learning_rate": 1.0}
 
 
 def by_heart(seed, task, kind, steps=200):
-    return learn(seed, steps=steps, look_every=20, **tasks[task], **kinds[kind])
+    return learn(seed, steps=steps, test_every=20, **tasks[task], **kinds[kind])
 
 
 # %% [markdown]
@@ -815,8 +818,8 @@ for place in late.values("place"):
 # Now the two that say *none*:
 
 # %% tags=["nbval-ignore-output"]
-biases = run(bias_matters, bn_position=["before", "after"])
-outside = run(outside_one, activation=["ReLU", "sigmoid"])
+biases = run(answers_changed_by_biases, bn_position=["before", "after"])
+outside = run(share_outside_one, activation=["ReLU", "sigmoid"])
 changed = {
     "BN directly after it": biases.summary("changed", bn_position="before"),
     "a ReLU between": biases.summary("changed", bn_position="after"),
@@ -843,10 +846,7 @@ print("BN squeezes values into (−1, 1):", claims["squeeze"].verdict)
 # seeds, stored in the folder `results` with its date and versions. `FULL = True` in the first cells computes it again.
 
 # %% tags=["nbval-ignore-output"]
-stored_in = "results/07_claims.json"
-if FULL:
-    store_claims(stored_in, claims, command="FULL = True in lesson 07, all cells")
-about, with_20 = load_claims(stored_in)
+about, with_20 = stored_claims("results/07_claims.json", claims if FULL else None)
 print(about)
 Table(
     {

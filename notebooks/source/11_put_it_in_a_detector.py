@@ -41,31 +41,28 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from bnteach import figures
 from bnteach.torch_bridge import replace_batch_norm
-from bnteach.training import Table, evaluating, run_seeds
-from bnteach.training.detector import (
+from bnteach.training import Claim, Table, evaluating, run_seeds, stored
+from bnteach.trials.detector import (
+    Found,
     average_precision,
+    boxes_after_training,
     detect,
     detector_steps,
+    hits_of,
     iou,
     layer_table,
     learn_to_detect,
     mean_ap,
     parameters,
+    sweep_of_rates,
     targets,
     tiny_yolo,
+    trained_detector,
+    training_scenes,
+    validation_and_test_scenes,
     yolo_loss,
     yolo_v1,
 )
-from bnteach.training.detector.mean_average_precision import Found, hits_of
-from bnteach.training.detector.trials import (
-    boxes_after,
-    judging_scenes,
-    sweep_of_rates,
-    trained,
-    training_scenes,
-)
-from bnteach.training.norm_trials import stored
-from bnteach.training.verdicts import Claim
 
 _ = torch.set_num_threads(1)  # so small a network is fastest on one thread
 FULL = False  # True: repeat what is stored. On a busy machine it took 40 minutes; it needs 6 GB of memory.
@@ -298,7 +295,7 @@ for N in (64, 2, 1):
 # dimmed a little and laid at random places. The detector has to say which digits there are, and where.
 
 # %%
-train_scenes, (choosing, test) = training_scenes(0), judging_scenes()
+train_scenes, (choosing, test) = training_scenes(0), validation_and_test_scenes()
 print("to learn from:", train_scenes)
 print("to choose by: ", choosing)
 print("to judge by:  ", test)
@@ -637,7 +634,9 @@ for steps in (200, 800):
 # %%
 def look_at_both():
     rates = {bn: best.where(steps=800, batch_norm=bn).values("learning_rate")[0] for bn in (True, False)}
-    return {"with_bn" if bn else "without_bn": boxes_after(bn, rate, 800) for bn, rate in rates.items()}
+    return {
+        "with_bn" if bn else "without_bn": boxes_after_training(bn, rate, 800) for bn, rate in rates.items()
+    }
 
 
 drawn = stored("results/11_boxes.json", look_at_both, again=FULL)["results"]
@@ -695,7 +694,7 @@ def folded(network):
     return nn.Sequential(*layers).eval()
 
 
-plain = trained(batch_norm=True, learning_rate=0.002, steps=200)  # a few seconds
+plain = trained_detector(batch_norm=True, learning_rate=0.002, steps=200)  # a few seconds
 fast = folded(plain)
 print("layers:", len(plain), "→", len(fast), "   parameters:", parameters(plain), "→", parameters(fast))
 

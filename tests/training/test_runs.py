@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from bnteach.training import run_seeds
-from bnteach.training.experiments import learn
+from bnteach.trials.claims.experiments import learn
 
 
 def product(seed, factor, shift=0):

@@ -23,7 +23,7 @@ def test_results_come_in_the_order_of_the_seeds_whatever_their_number():
     assert over_seeds(lambda seed: seed**2, [5, 2, 9], progress=False).values.tolist() == [25, 4, 81]
 
 
-def test_curves_are_summarised_point_by_point():
+def test_curves_are_summarized_point_by_point():
     summary = over_seeds(lambda seed: np.arange(4) * seed, [1, 3], progress=False)
     assert summary.mean.tolist() == [0, 2, 4, 6]
     assert summary.half_width[0] == 0

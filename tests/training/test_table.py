@@ -33,7 +33,7 @@ def test_a_difference_is_taken_within_each_seed(runs):
     assert effect.interval == pytest.approx((expected.low, expected.high))
     assert (
         effect.half_width < one.summary("score", bn=True).half_width / 10
-    )  # the seed's own 100 has cancelled
+    )  # the seed's own 100 has canceled
 
 
 def test_a_difference_needs_one_row_a_seed(runs):
