@@ -6,16 +6,14 @@ evaluation.py       evaluation mode for a moment, accuracy
 recorder.py         what is written down on the way: loss, accuracy, pre-activations, gradients
 progress.py         a progress bar whose last line is always the same
 
-seeds.py            seeds, and the same function over several of them
-runs.py             an experiment over seeds and settings, on one core, several, or a cluster
-table.py            its results, a row for each run; summary.py: mean and interval
+seeds.py            an experiment over seeds and settings, on one core, several, or a cluster
+results.py          its results: mean and interval, paired differences; table.py: how they are shown
 
 experiments.py      one network learns: the settings of most claims about batch normalization
 harder.py           the digits with fewer pictures, wrong labels, noise, few classes in a batch
 changes.py          a network with dropout, with noise after batch normalization
 landscape.py        loss and gradient along the gradient
 generative.py       an autoencoder and a GAN; sequences.py: networks that read digits step by step
-processes.py        a function in several processes that send each other numbers
 slimming.py         L1 on γ; choosing.py: which channels stay; cutting.py: a network without the others
 cost.py             parameters, multiply-adds, seconds; slim_trials.py: slimming, with its controls
 covariate_shift.py  how much a layer's gradient changes when the layers below it move
@@ -29,9 +27,8 @@ from bnteach.training.evaluation import accuracy, evaluating
 from bnteach.training.loop import Step, train, training_steps
 from bnteach.training.networks import mlp, small_cnn
 from bnteach.training.recorder import History, Recorder
-from bnteach.training.runs import run_seeds
-from bnteach.training.seeds import over_seeds, set_seed
-from bnteach.training.summary import SeedSummary
+from bnteach.training.results import SeedSummary, along, paired_difference, summarize
+from bnteach.training.seeds import over_seeds, run_seeds
 from bnteach.training.table import Table
 
 __all__ = [
@@ -41,12 +38,14 @@ __all__ = [
     "Step",
     "Table",
     "accuracy",
+    "along",
     "evaluating",
     "mlp",
     "over_seeds",
+    "paired_difference",
     "run_seeds",
-    "set_seed",
     "small_cnn",
+    "summarize",
     "train",
     "training_steps",
 ]

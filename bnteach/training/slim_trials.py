@@ -16,7 +16,8 @@ from bnteach.training.evaluation import accuracy
 from bnteach.training.loop import training_steps
 from bnteach.training.networks import mlp, small_cnn
 from bnteach.training.rescaling import rescaled
-from bnteach.training.runs import run_seeds
+from bnteach.training.results import summarize
+from bnteach.training.seeds import run_seeds
 from bnteach.training.slimming import Keep, batch_norms, l1_on_gamma
 
 __all__ = ["EPOCHS", "NETWORKS", "SHARES", "STRENGTH", "build", "score", "sweep", "task", "teach", "trial"]
@@ -149,9 +150,9 @@ def sweep(
 ) -> dict[str, dict[str, list]]:
     """`trial` for all seeds: for each network, by the names of the results, a list with one entry a seed."""
     settings = {"network": list(networks), "in_layer": in_layer}
-    table = run_seeds(trial, seeds, n_jobs, description="trials", **settings)
-    names = table.columns[3:]  # after the settings and the seed
+    runs = run_seeds(trial, seeds, n_jobs, description="trials", **settings)
+    names = runs.columns[3:]  # after the settings and the seed
     return {
-        network: {name: table.where(network=network).column(name).round(3).tolist() for name in names}
+        network: {name: summarize(runs, name, network=network).values.round(3).tolist() for name in names}
         for network in networks
     }

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from bnteach.training.summary import SeedSummary
+from bnteach.training.results import SeedSummary
 from bnteach.training.verdicts import Claim
 
 __all__ = ["load_claims", "store_claims"]

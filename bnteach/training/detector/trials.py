@@ -11,7 +11,7 @@ from bnteach.data import digits
 from bnteach.training.detector.mean_average_precision import Found
 from bnteach.training.detector.scenes import Scenes, make_scenes
 from bnteach.training.detector.tiny_yolo import detect, detector_steps, mean_ap, tiny_yolo
-from bnteach.training.runs import run_seeds
+from bnteach.training.seeds import run_seeds
 
 __all__ = [
     "LEARNING_RATES",
@@ -86,4 +86,5 @@ def boxes_after(batch_norm: bool, learning_rate: float, steps: int, least: float
 def sweep_of_rates(seeds: Iterable[int] = range(5), n_jobs: int | None = None) -> list[dict]:
     """`learn_to_detect` for every learning rate and length of training, with BN and without: a row a run."""
     settings = {"steps": STEPS, "batch_norm": [False, True], "learning_rate": LEARNING_RATES}
-    return run_seeds(learn_to_detect, seeds, n_jobs, **settings, description="detectors").rows
+    runs = run_seeds(learn_to_detect, seeds, n_jobs, **settings, description="detectors")
+    return runs.to_dict("records")

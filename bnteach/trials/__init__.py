@@ -1,0 +1,1 @@
+"""What one lesson tries: a room for each, with no doors between them."""
