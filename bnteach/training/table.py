@@ -31,7 +31,8 @@ class Table:
         self.data = pd.DataFrame(rows)
 
     def __str__(self) -> str:
-        return dedent(self._placed(_padded).to_string(index=False))
+        lines = dedent(self._placed(_padded).to_string(index=False)).splitlines()
+        return "\n".join(line.rstrip() for line in lines)
 
     __repr__ = __str__
 
@@ -53,17 +54,19 @@ def _is_number(column: pd.Series) -> bool:
 
 def _texts(column: pd.Series) -> list[str]:
     if _is_number(column):
-        return [f"{value:,.{_decimals(column)}f}" for value in column]
+        decimals = _decimals(column)
+        return [f"{value:,.{decimals}f}" for value in column]
     return [f"array {cell.shape}" if isinstance(cell, np.ndarray) else str(cell) for cell in column]
 
 
 def _decimals(column: pd.Series) -> int:
-    """As many as the numbers have, up to 4, as in 0.05; else so many that the largest number has 4 digits."""
-    sizes = np.abs(column[np.isfinite(column)])
-    for decimals in range(5):
-        if (sizes.round(decimals) == sizes).all():
-            return decimals
-    return max(0, 3 - math.floor(math.log10(sizes.max())))
+    """Those that the numbers need, but no more than 4 digits for the largest and 1 for the smallest."""
+    sizes = np.abs(column[np.isfinite(column) & (column != 0)])
+    if sizes.empty:
+        return 0
+    first, last = (math.floor(math.log10(size)) for size in (sizes.max(), sizes.min()))
+    most = max(0, 3 - first, min(4, -last))
+    return next((few for few in range(most) if (sizes.round(few) == sizes).all()), most)
 
 
 def _padded(texts: Sequence[str], side: str) -> list[str]:

@@ -475,7 +475,7 @@ for batch_norm in (False, True):
         end=" ",
     )
     print("output", tuple(network(test.pictures[:2]).shape))
-layer_table(network, test.pictures[:1])  # the one with BN
+Table(layer_table(network, test.pictures[:1]))  # the one with BN
 
 # %% [markdown]
 # The BN in there is the one you know. To be sure, we put NumPy's BN of the first lessons into a copy, with `replace_batch_norm` as in lesson 06, and train both for
