@@ -43,9 +43,9 @@ def wait_for_ever(rank, folder, then=lambda rank: None):
 def test_they_add_up_what_each_has():
     def added(rank, values):
         distributed.all_reduce(values[rank])
-        return values[rank].tolist(), torch.get_num_threads()
+        return values[rank].tolist()
 
-    assert run_processes(added, torch.tensor([[1.0, 2], [3, 4]])) == [([4, 6], 1)] * 2
+    assert run_processes(added, torch.tensor([[1.0, 2], [3, 4]])) == [[4, 6]] * 2
 
 
 def test_the_first_error_names_its_process_and_line_and_stops_the_others(tmp_path):
