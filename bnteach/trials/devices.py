@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
-from joblib.externals.loky import get_reusable_executor
+from joblib.externals.loky import ProcessPoolExecutor
 from torch import distributed
 
 __all__ = ["ProcessError", "run_processes"]
@@ -26,13 +26,14 @@ class ProcessError(RuntimeError):
 def run_processes(
     function: Callable[..., Any], *arguments: Any, processes: int = 2, seconds: float = 60.0
 ) -> list[Any]:
-    """Run `function(rank, *arguments)` in several processes, joined by `torch.distributed` (gloo, CPU).
+    """Run `function(rank, *arguments)` in several new processes, joined by `torch.distributed` (gloo, CPU).
 
     Inside the function, `torch.distributed.all_reduce` and its relatives work. The function may be defined in
     a notebook; it is sent together with what it refers to. Results must be picklable.
 
-    What surprises: new processes import PyTorch, which takes some seconds; they are kept for the next call.
-    Prints are not shown. After an error, the time limit or the kernel's stop button no process is left.
+    What surprises: each process imports PyTorch anew, which takes some seconds, and prints are not shown.
+
+    No process is left behind, whatever happens: an error, the time limit, the kernel's stop button.
 
     Args:
         function: called in each process with its rank, 0 to processes − 1, and the arguments.
@@ -56,16 +57,15 @@ def run_processes(
         raise ValueError(f"processes is {processes}, expected 1 or more")
     with TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         place = Path(folder, "meeting-place").as_uri()
-        executor = get_reusable_executor(max_workers=processes, initializer=_begin)
+        executor = ProcessPoolExecutor(max_workers=processes, initializer=_begin)
         try:
             futures = [
                 executor.submit(_joined, function, rank, processes, place, seconds, arguments)
                 for rank in range(processes)
             ]
             return _results(futures, seconds)
-        except BaseException:
+        finally:
             executor.shutdown(kill_workers=True)
-            raise
 
 
 def _begin() -> None:
