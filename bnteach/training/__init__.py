@@ -6,13 +6,11 @@ recorder.py    what is written down on the way: loss, accuracy, pre-activations,
 train.py       the loop with a recorder, to its end
 evaluation.py  evaluation mode for a moment, accuracy
 
-seeds.py       seeds, and the same function over several of them
-runs.py        an experiment over seeds and settings, on one core, several, or a cluster
-table.py       its results, a row for each run; summary.py: mean and interval
+seeds.py       an experiment over seeds and settings, on one core, several, or a cluster
+results.py     its results: mean and interval, paired differences; table.py: how they are shown
 claims.py      from intervals to a verdict on a claim
 stored.py      results kept in a file, with the versions that they come from
 cost.py        parameters, multiply-adds, seconds
-processes.py   a function in several processes that send each other numbers
 
 What only one lesson tries is in `bnteach.trials`.
 
@@ -26,10 +24,9 @@ from bnteach.training.evaluation import accuracy, evaluating
 from bnteach.training.loop import Step, progress_bar, training_steps
 from bnteach.training.networks import mlp, small_cnn
 from bnteach.training.recorder import History, Recorder
-from bnteach.training.runs import run_seeds
-from bnteach.training.seeds import over_seeds, set_seed
+from bnteach.training.results import SeedSummary, along, paired_difference, summarize
+from bnteach.training.seeds import over_seeds, run_seeds
 from bnteach.training.stored import stored, stored_claims
-from bnteach.training.summary import SeedSummary
 from bnteach.training.table import Table
 from bnteach.training.train import train
 
@@ -41,17 +38,19 @@ __all__ = [
     "Step",
     "Table",
     "accuracy",
+    "along",
     "cost",
     "evaluating",
     "mlp",
     "outcome",
     "over_seeds",
+    "paired_difference",
     "progress_bar",
     "run_seeds",
-    "set_seed",
     "small_cnn",
     "stored",
     "stored_claims",
+    "summarize",
     "time_ratios",
     "train",
     "training_steps",

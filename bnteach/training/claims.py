@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+import pandas as pd
 
-from bnteach.training.summary import SeedSummary
+from bnteach.training.results import SeedSummary
 from bnteach.training.table import Table
 
 __all__ = ["Claim", "outcome"]
@@ -110,9 +111,9 @@ class Claim:
             return set(then.values()) == {NOTHING}
         return decided == _decided(then)
 
-    def table(self) -> Table:
+    def table(self) -> pd.DataFrame:
         """A row for each condition: the mean effect, its interval, and what it says."""
-        return Table(
+        return pd.DataFrame(
             {
                 "condition": name,
                 "effect": float(effect.mean),
@@ -124,7 +125,7 @@ class Claim:
         )
 
     def __str__(self) -> str:
-        return f"{self.words}\n{self._basis()}\n{self.table()}"
+        return f"{self.words}\n{self._basis()}\n{Table(self.table())}"
 
     __repr__ = __str__
 
@@ -134,7 +135,7 @@ class Claim:
 
     def _repr_html_(self) -> str:
         head = f"<b>{html.escape(self.words)}</b><br>{html.escape(self._basis())}"
-        return head + self.table()._repr_html_()
+        return head + Table(self.table())._repr_html_()
 
 
 class _Wider(SeedSummary):

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from bnteach.training.claims import Claim
-from bnteach.training.summary import SeedSummary
+from bnteach.training.results import SeedSummary
 
 __all__ = ["stored", "stored_claims"]
 

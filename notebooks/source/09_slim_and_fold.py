@@ -33,6 +33,7 @@ except ImportError:
 import copy
 
 import numpy as np
+import pandas as pd
 import torch
 from torch import nn
 from torch.nn.functional import conv2d
@@ -50,6 +51,7 @@ from bnteach.training import (
     progress_bar,
     small_cnn,
     stored,
+    summarize,
     time_ratios,
     train,
 )
@@ -569,11 +571,11 @@ for share in (0.5, 0.75):
             numbers = {"parameters": left[0], "multiply_adds": left[1], "time": 100 * time}
             run = {"share": share, "step": step, "seed": seed, "accuracy": score(model, kind), **numbers}
             runs.append(run)
-runs = Table(runs)
+runs = pd.DataFrame(runs)
 for share in (0.5, 0.75):
     print(f"{share:.0%} cut        accuracy, %      in % of the whole: parameters    multiply-adds    time")
     for step in way:
-        cells = [runs.summary(name, share=share, step=step) for name in runs.columns[3:]]
+        cells = [summarize(runs, name, share=share, step=step) for name in runs.columns[3:]]
         print(f"{step:12}", *(f"{c.mean:11.1f} ± {c.half_width:<5.1f}" for c in cells))
 
 # %% [markdown]
@@ -581,18 +583,19 @@ for share in (0.5, 0.75):
 
 # %% tags=["nbval-ignore-output"]
 for share in (0.5, 0.75):
-    tuned, folded = (runs.where(share=share, step=step) for step in ("fine-tuned", "folded"))
-    slower = (tuned.column("time") > tuned.column("multiply_adds")).sum()
-    quicker = (folded.column("time") < tuned.column("time")).sum()
+    of_share = runs[runs["share"] == share].set_index("seed")
+    tuned, folded = (of_share[of_share["step"] == step] for step in ("fine-tuned", "folded"))
+    slower = (tuned["time"] > tuned["multiply_adds"]).sum()
+    quicker = (folded["time"] < tuned["time"]).sum()
     print(f"{share:.0%} cut: the share of time is above that of multiply-adds in {slower} of 5 seeds", end="")
     print(f"   folded is faster than fine-tuned in {quicker} of 5")
 
 # %%
 for share, least in ((0.5, 95), (0.75, 85)):
-    tuned = runs.where(share=share, step="fine-tuned")
+    tuned = runs[(runs["share"] == share) & (runs["step"] == "fine-tuned")]
     for name, most in (("parameters", 60), ("multiply_adds", 70)):
-        print(f"{share:.0%} cut, every seed: {name} below {most} %: {(tuned.column(name) < most).all()}")
-    enough = (tuned.column("accuracy") > least).all()
+        print(f"{share:.0%} cut, every seed: {name} below {most} %: {(tuned[name] < most).all()}")
+    enough = (tuned["accuracy"] > least).all()
     print(f"{share:.0%} cut, every seed: accuracy after fine-tuning above {least} %: {enough}")
 
 # %% [markdown]

@@ -83,8 +83,8 @@ def test_the_claim_shows_its_numbers():
     shown = claim(low=(2, 4), wide=unclear)
     assert "BN sings" in str(shown)
     assert "loudness (margin 1; 5 seeds, 95% intervals)" in str(shown)
-    assert [round(x, 6) for x in shown.table().column("from")] == [2, -4]
-    assert shown.table().column("says").tolist() == [FOR, OPEN]
+    assert [round(x, 6) for x in shown.table()["from"]] == [2, -4]
+    assert shown.table()["says"].tolist() == [FOR, OPEN]
     assert "<td" in shown._repr_html_()
 
 

@@ -8,7 +8,7 @@ from functools import cache
 from torch import nn
 
 from bnteach.data import digits
-from bnteach.training.runs import run_seeds
+from bnteach.training.seeds import run_seeds
 from bnteach.trials.detector.mean_average_precision import Found
 from bnteach.trials.detector.scenes import Scenes, make_scenes
 from bnteach.trials.detector.tiny_yolo import detect, detector_steps, mean_ap, tiny_yolo
@@ -49,7 +49,7 @@ def validation_and_test_scenes() -> tuple[Scenes, Scenes]:
 
 
 def trained_detector(batch_norm: bool, learning_rate: float, steps: int, seed: int = 0) -> nn.Sequential:
-    """A `tiny_yolo` that has learned. The seed is that of the weights, the training scenes and their order."""
+    """A `tiny_yolo` that has learned. The seed is for weights, training scenes and their order."""
     network = tiny_yolo(batch_norm, seed=seed)
     how = {"steps": steps, "learning_rate": learning_rate, "seed": seed}
     for _ in detector_steps(network, training_scenes(seed), **how):
@@ -91,4 +91,5 @@ def boxes_after_training(
 def sweep_of_rates(seeds: Iterable[int] = range(5), n_jobs: int | None = None) -> list[dict]:
     """`learn_to_detect` for every learning rate and length of training, with BN and without: a row a run."""
     settings = {"steps": TRAINING_STEPS, "batch_norm": [False, True], "learning_rate": LEARNING_RATES}
-    return run_seeds(learn_to_detect, seeds, n_jobs, **settings, description="detectors").rows
+    runs = run_seeds(learn_to_detect, seeds, n_jobs, **settings, description="detectors")
+    return runs.to_dict("records")

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from collections import OrderedDict
 
+import pandas as pd
 import torch
 from torch import nn
 
 from bnteach.training.evaluation import evaluating
-from bnteach.training.table import Table
 
 __all__ = ["CONVOLUTIONS", "layer_table", "parameters", "yolo_v1"]
 
@@ -91,7 +91,7 @@ def parameters(module: nn.Module) -> int:
     return sum(parameter.numel() for parameter in module.parameters())
 
 
-def layer_table(network: nn.Sequential, picture: torch.Tensor) -> Table:
+def layer_table(network: nn.Sequential, picture: torch.Tensor) -> pd.DataFrame:
     """A row for each layer that has parameters or changes the shape; activations and dropout are left out.
 
     Args:
@@ -99,13 +99,14 @@ def layer_table(network: nn.Sequential, picture: torch.Tensor) -> Table:
         picture: (1, maps, height, width), on the same device.
 
     Returns:
-        Table with the columns layer, kind, output (without the batch axis), parameters, and multiplications
-        in millions. A BN layer is counted as folded away: no multiplications.
+        pandas.DataFrame with the columns layer, kind, output (without the batch axis), parameters, and
+        multiplications in millions. A BN layer is counted as folded away: no multiplications.
 
     Example:
-        >>> print(layer_table(nn.Sequential(nn.Conv2d(3, 8, 3, stride=2)), torch.empty(1, 3, 9, 9)))
-        layer  kind                  output  parameters  multiplications (millions)
-        0      conv 3 × 3, stride 2  8 × 4 × 4      224                    0.003456
+        >>> table = layer_table(nn.Sequential(nn.Conv2d(3, 8, 3, stride=2)), torch.empty(1, 3, 9, 9))
+        >>> print(table.to_string(index=False))
+        layer                 kind    output  parameters  multiplications (millions)
+            0 conv 3 × 3, stride 2 8 × 4 × 4         224                    0.003456
     """
     rows, x = [], picture
     with evaluating(network), torch.no_grad():
@@ -113,7 +114,7 @@ def layer_table(network: nn.Sequential, picture: torch.Tensor) -> Table:
             x = layer(x)
             if not isinstance(layer, (nn.LeakyReLU, nn.Dropout, nn.Flatten, nn.Unflatten)):
                 rows.append(_row(name, layer, x))
-    return Table(rows)
+    return pd.DataFrame(rows)
 
 
 def _row(name: str, layer: nn.Module, output: torch.Tensor) -> dict[str, str | int | float]:

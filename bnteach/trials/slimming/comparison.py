@@ -13,7 +13,8 @@ from bnteach.data import Digits, digits
 from bnteach.training.evaluation import accuracy
 from bnteach.training.loop import training_steps
 from bnteach.training.networks import mlp, small_cnn
-from bnteach.training.runs import run_seeds
+from bnteach.training.results import summarize
+from bnteach.training.seeds import run_seeds
 from bnteach.trials.slimming.cutting import cut
 from bnteach.trials.slimming.gamma import (
     ChannelMasks,
@@ -172,9 +173,9 @@ def slimming_trials(
 ) -> dict[str, dict[str, list]]:
     """`slimming_trial` for all seeds: for each network and result, a list with an entry a seed."""
     settings = {"network": list(networks), "in_layer": in_layer}
-    table = run_seeds(slimming_trial, seeds, n_jobs, description="trials", **settings)
-    names = table.columns[3:]  # after the settings and the seed
+    runs = run_seeds(slimming_trial, seeds, n_jobs, description="trials", **settings)
+    names = runs.columns[3:]  # after the settings and the seed
     return {
-        network: {name: table.where(network=network).column(name).round(3).tolist() for name in names}
+        network: {name: summarize(runs, name, network=network).values.round(3).tolist() for name in names}
         for network in networks
     }

@@ -5,12 +5,12 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from torch import nn
 
 from bnteach.data import digits
-from bnteach.training import Table
 from bnteach.trials.detector import detect, detector_steps, mean_ap, tiny_yolo, trials
 from bnteach.trials.detector.scenes import CELLS, SIDE, make_scenes
 from bnteach.trials.detector.yolo_loss import targets
@@ -199,9 +199,9 @@ def test_scenes_to_judge_by_have_digits_of_their_own(data, monkeypatch):
 def test_what_lies_beside_the_lesson_is_whole():
     kept = json.loads((RESULTS / "11_learning_rates.json").read_text(encoding="utf-8"))
     assert set(kept) == {"command", "date", "versions", "results"}
-    table = Table(kept["results"]["rows"])
-    assert table.values("steps") == trials.TRAINING_STEPS
-    assert table.values("learning_rate") == trials.LEARNING_RATES
-    assert len(table) == len(trials.TRAINING_STEPS) * 2 * len(trials.LEARNING_RATES) * 5
+    runs = pd.DataFrame(kept["results"]["rows"])
+    assert runs["steps"].unique().tolist() == trials.TRAINING_STEPS
+    assert runs["learning_rate"].unique().tolist() == trials.LEARNING_RATES
+    assert len(runs) == len(trials.TRAINING_STEPS) * 2 * len(trials.LEARNING_RATES) * 5
     for result in ("mAP", "mAP to choose by"):
-        assert 0 <= table.column(result).min() < table.column(result).max() <= 100
+        assert 0 <= runs[result].min() < runs[result].max() <= 100

@@ -34,7 +34,7 @@ def test_24_convolutions_and_two_dense_layers(network):
 
 
 def test_shapes_are_those_of_figure_3(network, picture):
-    output = {row["layer"]: row["output"] for row in layer_table(network, picture)}
+    output = layer_table(network, picture).set_index("layer")["output"].to_dict()
     expected = {
         "conv_1": "64 × 224 × 224",
         "pool_1": "64 × 112 × 112",
@@ -73,12 +73,12 @@ def test_batch_normalization_takes_biases_and_dropout_away():
 def test_multiplications_are_what_pytorch_counts(network, picture):
     with FlopCounterMode(display=False) as counter:
         network(picture)
-    counted = sum(layer_table(network, picture).column("multiplications (millions)"))
+    counted = sum(layer_table(network, picture)["multiplications (millions)"])
     assert counted == pytest.approx(counter.get_total_flops() / 2 / 1e6)
 
 
 def test_the_table_counts_every_parameter(network, picture):
-    assert layer_table(network, picture).column("parameters").sum() == parameters(network)
+    assert layer_table(network, picture)["parameters"].sum() == parameters(network)
     assert parameters(network) == sum(p.numel() for p in network.parameters())
 
 
