@@ -124,8 +124,11 @@ class Claim:
             for name, effect in self.evidence.items()
         )
 
+    def _shown(self) -> Table:
+        return Table(self.table(), alike=("effect", "from", "to"))
+
     def __str__(self) -> str:
-        return f"{self.words}\n{self._basis()}\n{Table(self.table())}"
+        return f"{self.words}\n{self._basis()}\n{self._shown()}"
 
     __repr__ = __str__
 
@@ -135,7 +138,7 @@ class Claim:
 
     def _repr_html_(self) -> str:
         head = f"<b>{html.escape(self.words)}</b><br>{html.escape(self._basis())}"
-        return head + Table(self.table())._repr_html_()
+        return head + self._shown()._repr_html_()
 
 
 class _Wider(SeedSummary):

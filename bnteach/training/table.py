@@ -19,6 +19,7 @@ class Table:
 
     Args:
         rows: a DataFrame, or mappings with the same names.
+        alike: columns of numbers that get the same decimals, such as a mean and the ends of its interval.
 
     Example:
         >>> print(Table([{"layer": "conv", "parameters": 9472}, {"layer": "dense", "parameters": 205524992}]))
@@ -27,8 +28,9 @@ class Table:
         dense  205,524,992
     """
 
-    def __init__(self, rows: pd.DataFrame | Iterable[Mapping[str, Any]]):
+    def __init__(self, rows: pd.DataFrame | Iterable[Mapping[str, Any]], alike: Sequence[str] = ()):
         self.data = pd.DataFrame(rows)
+        self.alike = [name for name in alike if name in self.data]
 
     def __str__(self) -> str:
         lines = dedent(self._placed(_padded).to_string(index=False)).splitlines()
@@ -42,27 +44,27 @@ class Table:
 
     def _placed(self, place: Callable[..., list[str]]) -> pd.DataFrame:
         columns = (
-            place([str(name), *_texts(column)], "right" if _is_number(column) else "left")
+            place([str(name), *self._texts(name)], "right" if _is_number(column) else "left")
             for name, column in self.data.items()
         )
         return pd.DataFrame({head: cells for head, *cells in columns})
+
+    def _texts(self, name: str) -> list[str]:
+        column = self.data[name]
+        if _is_number(column):
+            decimals = _decimals(self.data[self.alike if name in self.alike else [name]].to_numpy(float))
+            return [f"{value:,.{decimals}f}" for value in column]
+        return [f"array {cell.shape}" if isinstance(cell, np.ndarray) else str(cell) for cell in column]
 
 
 def _is_number(column: pd.Series) -> bool:
     return pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column)
 
 
-def _texts(column: pd.Series) -> list[str]:
-    if _is_number(column):
-        decimals = _decimals(column)
-        return [f"{value:,.{decimals}f}" for value in column]
-    return [f"array {cell.shape}" if isinstance(cell, np.ndarray) else str(cell) for cell in column]
-
-
-def _decimals(column: pd.Series) -> int:
+def _decimals(numbers: np.ndarray) -> int:
     """Those that the numbers need, but no more than 4 digits for the largest and 1 for the smallest."""
-    sizes = np.abs(column[np.isfinite(column) & (column != 0)])
-    if sizes.empty:
+    sizes = np.abs(numbers[np.isfinite(numbers) & (numbers != 0)])
+    if not sizes.size:
         return 0
     first, last = (math.floor(math.log10(size)) for size in (sizes.max(), sizes.min()))
     most = max(0, 3 - first, min(4, -last))
