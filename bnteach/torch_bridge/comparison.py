@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
 
 import numpy as np
 
+from bnteach.core import arguments
 from bnteach.core.layers import BatchNorm
 from bnteach.torch_bridge.reference import (
     Answers,
@@ -52,7 +54,7 @@ def compare(bn: BatchNorm, x: np.ndarray, dy: np.ndarray) -> Comparison:
 
     Raises:
         ValueError: dy has not the shape of x, or bn refuses x (the errors of `BatchNorm.forward`).
-        TypeError: bn refuses the dtype of x or dy.
+        TypeError: bn is no `bnteach.BatchNorm`, or x or dy is not float16, float32 or float64.
 
     Example:
         >>> random = np.random.default_rng(0)
@@ -63,9 +65,13 @@ def compare(bn: BatchNorm, x: np.ndarray, dy: np.ndarray) -> Comparison:
         >>> print(compare(bn, x, dy).rows[0].verdict)
         agrees
     """
-    x, dy = np.asarray(x), np.asarray(dy)
+    arguments.of_type(
+        BatchNorm, "bn", bn, "a bnteach.BatchNorm (load a PyTorch layer's state_dict() into one)"
+    )
+    x, dy = arguments.float_array("x", x), arguments.float_array("dy", dy)
     if dy.shape != x.shape:
         raise ValueError(f"dy has shape {dy.shape}, expected {x.shape}: the shape of x")
+    bn = _with_arrays(bn)
     ours = numpy_training(bn, x, dy)  # first, so that its errors are the layer's own
     exact = torch_training(bn, x, dy, np.float64)
     statistics = _as_stored(bn, exact)
@@ -86,6 +92,15 @@ def compare(bn: BatchNorm, x: np.ndarray, dy: np.ndarray) -> Comparison:
         *_rows("evaluation", EVALUATION, bn, x, *evaluation, plain[1], sizes_in_evaluation),
     ]
     return Comparison(tuple(rows), dtype=x.dtype.name)
+
+
+def _with_arrays(bn: BatchNorm) -> BatchNorm:
+    """A copy whose state is arrays, also where lists or tensors were set."""
+    bn = copy.deepcopy(bn)
+    for name in ("gamma", "beta", "running_mean", "running_var"):
+        value = getattr(bn, name)
+        setattr(bn, name, None if value is None else arguments.float_array(name, value))
+    return bn
 
 
 def _as_stored(bn: BatchNorm, exact: Answers) -> Answers:

@@ -38,7 +38,7 @@ REFUSED_X = {
     "object": (X.astype(object), TypeError, "x has dtype object, expected float16"),
     "text": (X.astype(str), TypeError, "x has dtype <U32, expected float16"),
     "None": (None, TypeError, "x has dtype object, expected float16"),
-    "ragged": ([[1.0, 2.0], [3.0]], TypeError, "x cannot be read as an array: .*inhomogeneous"),
+    "ragged": ([[1.0, 2.0], [3.0]], TypeError, "x is a list that NumPy cannot read, expected an array .*inhom"),
     "needs a gradient": (torch.tensor(X, requires_grad=True), TypeError, r"x cannot .*detach\(\)"),
 }
 REFUSED_DY = {
