@@ -8,11 +8,10 @@ from itertools import pairwise
 import numpy as np
 import torch
 from torch import nn
-from torch.nn.modules.lazy import LazyModuleMixin
 
 from bnteach.core.functional import batch_norm_inference
 from bnteach.torch_bridge.modules import NumpyBatchNorm1d, NumpyBatchNorm2d, NumpyBatchNorm3d
-from bnteach.torch_bridge.plain import known_kind, overridden, why_not_plain
+from bnteach.torch_bridge.plain import known_kind, overridden, why_not_plain, why_not_ready
 
 __all__ = ["fold", "fold_batch_norm"]
 
@@ -111,6 +110,7 @@ def fold_batch_norm(model: nn.Module) -> nn.Module:
 
 
 def _fold_inside(sequential: nn.Sequential, folded: dict[tuple[nn.Module, nn.Module], nn.Module]) -> None:
+    # named_children would leave out a layer that comes twice.
     for (name, layer), (bn_name, bn) in pairwise(list(sequential._modules.items())):
         if _refusal(layer, bn):
             continue
@@ -122,6 +122,8 @@ def _fold_inside(sequential: nn.Sequential, folded: dict[tuple[nn.Module, nn.Mod
 
 def _refusal(layer: nn.Module, bn: nn.Module) -> Exception | None:
     """Why these two cannot be folded, in any mode."""
+    if reason := why_not_ready("layer", layer) or why_not_ready("bn", bn):
+        return TypeError(reason)
     kind = known_kind(layer, BEHIND)
     if kind is None:
         kinds = ", ".join(f"nn.{kind.__name__}" for kind in BEHIND)
@@ -145,11 +147,8 @@ def _check_model(model: nn.Module) -> None:
     if not isinstance(model, nn.Module):
         raise TypeError(f"model is a {type(model).__name__}, expected an nn.Module")
     for name, module in model.named_modules():
-        if isinstance(module, LazyModuleMixin):
-            kind = type(module).__name__
-            raise TypeError(
-                f"{name or 'model'} is a {kind}, expected no lazy layer: run the model once on data"
-            )
+        if reason := why_not_ready(name or "model", module):
+            raise TypeError(reason)
 
 
 def _copy(module: nn.Module) -> nn.Module:

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 from torch.nn.modules.lazy import LazyModuleMixin
 
-__all__ = ["known_kind", "overridden", "why_not_plain"]
+__all__ = ["known_kind", "overridden", "why_not_plain", "why_not_ready"]
 
 DTYPES = torch.float16, torch.bfloat16, torch.float32, torch.float64
 COMPUTE_NOTHING = {"__init__", "__repr__", "extra_repr", "reset_parameters", "train", "_compiled_call_impl"}
@@ -24,10 +24,14 @@ def overridden(module: nn.Module, kind: type) -> list[str]:
     return sorted(name for name in own - COMPUTE_NOTHING if callable(getattr(kind, name, None)))
 
 
+def why_not_ready(name: str, module: nn.Module) -> str:
+    """Why the layer `name` has no weights yet; "" if it has."""
+    lazy = isinstance(module, LazyModuleMixin)
+    return f"{name} is a {type(module).__name__}, expected no lazy layer: run the model once on data" * lazy
+
+
 def why_not_plain(name: str, module: nn.Module, kind: type) -> str:
     """Why the layer `name` may compute something else than a `kind` with its own numbers; "" if it cannot."""
-    if isinstance(module, LazyModuleMixin):
-        return f"{name} is a {type(module).__name__}, expected nn.{kind.__name__}: run it once on data"
     if not (_is_plain(module, "weight") and _is_plain(module, "bias")):
         return (
             f"{name} computes its weight (by weight_norm, spectral_norm, prune or parametrize), expected a "

@@ -264,6 +264,90 @@ def test_the_buffers_stay_the_same_tensors():
     assert count == 1
 
 
+# The tools that look through a network
+
+# PyTorch 2.9 and later warn that torch.jit is going away.
+quiet_jit = pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")
+
+
+@pytest.mark.parametrize("reentrant", [True, False])
+def test_checkpointing_counts_as_pytorch_does(reentrant):
+    results = []
+    for layers in zip(
+        pair(NumpyBatchNorm1d, nn.BatchNorm1d), pair(NumpyBatchNorm1d, nn.BatchNorm1d), strict=True
+    ):
+        model, x = nn.Sequential(layers[0], nn.Tanh(), layers[1]), batch((6, 3)).requires_grad_()
+        y = torch.utils.checkpoint.checkpoint(model, x, use_reentrant=reentrant)
+        (y**3).sum().backward()
+        results.append([x.grad, *model.state_dict().values()])
+    assert_same(*results, 1e-9)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_a_compiled_network_breaks_once_at_the_layer_and_computes_the_same():
+    torch._dynamo.reset()
+    graphs = []
+
+    def count(graph, _):
+        graphs.append(graph)
+        return graph.forward
+
+    layers = pair(NumpyBatchNorm1d, nn.BatchNorm1d)
+    models = [nn.Sequential(nn.Tanh(), layer, nn.Tanh()) for layer in layers]
+    results = []
+    for run, layer in zip((torch.compile(models[0], backend=count), models[1]), layers, strict=True):
+        x = batch((6, 3)).requires_grad_()
+        (run(x) ** 3).sum().backward()
+        results.append([x.grad, *(p.grad for p in layer.parameters()), *layer.state_dict().values()])
+    assert_same(*results, 1e-9)
+    assert len(graphs) == 2
+    torch._dynamo.reset()
+
+
+LOOKED_THROUGH = {
+    "fx": lambda model, x: torch.fx.symbolic_trace(model),
+    "fx of one layer": lambda model, x: torch.fx.Tracer().trace(model[0]),
+    "export": lambda model, x: torch.export.export(model, (x,), strict=False),
+    "script": lambda model, x: torch.jit.script(model),
+    "grad": lambda model, x: torch.func.grad(lambda x: model(x).sum())(x),
+    "vmap": lambda model, x: torch.func.vmap(model)(torch.stack([x, x])),
+    "jvp": lambda model, x: torch.func.jvp(model, (x,), (x,)),
+    "batched gradients": lambda model, x: torch.autograd.functional.jacobian(model, x, vectorize=True),
+    "sparse": lambda model, x: model(x.to_sparse()),
+    "an array": lambda model, x: model(x.numpy()),
+}
+
+
+@quiet_jit
+@pytest.mark.parametrize("tool", LOOKED_THROUGH)
+def test_where_numpy_cannot_follow_one_sentence_says_so(tool):
+    model = nn.Sequential(NumpyBatchNorm1d(3)).double()
+    before = copy.deepcopy(model.state_dict())
+    with pytest.raises(
+        TypeError, match=r"NumPy computes with dense numbers alone\. Where PyTorch looks through"
+    ):
+        LOOKED_THROUGH[tool](model, batch((6, 3)))
+    if tool != "batched gradients":
+        assert_same(model.state_dict().values(), before.values(), 0)
+
+
+def test_forward_mode_is_refused_in_words():
+    from torch.autograd import forward_ad
+
+    x = batch((6, 3))
+    with forward_ad.dual_level(), pytest.raises(TypeError, match="x is a dual tensor, expected one without"):
+        NumpyBatchNorm1d(3).double()(forward_ad.make_dual(x, x))
+
+
+def test_autocast_to_bfloat16_is_refused_in_words():
+    model = nn.Sequential(nn.Linear(3, 3), NumpyBatchNorm1d(3))
+    with (
+        torch.autocast("cpu", torch.bfloat16),
+        pytest.raises(TypeError, match="convert it with .* torch.autocast"),
+    ):
+        model(batch((6, 3), dtype=torch.float32))
+
+
 # Refusals
 
 
