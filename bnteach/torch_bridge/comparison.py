@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator
+from functools import partial
 
 import numpy as np
 
@@ -18,7 +19,7 @@ from bnteach.torch_bridge.reference import (
     torch_training,
 )
 from bnteach.torch_bridge.report import Comparison, Row
-from bnteach.torch_bridge.tolerance import Sizes, allowed_share, pass_scales, running_scales
+from bnteach.torch_bridge.tolerance import allowed_share, scales
 
 __all__ = ["compare"]
 
@@ -85,11 +86,11 @@ def compare(bn: BatchNorm, x: np.ndarray, dy: np.ndarray) -> Comparison:
             torch_training(bn, x, dy, np.float32),
             torch_evaluation(bn, x, dy, np.float32, statistics),
         ]
-    sizes = Sizes.of(bn, x, dy)
-    sizes_in_evaluation = Sizes.of(bn, x, dy, statistics if bn.track_running_stats else None)
+    scales_in_training = partial(scales, bn, x, dy)
+    scales_in_evaluation = partial(scales, bn, x, dy, statistics=statistics)
     rows = [
-        *_rows("training", TRAINING, bn, x, ours, exact, plain[0], sizes),
-        *_rows("evaluation", EVALUATION, bn, x, *evaluation, plain[1], sizes_in_evaluation),
+        *_rows("training", TRAINING, bn, x, ours, exact, plain[0], scales_in_training),
+        *_rows("evaluation", EVALUATION, bn, x, *evaluation, plain[1], scales_in_evaluation),
     ]
     return Comparison(tuple(rows), dtype=x.dtype.name)
 
@@ -110,12 +111,12 @@ def _as_stored(bn: BatchNorm, exact: Answers) -> Answers:
     return {name: exact[name].astype(getattr(bn, name).dtype) for name in ("running_mean", "running_var")}
 
 
-def _rows(mode, names, bn, x, ours, exact, plain, sizes) -> Iterator[Row]:
+def _rows(mode, names, bn, x, ours, exact, plain, scales_for) -> Iterator[Row]:
     for name in names:
-        yield _row(mode, name, bn, x, ours[name], exact[name], plain.get(name), sizes)
+        yield _row(mode, name, bn, x, ours[name], exact[name], plain.get(name), scales_for)
 
 
-def _row(mode, name, bn, x, ours, exact, plain, sizes) -> Row:
+def _row(mode, name, bn, x, ours, exact, plain, scales_for) -> Row:
     if ours is None or exact is None:
         fault = "" if ours is exact else ": it is missing" if ours is None else ": PyTorch has none"
         return Row(mode, name, None, fault, None)
@@ -126,7 +127,7 @@ def _row(mode, name, bn, x, ours, exact, plain, sizes) -> Row:
     if ours.dtype != dtype:
         return Row(mode, name, None, f": dtype {ours.dtype}, expected {dtype}", None)
     share = allowed_share(dtype, x.dtype)
-    scale = (pass_scales(sizes, share) | _running(bn, sizes, share))[name]
+    scale = scales_for(share=share)[name]
     ours = as_ncl(ours, bn.channel_axis) if shape == x.shape else ours
     error = _error(ours, exact, scale)
     torch_error = None if plain is None else _error(plain.astype(dtype), exact, scale)
@@ -138,10 +139,6 @@ def _expected(bn: BatchNorm, x: np.ndarray, name: str) -> tuple[tuple[int, ...],
         return x.shape, x.dtype
     stored = bn.gamma if name in ("dgamma", "dbeta") else getattr(bn, name)
     return (bn.num_features,), stored.dtype
-
-
-def _running(bn: BatchNorm, sizes: Sizes, share: float) -> Answers:
-    return running_scales(bn, sizes, share) if bn.track_running_stats else {}
 
 
 def _error(ours: np.ndarray, exact: np.ndarray, scale: np.ndarray) -> float:
