@@ -14,12 +14,22 @@ import numpy as np
 FLOATS = (np.float16, np.float32, np.float64)
 
 
+def any_array(name: str, value) -> np.ndarray:
+    """The value as a plain array, or a TypeError that names it where something would be lost."""
+    if np.ma.is_masked(value):
+        raise TypeError(f"{name} has masked values, expected none: fill them first, {name}.filled(...)")
+    if getattr(value, "requires_grad", False):
+        raise TypeError(f"{name} requires a gradient, which NumPy cannot record: give {name}.detach()")
+    try:
+        return np.asarray(value)
+    except Exception as error:  # a ragged list, a tensor on a GPU: every library raises its own
+        given = f"a {type(value).__name__} that NumPy cannot read"
+        raise TypeError(f"{name} is {given}, expected an array of numbers: {error}") from error
+
+
 def float_array(name: str, value) -> np.ndarray:
     """The value as an array of float16, float32 or float64, or a TypeError that names it."""
-    try:
-        array = np.asarray(value)
-    except (TypeError, ValueError, RuntimeError) as error:  # a ragged list, a tensor that needs a gradient
-        raise TypeError(f"{name} cannot be read as an array: {error}") from error
+    array = any_array(name, value)
     if array.dtype not in FLOATS:
         raise TypeError(f"{name} has dtype {array.dtype}, expected float16, float32 or float64")
     return array

@@ -68,7 +68,8 @@ def relative_error(actual: np.ndarray, expected: np.ndarray) -> float:
     >>> relative_error(np.array([3.0, 4.1]), np.array([3.0, 4.0])).__round__(3)
     0.028
     """
-    actual, expected = np.asarray(actual, np.float64), np.asarray(expected, np.float64)
+    actual = arguments.any_array("actual", actual).astype(np.float64)
+    expected = arguments.any_array("expected", expected).astype(np.float64)
     if actual.shape != expected.shape:
         raise ValueError(f"actual has shape {actual.shape}, expected {expected.shape}")
     if actual.size == 0:

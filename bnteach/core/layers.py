@@ -147,14 +147,18 @@ class BatchNorm(Layer):
     @quietly
     def _track(self, cache: functional.Cache) -> None:
         """One step of the running statistics. An empty batch is counted, but has nothing to add."""
+        running_mean, running_var = (
+            arguments.per_channel(name, getattr(self, name), cache.layout.shape, cache.layout.axis)
+            for name in ("running_mean", "running_var")
+        )
         self.num_batches_tracked = self.num_batches_tracked + np.int64(1)
         m = cache.count
         if m == 0:
             return
         momentum = 1 / self.num_batches_tracked if self.momentum is None else self.momentum
         unbiased_var = cache.var * (m / (m - 1))
-        mean = (1 - momentum) * self.running_mean + momentum * cache.mean
-        var = (1 - momentum) * self.running_var + momentum * unbiased_var
+        mean = (1 - momentum) * running_mean + momentum * cache.mean
+        var = (1 - momentum) * running_var + momentum * unbiased_var
         self.running_mean, self.running_var = mean.astype(self.dtype), var.astype(self.dtype)
 
     def _accepted(self, x):

@@ -45,6 +45,9 @@ class Lab:
     size: tuple[float, float] = (7.0, 2.7)
 
     def __init__(self, **start):
+        if type(self) is Lab:
+            labs = ", ".join(sorted(lab.__name__ for lab in Lab.__subclasses__()))
+            raise TypeError(f"Lab is what all labs share: choose one of {labs}; help(labs) lists them all")
         self.frame = None
         self.reading = ""
         self.canvas = Canvas(self.panels, self.size)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
+from functools import partial
 
 import numpy as np
 
+from bnteach.core import arguments
 from bnteach.core.layers import BatchNorm
 from bnteach.torch_bridge.reference import (
     Answers,
@@ -16,7 +19,7 @@ from bnteach.torch_bridge.reference import (
     torch_training,
 )
 from bnteach.torch_bridge.report import Comparison, Row
-from bnteach.torch_bridge.tolerance import Sizes, allowed_share, pass_scales, running_scales
+from bnteach.torch_bridge.tolerance import allowed_share, scales
 
 __all__ = ["compare"]
 
@@ -52,7 +55,7 @@ def compare(bn: BatchNorm, x: np.ndarray, dy: np.ndarray) -> Comparison:
 
     Raises:
         ValueError: dy has not the shape of x, or bn refuses x (the errors of `BatchNorm.forward`).
-        TypeError: bn refuses the dtype of x or dy.
+        TypeError: bn is no `bnteach.BatchNorm`, or x or dy is not float16, float32 or float64.
 
     Example:
         >>> random = np.random.default_rng(0)
@@ -63,9 +66,13 @@ def compare(bn: BatchNorm, x: np.ndarray, dy: np.ndarray) -> Comparison:
         >>> print(compare(bn, x, dy).rows[0].verdict)
         agrees
     """
-    x, dy = np.asarray(x), np.asarray(dy)
+    arguments.of_type(
+        BatchNorm, "bn", bn, "a bnteach.BatchNorm (load a PyTorch layer's state_dict() into one)"
+    )
+    x, dy = arguments.float_array("x", x), arguments.float_array("dy", dy)
     if dy.shape != x.shape:
         raise ValueError(f"dy has shape {dy.shape}, expected {x.shape}: the shape of x")
+    bn = _with_arrays(bn)
     ours = numpy_training(bn, x, dy)  # first, so that its errors are the layer's own
     exact = torch_training(bn, x, dy, np.float64)
     statistics = _as_stored(bn, exact)
@@ -79,13 +86,22 @@ def compare(bn: BatchNorm, x: np.ndarray, dy: np.ndarray) -> Comparison:
             torch_training(bn, x, dy, np.float32),
             torch_evaluation(bn, x, dy, np.float32, statistics),
         ]
-    sizes = Sizes.of(bn, x, dy)
-    sizes_in_evaluation = Sizes.of(bn, x, dy, statistics if bn.track_running_stats else None)
+    scales_in_training = partial(scales, bn, x, dy)
+    scales_in_evaluation = partial(scales, bn, x, dy, statistics=statistics)
     rows = [
-        *_rows("training", TRAINING, bn, x, ours, exact, plain[0], sizes),
-        *_rows("evaluation", EVALUATION, bn, x, *evaluation, plain[1], sizes_in_evaluation),
+        *_rows("training", TRAINING, bn, x, ours, exact, plain[0], scales_in_training),
+        *_rows("evaluation", EVALUATION, bn, x, *evaluation, plain[1], scales_in_evaluation),
     ]
     return Comparison(tuple(rows), dtype=x.dtype.name)
+
+
+def _with_arrays(bn: BatchNorm) -> BatchNorm:
+    """A copy whose state is arrays, also where lists or tensors were set."""
+    bn = copy.deepcopy(bn)
+    for name in ("gamma", "beta", "running_mean", "running_var"):
+        value = getattr(bn, name)
+        setattr(bn, name, None if value is None else arguments.float_array(name, value))
+    return bn
 
 
 def _as_stored(bn: BatchNorm, exact: Answers) -> Answers:
@@ -95,12 +111,12 @@ def _as_stored(bn: BatchNorm, exact: Answers) -> Answers:
     return {name: exact[name].astype(getattr(bn, name).dtype) for name in ("running_mean", "running_var")}
 
 
-def _rows(mode, names, bn, x, ours, exact, plain, sizes) -> Iterator[Row]:
+def _rows(mode, names, bn, x, ours, exact, plain, scales_for) -> Iterator[Row]:
     for name in names:
-        yield _row(mode, name, bn, x, ours[name], exact[name], plain.get(name), sizes)
+        yield _row(mode, name, bn, x, ours[name], exact[name], plain.get(name), scales_for)
 
 
-def _row(mode, name, bn, x, ours, exact, plain, sizes) -> Row:
+def _row(mode, name, bn, x, ours, exact, plain, scales_for) -> Row:
     if ours is None or exact is None:
         fault = "" if ours is exact else ": it is missing" if ours is None else ": PyTorch has none"
         return Row(mode, name, None, fault, None)
@@ -111,7 +127,7 @@ def _row(mode, name, bn, x, ours, exact, plain, sizes) -> Row:
     if ours.dtype != dtype:
         return Row(mode, name, None, f": dtype {ours.dtype}, expected {dtype}", None)
     share = allowed_share(dtype, x.dtype)
-    scale = (pass_scales(sizes, share) | _running(bn, sizes, share))[name]
+    scale = scales_for(share=share)[name]
     ours = as_ncl(ours, bn.channel_axis) if shape == x.shape else ours
     error = _error(ours, exact, scale)
     torch_error = None if plain is None else _error(plain.astype(dtype), exact, scale)
@@ -123,10 +139,6 @@ def _expected(bn: BatchNorm, x: np.ndarray, name: str) -> tuple[tuple[int, ...],
         return x.shape, x.dtype
     stored = bn.gamma if name in ("dgamma", "dbeta") else getattr(bn, name)
     return (bn.num_features,), stored.dtype
-
-
-def _running(bn: BatchNorm, sizes: Sizes, share: float) -> Answers:
-    return running_scales(bn, sizes, share) if bn.track_running_stats else {}
 
 
 def _error(ours: np.ndarray, exact: np.ndarray, scale: np.ndarray) -> float:

@@ -11,31 +11,43 @@ from bnteach.core.layers import BatchNorm
 
 __all__ = ["NumpyBatchNorm1d", "NumpyBatchNorm2d", "NumpyBatchNorm3d"]
 
+TRACED = (
+    "NumPy computes with dense numbers alone. Where PyTorch looks through a network (torch.export, "
+    "torch.jit, torch.fx, torch.func), keep PyTorch's own nn.BatchNorm"
+)
+
 
 class _RunNumpy(torch.autograd.Function):
     """One pass through a `bnteach.BatchNorm`, forward and backward, as a node of PyTorch's graph."""
 
     @staticmethod
-    def forward(ctx, x, weight, bias, layer, layout):
+    def forward(ctx, x, weight, bias, layer, layout, keep_statistics):
         ctx.layer, ctx.layout = layer, layout
+        y = layout.tensor(layer.forward(layout.array(x)))
+        # Before anything is saved: checkpointing ends a repeated pass where the last tensor is saved.
+        keep_statistics(layer)
         # The NumPy layer remembers what it needs. PyTorch is told as well, because it then notices when
         # x or γ is changed before the backward pass, and refuses instead of returning wrong gradients.
         ctx.save_for_backward(x, weight)
-        return layout.tensor(layer.forward(layout.array(x)))
+        return y
 
     @staticmethod
     @once_differentiable
     def backward(ctx, dy):
         _ = ctx.saved_tensors  # this is where PyTorch refuses
+        _check_that_numpy_can_read("dy", dy)
         dx, dgamma, dbeta = ctx.layer.backward(ctx.layout.array(dy))
-        needs_x, needs_weight, needs_bias, _, _ = ctx.needs_input_grad
+        needs_x, needs_weight, needs_bias, *_ = ctx.needs_input_grad
         return (
             ctx.layout.tensor(dx) if needs_x else None,
             torch.from_numpy(dgamma) if needs_weight else None,
             torch.from_numpy(dbeta) if needs_bias else None,
-            None,
-            None,
+            *[None] * 3,
         )
+
+    @staticmethod
+    def jvp(ctx, *tangents):
+        raise TypeError(f"x is a dual tensor, expected one without a tangent: {TRACED}")
 
 
 class _Layout:
@@ -61,25 +73,25 @@ class _Layout:
 class _NumpyForward:
     """What the three modules have of their own: the forward pass. The rest is PyTorch's nn.BatchNorm."""
 
+    @torch.compiler.disable  # the graph ends here, and goes on behind the layer
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        self._check_input_dim(x)
-        state = self._state()
-        for name, tensor in {"x": x, **state}.items():
+        for name, tensor in {"x": x, **self._state()}.items():
             _check_that_numpy_can_read(name, tensor)
+        self._check_input_dim(x)
         layout = _Layout(x)
-        layer = self._numpy_layer(state, layout.channel_axis)
-        y = _RunNumpy.apply(x, self.weight, self.bias, layer, layout)
-        if self.training and layer.track_running_stats:
-            self._keep_statistics(layer)
-        return y
+        layer = self._numpy_layer(layout.channel_axis)
+        return _RunNumpy.apply(x, self.weight, self.bias, layer, layout, self._keep_statistics)
+
+    def __prepare_scriptable__(self):
+        raise TypeError(f"a {type(self).__name__} cannot be scripted: {TRACED}")
 
     def _state(self) -> dict[str, torch.Tensor]:
         names = ("weight", "bias", "running_mean", "running_var", "num_batches_tracked")
         return {name: getattr(self, name) for name in names if getattr(self, name) is not None}
 
-    def _numpy_layer(self, state: dict[str, torch.Tensor], channel_axis: int) -> BatchNorm:
+    def _numpy_layer(self, channel_axis: int) -> BatchNorm:
         """A NumPy layer with this module's settings, state and mode, for one pass."""
-        arrays = {name: tensor.numpy(force=True) for name, tensor in state.items()}
+        arrays = {name: tensor.numpy(force=True) for name, tensor in self._state().items()}
         dtype = arrays.get("weight", arrays.get("running_mean", np.empty(0, np.float32))).dtype
         affine = self.weight is not None
         if affine and self.bias is None:  # nn.BatchNorm2d(..., bias=False) in newer versions of PyTorch
@@ -95,8 +107,9 @@ class _NumpyForward:
         layer.load_state_dict(arrays)
         return layer.train() if self.training else layer.eval()
 
-    @torch.no_grad()
     def _keep_statistics(self, layer: BatchNorm) -> None:
+        if not (self.training and layer.track_running_stats):
+            return
         self.running_mean.copy_(torch.from_numpy(layer.running_mean))
         self.running_var.copy_(torch.from_numpy(layer.running_var))
         if self.num_batches_tracked is not None:
@@ -104,13 +117,22 @@ class _NumpyForward:
 
 
 def _check_that_numpy_can_read(name: str, tensor: torch.Tensor) -> None:
+    if not isinstance(tensor, torch.Tensor):
+        raise TypeError(f"{name} is a {type(tensor).__name__}, expected a torch.Tensor: {TRACED}")
     if tensor.device.type != "cpu":
         raise ValueError(
             f"{name} is on device {tensor.device}, expected cpu: NumPy computes in main memory. "
             "Move the model and its input with .cpu(), or keep PyTorch's own nn.BatchNorm there."
         )
     if tensor.dtype not in (torch.float16, torch.float32, torch.float64, torch.int64):
-        raise TypeError(f"{name} has dtype {tensor.dtype}, expected float16, float32 or float64")
+        raise TypeError(
+            f"{name} has dtype {tensor.dtype}, expected float16, float32 or float64: "
+            "convert it with .float(), outside of torch.autocast"
+        )
+    try:
+        tensor.numpy(force=True)
+    except (RuntimeError, TypeError) as error:
+        raise TypeError(f"{name} is not a dense tensor of numbers: {TRACED}") from error
 
 
 class NumpyBatchNorm1d(_NumpyForward, nn.BatchNorm1d):

@@ -6,6 +6,7 @@ from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from bnteach.torch_bridge.modules import NumpyBatchNorm1d, NumpyBatchNorm2d, NumpyBatchNorm3d
+from bnteach.torch_bridge.plain import overridden
 
 __all__ = ["replace_batch_norm"]
 
@@ -32,26 +33,35 @@ def replace_batch_norm(model: nn.Module) -> nn.Module:
 
     Raises:
         TypeError: the model holds a batch normalization that is not one of these three, such as
-            SyncBatchNorm, a lazy layer that has not seen data yet, or a subclass of yours. What it does
-            differently would be lost. Nothing is replaced then.
+            SyncBatchNorm, a lazy layer that has not seen data yet, a subclass of yours, or one whose forward
+            you have replaced. What it does differently would be lost. Nothing is replaced then.
 
     Example:
         >>> model = nn.Sequential(nn.Conv2d(1, 4, 3, bias=False), nn.BatchNorm2d(4), nn.ReLU())
         >>> type(replace_batch_norm(model)[1]).__name__
         'NumpyBatchNorm2d'
     """
+    if not isinstance(model, nn.Module):
+        raise TypeError(f"model is a {type(model).__name__}, expected an nn.Module")
     layers = {name: module for name, module in model.named_modules() if isinstance(module, _BatchNorm)}
     for name, layer in layers.items():
-        if type(layer) not in REPLACEMENTS and type(layer) not in REPLACEMENTS.values():
-            raise TypeError(f"{name or 'model'} is a {type(layer).__name__}, {_reason(layer)}")
+        if reason := _reason(layer):
+            words = (
+                f"{name or 'model'} is a {type(layer).__name__}, expected nn.BatchNorm1d, 2d or 3d: {reason}"
+            )
+            raise TypeError(words)
     for layer in layers.values():
         layer.__class__ = REPLACEMENTS.get(type(layer), type(layer))
     return model
 
 
 def _reason(layer: _BatchNorm) -> str:
+    """Why the layer cannot be replaced, or ""."""
     if isinstance(layer, nn.SyncBatchNorm):
-        return "expected nn.BatchNorm1d, 2d or 3d: its statistics span several processes, NumPy's do not"
+        return "its statistics span several processes, NumPy's do not"
     if isinstance(layer, nn.modules.lazy.LazyModuleMixin):
-        return "expected nn.BatchNorm1d, 2d or 3d: run the model once on data, then its layers are these"
-    return "expected nn.BatchNorm1d, 2d or 3d: what a subclass does differently would be lost"
+        return "run the model once on data, then its layers are these"
+    if type(layer) not in {*REPLACEMENTS, *REPLACEMENTS.values()}:
+        return "what a subclass does differently would be lost"
+    methods = ", ".join(overridden(layer, type(layer)))
+    return methods and f"it has its own {methods}, which would be lost"

@@ -18,90 +18,64 @@ shows it up to about m = 4 000.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from bnteach.torch_bridge.reference import Answers, as_ncl
 
-__all__ = ["Sizes", "allowed_share", "pass_scales", "running_scales"]
+__all__ = ["allowed_share", "scales"]
 
 
 def allowed_share(result: np.dtype, x: np.dtype) -> float:
     """The relative error that is allowed: one rounding of the result, 16 of the computation."""
-    computation = np.result_type(x, np.float32)  # float16 is computed in float32
-    return float(np.finfo(result).eps + 16 * np.finfo(computation).eps)
+    return float(np.finfo(result).eps) + 16 * _rounding(x)
 
 
-@dataclass(frozen=True)
-class Sizes:
-    """How large the numbers in one pass are, in float64.
+def scales(bn, x: np.ndarray, dy: np.ndarray, share: float, statistics: Answers | None = None) -> Answers:
+    """The scale of each quantity in one pass, with these running statistics, or with the batch's own.
 
-    "Per value" means shape (samples, channels, the rest), "per channel" (channels, 1).
-
-    Attributes:
-        x, xhat, dy: absolute values, per value.
-        gamma, beta: absolute values, per channel; 1 and 0 where the layer has none.
-        var, inv_std: σ² and 1 / √(σ² + ε) that the pass divides by, per channel.
-        eps: the rounding unit of the computation.
+    Inside, x, dy and x̂ are (samples, channels, the rest) and all else is (channels, 1), in float64.
     """
-
-    x: np.ndarray
-    xhat: np.ndarray
-    dy: np.ndarray
-    gamma: np.ndarray
-    beta: np.ndarray
-    var: np.ndarray
-    inv_std: np.ndarray
-    eps: float
-
-    @classmethod
-    def of(cls, bn, x: np.ndarray, dy: np.ndarray, statistics: Answers | None = None) -> Sizes:
-        """Sizes of a pass with the running statistics given, or with the batch's own if there are none."""
-        eps = float(np.finfo(np.result_type(x, np.float32)).eps)
-        x, dy = (as_ncl(array, bn.channel_axis).astype(np.float64) for array in (x, dy))
-        if statistics is None:
-            mean, var = _mean(x), _mean((x - _mean(x)) ** 2)
-        else:
-            mean, var = (statistics[name].astype(float)[:, None] for name in ("running_mean", "running_var"))
-        inv_std = 1 / np.sqrt(var + bn.eps)
-        one, zero = np.ones(x.shape[1]), np.zeros(x.shape[1])
-        gamma, beta = (one, zero) if bn.gamma is None else (bn.gamma.astype(float), bn.beta.astype(float))
-        xhat = (x - mean) * inv_std
-        return cls(*map(np.abs, (x, xhat, dy, gamma[:, None], beta[:, None], var, inv_std)), eps)
-
-    @property
-    def blur(self) -> np.ndarray:
-        """How well x − μ can be known, (C, 1), in the units of x."""
-        m = self.x.size / max(1, self.x.shape[1])
-        largest = self.x.max((0, 2), keepdims=True, initial=0)[0]
-        return (4 * self.eps**2 + 8 * np.finfo(np.float64).eps * np.sqrt(m)) * largest
-
-
-def pass_scales(sizes: Sizes, share: float) -> Answers:
-    """The scales of y, dx, dgamma and dbeta in one pass, blur included."""
-    blur = sizes.blur * sizes.inv_std / share
-    xhat = sizes.xhat + np.sqrt(_mean(sizes.xhat**2)) + blur * (1 + sizes.xhat)
-    dy = sizes.dy + np.sqrt(_mean(sizes.dy**2)) * (1 + xhat)
-    return {
-        "y": sizes.gamma * xhat + sizes.beta,
-        "dx": sizes.gamma * sizes.inv_std * dy * (1 + blur),
-        "dgamma": (sizes.dy * xhat).sum((0, 2)),
-        "dbeta": sizes.dy.sum((0, 2)),
-    }
-
-
-def running_scales(bn, sizes: Sizes, share: float) -> Answers:
-    """The scales of the running statistics after a training pass: of what stays and of what comes."""
-    new = 1 / (1 + int(bn.num_batches_tracked)) if bn.momentum is None else bn.momentum
-    blur = sizes.blur[:, 0] / share
+    rounding = _rounding(x.dtype)
+    x, dy = (as_ncl(array, bn.channel_axis).astype(np.float64) for array in (x, dy))
+    mean, var = _mean(x), _mean((x - _mean(x)) ** 2)
+    if statistics:
+        mean, var = (statistics[name].astype(float)[:, None] for name in ("running_mean", "running_var"))
+    inv_std = 1 / np.sqrt(var + bn.eps)
+    largest = np.abs(x).max((0, 2), initial=0)[:, None]
+    m = x.size / max(1, x.shape[1])
+    blur = (4 * rounding**2 + 8 * np.finfo(np.float64).eps * np.sqrt(m)) * largest / share  # of x − μ
     # A variance is at least as uncertain as the square of a rounded mean.
-    least = (16 * sizes.eps * sizes.x.max((0, 2), initial=0)) ** 2 + share * blur**2
-    var = sizes.var[:, 0]
+    least = (16 * rounding * largest) ** 2 + share * blur**2
+    own = _of_one_pass(bn, np.abs((x - mean) * inv_std), np.abs(dy), inv_std, blur * inv_std)
+    return own | _of_running_statistics(bn, _mean(np.abs(x)) + blur, 2 * var + var**0.5 * blur + least)
+
+
+def _of_one_pass(bn, x_hat, dy, inv_std, blur) -> Answers:
+    gamma, beta = (
+        (1, 0) if bn.gamma is None else (np.abs(p.astype(float))[:, None] for p in (bn.gamma, bn.beta))
+    )
+    x_hat = x_hat + np.sqrt(_mean(x_hat**2)) + blur * (1 + x_hat)
+    dy_around = dy + np.sqrt(_mean(dy**2)) * (1 + x_hat)
     return {
-        "running_mean": np.abs((1 - new) * bn.running_mean) + abs(new) * (_mean(sizes.x)[:, 0] + blur),
-        "running_var": np.abs((1 - new) * bn.running_var) + abs(new) * (2 * var + var**0.5 * blur + least),
+        "y": gamma * x_hat + beta,
+        "dx": gamma * inv_std * dy_around * (1 + blur),
+        "dgamma": (dy * x_hat).sum((0, 2)),
+        "dbeta": dy.sum((0, 2)),
     }
+
+
+def _of_running_statistics(bn, mean: np.ndarray, var: np.ndarray) -> Answers:
+    """Of what stays of the old ones, and of what comes from this batch."""
+    if not bn.track_running_stats:
+        return {}
+    new = 1 / (1 + int(bn.num_batches_tracked)) if bn.momentum is None else bn.momentum
+    come = {"running_mean": mean[:, 0], "running_var": var[:, 0]}
+    return {name: np.abs((1 - new) * getattr(bn, name)) + abs(new) * value for name, value in come.items()}
+
+
+def _rounding(x: np.dtype) -> float:
+    """The rounding unit of the computation: float16 is computed in float32."""
+    return float(np.finfo(np.result_type(x, np.float32)).eps)
 
 
 def _mean(values: np.ndarray) -> np.ndarray:

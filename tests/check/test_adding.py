@@ -56,7 +56,20 @@ def test_it_is_named_then_removed():
             ValueError,
             "from another mistake",
         ),
-        ({"steps": {"inv_std": lambda var, eps: no_such_name}}, ValueError, "NameError"),  # noqa: F821
+        (
+            {"steps": {"inv_std": lambda var, eps: no_such_name}},  # noqa: F821
+            ValueError,
+            "the code of 'eps_doubled' stops: NameError",
+        ),
+        (
+            {"steps": {"inv_std": lambda vra, eps: 1}},
+            KeyError,
+            r"steps\['inv_std'\] takes 'vra', expected one",
+        ),
+        ({"steps": {"inv_std": 3}}, TypeError, r"steps\['inv_std'\] is 3, expected a function"),
+        ({"checks": "standardize"}, TypeError, "checks is 'standardize', expected names in a tuple"),
+        ({"returns": 3}, TypeError, "returns is 3, expected None or a function"),
+        ({"lesson": "02_normalize"}, TypeError, "lesson is '02_normalize', expected None or a pair"),
     ],
 )
 def test_it_is_refused(changes, error, words):
@@ -64,6 +77,12 @@ def test_it_is_refused(changes, error, words):
     with pytest.raises(error, match=words):
         check.add(own(**changes))
     assert before == check.CATALOGUE
+
+
+@pytest.mark.parametrize("given", [{"key": "eps_doubled"}, None, check.Mistake], ids=["dict", "None", "type"])
+def test_only_a_mistake_is_one(given):
+    with pytest.raises(TypeError, match=r"mistake is a \w+, expected a check\.Mistake"):
+        check.add(given)
 
 
 def test_a_mistake_that_is_not_there_cannot_be_removed():

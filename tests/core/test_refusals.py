@@ -38,8 +38,21 @@ REFUSED_X = {
     "object": (X.astype(object), TypeError, "x has dtype object, expected float16"),
     "text": (X.astype(str), TypeError, "x has dtype <U32, expected float16"),
     "None": (None, TypeError, "x has dtype object, expected float16"),
-    "ragged": ([[1.0, 2.0], [3.0]], TypeError, "x cannot be read as an array: .*inhomogeneous"),
-    "needs a gradient": (torch.tensor(X, requires_grad=True), TypeError, r"x cannot .*detach\(\)"),
+    "ragged": (
+        [[1.0, 2.0], [3.0]],
+        TypeError,
+        "x is a list that NumPy cannot read, expected an array .*inhom",
+    ),
+    "needs a gradient": (
+        torch.tensor(X, requires_grad=True),
+        TypeError,
+        r"x requires a grad.* x\.detach\(\)",
+    ),
+    "masked": (np.ma.masked_array(X, X > 1), TypeError, r"x has masked values, .* x\.filled"),
+    "bfloat16": (torch.tensor(X).bfloat16(), TypeError, "x is a Tensor that NumPy cannot read.*BFloat16"),
+    "on another device": (torch.tensor(X, device="meta"), TypeError, "x is a Tensor that NumPy cannot read"),
+    "sparse": (torch.tensor(X).to_sparse(), TypeError, "x is a Tensor that NumPy cannot read"),
+    "a layer": (nn.Linear(4, 4), TypeError, "x has dtype object, expected float16"),
 }
 REFUSED_DY = {
     "shape": (
@@ -61,6 +74,20 @@ REFUSED_STATE = {
     ),
     "beta as a row": ("beta", np.ones((1, 4)), ValueError, r"beta has shape \(1, 4\), expected \(4,\)"),
     "integer gamma": ("gamma", np.ones(4, int), TypeError, "gamma has dtype int64, expected float16"),
+    "gamma as a parameter": ("gamma", nn.Parameter(torch.ones(4)), TypeError, r"gamma requires .*gamma\.det"),
+    "masked beta": ("beta", np.ma.masked_equal(np.arange(4.0), 2), TypeError, "beta has masked values"),
+    "running_mean of three": (
+        "running_mean",
+        np.zeros(3),
+        ValueError,
+        r"running_mean has shape \(3,\), expect",
+    ),
+    "integer running_var": (
+        "running_var",
+        [1] * 4,
+        TypeError,
+        "running_var has dtype int64, expected float16",
+    ),
     "channel_axis": (
         "channel_axis",
         3,
@@ -98,6 +125,39 @@ def test_forward_refuses_and_stays_as_it_was(bn, fault, training):
     x, error, message = REFUSED_X[fault]
     with untouched(bn.train(training)), pytest.raises(error, match=message):
         bn(x)
+
+
+WELCOME = {
+    "tensor": torch.tensor(X),
+    "frozen parameter": nn.Parameter(torch.tensor(X), requires_grad=False),
+    "list": X.tolist(),
+    "list of tensors": list(torch.tensor(X)),
+    "nothing masked": np.ma.masked_array(X),
+}
+
+
+@pytest.mark.parametrize("given", WELCOME)
+def test_what_holds_the_same_numbers_is_welcome_and_an_array_comes_back(rng, given):
+    bn, twin = BatchNorm(4, dtype=np.float64), BatchNorm(4, dtype=np.float64)
+    y = bn(WELCOME[given])
+    assert type(y) is np.ndarray
+    np.testing.assert_array_equal(y, twin(X))
+
+
+def test_a_matrix_is_taken_for_the_array_that_it_is(rng):
+    with pytest.warns(PendingDeprecationWarning):
+        matrix = np.matrix(X[:, :, 0])
+    y = BatchNorm(4)(matrix)
+    assert type(y) is np.ndarray
+    np.testing.assert_array_equal(y, BatchNorm(4)(X[:, :, 0]))
+
+
+def test_state_may_be_set_as_tensors_or_lists(rng):
+    bn, twin = pair(rng, X)[0], BatchNorm(4, dtype=np.float64)
+    twin.load_state_dict(bn.state_dict())
+    bn.running_mean, bn.gamma = torch.tensor(bn.running_mean), bn.gamma.tolist()
+    np.testing.assert_array_equal(bn(X), twin(X))
+    assert_same(bn.state_dict(), twin.state_dict(), 0)
 
 
 @pytest.mark.parametrize("fault", REFUSED_DY)

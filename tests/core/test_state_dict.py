@@ -90,6 +90,13 @@ def test_values_are_cast_to_the_dtype_of_the_layer(rng, own, given):
     assert bn.num_batches_tracked.dtype == np.int64
 
 
+def test_parameters_are_loaded_as_their_numbers():
+    twin, bn = nn.BatchNorm1d(3), BatchNorm(3)
+    nn.init.normal_(twin.weight)
+    bn.load_state_dict(dict(twin.named_parameters()) | dict(twin.named_buffers()))
+    assert_state(bn, {key: value.numpy() for key, value in twin.state_dict().items()})
+
+
 def test_too_large_for_the_dtype_becomes_infinite_as_in_pytorch():
     state = BatchNorm(3, dtype=np.float64).state_dict() | {"running_var": np.array([1.0, 1e300, -1e300])}
     bn, twin = BatchNorm(3), nn.BatchNorm1d(3)
@@ -161,6 +168,26 @@ FAULTS = {
         lambda s: s.update(running_var=["1", "2", "3"]),
         TypeError,
         r"state\['running_var'\] has dtype <U1, expected real numbers",
+    ),
+    "bfloat16": (
+        lambda s: s.update(weight=torch.ones(3).bfloat16()),
+        TypeError,
+        r"state\['weight'\] is a Tensor that NumPy cannot read, expected an array of numbers: .*BFloat16",
+    ),
+    "on another device": (
+        lambda s: s.update(weight=torch.ones(3, device="meta")),
+        TypeError,
+        r"state\['weight'\] is a Tensor that NumPy cannot read",
+    ),
+    "masked": (
+        lambda s: s.update(weight=np.ma.masked_equal([1.0, 2.0, 3.0], 2)),
+        TypeError,
+        r"state\['weight'\] has masked values",
+    ),
+    "keys that are no text": (
+        lambda s: s.update({1: np.ones(3)}),
+        ValueError,
+        r"unexpected \[1\]",
     ),
     "None": (
         lambda s: s.update(running_var=None),

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from bnteach import labs
 from bnteach.labs.controls import HELP
 
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
@@ -216,3 +217,8 @@ def test_labs_need_no_torch_until_training_is_named():
     code = "import sys; from bnteach import labs; labs.Sampler(); print('torch' in sys.modules)"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout == "False\n"
+
+
+def test_what_all_labs_share_is_no_lab():
+    with pytest.raises(TypeError, match=r"choose one of .*Depth.*help\(labs\)"):
+        labs.Lab()

@@ -4,9 +4,11 @@ import copy
 
 import numpy as np
 import pytest
+import torch
+from torch import nn
 
 from bnteach.core.layers import BatchNorm
-from bnteach.torch_bridge import compare
+from bnteach.torch_bridge import NumpyBatchNorm2d, compare
 
 NINE = [("training", q) for q in ("y", "dx", "dgamma", "dbeta", "running_mean", "running_var")]
 NINE += [("evaluation", q) for q in ("y", "dx", "dgamma")]
@@ -347,6 +349,24 @@ def test_errors_are_the_layers_own_or_name_dy():
         compare(bn, x.astype(np.int64), dy)
     with pytest.raises(ValueError, match="Expected more than 1 value per channel"):
         compare(bn, x[:1, :, :1, :1], dy[:1, :, :1, :1])
+
+
+def test_a_layer_of_pytorch_is_refused_by_name():
+    _, x, dy = case()
+    for bn in (nn.BatchNorm2d(4), NumpyBatchNorm2d(4), BatchNorm):
+        with pytest.raises(TypeError, match=r"bn is \w+, expected a bnteach\.BatchNorm"):
+            compare(bn, x, dy)
+
+
+def test_tensors_are_welcome_as_data_and_as_state_and_gradients_are_refused_by_name():
+    bn, x, dy = case()
+    twin = copy.deepcopy(bn)
+    bn.gamma, bn.running_var = torch.tensor(bn.gamma), bn.running_var.tolist()
+    assert str(compare(bn, torch.tensor(x), torch.tensor(dy))) == str(compare(twin, x, dy))
+    with pytest.raises(TypeError, match=r"x requires a gradient.*x\.detach"):
+        compare(bn, torch.tensor(x, requires_grad=True), dy)
+    with pytest.raises(TypeError, match="dy is a Tensor that NumPy cannot read"):
+        compare(bn, x, torch.tensor(dy).bfloat16())
 
 
 # How it is shown

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
+from torch.nn.utils import prune
 
 from bnteach.data import digits
 from bnteach.torch_bridge import (
@@ -141,3 +142,30 @@ def test_a_trained_layer_taken_out_of_a_network_still_agrees():
     random = np.random.default_rng(0)
     x, dy = random.normal(1, 2, (20, 8, 6, 5)), random.normal(size=(20, 8, 6, 5))
     assert compare(bn, x.astype(np.float32), dy.astype(np.float32)).agrees
+
+
+def test_a_forward_of_its_own_is_refused():
+    layer = nn.BatchNorm2d(2)
+    layer.forward = lambda x: x
+    with pytest.raises(TypeError, match=r"0 is a BatchNorm2d, .*: it has its own forward, which"):
+        replace_batch_norm(nn.Sequential(layer))
+    with pytest.raises(TypeError, match=r"model is a tuple, expected an nn\.Module"):
+        replace_batch_norm((layer,))
+
+
+@pytest.mark.parametrize("change", [
+    lambda bn: prune.l1_unstructured(bn, "weight", 1),
+    lambda bn: bn.register_forward_pre_hook(lambda module, inputs: (3 * inputs[0],)),
+    lambda bn: bn.register_forward_hook(lambda module, inputs, y: y.relu()),
+], ids=["pruned", "hook before", "hook after"])  # fmt: skip
+def test_hooks_and_computed_weights_go_on_working(change):
+    theirs, ours = nn.BatchNorm2d(3).double(), nn.BatchNorm2d(3).double()
+    ours.load_state_dict(theirs.state_dict())
+    change(theirs), change(ours)
+    replace_batch_norm(ours)
+    x = torch.randn(4, 3, 5, 6, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    for layer in (theirs, ours):
+        (layer(x) ** 3).sum().backward()
+    assert torch.allclose(ours(x), theirs(x), rtol=1e-12, atol=1e-12)
+    for found, expected in zip(ours.parameters(), theirs.parameters(), strict=True):
+        assert torch.allclose(found.grad, expected.grad, rtol=1e-10, atol=1e-10)
