@@ -146,8 +146,8 @@ class Layout(NamedTuple):
     gamma_dtype: np.dtype
 
     @property
-    def inside(self) -> tuple[int, int, int]:
-        """The shape of x inside core."""
+    def three_axes(self) -> tuple[int, int, int]:
+        """The shape of x inside core: (before, C, after)."""
         before, after = self.shape[: self.axis], self.shape[self.axis + 1 :]
         return math.prod(before), self.shape[self.axis], math.prod(after)
 
@@ -172,11 +172,11 @@ def of_batch_norm(x, gamma, beta, channel_axis: int) -> tuple[np.ndarray, np.nda
     layout = Layout(x.shape, axis, x.dtype, gamma_dtype)
     gamma = layout.per_channel("gamma", np.ones(x.shape[axis]) if gamma is None else gamma)
     beta = layout.per_channel("beta", np.zeros(x.shape[axis]) if beta is None else beta)
-    return x.reshape(layout.inside), gamma, beta, layout
+    return x.reshape(layout.three_axes), gamma, beta, layout
 
 
-def several_values_a_channel(x: np.ndarray, layout: Layout) -> None:
-    """A single value has no variance, so x (before, C, after) must have more than one a channel."""
+def refuse_single_values(x: np.ndarray, layout: Layout) -> None:
+    """A single value a channel has no variance."""
     if x.shape[0] * x.shape[2] == 1:
         raise ValueError(
             f"Expected more than 1 value per channel when training, got input size {layout.shape}"

@@ -18,7 +18,7 @@ from __future__ import annotations
 import numpy as np
 
 from bnteach.core import arguments, functional
-from bnteach.core.functional import CHANNEL, quietly
+from bnteach.core.functional import quietly
 
 MANY = 2**14  # values; with half as many functional.py is twice as fast, with twice as many this file is
 BLOCK = 2**17  # values in a block: 0.5 MB of float32, so that x, dy and dx fit in a core's own cache
@@ -178,30 +178,31 @@ def use_rows_in_place():
 
 
 @quietly
-def standardize(x, eps, has_mean=True):
-    """`functional.standardize` along the axes 0 and 2 of x (before, C, after), x̂ in the dtype of x."""
+def standardize_rows(x, eps, has_mean=True):
+    """`functional.standardize` along axis 1 of x (sets, values); x̂ has the dtype of x."""
     use_rows_in_place()
+    x = x[np.newaxis]  # each set is a channel, and there is one sample
     x_hat = aligned_empty(x)
     mean, var, source, rest = statistics(x, x_hat, has_mean)
     if not computable(x, var + eps, mean):
-        return functional.standardize(x.astype(np.float64), CHANNEL, eps, has_mean)
+        return functional.standardize(x[0].astype(np.float64), (1,), eps, has_mean)
     inv_std = 1 / np.sqrt(var + eps)
     scale = np.where(var > 0, inv_std, 0)  # equal values give exactly 0
     scaled(source, scale, -scale * rest, out=x_hat)
-    return x_hat, inv_std.reshape(1, -1, 1), mean, var
+    return x_hat[0], inv_std[:, np.newaxis], mean, var
 
 
 @quietly
-def standardize_backward(dx_hat, x_hat, inv_std, has_mean=True):
-    """`functional.standardize_backward` along the axes 0 and 2, in the dtype of x̂."""
+def standardize_rows_backward(dx_hat, x_hat, inv_std, has_mean=True):
+    """`functional.standardize_backward` along axis 1, in the dtype of x̂."""
     use_rows_in_place()
-    total, products = sums(x_hat, dx_hat) / max(1, x_hat.shape[0] * x_hat.shape[2])
+    total, products = sums(x_hat[np.newaxis], dx_hat[np.newaxis]) / max(1, x_hat.shape[1])
     through_mean = total if has_mean else 0 * total
     if not computable(x_hat, inv_std.ravel(), through_mean, products):
         dx_hat, x_hat = dx_hat.astype(np.float64), x_hat.astype(np.float64)
-        return functional.standardize_backward(dx_hat, x_hat, inv_std, CHANNEL, has_mean)
-    dx = aligned_empty(x_hat)
-    return write_dx(dx, x_hat, 0, dx_hat, through_mean, products, inv_std.ravel())
+        return functional.standardize_backward(dx_hat, x_hat, inv_std, (1,), has_mean)
+    source, dx = x_hat[np.newaxis], aligned_empty(x_hat[np.newaxis])
+    return write_dx(dx, source, 0, dx_hat[np.newaxis], through_mean, products, inv_std.ravel())[0]
 
 
 @quietly
@@ -218,7 +219,7 @@ def batch_norm_forward(x, gamma, beta, eps=1e-5, channel_axis=1):
     given = x, gamma, beta, eps, channel_axis
     x, gamma, beta, layout = of_batch_norm(x, gamma, beta, channel_axis)
     eps = arguments.positive_eps(eps)
-    arguments.several_values_a_channel(x, layout)
+    arguments.refuse_single_values(x, layout)
     use_rows_in_place()
     y = aligned_empty(x)
     mean, var, source, rest = statistics(x, y)

@@ -5,8 +5,8 @@ One idea carries the whole family of normalizations:
     standardize over a set of values, then scale and shift.
 
 `standardize` and `standardize_backward` are that idea; their `axes` say which values form a set. For batch
-normalization x is laid out as (before, C, after), and a set is one channel: axes 0 and 2. The layers of
-norms.py choose other sets, and call the same pair.
+normalization x is laid out as (before, C, after), and a set is one channel: axes 0 and 2. In norms.py a set is
+a row, or a part of one: axis 1.
 
 The letters are those of Ioffe & Szegedy (2015), "Batch Normalization", arXiv:1502.03167, Algorithm 1:
 
@@ -27,44 +27,50 @@ import numpy as np
 
 from bnteach.core import arguments
 
-CHANNEL = (0, 2)  # in (before, C, after), the axes along which the values of one channel lie
+ALL_BUT_CHANNELS = (0, 2)  # of (before, C, after)
 
 # NaN and infinity pass through as they do in PyTorch: visible in the result, without a warning.
 quietly = np.errstate(over="ignore", invalid="ignore", divide="ignore")
 
 
-def mean(values, axes):
-    """The mean along these axes, which stay with length 1. For an empty batch it is 0."""
+def mean_over(values, axes):
+    """The mean along these axes, which stay with length 1. For an empty batch, which is allowed, it is 0."""
     m = math.prod(values.shape[axis] for axis in axes)
     return values.sum(axis=axes, keepdims=True) / max(1, m)
 
 
 def standardize(x, axes, eps, has_mean=True):
-    """x̂ = (x − μ)/√(σ² + ε), each set of values with its own μ and σ². Returns x̂, 1/√(σ² + ε), μ, σ²."""
-    mu = mean(x, axes) if has_mean else np.zeros(1)
-    centered = x - mu
+    """x̂ = (x − μ)/√(σ² + ε), each set of values with its own μ and σ². Returns x̂, 1/√(σ² + ε), μ, σ².
+
+    With has_mean=False, for RMSNorm, μ is 0, and σ² is the mean square.
+    """
+    mean = mean_over(x, axes) if has_mean else 0.0
+    centered = x - mean
     if has_mean:
-        centered -= mean(centered, axes)  # μ was rounded; with this, equal values give exactly 0
-    var = mean(centered**2, axes)
+        # The mean was rounded, so equal values are now not 0, but all the same few units of the last digit.
+        # Such numbers add up without rounding: with their mean taken out, equal values are exactly 0.
+        centered -= mean_over(centered, axes)
+    var = mean_over(centered**2, axes)
     inv_std = 1 / np.sqrt(var + eps)
-    return centered * inv_std, inv_std, mu, var
+    return centered * inv_std, inv_std, mean, var
 
 
 def standardize_backward(dx_hat, x_hat, inv_std, axes, has_mean=True):
     """dx = 1/√(σ² + ε) · (dx̂ − Σdx̂/m − x̂·Σ(dx̂·x̂)/m).
 
-    The two terms subtracted from dx̂ are the paths through μ and through σ²: each x moves both.
+    The two terms subtracted from dx̂ are the paths through μ and through σ²: each x moves both. steps.py goes
+    the same way in single steps; multiplied out, they give this line.
     """
-    through_mean = mean(dx_hat, axes) if has_mean else 0.0
-    through_var = x_hat * mean(dx_hat * x_hat, axes)
+    through_mean = mean_over(dx_hat, axes) if has_mean else 0.0
+    through_var = x_hat * mean_over(dx_hat * x_hat, axes)
     return inv_std * (dx_hat - through_mean - through_var)
 
 
-@dataclass(eq=False)
+@dataclass(eq=False)  # `==` between arrays would have no single answer
 class Cache:
-    """What the forward pass keeps for the backward pass, in float64."""
+    """What the forward pass keeps: for the backward pass, and the statistics for the layer's running ones."""
 
-    x_hat: np.ndarray  # (before, C, after)
+    x_hat: np.ndarray  # (before, C, after), float64 as all of these
     inv_std: np.ndarray  # 1/√(σ² + ε), (C,)
     mean: np.ndarray  # μ, (C,)
     var: np.ndarray  # σ², divided by m, (C,)
@@ -72,10 +78,14 @@ class Cache:
     layout: arguments.Layout  # of x as the caller gave it
     constant_statistics: bool = False  # True: μ and σ² do not depend on x (evaluation)
 
+    def __post_init__(self):
+        for name in ("inv_std", "mean", "var", "gamma"):
+            setattr(self, name, getattr(self, name).ravel())
+
     @property
     def count(self) -> int:
         """m: how many values a channel has."""
-        before, _, after = self.layout.inside
+        before, _, after = self.layout.three_axes
         return before * after
 
 
@@ -118,13 +128,13 @@ def batch_norm_forward(x, gamma, beta, eps=1e-5, channel_axis=1):
 
     Source: Ioffe & Szegedy 2015, Algorithm 1.
     """
+    # x comes as (before, C, after), γ and β as (C, 1) in float64, so that they meet it.
     x, gamma, beta, layout = arguments.of_batch_norm(x, gamma, beta, channel_axis)
     eps = arguments.positive_eps(eps)
-    arguments.several_values_a_channel(x, layout)
-    x_hat, inv_std, mu, var = standardize(x.astype(np.float64), CHANNEL, eps)
+    arguments.refuse_single_values(x, layout)
+    x_hat, inv_std, mean, var = standardize(x.astype(np.float64), ALL_BUT_CHANNELS, eps)
     y = gamma * x_hat + beta
-    per_channel = (value.ravel() for value in (inv_std, mu, var, gamma))
-    return layout.restore(y), Cache(x_hat, *per_channel, layout)
+    return layout.restore(y), Cache(x_hat, inv_std, mean, var, gamma, layout)
 
 
 @quietly
@@ -160,12 +170,13 @@ def batch_norm_backward(dy, cache):
     x_hat, layout = cache.x_hat, cache.layout
     inv_std, gamma = cache.inv_std[:, np.newaxis], cache.gamma[:, np.newaxis]
     dy = arguments.upstream("dy", dy, layout.shape).astype(np.float64).reshape(x_hat.shape)
-    dbeta, dgamma = dy.sum(axis=CHANNEL), (dy * x_hat).sum(axis=CHANNEL)
+    dbeta = dy.sum(axis=ALL_BUT_CHANNELS)
+    dgamma = (dy * x_hat).sum(axis=ALL_BUT_CHANNELS)
     dx_hat = gamma * dy
     if cache.constant_statistics:  # no path leads through μ or σ²
         dx = inv_std * dx_hat
     else:
-        dx = standardize_backward(dx_hat, x_hat, inv_std, CHANNEL)
+        dx = standardize_backward(dx_hat, x_hat, inv_std, ALL_BUT_CHANNELS)
     return layout.restore(dx), layout.like_gamma(dgamma), layout.like_gamma(dbeta)
 
 
@@ -205,9 +216,9 @@ def batch_norm_inference(x, gamma, beta, running_mean, running_var, eps=1e-5, ch
 def batch_norm_inference_with_cache(x, gamma, beta, running_mean, running_var, eps=1e-5, channel_axis=1):
     """`batch_norm_inference`, and a cache: a network can be differentiated in evaluation too."""
     x, gamma, beta, layout = arguments.of_batch_norm(x, gamma, beta, channel_axis)
-    mu, var = layout.per_channel("running_mean", running_mean), layout.per_channel("running_var", running_var)
+    mean = layout.per_channel("running_mean", running_mean)
+    var = layout.per_channel("running_var", running_var)
     inv_std = 1 / np.sqrt(var + arguments.non_negative_eps(eps))
-    x_hat = (x - mu) * inv_std
+    x_hat = (x - mean) * inv_std
     y = gamma * x_hat + beta
-    per_channel = (value.ravel() for value in (inv_std, mu, var, gamma))
-    return layout.restore(y), Cache(x_hat, *per_channel, layout, constant_statistics=True)
+    return layout.restore(y), Cache(x_hat, inv_std, mean, var, gamma, layout, constant_statistics=True)

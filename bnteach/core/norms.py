@@ -16,7 +16,7 @@ from typing import ClassVar
 import numpy as np
 
 from bnteach.core import arguments, fast, functional
-from bnteach.core.functional import CHANNEL, quietly
+from bnteach.core.functional import quietly
 from bnteach.core.state import Layer
 
 
@@ -90,16 +90,16 @@ class StatisticsOfASample(Layer):
 
 
 def _standardize(x, eps, has_mean):
-    """x̂ and 1/√(σ² + ε) for x (before, sets of values, after), by the page that suits its size."""
+    """x̂ and 1/√(σ² + ε) of each row of x, by the page that suits its size."""
     if x.size < fast.MANY:
-        return functional.standardize(x.astype(np.float64), CHANNEL, eps, has_mean)[:2]
-    return fast.standardize(x.astype(np.result_type(x, np.float32), copy=False), eps, has_mean)[:2]
+        return functional.standardize(x.astype(np.float64), (1,), eps, has_mean)[:2]
+    return fast.standardize_rows(x.astype(np.result_type(x, np.float32), copy=False), eps, has_mean)[:2]
 
 
 def _standardize_backward(dx_hat, x_hat, inv_std, has_mean):
     if x_hat.size < fast.MANY:
-        return functional.standardize_backward(dx_hat, x_hat, inv_std, CHANNEL, has_mean)
-    return fast.standardize_backward(dx_hat, x_hat, inv_std, has_mean)
+        return functional.standardize_backward(dx_hat, x_hat, inv_std, (1,), has_mean)
+    return fast.standardize_rows_backward(dx_hat, x_hat, inv_std, has_mean)
 
 
 class LayerNorm(StatisticsOfASample):
@@ -132,7 +132,7 @@ class LayerNorm(StatisticsOfASample):
         if x.shape[-len(last) :] != last:
             raise ValueError(f"x has shape {x.shape}, expected its last axes to be normalized_shape {last}")
         samples, elements = math.prod(x.shape[: x.ndim - len(last)]), math.prod(last)
-        return (1, samples, elements), (samples, elements, 1)
+        return (samples, elements), (samples, elements, 1)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.normalized_shape}, eps={self.eps})"
@@ -202,7 +202,7 @@ class GroupNorm(StatisticsOfASample):
         values = self.num_channels // self.num_groups * positions
         if values == 1:
             raise ValueError(f"Expected more than 1 value per group, got input size {x.shape}")
-        return (1, samples * self.num_groups, values), (samples, self.num_channels, positions)
+        return (samples * self.num_groups, values), (samples, self.num_channels, positions)
 
     def __repr__(self) -> str:
         return f"GroupNorm({self.num_groups}, {self.num_channels}, eps={self.eps})"
@@ -240,7 +240,7 @@ class InstanceNorm(StatisticsOfASample):
         samples, positions = _samples_and_positions(x, "num_features", self.num_features)
         if positions == 1:
             raise ValueError(f"Expected more than 1 spatial element, got input size {x.shape}")
-        return (1, samples * self.num_features, positions), (samples, self.num_features, positions)
+        return (samples * self.num_features, positions), (samples, self.num_features, positions)
 
     def __repr__(self) -> str:
         return f"InstanceNorm({self.num_features}, eps={self.eps}, affine={self.affine})"

@@ -53,8 +53,8 @@ def why_not_plain(name: str, module: nn.Module, kind: type) -> str:
 
 
 def _is_plain(module: nn.Module, key: str) -> bool:
-    registered = module._parameters.get(key, module)
-    return getattr(module, key) is registered and type(registered) in (nn.Parameter, type(None))
+    registered = module._parameters.get(key)
+    return getattr(module, key, None) is registered and type(registered) in (nn.Parameter, type(None))
 
 
 def _has_hooks(module: nn.Module) -> bool:

@@ -78,21 +78,21 @@ data = digits()
 
 
 # %%
-def mean(values, axes):
+def mean_over(values, axes):
     return values.mean(axis=axes, keepdims=True)
 
 
 def standardize(x, axes, eps=1e-5, has_mean=True):
-    mu = mean(x, axes) if has_mean else 0.0
-    centered = x - mu
-    var = mean(centered**2, axes)
+    mean = mean_over(x, axes) if has_mean else 0.0
+    centered = x - mean
+    var = mean_over(centered**2, axes)
     inv_std = 1 / np.sqrt(var + eps)
     return centered * inv_std, inv_std
 
 
 def standardize_backward(dx_hat, x_hat, inv_std, axes, has_mean=True):
-    through_mean = mean(dx_hat, axes) if has_mean else 0.0
-    through_var = x_hat * mean(dx_hat * x_hat, axes)
+    through_mean = mean_over(dx_hat, axes) if has_mean else 0.0
+    through_var = x_hat * mean_over(dx_hat * x_hat, axes)
     return inv_std * (dx_hat - through_mean - through_var)
 
 
@@ -420,8 +420,8 @@ figures.show(
 real_values = np.array([1.0, 2, 3, 6, 4, 2, 3])
 with_padding = np.array([[1.0, 2, 3, 6], [4, 2, 0, 0], [3, 0, 0, 0]])
 p = 5 / 12  # the share of the padding
-mu, var = real_values.mean(), real_values.var()
-print(f"real values:  mean {mu:.3f}  variance {var:.3f}")
+mean, var = real_values.mean(), real_values.var()
+print(f"real values:  mean {mean:.3f}  variance {var:.3f}")
 print(f"with padding: mean {with_padding.mean():.3f}  variance {with_padding.var():.3f}")
 
 # %% [markdown]
@@ -433,7 +433,7 @@ print(f"with padding: mean {with_padding.mean():.3f}  variance {with_padding.var
 # **Predict.** Here the variance grew. For which means $\mu$ does padding make it smaller?
 
 # %%
-print(f"by the formula: mean {(1 - p) * mu:.3f}  variance {(1 - p) * (var + p * mu**2):.3f}")
+print(f"by the formula: mean {(1 - p) * mean:.3f}  variance {(1 - p) * (var + p * mean**2):.3f}")
 for far in (0, 3, 30):
     print(f"μ = {far:2d}, σ² = 1, p = 0.5: variance {(1 - 0.5) * (1 + 0.5 * far**2):6.2f}")
 

@@ -11,11 +11,13 @@ import torch
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from bnteach.torch_bridge.plain import known_kind, overridden, why_not_plain
 from bnteach.trials.slimming.gamma import ChannelMasks, batch_norms
 
 __all__ = ["Hidden", "cut", "hidden_layers"]
 
 LAYERS = nn.Linear, nn.Conv2d
+NORMS = nn.BatchNorm1d, nn.BatchNorm2d
 ACTIVATIONS = nn.ReLU, nn.Sigmoid, nn.Tanh, nn.LeakyReLU, nn.GELU, nn.SiLU, nn.ELU
 KEEP_CONSTANTS = nn.MaxPool2d, nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d, nn.Flatten, nn.Identity
 
@@ -49,11 +51,12 @@ def cut(model: nn.Sequential, keep: ChannelMasks, *, constants: bool = True) -> 
         constants: False throws h(β) away with the channel, as if it were 0.
 
     Returns:
-        A smaller network, with the same names and modes.
+        A smaller network, with the same names, modes and dtypes.
 
     Raises:
         ValueError: keep does not fit the network, or leaves a layer empty; or a hidden layer has no BN.
-        TypeError: the network has a layer that this cannot cut.
+        TypeError: the network has a layer that this cannot cut, or one that may compute something else than
+            its class: a subclass with a forward of its own, hooks, a weight made by prune or parametrize.
 
     Example:
         >>> from bnteach.training import mlp
@@ -67,7 +70,7 @@ def cut(model: nn.Sequential, keep: ChannelMasks, *, constants: bool = True) -> 
     model = copy.deepcopy(model)
     for hidden in hidden_layers(model):
         stays = keep[hidden.name]
-        constants_of_cut = hidden.bn.bias.detach()[~stays]
+        constants_of_cut = _widened(hidden.bn.bias.detach()[~stays])
         for activation in hidden.activations:
             constants_of_cut = activation(constants_of_cut)
         _cut_outputs(hidden.layer, stays)
@@ -79,27 +82,41 @@ def cut(model: nn.Sequential, keep: ChannelMasks, *, constants: bool = True) -> 
 
 
 def _cut_outputs(layer: nn.Module, stays: torch.Tensor) -> None:
-    layer.weight = nn.Parameter(layer.weight.detach()[stays])
-    if layer.bias is not None:
-        layer.bias = nn.Parameter(layer.bias.detach()[stays])
+    _keep_entries(layer, ("weight", "bias"), stays)
     _set_sizes(layer)
 
 
 def _cut_entries(bn: _BatchNorm, stays: torch.Tensor) -> None:
-    for name in ("weight", "bias"):
-        setattr(bn, name, nn.Parameter(getattr(bn, name).detach()[stays]))
-    for name in ("running_mean", "running_var"):
-        setattr(bn, name, getattr(bn, name)[stays])
+    _keep_entries(bn, ("weight", "bias", "running_mean", "running_var"), stays)
     bn.num_features = int(stays.sum())
+
+
+def _keep_entries(module: nn.Module, names: tuple[str, ...], stays: torch.Tensor) -> None:
+    for name in names:
+        if (tensor := getattr(module, name)) is not None:
+            _replace(module, name, tensor.detach()[stays])
+
+
+def _replace(module: nn.Module, name: str, values: torch.Tensor) -> None:
+    """Other values for a parameter or a buffer, which keeps its dtype; a parameter stays frozen if it was."""
+    old = getattr(module, name)
+    values = values.to(old.dtype)
+    new = nn.Parameter(values, old.requires_grad) if isinstance(old, nn.Parameter) else values
+    setattr(module, name, new)
 
 
 def _cut_inputs(layer: nn.Module, stays: torch.Tensor, constants: torch.Tensor) -> torch.Tensor:
     """Take inputs away, and return what each output loses if those inputs are `constants`."""
     each = layer.weight.shape[1] // len(stays)  # after Flatten a channel has an input for each place
     weight = layer.weight.detach().unflatten(1, (len(stays), each))
-    layer.weight = nn.Parameter(weight[:, stays].flatten(1, 2))
+    _replace(layer, "weight", weight[:, stays].flatten(1, 2))
     _set_sizes(layer)
-    return weight[:, ~stays].flatten(2).sum(dim=2) @ constants
+    return _widened(weight[:, ~stays]).flatten(2).sum(dim=2) @ constants
+
+
+def _widened(values: torch.Tensor) -> torch.Tensor:
+    """Half precision is too coarse to add up in."""
+    return values.to(torch.promote_types(values.dtype, torch.float32))
 
 
 def _set_sizes(layer: nn.Module) -> None:
@@ -111,10 +128,12 @@ def _set_sizes(layer: nn.Module) -> None:
 
 
 def _add_constants(layer: nn.Module, bn: _BatchNorm | None, lost: torch.Tensor) -> None:
-    if bn is not None:
-        bn.running_mean -= lost  # z has become smaller by so much, and so must its mean
+    if bn is not None:  # z has become smaller by so much, and so must its mean
+        _replace(bn, "running_mean", _widened(bn.running_mean) - lost)
+    elif layer.bias is not None:
+        _replace(layer, "bias", _widened(layer.bias.detach()) + lost)
     else:
-        layer.bias = nn.Parameter(lost if layer.bias is None else layer.bias.detach() + lost)
+        layer.bias = nn.Parameter(lost.to(layer.weight.dtype), layer.weight.requires_grad)
 
 
 def hidden_layers(model: nn.Sequential) -> Iterator[Hidden]:
@@ -146,9 +165,16 @@ def _check(model: nn.Sequential, keep: ChannelMasks) -> None:
 
 
 def _check_form(model: nn.Sequential, norms: set[str]) -> None:
+    if own := overridden(model, nn.Sequential):
+        raise TypeError(f"model has its own {', '.join(own)}, expected an nn.Sequential: layers in a row")
+    if len(model) != len(list(model.named_children())):
+        raise TypeError("model uses a layer twice, expected each once: its channels have one place each")
     for name, module in model.named_children():
-        if not isinstance(module, (*LAYERS, *ACTIVATIONS, *KEEP_CONSTANTS, _BatchNorm)):
+        kind = known_kind(module, (*LAYERS, *ACTIVATIONS, *KEEP_CONSTANTS, *NORMS))
+        if kind is None:
             raise TypeError(f"{name} is a {type(module).__name__}, which this cannot cut")
+        if reason := why_not_plain(name, module, kind):
+            raise TypeError(reason)
         if getattr(module, "groups", 1) != 1:
             raise TypeError(
                 f"{name} has groups={module.groups}, expected 1: its inputs belong to its outputs"
