@@ -13,9 +13,10 @@ from pathlib import Path
 import nbformat
 from nbformat import NotebookNode
 
-from .build import save
+from .build import text_of
 from .exercises import POINTS, SOLUTION, Solution, checked
 from .lessons import KERNELSPEC, give_ids, raw_cells, tags
+from .outputs import refuse_own_files, write_all
 
 TEST = "from bnteach import check as _check\n\n_check.require(_check.{check}({answer}))"
 SCHEMA = {"schema_version": 3, "task": False}
@@ -24,13 +25,11 @@ LINK_TO_A_FILE = re.compile(r"!?\[([^\]]*)\]\((?![a-z]+:|#)[^)]*\)")
 
 def write_assignments(exercises: list[Solution], out: Path) -> list[Path]:
     """Write `out/NAME/NAME.ipynb` for each of the exercises; `out` is the folder `source` of a course."""
-    written = []
-    for exercise in exercises:
-        path = out / exercise.name / f"{exercise.name}.ipynb"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        save(assignment(exercise), path)
-        written.append(path)
-    return written
+    paths = [out / exercise.name / f"{exercise.name}.ipynb" for exercise in exercises]
+    refuse_own_files(paths, exercises[0].folder)
+    texts = [text_of(assignment(exercise)) for exercise in exercises]
+    write_all(dict(zip(paths, texts, strict=True)))
+    return paths
 
 
 def assignment(exercise: Solution) -> NotebookNode:
