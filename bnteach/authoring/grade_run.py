@@ -18,6 +18,8 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_notebook
 
 MIME = "application/vnd.bnteach.verdicts+json"
+# exit() ends a kernel a moment later; how many cells still run would be left to chance.
+START = "get_ipython().ask_exit = lambda: None"
 # It leaves no name behind in the student's kernel, and takes no module that the student brought along.
 ASK = f"""\
 __import__("IPython").display.display({{"{MIME}": [
@@ -71,11 +73,13 @@ def run_cells(sources: list[str], limits: Limits) -> Run:
 
 async def execute(client: NotebookClient, run: Run) -> None:
     """Run the cells one by one, and after each ask for the verdicts: the next one may end the kernel."""
+    cells = list(client.nb.cells)  # nbclient puts into the notebook whatever it runs
     async with client.async_setup_kernel():
         with contextlib.suppress(NotImplementedError):  # nbclient takes Ctrl-C for itself; not on Windows
             asyncio.get_running_loop().remove_signal_handler(signal.SIGINT)
+        await client.async_execute_cell(new_code_cell(START), 0, store_history=False)
         await ask(client, run)
-        for number, cell in enumerate(list(client.nb.cells)):
+        for number, cell in enumerate(cells):
             await client.async_execute_cell(cell, number)
             await ask(client, run)
             note_error(cell, run, client.timeout)
