@@ -12,9 +12,10 @@ import pytest
 from nbformat.v4 import new_code_cell, new_output
 
 from bnteach.authoring.__main__ import main
+from bnteach.authoring.exercises import Exercise, Solution
 from bnteach.authoring.grade_report import width
 from bnteach.authoring.grade_run import Limits, run_cells
-from bnteach.authoring.lessons import NOTEBOOKS, code_cells
+from bnteach.authoring.lessons import NOTEBOOKS, code_cells, read_source
 
 NAME = "02_normalize"
 EXERCISES = ["standardize", "largest_x_hat_batch", "gradient_after_rescaling"]
@@ -23,8 +24,8 @@ WRONG = ("np.sqrt(var + eps)", "(np.sqrt(var) + eps)")
 ENDLESS = "from bnteach.check import running\nrunning.SECONDS = 0.5  # a check's own limit\nwhile True: pass"
 
 
-def given(place: str, name: str = NAME) -> nbformat.NotebookNode:
-    return nbformat.read(NOTEBOOKS / place / f"{name}.ipynb", as_version=4)
+def given(kind: type[Solution], name: str = NAME) -> nbformat.NotebookNode:
+    return read_source(kind(name, NOTEBOOKS))
 
 
 def cell_of(notebook: nbformat.NotebookNode, exercise: str) -> nbformat.NotebookNode:
@@ -33,7 +34,7 @@ def cell_of(notebook: nbformat.NotebookNode, exercise: str) -> nbformat.Notebook
 
 def careless() -> nbformat.NotebookNode:
     """All is right in it, but for everything around."""
-    notebook = given("solutions")
+    notebook = given(Solution)
     notebook.metadata.kernelspec = {"name": "conda-env-ml-py", "display_name": "ml", "language": "python"}
     around = [
         "%%time\n!echo pip",
@@ -48,7 +49,7 @@ def careless() -> nbformat.NotebookNode:
 
 def forged() -> nbformat.NotebookNode:
     """Nothing is done in it, an exercise is deleted; outputs and prints say that all is passed."""
-    notebook = given("exercises")
+    notebook = given(Exercise)
     notebook.cells.remove(cell_of(notebook, "largest_x_hat_batch"))
     passed = {"text/plain": "✓ standardize: passed\n3 of 3 passed"}
     for cell in code_cells(notebook):
@@ -59,7 +60,7 @@ def forged() -> nbformat.NotebookNode:
 
 def stuck() -> nbformat.NotebookNode:
     """A loop in a cell, a loop in a function, and a cell that cannot be read."""
-    notebook = given("solutions")
+    notebook = given(Solution)
     notebook.cells.insert(0, new_code_cell(ENDLESS))
     loop = cell_of(notebook, "largest_x_hat_batch")
     loop.source = loop.source.replace("    return", "    while True: pass\n    return")
@@ -69,7 +70,7 @@ def stuck() -> nbformat.NotebookNode:
 
 
 def dead() -> nbformat.NotebookNode:
-    notebook = given("solutions")
+    notebook = given(Solution)
     first = notebook.cells.index(cell_of(notebook, "standardize"))
     notebook.cells.insert(first + 1, new_code_cell("import os; os._exit(1)"))
     return notebook
@@ -77,7 +78,7 @@ def dead() -> nbformat.NotebookNode:
 
 def old() -> str:
     """The format of IPython 3, with a mistake in an exercise."""
-    sources = [cell.source.replace(*WRONG) for cell in code_cells(given("solutions"))]
+    sources = [cell.source.replace(*WRONG) for cell in code_cells(given(Solution))]
     cells = [
         {"cell_type": "code", "input": source, "language": "python", "metadata": {}, "outputs": []}
         for source in sources
@@ -98,7 +99,7 @@ def grades(tmp_path_factory) -> dict[str, list[tuple[str, str, str]]]:
         "list.ipynb": "[]",
         "no notebook/answer.txt": "3",
         "old.ipynb": old(),
-        "other/03.ipynb": json.dumps(given("solutions", "03_scale_and_shift")),
+        "other/03.ipynb": json.dumps(given(Solution, "03_scale_and_shift")),
         "page.ipynb": "<html>",
         "stuck.ipynb": json.dumps(stuck()),
     }
@@ -174,7 +175,7 @@ def test_a_loop_that_cannot_be_interrupted_ends_with_the_time_of_the_notebook():
 
 def test_the_table_has_a_row_a_notebook_and_a_note_for_what_could_not_run(tmp_path, capsys):
     for name in ("张伟.ipynb", "li.ipynb"):
-        nbformat.write(given("exercises"), tmp_path / name)
+        nbformat.write(given(Exercise), tmp_path / name)
     (tmp_path / "page.ipynb").write_text("<html>", encoding="utf-8")
     assert main(["grade", str(tmp_path)]) == 0
     head, *rows, empty, note = capsys.readouterr().out.splitlines()

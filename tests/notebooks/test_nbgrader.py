@@ -130,7 +130,7 @@ def test_the_feedback_has_the_words_of_the_verdicts(course):
 
 
 def test_the_command_refuses_a_name_that_no_exercise_has(tmp_path, capsys):
-    assert main(["classroom", "--out", str(tmp_path), "99"]) == 1
+    assert main(["classroom", "--out", str(tmp_path), "99"]) == 2
     assert "no notebook of exercises begins with '99'; there are 01_" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
 
