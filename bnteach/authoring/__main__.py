@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from .build import build_all
@@ -20,7 +21,7 @@ from .checks import problems_of_all
 from .classroom import write_assignments
 from .colab import repository_at, write_for_colab
 from .execute import LessonError
-from .exercises import Exercise, find_exercises
+from .exercises import find_exercises
 from .grade import Grade, exercises_of_lessons, grade_all
 from .grade_report import as_csv, as_table
 from .grade_run import Limits
@@ -41,87 +42,62 @@ def main(arguments: list[str] | None = None) -> int:
 def parser() -> argparse.ArgumentParser:
     where = argparse.ArgumentParser(add_help=False)
     where.add_argument("--folder", type=Path, default=NOTEBOOKS, help="the folder of the notebooks")
-    shared = argparse.ArgumentParser(add_help=False, parents=[where])
-    shared.add_argument(
+    which = argparse.ArgumentParser(add_help=False, parents=[where])
+    which.add_argument(
         "names", nargs="*", metavar="NAME", help="the beginning of a lesson's name, such as 01"
     )
     top = argparse.ArgumentParser(
         prog="python -m bnteach.authoring", description="Build, check, hand out and grade the lessons."
     )
-    commands = top.add_subparsers(dest="command", required=True)
-    notebooks = commands.add_parser("notebooks", parents=[shared], help="build the notebooks that changed")
-    notebooks.add_argument("--force", action="store_true", help="build also those that are up to date")
-    notebooks.set_defaults(run=build_notebooks)
-    check = commands.add_parser(
-        "check", parents=[shared], help="check built notebooks against sources and rules"
-    )
-    check.set_defaults(run=check_notebooks)
-    classroom = commands.add_parser(
-        "classroom", parents=[shared], help="write the exercises as nbgrader's assignments"
-    )
-    classroom.add_argument("--out", type=Path, required=True, help="the folder `source` of the course")
-    classroom.set_defaults(run=classroom_files)
-    add_grade(commands.add_parser("grade", parents=[where], help="run and grade notebooks, without nbgrader"))
-    add_colab(
-        commands.add_parser(
-            "colab", parents=[shared], help="write notebooks that run alone, in Google Colab or anywhere"
-        )
-    )
+    commands = top.add_subparsers(required=True)
+
+    def command(run: Callable, words: str, parent: argparse.ArgumentParser = which):
+        added = commands.add_parser(run.__name__, parents=[parent], help=words)
+        added.set_defaults(run=run)
+        return added.add_argument
+
+    option = command(notebooks, "build the notebooks that changed")
+    option("--force", action="store_true", help="build also those that are up to date")
+    command(check, "check built notebooks against sources and rules")
+    option = command(classroom, "write the exercises as nbgrader's assignments")
+    option("--out", type=Path, required=True, help="the folder `source` of the course")
+    option = command(grade, "run and grade what students hand in, without nbgrader", where)
+    option("handed_in", type=Path, metavar="FOLDER", help="in it, a folder or a notebook for each student")
+    option("--out", type=Path, metavar="REPORT.csv", help="write the grades there too")
+    option("--cell-seconds", type=int, default=60, help="a cell is stopped then (60)")
+    option("--notebook-seconds", type=int, default=600, help="a notebook is stopped then (600)")
+    option = command(colab, "write notebooks that run alone, in Google Colab or anywhere")
+    option("--out", type=Path, required=True, help="where to write them")
+    option("--repo", metavar="OWNER/NAME", help="install bnteach from there, instead of carrying it inside")
+    option("--branch", default="main", help="the branch of that repository (main)")
     return top
 
 
-def add_grade(grade: argparse.ArgumentParser) -> None:
-    grade.add_argument(
-        "handed_in", type=Path, metavar="FOLDER", help="in it, a folder or a notebook a student"
-    )
-    grade.add_argument("--out", type=Path, metavar="REPORT.csv", help="write the grades there too")
-    grade.add_argument("--cell-seconds", type=int, default=60, help="a cell is stopped then (60)")
-    grade.add_argument("--notebook-seconds", type=int, default=600, help="a notebook is stopped then (600)")
-    grade.set_defaults(run=grade_folder)
-
-
-def add_colab(colab: argparse.ArgumentParser) -> None:
-    colab.add_argument("--out", type=Path, required=True, help="where to write them")
-    colab.add_argument(
-        "--repo", metavar="OWNER/NAME", help="install bnteach from there, instead of carrying it inside"
-    )
-    colab.add_argument("--branch", default="main", help="the branch of that repository (main)")
-    colab.set_defaults(run=colab_files)
-
-
-def build_notebooks(options: argparse.Namespace) -> int:
+def notebooks(options: argparse.Namespace) -> int:
     build_all(lessons_of(options), force=options.force)
     return 0
 
 
-def check_notebooks(options: argparse.Namespace) -> int:
+def check(options: argparse.Namespace) -> int:
     lessons = lessons_of(options)
     return report(problems_of_all(lessons), len(lessons))
 
 
 def lessons_of(options: argparse.Namespace) -> list[Lesson]:
-    return [
-        *find_lessons(options.folder, options.names),
-        *find_exercises(options.folder, options.names),
-    ]
+    return [*find_lessons(options.folder, options.names), *find_exercises(options.folder, options.names)]
 
 
-def classroom_files(options: argparse.Namespace) -> int:
+def classroom(options: argparse.Namespace) -> int:
     refuse_unknown(options.names, find_exercises(options.folder), "notebook of exercises")
-    exercises = find_exercises(options.folder, options.names)
-    solutions = [one for one in exercises if not isinstance(one, Exercise)]
-    print(*write_assignments(solutions, options.out), sep="\n")
+    print(*write_assignments(options.out, options.names, options.folder), sep="\n")
     return 0
 
 
-def grade_folder(options: argparse.Namespace) -> int:
-    lessons, limits = (
-        exercises_of_lessons(options.folder),
-        Limits(options.cell_seconds, options.notebook_seconds),
-    )
+def grade(options: argparse.Namespace) -> int:
+    limits = Limits(options.cell_seconds, options.notebook_seconds)
     grades: list[Grade] = []
     keep(grades, options)
-    for graded in grade_all(options.handed_in, lessons, limits):
+    for graded in grade_all(options.handed_in, exercises_of_lessons(options.folder), limits):
         grades += graded
         keep(grades, options)
     print(as_table(grades))
@@ -138,7 +114,7 @@ def keep(grades: list[Grade], options: argparse.Namespace) -> None:
     write_all({options.out: as_csv(grades)})
 
 
-def colab_files(options: argparse.Namespace) -> int:
+def colab(options: argparse.Namespace) -> int:
     there = options.repo and repository_at(options.repo, options.branch, options.out, options.folder)
     for path in write_for_colab(options.out, options.names, options.folder, there):
         print(f"{path}: {path.stat().st_size / 1000:.0f} kB")

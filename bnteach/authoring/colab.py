@@ -88,13 +88,11 @@ def write_for_colab(
         ValueError: the first code cell of a notebook is not the one that imports bnteach.
         OutputError: `out` is among the project's own files, or cannot be written.
     """
-    notebooks = built_notebooks(folder, names)
-    paths = [out / path.relative_to(folder) for path in notebooks]
-    refuse_own_files(paths, folder)
+    places = {out / path.relative_to(folder): path for path in built_notebooks(folder, names)}
+    refuse_own_files(places, folder)
     wheel = {} if repository else built_wheel()
-    texts = [text_of(for_colab(path, folder, wheel, repository)) for path in notebooks]
-    write_all(dict(zip(paths, texts, strict=True)))
-    return paths
+    write_all({to: text_of(for_colab(path, folder, wheel, repository)) for to, path in places.items()})
+    return list(places)
 
 
 def built_notebooks(folder: Path, names: list[str] | None = None) -> list[Path]:

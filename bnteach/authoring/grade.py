@@ -16,9 +16,9 @@ from typing import NamedTuple
 import nbformat
 from tqdm import tqdm
 
-from .exercises import SOLUTION, Exercise, checked, find_exercises
+from .exercises import CHECK, find_exercises
 from .grade_run import CALL, Limits, run_cells
-from .lessons import code_cells, raw_cells, tags
+from .lessons import code_cells
 
 SUFFIX = ".ipynb"
 MISSING, NOT_RUN = "missing", "not run"
@@ -99,20 +99,15 @@ def code_of(path: Path) -> list[str]:
 def exercises_of_lessons(folder: Path) -> Lessons:
     """The exercises of each lesson, in their order."""
     return {
-        exercise.name: [
-            checked(cell)["check"]
-            for cell in raw_cells(exercise)
-            if cell.cell_type == "code" and SOLUTION in tags(cell)
-        ]
-        for exercise in find_exercises(folder)
-        if isinstance(exercise, Exercise)
+        one.name: [found["check"] for found in CHECK.finditer(one.source.read_text(encoding="utf-8"))]
+        for one in find_exercises(folder)
     }
 
 
 def lesson_of(sources: list[str], lessons: Lessons) -> str:
     """The lesson whose checks are called most."""
     calls = set(CALL.findall("\n".join(sources)))
-    lesson = max(lessons, key=lambda name: len(calls & set(lessons[name])))
-    if not calls & set(lessons[lesson]):
+    called = {lesson: len(calls & set(exercises)) for lesson, exercises in lessons.items()}
+    if not any(called.values()):
         raise ValueError("it calls the check of no exercise")
-    return lesson
+    return max(called, key=called.__getitem__)
