@@ -95,6 +95,8 @@ def classroom(options: argparse.Namespace) -> int:
 
 def grade(options: argparse.Namespace) -> int:
     limits = Limits(options.cell_seconds, options.notebook_seconds)
+    if min(limits) < 1:
+        raise ValueError(f"--cell-seconds and --notebook-seconds are {tuple(limits)}, expected at least 1")
     grades: list[Grade] = []
     keep(grades, options)
     for graded in grade_all(options.handed_in, exercises_of_lessons(options.folder), limits):
@@ -130,4 +132,5 @@ def report(problems: list[str], lessons: int) -> int:
 
 
 if __name__ == "__main__":
+    sys.stdout.reconfigure(errors="backslashreplace")  # a terminal may not know the letters of every name
     sys.exit(main())

@@ -19,7 +19,7 @@ from bnteach.authoring.lessons import NOTEBOOKS, code_cells, read_source
 
 NAME = "02_normalize"
 EXERCISES = ["standardize", "largest_x_hat_batch", "gradient_after_rescaling"]
-CELL_SECONDS = 3
+CELL_SECONDS = 5
 WRONG = ("np.sqrt(var + eps)", "(np.sqrt(var) + eps)")
 ENDLESS = "from bnteach.check import running\nrunning.SECONDS = 0.5  # a check's own limit\nwhile True: pass"
 

@@ -100,7 +100,8 @@ def test_what_the_system_refuses_leaves_no_half_file(words, tmp_path, monkeypatc
     assert list(tmp_path.iterdir()) == []
 
 
-def test_grade_wants_a_folder_and_a_csv(tmp_path, capsys):
+def test_grade_wants_a_folder_a_csv_and_time(tmp_path, capsys):
     assert "expected a folder" in refused(capsys, "grade", str(tmp_path / "none"))
     readme = str(PROJECT / "README.md")
     assert "expected a name that ends with .csv" in refused(capsys, "grade", str(tmp_path), "--out", readme)
+    assert "expected at least 1" in refused(capsys, "grade", str(tmp_path), "--cell-seconds", "0")
