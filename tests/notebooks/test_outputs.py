@@ -2,81 +2,84 @@
 
 from __future__ import annotations
 
-import os
+import shutil
 from pathlib import Path
 
 import pytest
 
+from bnteach.authoring import outputs
 from bnteach.authoring.__main__ import main
-from bnteach.authoring.lessons import NOTEBOOKS
+from bnteach.authoring.lessons import NOTEBOOKS, Lesson
 from bnteach.authoring.outputs import OutputError, write_all
 
-PROJECT = NOTEBOOKS.parent
-
-
-def refused(capsys, *arguments: str) -> str:
-    """The one line that a command says which ends with status 2."""
-    assert main(list(arguments)) == 2
-    said = capsys.readouterr()
-    (line,) = said.err.splitlines()
-    return line
-
-
-@pytest.fixture
-def link(tmp_path) -> Path:
-    (tmp_path / "link").symlink_to(NOTEBOOKS)
-    return tmp_path / "link"
-
-
-def places(link: Path) -> list[Path]:
-    relative = Path(os.path.relpath(NOTEBOOKS))
-    inside = [NOTEBOOKS, NOTEBOOKS / "exercises", NOTEBOOKS / "source", NOTEBOOKS / "new" / "folder"]
-    return [
-        *inside,
-        link,
-        link / "solutions",
-        relative / "exercises",
-        PROJECT / "tests" / ".." / "notebooks",
-        PROJECT / "Notebooks" / "exercises",
-        PROJECT / "bnteach",
-        PROJECT / "tests" / "notebooks",
-        PROJECT / ".git",
-    ]
-
-
-def test_no_command_writes_among_the_projects_own_files(link, tmp_path, capsys):
-    (tmp_path / "handed").mkdir()
-    before = sorted(NOTEBOOKS.rglob("*"))
-    for place in places(link):
-        for command in ("colab", "classroom"):
-            assert "project's own files" in refused(capsys, command, "--out", str(place), "02")
-        out = str(place / "report.csv")
-        assert "project's own files" in refused(capsys, "grade", str(tmp_path / "handed"), "--out", out)
-    assert sorted(NOTEBOOKS.rglob("*")) == before
-
-
-def test_a_link_inside_the_folder_to_write_into_is_seen(tmp_path, capsys):
-    (tmp_path / "exercises").symlink_to(NOTEBOOKS / "exercises")
-    assert "project's own files" in refused(capsys, "colab", "--out", str(tmp_path), "02")
-    assert [path.name for path in tmp_path.iterdir()] == ["exercises"]
-
-
 WRITES = {
-    "classroom": ["classroom", "02", "--out"],
-    "colab": ["colab", "02", "--repo", "ada/bnteach", "--out"],
+    "classroom": ["classroom", "--out"],
+    "colab": ["colab", "--repo", "ada/bnteach", "--out"],
     "grade": ["grade", ".", "--out"],
 }
 
 
+@pytest.fixture
+def project(built: Lesson, tmp_path, monkeypatch) -> Path:
+    """A project to be spoiled: one built lesson, and one notebook of exercises."""
+    monkeypatch.setattr(outputs, "PROJECT", tmp_path)
+    exercises = built.folder / "source" / "exercises"
+    exercises.mkdir()
+    shutil.copy(NOTEBOOKS / "source" / "exercises" / "02_normalize.py", exercises)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def refused(capsys, command: str, out: Path) -> str:
+    """The one line that a command says which ends with status 2."""
+    out = out / "report.csv" if command == "grade" else out
+    assert main([*WRITES[command], str(out), "--folder", "notebooks"]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    return line
+
+
+def files(project: Path) -> dict[Path, bytes]:
+    return {path: path.read_bytes() for path in project.rglob("*") if path.is_file()}
+
+
 @pytest.mark.parametrize("command", WRITES)
-def test_a_file_in_the_way_is_told_in_a_line(command, tmp_path, capsys):
-    (tmp_path / "file").write_text("kept", encoding="utf-8")
-    for place in (tmp_path / "file", tmp_path / "file" / "below"):
-        out = place / "report.csv" if command == "grade" else place
-        line = refused(capsys, *WRITES[command], str(out))
+def test_no_command_writes_among_the_projects_own_files(command, project, capsys):
+    (project / "link").symlink_to("notebooks")
+    before = files(project)
+    for place in (
+        *("notebooks", "notebooks/exercises", "notebooks/source", "notebooks/new/folder"),
+        *("link", "link/solutions", "tests/../notebooks", "Notebooks/exercises"),
+        *("bnteach", "tests/notebooks", ".git"),
+    ):
+        for path in (Path(place), project / place):
+            assert "project's own files" in refused(capsys, command, path)
+    assert files(project) == before
+
+
+@pytest.mark.parametrize("command", WRITES)
+def test_other_places_in_the_project_may_be_written(command, project):
+    out = "for/colab/report.csv" if command == "grade" else "for/colab"
+    (project / "handed in").mkdir()
+    arguments = ["handed in" if argument == "." else argument for argument in WRITES[command]]
+    assert main([*arguments, out, "--folder", "notebooks"]) == 0
+    assert [path for path in (project / "for" / "colab").rglob("*") if path.is_file()]
+
+
+def test_a_link_inside_the_folder_to_write_into_is_seen(project, capsys):
+    (project / "out").mkdir()
+    (project / "out" / "02_normalize").symlink_to(project / "notebooks")
+    assert "project's own files" in refused(capsys, "classroom", Path("out"))
+    assert not (project / "notebooks" / "02_normalize.ipynb").exists()
+
+
+@pytest.mark.parametrize("command", WRITES)
+def test_a_file_in_the_way_is_told_in_a_line(command, project, capsys):
+    (project / "file").write_text("kept", encoding="utf-8")
+    for place in (project / "file", project / "file" / "below"):
+        line = refused(capsys, command, place)
         assert line.startswith("error: cannot write ")
         assert str(place) in line
-    assert (tmp_path / "file").read_text(encoding="utf-8") == "kept"
+    assert (project / "file").read_text(encoding="utf-8") == "kept"
 
 
 def test_where_one_file_cannot_be_written_none_is(tmp_path):
@@ -100,8 +103,11 @@ def test_what_the_system_refuses_leaves_no_half_file(words, tmp_path, monkeypatc
     assert list(tmp_path.iterdir()) == []
 
 
-def test_grade_wants_a_folder_a_csv_and_time(tmp_path, capsys):
-    assert "expected a folder" in refused(capsys, "grade", str(tmp_path / "none"))
-    readme = str(PROJECT / "README.md")
-    assert "expected a name that ends with .csv" in refused(capsys, "grade", str(tmp_path), "--out", readme)
-    assert "expected at least 1" in refused(capsys, "grade", str(tmp_path), "--cell-seconds", "0")
+def test_grade_wants_a_folder_a_csv_and_time(project, capsys):
+    for wrong, words in {
+        "none": "expected a folder",
+        ". --out README.md": "expected a name that ends with .csv",
+        ". --cell-seconds 0": "expected at least 1",
+    }.items():
+        assert main(["grade", *wrong.split(), "--folder", "notebooks"]) == 2
+        assert words in capsys.readouterr().err
