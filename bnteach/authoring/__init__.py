@@ -9,6 +9,9 @@ You edit `notebooks/source/*.py`; `make notebooks` does the rest.
 * `build`: the four in a row
 * `checks`: what every built notebook must keep; `output_checks`: its outputs; `prose_checks`: its text
 * `first_cell`: the first code cell of every lesson
+* `classroom`: the exercises as nbgrader's assignments
+* `grade`: what students hand in, without nbgrader; `grade_run`: runs it; `grade_report`: the table
+* `outputs`: writes files, never over the project's own
 * `colab`: notebooks that run alone, for Colab; `colab_cells`: what they begin with; `wheel`: what they carry
 
 It needs the extra "test" (jupytext, nbformat, nbclient). Learners never import it.

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import time
-from pathlib import Path
 
 import nbformat
 from nbformat import NotebookNode
@@ -13,6 +11,7 @@ from .clean import clean
 from .execute import execute
 from .freshness import reason_to_build, record_build
 from .lessons import Lesson, read_source
+from .outputs import write_all
 
 
 def build_all(lessons: list[Lesson], force: bool = False) -> int:
@@ -40,15 +39,12 @@ def build(lesson: Lesson) -> float:
     execute(lesson, notebook)
     seconds = time.perf_counter() - begin
     clean(notebook)
-    save(notebook, lesson.notebook)
+    write_all({lesson.notebook: text_of(notebook)})
     record_build(lesson)
     return seconds
 
 
-def save(notebook: NotebookNode, path: Path) -> None:
-    """Write the notebook beside its place and move it there, so that a stopped build leaves no half file."""
+def text_of(notebook: NotebookNode) -> str:
+    """A valid notebook as the text of its file."""
     nbformat.validate(notebook)
-    path.parent.mkdir(exist_ok=True)
-    part = path.with_suffix(".part")
-    part.write_text(nbformat.writes(notebook) + "\n", encoding="utf-8", newline="\n")
-    os.replace(part, path)
+    return nbformat.writes(notebook) + "\n"

@@ -13,24 +13,22 @@ from pathlib import Path
 import nbformat
 from nbformat import NotebookNode
 
-from .build import save
-from .exercises import POINTS, SOLUTION, Solution, checked
-from .lessons import KERNELSPEC, give_ids, raw_cells, tags
+from .build import text_of
+from .exercises import POINTS, SOLUTION, Exercise, Solution, checked, find_exercises
+from .lessons import KERNELSPEC, NOTEBOOKS, give_ids, raw_cells, tags
+from .outputs import refuse_own_files, write_all
 
 TEST = "from bnteach import check as _check\n\n_check.require(_check.{check}({answer}))"
-SCHEMA = {"schema_version": 3, "task": False}
 LINK_TO_A_FILE = re.compile(r"!?\[([^\]]*)\]\((?![a-z]+:|#)[^)]*\)")
 
 
-def write_assignments(exercises: list[Solution], out: Path) -> list[Path]:
-    """Write `out/NAME/NAME.ipynb` for each of the exercises; `out` is the folder `source` of a course."""
-    written = []
-    for exercise in exercises:
-        path = out / exercise.name / f"{exercise.name}.ipynb"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        save(assignment(exercise), path)
-        written.append(path)
-    return written
+def write_assignments(out: Path, names: list[str] | None = None, folder: Path = NOTEBOOKS) -> list[Path]:
+    """Write `out/NAME/NAME.ipynb` for each lesson's exercises; `out` is the folder `source` of a course."""
+    exercises = [one for one in find_exercises(folder, names) if not isinstance(one, Exercise)]
+    places = {out / exercise.name / f"{exercise.name}.ipynb": exercise for exercise in exercises}
+    refuse_own_files(places, folder)
+    write_all({path: text_of(assignment(exercise)) for path, exercise in places.items()})
+    return list(places)
 
 
 def assignment(exercise: Solution) -> NotebookNode:
@@ -59,19 +57,12 @@ def graded(cell: NotebookNode) -> list[NotebookNode]:
     names = checked(cell).groupdict()
     points = next((int(match[1]) for tag in tags(cell) if (match := POINTS.match(tag))), 1)
     answer, test = nbformat.v4.new_code_cell(cell.source), nbformat.v4.new_code_cell(TEST.format(**names))
-    answer.metadata["nbgrader"] = {
-        "grade": False,
-        "grade_id": names["check"],
-        "locked": False,
-        "solution": True,
-        **SCHEMA,
-    }
-    test.metadata["nbgrader"] = {
-        "grade": True,
-        "grade_id": f"{names['check']}-test",
-        "locked": True,
-        "points": points,
-        "solution": False,
-        **SCHEMA,
-    }
+    answer.metadata["nbgrader"] = about(names["check"], grade=False)
+    test.metadata["nbgrader"] = {**about(f"{names['check']}-test", grade=True), "points": points}
     return [answer, test]
+
+
+def about(name: str, grade: bool) -> dict:
+    """A cell as nbgrader knows it: a locked one that is graded, or one that the learner fills in."""
+    kind = {"grade": grade, "locked": grade, "solution": not grade, "task": False}
+    return {"grade_id": name, **kind, "schema_version": 3}

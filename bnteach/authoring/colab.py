@@ -16,9 +16,10 @@ from urllib.parse import quote, unquote
 import nbformat
 from nbformat import NotebookNode
 
-from .build import save
+from .build import text_of
 from .colab_cells import installing_cell, unpacking_cell
 from .lessons import NOTEBOOKS, code_cells
+from .outputs import refuse_own_files, write_all
 from .wheel import built_wheel, packed
 
 HIDDEN = {"cellView": "form", "jupyter": {"source_hidden": True}}  # in Colab; in JupyterLab
@@ -42,6 +43,10 @@ class Repository:
     def __post_init__(self):
         if not re.fullmatch(r"[\w.-]+/[\w.-]+", self.name):
             raise ValueError(f"the repository is {self.name!r}, expected owner/name")
+        if not self.branch or set(self.branch) & set("@#"):
+            raise ValueError(
+                f"the branch is {self.branch!r}, expected a name that pip takes: without @ and #"
+            )
 
     def in_colab(self, notebook: str) -> str:
         path = quote(posixpath.join(self.folder, notebook))
@@ -55,7 +60,7 @@ class Repository:
 
     @property
     def package(self) -> str:
-        return f"git+https://github.com/{self.name}@{self.branch}"
+        return f"git+https://github.com/{self.name}@{quote(self.branch)}"
 
 
 def repository_at(name: str, branch: str, out: Path, folder: Path = NOTEBOOKS) -> Repository:
@@ -80,20 +85,14 @@ def write_for_colab(
 
     Raises:
         FileNotFoundError: no built notebook has such a name.
-        ValueError: the first code cell of a notebook is not the one that imports bnteach; or `out` is the
-            folder of the built notebooks itself.
+        ValueError: the first code cell of a notebook is not the one that imports bnteach.
+        OutputError: `out` is among the project's own files, or cannot be written.
     """
-    if out.resolve() == folder.resolve():
-        raise ValueError(f"{out} holds the built notebooks, which would be replaced; name another folder")
-    notebooks, written = built_notebooks(folder, names), []
+    places = {out / path.relative_to(folder): path for path in built_notebooks(folder, names)}
+    refuse_own_files(places, folder)
     wheel = {} if repository else built_wheel()
-    for path in notebooks:
-        to = out / path.relative_to(folder)
-        to.parent.mkdir(parents=True, exist_ok=True)
-        save(for_colab(path, folder, wheel, repository), to)
-        print(f"{to}: {to.stat().st_size / 1000:.0f} kB", flush=True)
-        written.append(to)
-    return written
+    write_all({to: text_of(for_colab(path, folder, wheel, repository)) for to, path in places.items()})
+    return list(places)
 
 
 def built_notebooks(folder: Path, names: list[str] | None = None) -> list[Path]:

@@ -11,6 +11,7 @@ def bring_bnteach(packed: str) -> None:
     import base64
     import io
     import lzma
+    import os
     import shutil
     import sys
     import tempfile
@@ -41,10 +42,14 @@ def bring_bnteach(packed: str) -> None:
             "in a cell of its own, restart the kernel, and begin again."
         )
 
-    for results in folder.glob("results/*"):  # long computations that this notebook reads
-        Path("results").mkdir(exist_ok=True)
-        if not Path("results", results.name).exists():
-            shutil.copy(results, "results")
+    try:
+        for results in folder.glob("results/*"):  # long computations that this notebook reads
+            Path("results").mkdir(exist_ok=True)
+            if not Path("results", results.name).exists():
+                shutil.copy(results, "results")
+    except OSError:
+        os.chdir(folder)
+        print(f"Files cannot be written here, so this notebook works in {folder}.")
     sys.path.insert(0, str(folder))
     invalidate_caches()
     print(f"bnteach {package.version} is ready.")
@@ -52,6 +57,17 @@ def bring_bnteach(packed: str) -> None:
 
 UNPACKS = "#@title Run this cell first: it unpacks the package bnteach. Nothing is downloaded."
 INSTALLS = "#@title Run this cell first: it installs the package bnteach."
+RESULTS_FOLDER = """\
+import os
+from pathlib import Path
+from tempfile import mkdtemp
+from urllib.request import urlretrieve
+
+try:
+    Path("results").mkdir(exist_ok=True)
+except OSError:  # files cannot be written here
+    os.chdir(mkdtemp(prefix="bnteach-"))
+    Path("results").mkdir()"""
 
 
 def unpacking_cell(packed: str) -> str:
@@ -79,8 +95,7 @@ def installing_cell(address: str, results: dict[str, str]) -> str:
         "import bnteach",
     ]
     if results:
-        lines += ["", "from pathlib import Path", "from urllib.request import urlretrieve", ""]
-        lines += ['Path("results").mkdir(exist_ok=True)']
+        lines += ["", *RESULTS_FOLDER.splitlines()]
     for name, url in sorted(results.items()):
         lines += [f'if not Path("{name}").exists():', f'    urlretrieve("{url}", "{name}")']
     return "\n".join(lines)

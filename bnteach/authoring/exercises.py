@@ -21,7 +21,7 @@ BLOCK = re.compile(
     r"^(?P<indent> *)### BEGIN SOLUTION\n(?P<answer>.*?)^ *### END SOLUTION$", re.MULTILINE | re.DOTALL
 )
 MARKERS = re.compile(r"^ *### (BEGIN|END) SOLUTION\n?", re.MULTILINE)
-CHECK = re.compile(r"^check\.(?P<check>\w+)\((?P<answer>\w+)\)$")
+CHECK = re.compile(r"^check\.(?P<check>\w+)\((?P<answer>\w+)\)$", re.MULTILINE)
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ from nbclient.exceptions import CellExecutionError
 from alone import make_kernel, run_alone
 from bnteach.authoring.__main__ import main
 from bnteach.authoring.colab import Repository, for_colab, repository_at, write_for_colab
-from bnteach.authoring.colab_cells import INSTALLS, UNPACKS, bring_bnteach
+from bnteach.authoring.colab_cells import INSTALLS, RESULTS_FOLDER, UNPACKS, bring_bnteach
 from bnteach.authoring.lessons import NOTEBOOKS, code_cells
 from bnteach.authoring.prose_checks import relative_links
 from bnteach.authoring.wheel import built_wheel, packed
@@ -161,6 +161,22 @@ def test_stored_results_come_along_and_are_not_replaced(built, wheel, kernel):
     assert f'urlretrieve("{url}", "results/00_kept.json")' in code_cells(there)[0].source
 
 
+def test_where_files_cannot_be_written_the_results_are_read_all_the_same(built, wheel, kernel, monkeypatch):
+    lesson = read(built.notebook)
+    lesson.cells.append(nbformat.v4.new_code_cell("print(open('results/00_kept.json').read())"))
+    nbformat.write(lesson, built.notebook)
+    (built.folder / "results").mkdir()
+    (built.folder / "results" / "00_kept.json").write_text("theirs")
+    (kernel / "results").write_text("a file in the way")
+    notebook = for_colab(built.notebook, built.folder, wheel, None)
+    assert run_alone(notebook, kernel, "print(open('results/00_kept.json').read())") == "theirs\n"
+    assert "this notebook works in" in code_cells(notebook)[0].outputs[0].text
+
+    monkeypatch.chdir(kernel)
+    exec(RESULTS_FOLDER, {})
+    assert Path("results").is_dir()
+
+
 def test_what_is_missing_is_named_and_nothing_changes(monkeypatch, capsys):
     about = "Metadata-Version: 2.1\nName: bnteach\nVersion: 9\n"
     about += "Requires-Dist: numpy>=99\nRequires-Dist: not-there>=1\nRequires-Dist: pytest\n"
@@ -217,6 +233,15 @@ def test_from_a_repository_a_notebook_installs_the_package_and_links_to_colab(bu
     assert alone.cells[-1].source == f"[a](00_tiny.ipynb#one) b [c](#d) [e](https://f.org) ![g]({picture})"
 
 
+def test_a_branch_is_quoted_for_pip_and_for_colab_and_refused_where_pip_cannot_take_it():
+    there = Repository("ada/bnteach", 'feature/ü"$x', "colab")
+    assert there.package == "git+https://github.com/ada/bnteach@feature/%C3%BC%22%24x"
+    assert "/blob/feature/%C3%BC%22%24x/colab/" in there.in_colab("a.ipynb")
+    for branch in ("", "a@b", "a#b"):
+        with pytest.raises(ValueError, match=f"the branch is {branch!r}, expected"):
+            Repository("ada/bnteach", branch, "colab")
+
+
 def test_the_place_in_the_repository_is_that_in_the_project(tmp_path):
     assert repository_at("ada/bnteach", "main", NOTEBOOKS.parent / "for" / "colab").folder == "for/colab"
     assert repository_at("ada/bnteach", "main", tmp_path / "sheets").folder == "sheets"
@@ -228,11 +253,11 @@ def test_the_command_writes_what_is_named_and_refuses_what_is_wrong(built, tmp_p
     assert re.search(r"00_tiny\.ipynb: \d+ kB", capsys.readouterr().out)
 
     def refused(*arguments: str) -> str:
-        assert main(["colab", "--folder", str(built.folder), *arguments]) == 1
+        assert main(["colab", "--folder", str(built.folder), *arguments]) == 2
         return capsys.readouterr().err
 
     assert "no built notebook" in refused("--out", str(out), "77")
-    assert "would be replaced" in refused("--out", str(built.folder))
+    assert "project's own files" in refused("--out", str(built.folder))
     assert "expected owner/name" in refused("--out", str(out), "--repo", "https://github.com/ada/bnteach")
     built.notebook.write_text(built.notebook.read_text().replace("import bnteach", "import other"))
     assert "first code cell is not the one" in refused("--out", str(out))

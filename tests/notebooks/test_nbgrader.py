@@ -8,12 +8,14 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from html import unescape
 from pathlib import Path
 
 import IPython
 import nbformat
 import pytest
+from nbformat import NotebookNode
 
 from bnteach.authoring.__main__ import main
 from bnteach.authoring.exercises import Exercise
@@ -38,6 +40,13 @@ def nbgrader(course: Path, *arguments: str) -> str:
     return done.stdout + done.stderr
 
 
+def hand_in(course: Path, student: str) -> Path:
+    """The released notebook as that of a student."""
+    path = course / "submitted" / student / NAME / f"{NAME}.ipynb"
+    path.parent.mkdir(parents=True)
+    return Path(shutil.copy(course / "release" / NAME / f"{NAME}.ipynb", path))
+
+
 def solve(path: Path, solutions: nbformat.NotebookNode, change=("", "")) -> None:
     """Put the solutions into a released notebook, one of them perhaps with a mistake."""
     answers = {
@@ -54,21 +63,26 @@ def solve(path: Path, solutions: nbformat.NotebookNode, change=("", "")) -> None
 
 @pytest.fixture(scope="module")
 def course(tmp_path_factory):
-    """A course with three students: all right, one exercise wrong, nothing done; graded."""
+    """A graded course: all right, one exercise wrong, a locked cell deleted, nothing done."""
     course = tmp_path_factory.mktemp("course")
     assert main(["classroom", "--out", str(course / "source"), "02"]) == 0
     source = nbformat.read(course / "source" / NAME / f"{NAME}.ipynb", as_version=4)
     nbgrader(course, "generate_assignment", NAME, "--create")
-    for student, change in {"right": ("", ""), "wrong": WRONG_LINE, "untouched": None}.items():
-        handed_in = course / "submitted" / student / NAME / f"{NAME}.ipynb"
-        handed_in.parent.mkdir(parents=True)
-        shutil.copy(course / "release" / NAME / f"{NAME}.ipynb", handed_in)
-        if change is not None:
-            solve(handed_in, source, change)
+    solve(hand_in(course, "right"), source)
+    solve(hand_in(course, "wrong"), source, WRONG_LINE)
+    solve(unlocked := hand_in(course, "unlocked"), source)
+    change_cells(unlocked, lambda cells: cells.remove(next(filter(is_test, cells))))
+    hand_in(course, "untouched")
     nbgrader(course, "autograde", NAME, "--create")
     nbgrader(course, "generate_feedback", NAME)
     nbgrader(course, "export")
     return course
+
+
+def change_cells(path: Path, change: Callable[[list], object]) -> None:
+    notebook = nbformat.read(path, as_version=4)
+    change(notebook.cells)
+    nbformat.write(notebook, path)
 
 
 def released(course: Path) -> nbformat.NotebookNode:
@@ -105,7 +119,7 @@ def test_the_released_text_has_no_explanation_and_no_link_that_a_course_lacks(co
     assert "The solution, explained" not in text
 
 
-def test_right_scores_all_wrong_loses_its_part_untouched_gets_nothing(course):
+def test_right_scores_all_wrong_and_unlocked_lose_their_part_untouched_gets_nothing(course):
     with open(course / "grades.csv", encoding="utf-8", newline="") as file:
         scores = {
             row["student_id"]: (float(row["score"]), float(row["max_score"])) for row in csv.DictReader(file)
@@ -114,6 +128,7 @@ def test_right_scores_all_wrong_loses_its_part_untouched_gets_nothing(course):
     assert scores == {
         "right": (full, full),
         "wrong": (full - POINTS["standardize"], full),
+        "unlocked": (full - POINTS["standardize"], full),
         "untouched": (0, full),
     }
 
@@ -129,8 +144,21 @@ def test_the_feedback_has_the_words_of_the_verdicts(course):
     assert "○ gradient_after_rescaling: not attempted" in untouched
 
 
+def test_a_duplicated_cell_stops_the_grading_until_it_is_deleted(course):
+    """As the README says; it gives the way out."""
+    path = hand_in(course, "zoe")
+    change_cells(
+        path, lambda cells: cells.append(NotebookNode({**next(filter(is_test, cells)), "id": "again"}))
+    )
+    with pytest.raises(AssertionError, match=r"ID 'zoe'[\s\S]*old version[\s\S]*metadata format"):
+        nbgrader(course, "autograde", NAME, "--create")
+    change_cells(path, lambda cells: cells.pop())
+    nbgrader(course, "autograde", NAME, "--create")
+    assert (course / "autograded" / "zoe" / NAME / f"{NAME}.ipynb").exists()
+
+
 def test_the_command_refuses_a_name_that_no_exercise_has(tmp_path, capsys):
-    assert main(["classroom", "--out", str(tmp_path), "99"]) == 1
+    assert main(["classroom", "--out", str(tmp_path), "99"]) == 2
     assert "no notebook of exercises begins with '99'; there are 01_" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
 
