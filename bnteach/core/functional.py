@@ -5,8 +5,8 @@ One idea carries the whole family of normalizations:
     standardize over a set of values, then scale and shift.
 
 `standardize` and `standardize_backward` are that idea; their `axes` say which values form a set. For batch
-normalization x is laid out as (before, C, after), and a set is one channel: axes 0 and 2. In norms.py a set is
-a row, or a part of one: axis 1.
+normalization x is laid out as (before, C, after), and a set is one channel: axes 0 and 2. In norms.py a set
+is a row: axis 1.
 
 The letters are those of Ioffe & Szegedy (2015), "Batch Normalization", arXiv:1502.03167, Algorithm 1:
 

@@ -1,9 +1,9 @@
 """LayerNorm, InstanceNorm, GroupNorm, RMSNorm: the same two functions over other sets of values.
 
-Each layer answers two questions about x, by a shape with three axes:
+Each layer answers two questions about x, by a shape:
 
-    which values share one mean and variance?    as (1, groups, values of a group)
-    which values share one γ and β?              as (before, parameters, after)
+    which values share one mean and variance?    a row of (sets, values of a set)
+    which values share one γ and β?              the middle of (before, parameters, after)
 
 BatchNorm is the one layer for which both answers are the same. Everything else here is shared.
 """
@@ -47,8 +47,8 @@ class StatisticsOfASample(Layer):
                 After an error backward still belongs to the pass before.
         """
         x = arguments.float_array("x", x)
-        groups, parameters = self.shapes(x)
-        x_hat, inv_std = _standardize(x.reshape(groups), self._eps_for(x), self.HAS_MEAN)
+        sets, parameters = self.shapes(x)
+        x_hat, inv_std = _standardize(x.reshape(sets), self._eps_for(x), self.HAS_MEAN)
         gamma, beta = self._column("gamma", like=x_hat), self._column("beta", like=x_hat)
         y = x_hat.reshape(parameters) * gamma + beta
         self._cache = x_hat, inv_std, gamma, parameters, x.shape, x.dtype

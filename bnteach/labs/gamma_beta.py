@@ -95,14 +95,16 @@ class GammaBeta(Lab):
         in_both = {dtype: _scaled(state, dtype) for dtype in RECOVERED}
         y = in_both["float64"]
         return Frame(
-            state,
-            x[:, 0],
-            _normalized()[0][:, 0],
-            y,
-            activation.function(y),
-            {dtype: float(np.abs(y - x[:, 0].astype(dtype)).max()) for dtype, y in in_both.items()},
-            float(activation.flat(y).mean()),
-            float(activation.slope(y).mean()),
+            state=state,
+            x=x[:, 0],
+            x_hat=_normalized()[0][:, 0],
+            y=y,
+            h=activation.function(y),
+            differences={
+                dtype: float(np.abs(y - x[:, 0].astype(dtype)).max()) for dtype, y in in_both.items()
+            },
+            flat=float(activation.flat(y).mean()),
+            mean_slope=float(activation.slope(y).mean()),
         )
 
     def backdrop(self, state):
@@ -144,8 +146,8 @@ class GammaBeta(Lab):
 def _distance(differences: dict[str, float]) -> str:
     """How far y is from x, in words."""
     if all(differences[dtype] <= RECOVERED[dtype] for dtype in RECOVERED):
-        told = " and ".join(f"{differences[dtype]:.1g} in {dtype}" for dtype in RECOVERED)
-        return f"y is x again: the largest difference is {told}."
+        in_each = " and ".join(f"{differences[dtype]:.1g} in {dtype}" for dtype in RECOVERED)
+        return f"y is x again: the largest difference is {in_each}."
     return f"The largest difference between y and x is {differences['float64']:.2f}."
 
 

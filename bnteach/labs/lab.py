@@ -2,6 +2,9 @@
 
 A new lab says six things, and is then complete: its `State`, its `controls`, `compute` (pure: state in,
 arrays out), `background` and `draw` (figures), and `read` (one line of words).
+
+A control has the name of its field in `State`; controls.py makes each kind. The tests of all labs ask that
+every control changes both the picture and the words.
 """
 
 from __future__ import annotations

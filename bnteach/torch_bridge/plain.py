@@ -6,7 +6,7 @@ import torch
 from torch import nn
 from torch.nn.modules.lazy import LazyModuleMixin
 
-__all__ = ["known_kind", "overridden", "why_not_plain", "why_not_ready"]
+__all__ = ["known_kind", "overridden", "why_computed", "why_not_plain", "why_not_ready"]
 
 DTYPES = torch.float16, torch.bfloat16, torch.float32, torch.float64
 COMPUTE_NOTHING = {"__init__", "__repr__", "extra_repr", "reset_parameters", "train", "_compiled_call_impl"}
@@ -30,13 +30,20 @@ def why_not_ready(name: str, module: nn.Module) -> str:
     return f"{name} is a {type(module).__name__}, expected no lazy layer: run the model once on data" * lazy
 
 
+def why_computed(name: str, module: nn.Module) -> str:
+    """Why the weight or bias of the layer `name` is no parameter that one can set; "" if it is."""
+    if _is_plain(module, "weight") and _is_plain(module, "bias"):
+        return ""
+    return (
+        f"{name} computes its weight (by weight_norm, spectral_norm, prune or parametrize), expected a "
+        "plain parameter: call remove_weight_norm, prune.remove or remove_parametrizations first"
+    )
+
+
 def why_not_plain(name: str, module: nn.Module, kind: type) -> str:
     """Why the layer `name` may compute something else than a `kind` with its own numbers; "" if it cannot."""
-    if not (_is_plain(module, "weight") and _is_plain(module, "bias")):
-        return (
-            f"{name} computes its weight (by weight_norm, spectral_norm, prune or parametrize), expected a "
-            "plain parameter: call remove_weight_norm, prune.remove or remove_parametrizations first"
-        )
+    if reason := why_computed(name, module):
+        return reason
     if methods := ", ".join(overridden(module, kind)):
         return (
             f"{name} is a {type(module).__name__} with its own {methods}, expected nn.{kind.__name__}: "

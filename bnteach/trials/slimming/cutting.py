@@ -14,7 +14,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from bnteach.torch_bridge.plain import known_kind, overridden, why_not_plain
 from bnteach.trials.slimming.gamma import ChannelMasks, batch_norms
 
-__all__ = ["Hidden", "cut", "hidden_layers"]
+__all__ = ["Hidden", "check_form", "cut", "hidden_layers"]
 
 LAYERS = nn.Linear, nn.Conv2d
 NORMS = nn.BatchNorm1d, nn.BatchNorm2d
@@ -70,7 +70,7 @@ def cut(model: nn.Sequential, keep: ChannelMasks, *, constants: bool = True) -> 
     model = copy.deepcopy(model)
     for hidden in hidden_layers(model):
         stays = keep[hidden.name]
-        constants_of_cut = _widened(hidden.bn.bias.detach()[~stays])
+        constants_of_cut = hidden.bn.bias.detach()[~stays].double()
         for activation in hidden.activations:
             constants_of_cut = activation(constants_of_cut)
         _cut_outputs(hidden.layer, stays)
@@ -111,12 +111,7 @@ def _cut_inputs(layer: nn.Module, stays: torch.Tensor, constants: torch.Tensor) 
     weight = layer.weight.detach().unflatten(1, (len(stays), each))
     _replace(layer, "weight", weight[:, stays].flatten(1, 2))
     _set_sizes(layer)
-    return _widened(weight[:, ~stays]).flatten(2).sum(dim=2) @ constants
-
-
-def _widened(values: torch.Tensor) -> torch.Tensor:
-    """Half precision is too coarse to add up in."""
-    return values.to(torch.promote_types(values.dtype, torch.float32))
+    return weight[:, ~stays].double().flatten(2).sum(dim=2) @ constants
 
 
 def _set_sizes(layer: nn.Module) -> None:
@@ -129,9 +124,9 @@ def _set_sizes(layer: nn.Module) -> None:
 
 def _add_constants(layer: nn.Module, bn: _BatchNorm | None, lost: torch.Tensor) -> None:
     if bn is not None:  # z has become smaller by so much, and so must its mean
-        _replace(bn, "running_mean", _widened(bn.running_mean) - lost)
+        _replace(bn, "running_mean", bn.running_mean.double() - lost)
     elif layer.bias is not None:
-        _replace(layer, "bias", _widened(layer.bias.detach()) + lost)
+        _replace(layer, "bias", layer.bias.detach().double() + lost)
     else:
         layer.bias = nn.Parameter(lost.to(layer.weight.dtype), layer.weight.requires_grad)
 
@@ -161,10 +156,11 @@ def _check(model: nn.Sequential, keep: ChannelMasks) -> None:
             )
         if not mask.any():
             raise ValueError(f"keep[{name!r}] leaves no channel: the layers after it would hear nothing")
-    _check_form(model, set(norms))
+    check_form(model, set(norms))
 
 
-def _check_form(model: nn.Sequential, norms: set[str]) -> None:
+def check_form(model: nn.Sequential, norms: set[str]) -> None:
+    """Only what is exactly understood is changed: plain layers in a row, a BN in each hidden one."""
     if own := overridden(model, nn.Sequential):
         raise TypeError(f"model has its own {', '.join(own)}, expected an nn.Sequential: layers in a row")
     if len(model) != len(list(model.named_children())):

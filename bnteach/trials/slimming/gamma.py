@@ -10,6 +10,8 @@ import torch
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from bnteach.torch_bridge.plain import why_computed
+
 __all__ = [
     "ChannelMasks",
     "batch_norms",
@@ -27,7 +29,7 @@ ChannelMasks = Mapping[str, torch.Tensor]
 
 
 def batch_norms(model: nn.Module) -> dict[str, _BatchNorm]:
-    """The BN layers of a network that have a γ, by their names, in order; a ValueError if there is none."""
+    """The BN layers of a network that have a γ, by their names, in order; γ must not be computed."""
     found = {
         name: module
         for name, module in model.named_modules()
@@ -35,6 +37,9 @@ def batch_norms(model: nn.Module) -> dict[str, _BatchNorm]:
     }
     if not found:
         raise ValueError("model has no batch normalization with a γ, expected at least one")
+    for name, bn in found.items():
+        if reason := why_computed(name, bn):
+            raise TypeError(reason)
     return found
 
 
@@ -78,6 +83,7 @@ def silenced(model: nn.Module, keep: ChannelMasks, *, beta: bool = True) -> nn.M
         >>> silenced(model, {"0": torch.tensor([True, False])})[0].weight.tolist()
         [1.0, 0.0]
     """
+    batch_norms(model)  # refuses what cannot be copied, in its own words
     model = copy.deepcopy(model)
     for name, bn in batch_norms(model).items():
         bn.weight.data[~keep[name]] = 0
@@ -151,8 +157,8 @@ def strongest(model: nn.Module, widths: Mapping[str, int]) -> dict[str, torch.Te
         tensor([False,  True,  True])
     """
     keep = {}
-    for name, bn in batch_norms(model).items():
-        order = bn.weight.detach().abs().argsort(descending=True, stable=True)
+    for name, sizes in gamma_sizes(model).items():
+        order = sizes.argsort(descending=True, stable=True)
         keep[name] = torch.zeros(len(order), dtype=torch.bool).index_fill(0, order[: widths[name]], True)
     return keep
 

@@ -7,7 +7,8 @@ import copy
 import torch
 from torch import nn
 
-from bnteach.trials.slimming.cutting import hidden_layers
+from bnteach.trials.slimming.cutting import check_form, hidden_layers
+from bnteach.trials.slimming.gamma import batch_norms
 
 __all__ = ["rescaled"]
 
@@ -30,8 +31,8 @@ def rescaled(model: nn.Sequential, largest: float = 0.5) -> nn.Sequential:
         largest: what γ began with is a good choice.
 
     Raises:
-        TypeError: an activation does not pass a factor on.
-        ValueError: a layer has γ = 0 everywhere.
+        TypeError: an activation does not pass a factor on; and as in `cut`.
+        ValueError: a layer has γ = 0 everywhere; and as in `cut`.
 
     Example:
         >>> from bnteach.training import mlp
@@ -39,6 +40,7 @@ def rescaled(model: nn.Sequential, largest: float = 0.5) -> nn.Sequential:
         >>> model.bn_1.weight[0].item(), model.bn_2.weight[0].item()
         (0.5, 1.0)
     """
+    check_form(model, set(batch_norms(model)))
     model = copy.deepcopy(model)
     for hidden in hidden_layers(model):
         if hidden.following_bn is None:

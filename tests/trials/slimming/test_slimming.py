@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
+from torch.nn.utils import prune
+from torch.nn.utils.parametrizations import weight_norm
 
 from bnteach.data import digits
 from bnteach.training import mlp, small_cnn, training_steps
@@ -270,3 +272,68 @@ def test_networks_it_cannot_cut_are_refused():
         threshold_for(mlp([8, 4, 2]), 1)
     with pytest.raises(ValueError, match="strength is -1"), l1_on_gamma(mlp([8, 4, 2]), -1):
         pass
+
+
+class Doubling(nn.Conv2d):
+    def forward(self, x):
+        return 2 * super().forward(x)
+
+
+def hooked(layer):
+    layer.register_forward_hook(lambda layer, given, y: 2 * y)
+    return layer
+
+
+class WithAShortcut(nn.Sequential):
+    def forward(self, x):
+        return x + super().forward(x)
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda *layers: nn.Sequential(Doubling(4, 4, 3), *layers), "0 is a Doubling with its own forward"),
+        (lambda *layers: nn.Sequential(hooked(nn.Conv2d(4, 4, 3)), *layers), "0 has hooks"),
+        (lambda *layers: nn.Sequential(weight_norm(nn.Conv2d(4, 4, 3)), *layers), "0 computes its weight"),
+        (lambda *layers: WithAShortcut(nn.Conv2d(4, 4, 3), *layers), "model has its own forward"),
+        (lambda *layers: nn.Sequential(layers[-1], *layers), "model uses a layer twice"),
+    ],
+)
+def test_what_may_compute_something_else_is_not_cut(make, words):
+    model = make(nn.BatchNorm2d(4), nn.ReLU(), nn.Conv2d(4, 4, 3))
+    with pytest.raises(TypeError, match=words):
+        cut(model, {"1": torch.tensor([True, False, True, True])})
+
+
+def test_a_gamma_that_is_computed_is_refused_by_all_that_read_or_set_it():
+    model = nn.Sequential(nn.Linear(4, 3), prune.random_unstructured(nn.BatchNorm1d(3), "weight", 1))
+    for use in (gamma_sizes, lambda model: silenced(model, {"1": torch.ones(3).bool()})):
+        with pytest.raises(TypeError, match="1 computes its weight"):
+            use(model)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
+def test_a_cut_keeps_dtypes_and_what_is_frozen(dtype):
+    model, _, keep = made("mlp")
+    model = model.to(dtype)
+    for bn in batch_norms(model).values():
+        bn.float()  # as mixed precision has it
+    model.linear_2.weight.requires_grad_(False)
+    small = cut(model, keep)
+    before = dict(model.named_parameters()) | dict(model.named_buffers())
+    for name, after in (dict(small.named_parameters()) | dict(small.named_buffers())).items():
+        if name in before:
+            assert (after.dtype, after.requires_grad) == (before[name].dtype, before[name].requires_grad), (
+                name
+            )
+    exact = cut(model.double(), keep).state_dict()
+    for name, after in small.state_dict().items():
+        torch.testing.assert_close(after.double(), exact[name].double(), rtol=1e-2, atol=1e-2)
+
+
+def test_both_rules_choose_the_same_channels():
+    """As many as are above a threshold, by size: so the arms of a trial are cut by one rule."""
+    model, _, _ = made("convolutions")
+    above = channels_above(model, threshold_for(model, 0.6, in_layer=True), in_layer=True)
+    for name, chosen in strongest(model, {name: int(mask.sum()) for name, mask in above.items()}).items():
+        assert torch.equal(chosen, above[name]), name
