@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import ipywidgets as widgets
 import nbformat
 import pytest
 from playwright.sync_api import expect
 
+from bnteach import labs
 from jupyterlab_server_process import KERNEL
 from notebook_page import opened_notebooks
 
+# The last one is the slider that is moved in the storm.
 SLIDERS = {
     "BackpropGraph": ["Sample", "Value of dy", "Step of the walk"],
     "Coupling": ["Sample to move", "Its value"],
@@ -27,7 +30,7 @@ SWITCHES = {
     "Depth": ["Batch normalization"],
     "Jacobian": ["Diagonal part", "Mean part", "Variance part"],
     "Microscope": ["Batch normalization"],
-    "Training": ["Batch normalization in A"],
+    "Training": ["Batch normalization in A", "Batch normalization in B"],
 }
 CHOICES = {
     "Coupling": [("stored statistics (evaluation)", "this batch (training)")],
@@ -80,6 +83,14 @@ def lab(request, jupyterlab, window):
         view = notebook.lab(2)
         view.name = request.param
         yield view
+
+
+def test_no_slider_and_no_switch_is_left_out():
+    for name in labs.__all__:
+        controls = getattr(labs, name)().widgets.values()
+        switches = {control.description for control in controls if isinstance(control, widgets.Checkbox)}
+        sliders = {control.description for control in controls if "Slider" in type(control).__name__}
+        assert (sliders, switches) == (set(SLIDERS[name]), set(SWITCHES.get(name, []))), name
 
 
 def nothing_went_wrong(lab) -> bool:
