@@ -154,3 +154,14 @@ def test_layers_that_only_seem_to_fit_stay():
     assert kinds(folded) == ["Linear", "BatchNorm2d"]
     no_statistics = nn.Sequential(nn.Conv2d(2, 3, 1), nn.BatchNorm2d(3, track_running_stats=False))
     assert kinds(assert_folded_right(no_statistics.double().eval())) == ["Conv2d", "BatchNorm2d"]
+
+
+def test_tensors_of_a_graph_that_a_network_keeps_are_copied_as_values_or_named():
+    model = block()
+    model[0].last_output = model(X)
+    folded = assert_folded_right(model)
+    assert torch.equal(folded[0].last_output, model[0].last_output)
+    assert folded[0].last_output.is_leaf
+    model.outputs = {"last": model(X)}
+    with pytest.raises(TypeError, match=r"Sequential cannot be copied by copy\.deepcopy: Only Tensors"):
+        fold_batch_norm(model)
