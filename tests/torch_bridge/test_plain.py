@@ -139,8 +139,13 @@ def test_a_container_with_its_own_forward_keeps_it(container):
     assert kinds(folded) == ["Conv2d", "BatchNorm2d", "Sequential"]
 
 
-def test_a_container_that_only_builds_its_layers_is_folded():
-    folded = assert_folded_right(Named(*block()).eval())
+class Frozen(nn.BatchNorm2d):
+    def train(self, mode=True):
+        return super().train(False)
+
+
+def test_classes_that_compute_as_their_base_are_folded():
+    folded = assert_folded_right(Named(*block(bn=Frozen(3))).eval())
     assert kinds(folded) == ["Conv2d", "Identity", "ReLU"]
     assert (type(folded), folded.label) == (Named, "mine")
 
