@@ -8,8 +8,8 @@ from functools import lru_cache
 import numpy as np
 
 from bnteach import figures
-from bnteach.training.journeys import STEPS, Journey, journeys
-from bnteach.training.landscape import Slice
+from bnteach.trials.claims.landscape import Slice
+from bnteach.trials.claims.snapshots import SNAPSHOT_STEPS, Snapshots, landscape_snapshots
 
 from . import controls
 from .lab import Lab
@@ -82,15 +82,15 @@ class Landscape(Lab):
             "network": controls.choice(
                 "Network", "both have it, one with BN", list(NETWORKS), "ReLU, 3 layers"
             ),
-            "step": controls.steps("Training steps done", "how long both have learned", STEPS, 20),
+            "step": controls.steps("Training steps done", "how long both have learned", SNAPSHOT_STEPS, 20),
             "rate": controls.steps("Learning rate of the next step", "how far it goes", RATES, 0.1),
         }
 
     @staticmethod
     def compute(state):
-        place, both = STEPS.index(state.step), _both(state.network)
-        slices = tuple(journey.slices[place] for journey in both)
-        losses = np.stack([journey.loss for journey in both])
+        place, both = SNAPSHOT_STEPS.index(state.step), _both(state.network)
+        slices = tuple(snapshots.slices[place] for snapshots in both)
+        losses = np.stack([snapshots.loss for snapshots in both])
         return Frame(state, slices, RATES.index(state.rate), losses)
 
     def background(self, axes, state):
@@ -99,7 +99,9 @@ class Landscape(Lab):
         figures.frame(loss, title="Loss after the step", ylim=(0, TOP), **far)
         figures.frame(angle, title="Same direction there?", y="cosine", ylim=(-1.05, 1.05), **far)
         angle.axhline(0, color="black", linewidth=1)
-        figures.frame(training, title="Their training", x="step", y="loss", xlim=(0, STEPS[-1]), ylim=(0, 3))
+        figures.frame(
+            training, title="Their training", x="step", y="loss", xlim=(0, SNAPSHOT_STEPS[-1]), ylim=(0, 3)
+        )
         figures.key(loss, {"with_bn": "with BN", "without_bn": "without"}, markers=True, place="upper left")
 
     def draw(self, axes, frame):
@@ -144,5 +146,5 @@ def _reach(there: Slice) -> str:
 
 
 @lru_cache(maxsize=len(NETWORKS))
-def _both(network: str) -> tuple[Journey, Journey]:
-    return journeys(RATES, **NETWORKS[network])
+def _both(network: str) -> tuple[Snapshots, Snapshots]:
+    return landscape_snapshots(RATES, **NETWORKS[network])

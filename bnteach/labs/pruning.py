@@ -8,7 +8,7 @@ from functools import lru_cache
 import numpy as np
 
 from bnteach import figures
-from bnteach.training.prospects import Prospects, prospects, trained_network
+from bnteach.trials.slimming.thresholds import CutsAtThresholds, cut_at_thresholds, trained_network
 
 from . import controls
 from .lab import Lab
@@ -31,10 +31,10 @@ class State:
 
 @dataclass(frozen=True)
 class Frame:
-    """prospects: what all thresholds would leave. here: the place of this one among `THRESHOLDS`."""
+    """cuts: what all thresholds would leave. here: the place of this one among `THRESHOLDS`."""
 
     state: State
-    prospects: Prospects
+    cuts: CutsAtThresholds
     here: int
 
 
@@ -49,7 +49,7 @@ class Pruning(Lab):
     how many channels stay. On the right what the network is worth then, without any fine-tuning.
 
     >>> lab = Pruning(training="with L1", measure="within each layer", threshold=0)
-    >>> lab.frame.prospects.stays[0]
+    >>> lab.frame.cuts.stays[0]
     array([16, 32, 64])
     """
 
@@ -62,7 +62,7 @@ class Pruning(Lab):
     def __init__(self, **start):
         for training in TRAININGS:  # some seconds now, so that no slider has to wait later
             for measure in MEASURES:
-                _prospects(training, measure)
+                _cuts(training, measure)
         super().__init__(**start)
 
     def controls(self):
@@ -76,11 +76,11 @@ class Pruning(Lab):
 
     @staticmethod
     def compute(state):
-        return Frame(state, _prospects(state.training, state.measure), THRESHOLDS.index(state.threshold))
+        return Frame(state, _cuts(state.training, state.measure), THRESHOLDS.index(state.threshold))
 
     def background(self, axes, state):
         histograms, channels, worth = axes
-        whole = _prospects(state.training, state.measure).stays[0]
+        whole = _cuts(state.training, state.measure).stays[0]
         layers = np.arange(1, len(whole) + 1)
         sides = {"xlim": (0.45, len(whole) + 0.55), "x": "layer"}
         figures.frame(histograms, title="|γ| / largest |γ|", ylim=(-0.02, 1.02), **sides)
@@ -98,7 +98,7 @@ class Pruning(Lab):
 
     def draw(self, axes, frame):
         histograms, channels, worth = axes
-        there, threshold = frame.prospects, frame.state.threshold
+        there, threshold = frame.cuts, frame.state.threshold
         histograms.axhspan(-0.02, threshold, color="#D0D0D0", linewidth=0, zorder=1)
         figures.layer_histograms(there.sizes, limits=(0, 1), ax=histograms, bins=25)
         histograms.axhline(threshold, color="black", linewidth=1.5, zorder=3)
@@ -117,7 +117,7 @@ class Pruning(Lab):
         worth.plot([threshold], [at], marker=look.marker, ms=9, color=look.color, mec="white", zorder=6)
 
     def read(self, frame):
-        there, here, state = frame.prospects, frame.here, frame.state
+        there, here, state = frame.cuts, frame.here, frame.state
         stays, whole = there.stays[here], there.stays[0]
         layers = ", ".join(f"{some} of {every}" for some, every in zip(stays, whole, strict=True))
         return (
@@ -134,5 +134,5 @@ def _of(counts: np.ndarray, here: int) -> str:
 
 
 @lru_cache(maxsize=len(TRAININGS) * len(MEASURES))
-def _prospects(training: str, measure: str) -> Prospects:
-    return prospects(trained_network(TRAININGS[training]), THRESHOLDS, in_layer=MEASURES[measure])
+def _cuts(training: str, measure: str) -> CutsAtThresholds:
+    return cut_at_thresholds(trained_network(TRAININGS[training]), THRESHOLDS, in_layer=MEASURES[measure])

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from bnteach import figures
-from bnteach.training.race import EPOCHS, Race, Runner
+from bnteach.trials.claims.paired_training import MAX_EPOCHS, Curves, PairedTraining
 
 from . import controls
 from .lab import Lab
@@ -64,7 +64,7 @@ class Training(Lab):
 
     def __init__(self, **start):
         self._task: asyncio.Task | None = None
-        self._race: Race | None = None
+        self._pair: PairedTraining | None = None
         for other in list(self._all):
             other.pause()
         super().__init__(**start)
@@ -97,7 +97,7 @@ class Training(Lab):
     def start(self) -> None:
         """Begin to learn, or go on, as a task of the kernel."""
         with self._errors_in_words():
-            if self.running or self._race.finished:
+            if self.running or self._pair.finished:
                 return self._show_now()
             for other in list(self._all):
                 other.pause()
@@ -121,9 +121,9 @@ class Training(Lab):
         Args:
             epochs: how many, more than 0; the lab ends at 30.
         """
-        target = self._race.epochs_done + epochs
-        while not self._race.finished and self._race.epochs_done < target:
-            self._race.step()
+        target = self._pair.epochs_done + epochs
+        while not self._pair.finished and self._pair.epochs_done < target:
+            self._pair.step()
         self._show_now()
 
     def close(self) -> None:
@@ -135,23 +135,25 @@ class Training(Lab):
     @staticmethod
     def compute(state):
         """Two untrained networks; the curves of each are still empty."""
-        return Race(state.learning_rate, state.scale, state.batch_size, state.seed, (state.bn_a, state.bn_b))
+        return PairedTraining(
+            state.learning_rate, state.scale, state.batch_size, state.seed, (state.bn_a, state.bn_b)
+        )
 
     def update(self) -> None:
         with self._errors_in_words():
             state = self.state
-            self._race = self.compute(state)
-            self._show(state, self._race.runners())
+            self._pair = self.compute(state)
+            self._show(state, self._pair.curves())
 
     def _show_now(self) -> None:
         with self._errors_in_words():
-            self._show(self.state, self._race.runners())
+            self._show(self.state, self._pair.curves())
 
     async def _run(self) -> None:
         with self._errors_in_words():
-            while not self._race.finished:
+            while not self._pair.finished:
                 next_frame = time.perf_counter() + FRAME
-                while not self._race.step_for(SLICE):
+                while not self._pair.step_for(SLICE):
                     await asyncio.sleep(0)
                 self._show_now()
                 await asyncio.sleep(max(0.0, next_frame - time.perf_counter()))
@@ -163,7 +165,7 @@ class Training(Lab):
 
     def background(self, axes, state):
         loss, accuracy, layer = axes
-        across = {"x": "epoch", "xlim": (0, EPOCHS)}
+        across = {"x": "epoch", "xlim": (0, MAX_EPOCHS)}
         figures.frame(loss, title="Training loss", ylim=(0, 4), **across)
         figures.frame(accuracy, title="Test accuracy, %", ylim=(0, 100), **across)
         figures.frame(layer, title="Input of the last sigmoid", ylim=(-6, 6), **across)
@@ -172,32 +174,34 @@ class Training(Lab):
 
     def draw(self, axes, frame):
         loss, accuracy, layer = axes
-        for role, runner in zip(ROLES, frame, strict=True):
-            figures.curve(runner.epochs, runner.loss, top=4, ax=loss, role=role)
-            figures.curve(runner.epochs, 100 * runner.accuracy, ax=accuracy, role=role)
-            figures.percentiles(runner.epochs, runner.percentiles, ax=layer, role=role)
+        for role, curves in zip(ROLES, frame, strict=True):
+            figures.curve(curves.epochs, curves.loss, top=4, ax=loss, role=role)
+            figures.curve(curves.epochs, 100 * curves.accuracy, ax=accuracy, role=role)
+            figures.percentiles(curves.epochs, curves.percentiles, ax=layer, role=role)
 
     def read(self, frame):
         done = frame[0].epochs_done
-        words = "Running" if self.running else "Finished" if done >= EPOCHS else "Paused" if done else "Ready"
+        words = (
+            "Running" if self.running else "Finished" if done >= MAX_EPOCHS else "Paused" if done else "Ready"
+        )
         if not done:
             return f"{words}: two untrained networks. Press Start."
-        return f"{words} at epoch {done:.1f} of {EPOCHS}. " + " ".join(
-            _told(letter, runner) for letter, runner in zip("AB", frame, strict=True)
+        return f"{words} at epoch {done:.1f} of {MAX_EPOCHS}. " + " ".join(
+            _told(letter, curves) for letter, curves in zip("AB", frame, strict=True)
         )
 
 
-def _told(letter: str, runner: Runner) -> str:
-    name = f"{letter} ({_bn(runner.batch_norm)})"
-    if runner.diverged_at is not None:
-        return f"{name} has diverged: at step {runner.diverged_at} its loss was no longer a number."
-    if not len(runner.loss):
+def _told(letter: str, curves: Curves) -> str:
+    name = f"{letter} ({_bn(curves.batch_norm)})"
+    if curves.diverged_at is not None:
+        return f"{name} has diverged: at step {curves.diverged_at} its loss was no longer a number."
+    if not len(curves.loss):
         return f"{name} has not been measured yet."
-    if runner.loss[-1] > 4 * GUESSING:
-        return f"{name} goes astray: its loss is {runner.loss[-1]:.3g}; guessing would have {GUESSING:.2f}."
-    low, _, high = runner.percentiles[-1]
+    if curves.loss[-1] > 4 * GUESSING:
+        return f"{name} goes astray: its loss is {curves.loss[-1]:.3g}; guessing would have {GUESSING:.2f}."
+    low, _, high = curves.percentiles[-1]
     return (
-        f"{name}: loss {runner.loss[-1]:.2f}, {runner.accuracy[-1]:.0%} of the test digits right; "
+        f"{name}: loss {curves.loss[-1]:.2f}, {curves.accuracy[-1]:.0%} of the test digits right; "
         f"into its last sigmoid go values from {low:.1f} to {high:.1f} (15th to 85th percentile)."
     )
 

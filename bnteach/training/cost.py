@@ -10,13 +10,12 @@ import numpy as np
 import torch
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
+from torch.utils.flop_counter import FlopCounterMode
 
 from bnteach.training.evaluation import evaluating
-from bnteach.training.threads import one_thread
+from bnteach.training.loop import one_thread
 
 __all__ = ["Cost", "cost", "time_ratios"]
-
-WEIGHTED = nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d
 
 
 class Cost(NamedTuple):
@@ -29,9 +28,9 @@ class Cost(NamedTuple):
 def cost(model: nn.Module, shape: Sequence[int]) -> Cost:
     """Count a network's parameters and its multiply-adds for one picture.
 
-    A weight of a linear layer is used once, a weight of a convolution once for each place of the map. A BN
-    layer makes one multiply-add for each value. Activations and pooling multiply nothing: they count as 0,
-    though they take time.
+    What surprises: PyTorch counts a multiply-add as two operations, and leaves BN out. Here it is one, and a
+    BN layer makes one for each value. Activations and pooling multiply nothing: they count as 0, though they
+    take time.
 
     Args:
         model: any network made of linear layers, convolutions and BN.
@@ -41,24 +40,14 @@ def cost(model: nn.Module, shape: Sequence[int]) -> Cost:
         >>> cost(nn.Sequential(nn.Conv2d(1, 4, 3, padding=1), nn.BatchNorm2d(4)), (1, 8, 8))
         Cost(parameters=48, multiply_adds=2560)
     """
-    counted: list[int] = []
-    handles = [
-        module.register_forward_hook(lambda module, _, y: counted.append(_multiply_adds(module, y)))
-        for module in model.modules()
-        if isinstance(module, (*WEIGHTED, _BatchNorm))
-    ]
-    try:
-        with evaluating(model), torch.no_grad():
-            model(torch.zeros(1, *shape, dtype=next(model.parameters()).dtype))
-    finally:
-        for handle in handles:
-            handle.remove()
-    return Cost(sum(p.numel() for p in model.parameters()), sum(counted))
-
-
-def _multiply_adds(module: nn.Module, y: torch.Tensor) -> int:
-    """Each value of y takes one multiply-add for each weight that it is made of."""
-    return y.numel() * (1 if isinstance(module, _BatchNorm) else module.weight[0].numel())
+    of_bn: list[int] = []
+    norms = [module for module in model.modules() if isinstance(module, _BatchNorm)]
+    handles = [bn.register_forward_hook(lambda bn, x, y: of_bn.append(y.numel())) for bn in norms]
+    with evaluating(model), torch.no_grad(), FlopCounterMode(display=False) as counter:
+        model(torch.zeros(1, *shape, dtype=next(model.parameters()).dtype))
+    for handle in handles:
+        handle.remove()
+    return Cost(sum(p.numel() for p in model.parameters()), counter.get_total_flops() // 2 + sum(of_bn))
 
 
 def time_ratios(

@@ -38,7 +38,7 @@ def evaluating(model: nn.Module) -> Iterator[None]:
 def accuracy(model: nn.Module, x: np.ndarray, y: np.ndarray) -> float:
     """The share of pictures that `model` classifies rightly, in evaluation mode.
 
-    Every module gets its own mode back afterwards (see `evaluating`), also after an error.
+    Every module gets its own mode back afterward (see `evaluating`), also after an error.
 
     Args:
         model: a network that gives logits (n, classes).

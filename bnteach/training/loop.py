@@ -1,23 +1,26 @@
-"""The training loop, one optimisation step at a time."""
+"""The training loop, one optimization step at a time."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import NamedTuple
 
 import torch
 from torch import nn
 from torch.nn.functional import cross_entropy
+from tqdm.auto import tqdm
 
 from bnteach.data import Digits
-from bnteach.training.progress import progress_bar
-from bnteach.training.recorder import History, Recorder
 
-__all__ = ["Step", "train", "training_steps"]
+__all__ = ["Step", "one_thread", "progress_bar", "total_steps", "training_steps"]
+
+# It shows the time that is left, not the time that went by: at the end that is 00:00 on every machine.
+BAR_FORMAT = "{desc}: {percentage:3.0f}% |{bar}| {n_fmt}/{total_fmt}, {remaining} left"
 
 
 class Step(NamedTuple):
-    """What one optimisation step leaves behind.
+    """What one optimization step leaves behind.
 
     Attributes:
         number: steps done so far, counted from 1.
@@ -41,7 +44,7 @@ def training_steps(
     optimizer: Callable[..., torch.optim.Optimizer] = torch.optim.SGD,
     order: Callable[[torch.Tensor, torch.Generator], torch.Tensor] | None = None,
 ) -> Iterator[Step]:
-    """Train `model`, and hand control back after every optimisation step.
+    """Train `model`, and hand control back after every optimization step.
 
     The loop is a generator: it rests until you ask for the next step, and you may stop, wait or look into
     the network between two steps. Ending it early leaves the model as the last step left it.
@@ -53,7 +56,7 @@ def training_steps(
 
     Args:
         model: a network that gives logits (n, classes). It is put in training mode once, by this call: a
-            layer that you set to evaluation afterwards stays frozen.
+            layer that you set to evaluation afterward stays frozen.
         data: the digits; `data.images()` for a convolutional network. Its dtype must be the model's.
         batch_size: pictures in a step.
         learning_rate: a number, or a function that gives the rate for the step of that number (from 1).
@@ -62,7 +65,7 @@ def training_steps(
         optimizer: called once as `optimizer(model.parameters(), lr=...)`; for momentum give
             `functools.partial(torch.optim.SGD, momentum=0.9)`.
         order: the order of the pictures in an epoch, as `order(labels, generator)`, a tensor of their places;
-            None shuffles. `harder.few_classes` makes one.
+            None shuffles. `trials.claims.harder_digits.few_classes` makes one.
 
     Yields:
         Step, with number, epoch and loss.
@@ -111,16 +114,7 @@ def _batches(data: Digits, batch_size: int, epochs: int, seed: int, order):
 
 
 def total_steps(data: Digits, batch_size: int, epochs: int) -> int:
-    """How many steps `training_steps` will make.
-
-    Raises:
-        ValueError: batch_size is not between 1 and the number of training pictures, or epochs is below 1.
-
-    Example:
-        >>> from bnteach.data import digits
-        >>> total_steps(digits(), batch_size=60, epochs=3)
-        66
-    """
+    """How many steps `training_steps` will make; raises ValueError as it does."""
     n = len(data.x_train)
     if not 1 <= batch_size <= n:
         raise ValueError(f"batch_size is {batch_size}, expected 1 to {n}, the number of training pictures")
@@ -129,59 +123,22 @@ def total_steps(data: Digits, batch_size: int, epochs: int) -> int:
     return epochs * (n // batch_size)
 
 
-def train(
-    model: nn.Module,
-    data: Digits,
-    *,
-    batch_size: int = 60,
-    learning_rate: float | Callable[[int], float] = 0.1,
-    epochs: int = 10,
-    seed: int = 0,
-    optimizer: Callable[..., torch.optim.Optimizer] = torch.optim.SGD,
-    layer: str | None = None,
-    unit: int | None = None,
-    every: int = 20,
-    progress: bool = True,
-    description: str = "training",
-) -> History:
-    """Train `model` to the end and return what was recorded on the way.
-
-    The progress bar is a widget in a notebook, and elsewhere plain text on stderr that ends with the same
-    line on every machine. Where the training takes less than a second, `progress=False` keeps the page
-    quiet.
-
-    Args:
-        model, data, batch_size, learning_rate, epochs, seed, optimizer: as in `training_steps`.
-        layer, unit: what else to watch, such as the input of "activation_3": as in `Recorder`.
-        every: record at each `every`-th step, and at the last.
-        progress: show the bar.
-        description: the words before the bar.
-
-    Returns:
-        History: arrays of what was recorded.
-
-    Raises:
-        ValueError: as `training_steps` and `Recorder` do.
+def progress_bar(items: Iterable, total: int, description: str, show: bool) -> Iterator:
+    """The items, one after the other, with a bar if `show`: a widget in a notebook, elsewhere text on stderr.
 
     Example:
-        >>> from bnteach.data import digits
-        >>> from bnteach.training import mlp
-        >>> history = train(mlp([64, 32, 10]), digits(), epochs=2, every=11, progress=False)
-        >>> history.loss.shape, history.recorded_at
-        ((44,), array([11, 22, 33, 44]))
+        >>> list(progress_bar("abc", total=3, description="letters", show=False))
+        ['a', 'b', 'c']
     """
-    total = total_steps(data, batch_size, epochs)
-    with Recorder(model, data, layer=layer, unit=unit, every=every) as recorder:
-        steps = training_steps(
-            model,
-            data,
-            batch_size=batch_size,
-            learning_rate=learning_rate,
-            epochs=epochs,
-            seed=seed,
-            optimizer=optimizer,
-        )
-        for step in progress_bar(steps, total, description, progress):
-            recorder.record(step)
-        recorder.measure(step.number)
-    return recorder.history()
+    return iter(tqdm(items, total=total, desc=description, disable=not show, bar_format=BAR_FORMAT))
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """One thread for PyTorch inside: small steps are faster so, and sums have the same order everywhere."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)

@@ -66,7 +66,7 @@ def mlp(
         if batch_norm and bn_position == "after":
             layers[f"bn_{k}"] = nn.BatchNorm1d(widths[k])
     layers["output"] = nn.Linear(widths[-2], widths[-1])
-    return _initialise(nn.Sequential(layers), init_scale, seed)
+    return _initialize(nn.Sequential(layers), init_scale, seed)
 
 
 def small_cnn(
@@ -113,10 +113,10 @@ def small_cnn(
     side = 8 // 2 ** len(channels)
     layers["flatten"] = nn.Flatten()
     layers["output"] = nn.Linear(channels[-1] * side * side, 10)
-    return _initialise(nn.Sequential(layers), init_scale, seed)
+    return _initialize(nn.Sequential(layers), init_scale, seed)
 
 
-def _initialise(model: nn.Sequential, init_scale: float, seed: int) -> nn.Sequential:
+def _initialize(model: nn.Sequential, init_scale: float, seed: int) -> nn.Sequential:
     generator = torch.Generator().manual_seed(seed)
     for layer in model:
         if isinstance(layer, (nn.Linear, nn.Conv2d)):

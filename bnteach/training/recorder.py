@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -12,17 +11,12 @@ from torch import nn
 
 from bnteach.data import Digits
 from bnteach.training.evaluation import accuracy
+from bnteach.training.loop import Step
 
-if TYPE_CHECKING:
-    from bnteach.training.loop import Step
-
-__all__ = ["BIN_EDGES", "PERCENTILES", "History", "Recorder"]
+__all__ = ["PERCENTILES", "History", "Recorder"]
 
 PERCENTILES = (15, 50, 85)
 """The percentiles that Ioffe & Szegedy 2015 draw in figure 1 (b, c)."""
-
-BIN_EDGES = np.linspace(-8, 8, 65)
-"""Edges of the histogram's bins. Fixed, so that the histograms of a whole training can be compared."""
 
 
 @dataclass(frozen=True)
@@ -33,29 +27,19 @@ class History:
         loss: cross-entropy of each step's batch, (steps,). Not smoothed, and not cut where it is nan or inf.
         recorded_at: the numbers of the steps at which the rest was measured, (k,).
         test_accuracy: on the whole test set, in evaluation mode, (k,).
-        weight_names: the layers whose weights receive a gradient, in forward order.
-        gradient_norms: Euclidean norm of the loss's gradient for each of these weights, (k, weights).
+        gradient_norms: Euclidean norm of the loss's gradient for each layer's weights, (k, weights). The
+            layers are in forward order; those whose weights need no gradient are left out.
         percentiles: the 15th, 50th and 85th percentile of the watched values, (k, 3); None without a layer.
-        histograms: the share of the watched values in each bin of `BIN_EDGES`, (k, 64); None without a layer.
-            The two end bins also hold what lies beyond them. The shares add up to less than 1 where
-            some values were nan.
     """
 
     loss: np.ndarray
     recorded_at: np.ndarray
     test_accuracy: np.ndarray
-    weight_names: tuple[str, ...]
     gradient_norms: np.ndarray
     percentiles: np.ndarray | None
-    histograms: np.ndarray | None
-
-    @property
-    def diverged(self) -> bool:
-        """True if some step's loss was nan or inf."""
-        return not np.isfinite(self.loss).all()
 
     def __repr__(self) -> str:
-        state = "diverged" if self.diverged else "all losses finite"
+        state = "all losses finite" if np.isfinite(self.loss).all() else "diverged"
         last = f", test accuracy {self.test_accuracy[-1]:.1%}" if len(self.test_accuracy) else ""
         return f"History({len(self.loss)} steps, {state}{last})"
 
@@ -105,16 +89,14 @@ class Recorder(AbstractContextManager):
         if unit is not None and layer is None:
             raise ValueError(f"unit is {unit} but layer is None: name the layer that the unit belongs to")
         self.model, self.data, self.unit, self.every = model, data, unit, every
-        self._weights = {
-            name.removesuffix(".weight"): weight
-            for name, weight in model.named_parameters()
-            if weight.ndim > 1 and weight.requires_grad
-        }
+        self._weights = [weight for weight in model.parameters() if weight.ndim > 1 and weight.requires_grad]
         self._watched: torch.Tensor | None = None
         self._hook = None if layer is None else _module(model, layer).register_forward_pre_hook(self._watch)
         self._loss: list[float] = []
-        self._rows: list[tuple[int, float, list[float]]] = []
-        self._distributions: list[tuple[np.ndarray, np.ndarray]] = []
+        self._recorded_at: list[int] = []
+        self._accuracy: list[float] = []
+        self._norms: list[list[float]] = []
+        self._percentiles: list[np.ndarray] = []
 
     def _watch(self, module: nn.Module, inputs: tuple[torch.Tensor, ...]) -> None:
         values = inputs[0].detach()
@@ -129,26 +111,24 @@ class Recorder(AbstractContextManager):
 
     def measure(self, number: int) -> None:
         """Measure now, as of step `number`; a step that is measured already is left alone."""
-        if self._rows and self._rows[-1][0] == number:
+        if self._recorded_at[-1:] == [number]:
             return
-        # First the distribution: the accuracy runs the network on the test set, and the hook hears that too.
+        # First the percentiles: the accuracy runs the network on the test set, and the hook hears that too.
         if self._watched is not None:
-            self._distributions.append(_distribution(self._watched.numpy()))
-        share = accuracy(self.model, self.data.x_test, self.data.y_test)
-        self._rows.append((number, share, [_norm(weight.grad) for weight in self._weights.values()]))
+            self._percentiles.append(np.percentile(self._watched.numpy(), PERCENTILES))
+        self._recorded_at.append(number)
+        self._accuracy.append(accuracy(self.model, self.data.x_test, self.data.y_test))
+        self._norms.append([_norm(weight.grad) for weight in self._weights])
 
     def history(self) -> History:
         """Everything recorded so far. It may be asked for at any time, also in the middle of a training."""
-        numbers, shares, norms = _columns(self._rows, 3)
-        percentiles, histograms = _columns(self._distributions, 2)
+        percentiles = np.array(self._percentiles).reshape(-1, len(PERCENTILES))
         return History(
             loss=np.array(self._loss),
-            recorded_at=np.array(numbers, dtype=int),
-            test_accuracy=np.array(shares, dtype=float),
-            weight_names=tuple(self._weights),
-            gradient_norms=np.array(norms).reshape(len(numbers), len(self._weights)),
-            percentiles=None if self._hook is None else np.array(percentiles).reshape(-1, len(PERCENTILES)),
-            histograms=None if self._hook is None else np.array(histograms).reshape(-1, len(BIN_EDGES) - 1),
+            recorded_at=np.array(self._recorded_at, dtype=int),
+            test_accuracy=np.array(self._accuracy, dtype=float),
+            gradient_norms=np.array(self._norms).reshape(len(self._norms), len(self._weights)),
+            percentiles=None if self._hook is None else percentiles,
         )
 
     def close(self) -> None:
@@ -160,22 +140,12 @@ class Recorder(AbstractContextManager):
         self.close()
 
 
-def _columns(rows: list[tuple], width: int) -> tuple[list, ...]:
-    return tuple([row[i] for row in rows] for i in range(width))
-
-
 def _module(model: nn.Module, name: str) -> nn.Module:
     modules = dict(model.named_modules())
     if name not in modules:
         known = ", ".join(filter(None, modules))
         raise ValueError(f"layer is {name!r}, expected the name of a module of the model: {known}")
     return modules[name]
-
-
-def _distribution(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    inside = np.clip(values[~np.isnan(values)], BIN_EDGES[0], BIN_EDGES[-1])
-    counts, _ = np.histogram(inside, BIN_EDGES)
-    return np.percentile(values, PERCENTILES), counts / values.size
 
 
 def _norm(gradient: torch.Tensor | None) -> float:

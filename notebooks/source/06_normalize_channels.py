@@ -44,7 +44,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from bnteach import figures, labs
 from bnteach.data import digits
 from bnteach.torch_bridge import compare, replace_batch_norm
-from bnteach.training import accuracy, over_seeds, set_seed, small_cnn, train
+from bnteach.training import accuracy, over_seeds, small_cnn, train
 
 _ = torch.set_num_threads(1)  # so small a network is fastest on one thread
 
@@ -308,7 +308,7 @@ class PerElement(nn.BatchNorm1d):
 
 
 def build(per_element, seed):
-    set_seed(seed)  # the layers below draw their weights from PyTorch's global random numbers
+    torch.manual_seed(seed)  # the layers below draw their weights from PyTorch's global random numbers
     norms = nn.BatchNorm2d(6), nn.BatchNorm2d(16)
     if per_element:
         norms = PerElement(6 * 12 * 12), PerElement(16 * 12 * 12)  # a column for each value of the maps

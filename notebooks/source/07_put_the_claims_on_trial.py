@@ -35,15 +35,30 @@ import time
 from functools import partial
 
 import numpy as np
+import pandas as pd
 import torch
 
 from bnteach import figures, labs
-from bnteach.training import SeedSummary, Table, run_seeds
-from bnteach.training.experiments import learn, learning_curve
-from bnteach.training.norm_trials import stored
-from bnteach.training.probes import bias_matters, dropout_shift, look_ahead, outside_one
-from bnteach.training.storing import load_claims, store_claims
-from bnteach.training.verdicts import Claim, outcome
+from bnteach.training import (
+    Claim,
+    SeedSummary,
+    Table,
+    along,
+    outcome,
+    paired_difference,
+    run_seeds,
+    stored,
+    stored_claims,
+    summarize,
+)
+from bnteach.trials.claims import (
+    answers_changed_by_biases,
+    dropout_shift,
+    learn,
+    learning_curve,
+    share_outside_one,
+    smoothness_and_shift,
+)
 
 _ = torch.set_num_threads(1)  # so small a network is fastest on one thread
 FULL = False  # True: 20 seeds instead of 5. It takes 5 to 15 minutes; results are stored.
@@ -138,7 +153,7 @@ figures.show(
 # result is a table with one row for each run. A very short example, with 20 steps:
 
 # %% tags=["nbval-ignore-output"]
-run(learn, steps=20, batch_norm=both)
+Table(run(learn, steps=20, batch_norm=both))
 
 # %% [markdown]
 # The accuracies are in percent. `gap` and `best_accuracy` come in section 6.
@@ -164,10 +179,10 @@ curves = run(
 figure, axes = figures.new_figure(columns=3, size=(7.2, 2.7))
 step = np.arange(11, 221, 11)
 for role, bn, ax in zip(("without_bn", "with_bn"), both, axes[1:], strict=True):
-    summary = curves.summary("accuracy", init_scale=4, batch_norm=bn)
+    summary = summarize(curves, "accuracy", init_scale=4, batch_norm=bn)
     bands = np.stack([summary.interval[0], summary.mean, summary.interval[1]], axis=1)
     figures.percentiles(step, bands, ax=axes[0], role=role)
-    entering = curves.summary("percentiles", init_scale=4, batch_norm=bn).values[0]  # of seed 0
+    entering = summarize(curves, "percentiles", init_scale=4, batch_norm=bn).values[0]  # of seed 0
     figures.percentiles(step, entering, ax=ax, role=role)
     title = "with BN" if bn else "without BN"
     figures.frame(ax, title=f"Into a sigmoid, {title}", x="step", ylim=(-3.5, 3.5))
@@ -191,8 +206,8 @@ figures.show(
 # %% tags=["nbval-ignore-output"]
 claims = {}
 saved = {
-    f"sigmoid, weights × {scale}": curves.where(init_scale=scale).difference(
-        "steps_to_90", batch_norm=(False, True)
+    f"sigmoid, weights × {scale}": paired_difference(
+        curves, "steps_to_90", batch_norm=(False, True), init_scale=scale
     )
     for scale in (1, 4)
 }
@@ -244,7 +259,7 @@ tables = {"learning_rate": by_rate, "init_scale": by_scale}
 panels = [(activation, setting) for activation in ("ReLU", "tanh") for setting in tables]
 for ax, (activation, setting) in zip(axes, panels, strict=True):
     for role, bn in zip(("without_bn", "with_bn"), both, strict=True):
-        x, accuracy = tables[setting].along(setting, "accuracy", activation=activation, batch_norm=bn)
+        x, accuracy = along(tables[setting], setting, "accuracy", activation=activation, batch_norm=bn)
         low, high = np.clip(accuracy.interval, 0, 100)
         figures.percentiles(x, np.stack([low, accuracy.mean, high], axis=1), ax=ax, role=role)
     words = "learning rate" if setting == "learning_rate" else "initial weights ×"
@@ -269,8 +284,14 @@ figures.show(
 # %% tags=["nbval-ignore-output"]
 def works(table, setting, activation, bn):
     """The values of the setting, and where the accuracy is above 85 %: (seeds, values)."""
-    x, accuracy = table.along(setting, "accuracy", activation=activation, batch_norm=bn)
+    x, accuracy = along(table, setting, "accuracy", activation=activation, batch_norm=bn)
     return np.array(x), accuracy.values > 85
+
+
+def best_accuracy(table, activation, bn):
+    """The accuracies at the rate with the best mean: (seeds,)."""
+    _, accuracy = along(table, "learning_rate", "accuracy", activation=activation, batch_norm=bn)
+    return accuracy.values[:, accuracy.mean.argmax()]
 
 
 highest, best = {}, {}
@@ -280,8 +301,8 @@ for activation in ("ReLU", "tanh"):
         x, ok = works(by_rate, "learning_rate", activation, bn)
         top.append(np.where(ok, np.log10(x), -np.inf).max(axis=1))
     highest[activation] = SeedSummary(top[1] - top[0])
-    chosen = by_rate.where(activation=activation).best("accuracy", "learning_rate", "batch_norm")
-    best[activation] = chosen.difference("accuracy", batch_norm=(True, False))
+    with_bn, without = (best_accuracy(by_rate, activation, bn) for bn in (True, False))
+    best[activation] = SeedSummary(with_bn - without)
 claims["rates"] = Claim(
     "Higher learning rates work.", "highest rate, factors of ten", margins["tens"], highest
 )
@@ -316,9 +337,12 @@ more = {}
 for activation in ("ReLU", "tanh"):
     without, with_bn = (works(by_scale, "init_scale", activation, bn)[1].sum(axis=1) for bn in both)
     more[activation] = SeedSummary(with_bn - without)
-relu = by_scale.where(activation="ReLU", batch_norm=True)
+relu = {"activation": "ReLU", "batch_norm": True}
 others = [scale for scale in scales if scale != 1]
-lost = {f"ReLU × {scale}": relu.difference("accuracy", init_scale=(1, scale)) for scale in others}
+lost = {
+    f"ReLU × {scale}": paired_difference(by_scale, "accuracy", init_scale=(1, scale), **relu)
+    for scale in others
+}
 claims["scales"] = Claim(
     "More initial scales work.", "of the six scales, with BN − without", margins["scales"], more
 )
@@ -362,7 +386,7 @@ ways = {"plain": {"batch_norm": False}, "BN": {}, "BN + noise": {"noise": 0.5}}
 
 
 def ahead(seed, network, way):
-    return look_ahead(seed, steps=80, every=20, **networks[network], **ways[way])
+    return smoothness_and_shift(seed, steps=80, every=20, **networks[network], **ways[way])
 
 
 # %% [markdown]
@@ -373,8 +397,9 @@ looks = run(ahead, network=list(networks), way=list(ways))
 for network in networks:
     print(network)
     for way in ways:
-        rows = looks.where(network=network, way=way)
-        shift, accuracy = rows.summary("shift").mean, rows.summary("accuracy").mean
+        shift, accuracy = (
+            summarize(looks, name, network=network, way=way).mean for name in ("shift", "accuracy")
+        )
         print(f"   {way:10}  shift {shift:.2f}   test accuracy {accuracy:.1f} %")
 
 # %% [markdown]
@@ -382,9 +407,10 @@ for network in networks:
 # a number, so it gets no verdict. But if it is true, the noise must cost what BN has gained.
 
 # %% tags=["nbval-ignore-output"]
-per_network = {network: looks.where(network=network) for network in networks}
-less = {name: table.difference("shift", way=("plain", "BN")) for name, table in per_network.items()}
-cost = {name: table.difference("accuracy", way=("BN", "BN + noise")) for name, table in per_network.items()}
+less, cost = {}, {}
+for network in networks:
+    less[network] = paired_difference(looks, "shift", way=("plain", "BN"), network=network)
+    cost[network] = paired_difference(looks, "accuracy", way=("BN", "BN + noise"), network=network)
 claims["shift"] = Claim("BN reduces internal covariate shift.", "shift, plain − BN", margins["shift"], less)
 claims["shift back"] = Claim(
     "Bringing the shift back costs accuracy.", "accuracy that noise costs, points", margins["points"], cost
@@ -395,21 +421,22 @@ print(claims["shift"], claims["shift back"], sep="\n\n")
 # Three of four are undecided for the second claim. So we look at the same with 20 seeds, computed before and stored. (All claims with 20 seeds come at the end.)
 
 # %%
-about, with_20 = load_claims("results/07_claims.json")
+about, with_20 = stored_claims("results/07_claims.json")
 print("stored:", about["date"], "from", about["command"])
 print(with_20["shift back"])
 
 # %%
 print("The shift is smaller with BN, mean of each network:", all(less[name].mean > 0 for name in networks))
-noisy = looks.where(way="BN + noise").column("shift") > looks.where(way="BN").column("shift")
+shift = looks.pivot(index=["network", "seed"], columns="way", values="shift")
+noisy = shift["BN + noise"] > shift["BN"]
 print("The noise brings the shift back, in every network and seed:", noisy.all())
 for name in ("sigmoid, 3 layers", "ReLU, 3 layers"):
-    gain = per_network[name].difference("accuracy", way=("BN", "plain")).mean
+    gain = paired_difference(looks, "accuracy", way=("BN", "plain"), network=name).mean
     print(f"With the noise most of BN's gain is left, {name}:", cost[name].mean < gain / 4)
-deep = per_network["ReLU, 8 layers"]
+lead = paired_difference(looks, "accuracy", way=("BN + noise", "plain"), network="ReLU, 8 layers")
 costs = claims["shift back"].outcomes["ReLU, 8 layers"] == "for it"
 print("The noise costs accuracy, ReLU, 8 layers:", costs)
-print("… but less than BN gains:", deep.difference("accuracy", way=("BN + noise", "plain")).mean > 0)
+print("… but less than BN gains:", lead.mean > 0)
 
 # %% [markdown]
 # <details><summary>Answer</summary>
@@ -432,7 +459,9 @@ print("… but less than BN gains:", deep.difference("accuracy", way=("BN + nois
 # is the mean of these four moments.
 
 # %% tags=["nbval-ignore-output"]
-changes = {name: table.difference("change", way=("plain", "BN")) for name, table in per_network.items()}
+changes = {
+    network: paired_difference(looks, "change", way=("plain", "BN"), network=network) for network in networks
+}
 claims["smooth"] = Claim(
     "The loss is smoother (mean, 20 to 80 steps).",
     "change of the gradient, plain − BN",
@@ -499,7 +528,7 @@ kinds["BN, rate 1"] = {"learning_rate": 1.0}
 
 
 def by_heart(seed, task, kind, steps=200):
-    return learn(seed, steps=steps, look_every=20, **tasks[task], **kinds[kind])
+    return learn(seed, steps=steps, test_every=20, **tasks[task], **kinds[kind])
 
 
 # %% [markdown]
@@ -509,17 +538,17 @@ def by_heart(seed, task, kind, steps=200):
 hearts = run(by_heart, task=list(tasks), kind=list(kinds))
 for task in tasks:
     for kind in kinds:
-        rows = hearts.where(task=task, kind=kind)
-        train, test = rows.summary("train_accuracy").mean, rows.summary("accuracy").mean
+        train, test = (
+            summarize(hearts, name, task=task, kind=kind).mean for name in ("train_accuracy", "accuracy")
+        )
         print(f"{task:13} {kind:10} training {train:5.1f} %   test {test:5.1f} %")
 
 # %% [markdown]
 # The plain network and the one with BN, as two claims:
 
 # %% tags=["nbval-ignore-output"]
-per_task = {task: hearts.where(task=task) for task in tasks}
-gap = {task: table.difference("gap", kind=("plain", "BN")) for task, table in per_task.items()}
-test = {task: table.difference("best_accuracy", kind=("BN", "plain")) for task, table in per_task.items()}
+gap = {task: paired_difference(hearts, "gap", kind=("plain", "BN"), task=task) for task in tasks}
+test = {task: paired_difference(hearts, "best_accuracy", kind=("BN", "plain"), task=task) for task in tasks}
 claims["gap"] = Claim(
     "BN regularizes (200 steps).", "how much smaller the gap is, points", margins["points"], gap
 )
@@ -551,21 +580,22 @@ def longer(name, experiment, **settings):
     """Runs with more steps, 5 seeds: read from a file, or made again if FULL is True."""
 
     def make():
-        return {"rows": run(experiment, seeds=range(5), **settings).rows}
+        return {"rows": run(experiment, seeds=range(5), **settings).to_dict("records")}
 
     kept = stored(f"results/07_{name}.json", make, again=FULL)
     print("stored:", kept["date"], "from", kept["command"])
-    return Table(kept["results"]["rows"])
+    return pd.DataFrame(kept["results"]["rows"])
 
 
 four = ["plain", "BN", "groups", "dropout"]
 late_hearts = longer("by_heart", by_heart, task=list(tasks), kind=four, steps=[2000])
 for task in tasks:
     for kind in ("plain", "BN"):
-        rows = late_hearts.where(task=task, kind=kind)
-        train, test = rows.summary("train_accuracy").mean, rows.summary("accuracy").mean
+        train, test = (
+            summarize(late_hearts, name, task=task, kind=kind).mean for name in ("train_accuracy", "accuracy")
+        )
         print(f"{task}, 2000 steps: {kind:5}  training {train:5.1f} %   test {test:5.1f} %")
-    smaller = late_hearts.where(task=task).difference("gap", kind=("plain", "BN"))
+    smaller = paired_difference(late_hearts, "gap", kind=("plain", "BN"), task=task)
     print(f"   gap, plain − BN: {smaller}: {outcome(smaller, margins['points'])}")
 
 # %% [markdown]
@@ -580,8 +610,8 @@ for task in tasks:
 # variance are taken over groups of 6 of them.
 
 # %% tags=["nbval-ignore-output"]
-groups = {task: table.difference("gap", kind=("BN", "groups")) for task, table in per_task.items()}
-gains = {task: table.difference("accuracy", kind=("dropout", "BN")) for task, table in per_task.items()}
+groups = {task: paired_difference(hearts, "gap", kind=("BN", "groups"), task=task) for task in tasks}
+gains = {task: paired_difference(hearts, "accuracy", kind=("dropout", "BN"), task=task) for task in tasks}
 claims["noise"] = Claim(
     "Noise of the statistics regularizes (200 steps).",
     "gap, BN − groups of 6, points",
@@ -631,9 +661,8 @@ figures.show(
 
 # %%
 for task in ("wrong labels", "noisy pixels"):
-    rows = late_hearts.where(task=task)
-    smaller = rows.difference("gap", kind=("BN", "groups"))
-    gain = rows.difference("accuracy", kind=("dropout", "BN"))
+    smaller = paired_difference(late_hearts, "gap", kind=("BN", "groups"), task=task)
+    gain = paired_difference(late_hearts, "accuracy", kind=("dropout", "BN"), task=task)
     print(f"{task}, 2000 steps")
     print(f"   gap, BN − groups:         {smaller}: {outcome(smaller, margins['points'])}")
     print(f"   test, BN + dropout − BN:  {gain}: {outcome(gain, margins['points'])}")
@@ -658,17 +687,18 @@ pairs = {
 shifts = run(lambda seed, pair: dropout_shift(seed, **pairs[pair]), pair=list(pairs))
 regained = {}
 for pair in pairs:
-    table = shifts.where(pair=pair)
-    regained[pair] = SeedSummary(table.column("mended") - table.column("accuracy"))
-    ratio, before, after = (table.summary(name).mean for name in ("variance_ratio", "accuracy", "mended"))
-    print(f"{pair:18} variance in use / in training {ratio:.2f}   test {before:.1f} %, mended {after:.1f} %")
+    results = "variance_ratio", "accuracy", "mended"
+    ratio, before, after = (summarize(shifts, name, pair=pair) for name in results)
+    regained[pair] = SeedSummary(after.values - before.values)
+    print(f"{pair:18} variance in use / in training {ratio.mean:.2f}   ", end="")
+    print(f"test {before.mean:.1f} %, mended {after.mean:.1f} %")
 claims["clash"] = Claim(
     "BN and dropout clash (200 steps).", "accuracy regained by mending, points", margins["points"], regained
 )
 print(claims["clash"])
 
 # %%
-print("The variance shrinks, in every network and seed:", (shifts.column("variance_ratio") < 0.9).all())
+print("The variance shrinks, in every network and seed:", (shifts["variance_ratio"] < 0.9).all())
 for pair in ("ReLU, 5 layers", "sigmoid, 3 layers"):
     print(f"Mending helps, {pair}:", claims["clash"].outcomes[pair] == "for it")
 
@@ -685,11 +715,10 @@ late = longer(
     pair=["ReLU, 5 layers", "sigmoid, 3 layers"],
     how=list(runs),
 )
-for pair in late.values("pair"):
+for pair in late["pair"].unique():
     print(pair)
     for how in runs:
-        table = late.where(pair=pair, how=how)
-        ratio, before, after = (table.summary(n).mean for n in ("variance_ratio", "accuracy", "mended"))
+        ratio, before, after = (summarize(late, name, pair=pair, how=how).mean for name in results)
         print(f"   {how:21}  variance {ratio:.2f}   test {before:.1f} %, mended {after:.1f} %")
 
 # %% [markdown]
@@ -711,7 +740,7 @@ figure, axes = figures.new_figure(columns=2, size=(7.0, 2.7))
 panels = (by_size, "batch_size", "batch size"), (by_classes, "classes", "digits in a batch of 60")
 for ax, (table, setting, words) in zip(axes, panels, strict=True):
     for role, bn in zip(("without_bn", "with_bn"), both, strict=True):
-        x, accuracy = table.along(setting, "accuracy", batch_norm=bn)
+        x, accuracy = along(table, setting, "accuracy", batch_norm=bn)
         low, high = accuracy.interval
         figures.percentiles(x, np.stack([low, accuracy.mean, high], axis=1), ax=ax, role=role)
     figures.frame(ax, title="Test accuracy, %", x=words, ylim=(0, 100), log="x")
@@ -732,17 +761,17 @@ figures.show(
 # %% tags=["nbval-ignore-output"]
 small, mixed = {}, {}
 for n in (2, 4, 8):
-    small[f"size {n}"] = by_size.where(batch_size=n).difference("accuracy", batch_norm=(False, True))
+    small[f"size {n}"] = paired_difference(by_size, "accuracy", batch_norm=(False, True), batch_size=n)
 for n in (1, 2, 5):
     name = "1 digit" if n == 1 else f"{n} digits"
-    mixed[name] = by_classes.where(classes=n).difference("accuracy", batch_norm=(False, True))
+    mixed[name] = paired_difference(by_classes, "accuracy", batch_norm=(False, True), classes=n)
 loss = "accuracy that BN costs, points"
 claims["size"] = Claim("BN fails in batches below 16.", loss, margins["points"], small)
 claims["mixed"] = Claim("BN needs well-mixed batches.", loss, margins["points"], mixed)
 print(claims["size"], claims["mixed"], sep="\n\n")
 print("\nFor comparison, the same where both claims say that all is well (below 0: BN gains):")
-print("   size 16:  ", by_size.where(batch_size=16).difference("accuracy", batch_norm=(False, True)))
-print("   10 digits:", by_classes.where(classes=10).difference("accuracy", batch_norm=(False, True)))
+print("   size 16:  ", paired_difference(by_size, "accuracy", batch_norm=(False, True), batch_size=16))
+print("   10 digits:", paired_difference(by_classes, "accuracy", batch_norm=(False, True), classes=10))
 
 # %%
 print("Worse with BN in batches of 2:", claims["size"].outcomes["size 2"] == "for it")
@@ -783,7 +812,7 @@ def before_or_after(seed, place, bn_position, steps=110):
 order = run(before_or_after, place=list(places), bn_position=["before", "after"])
 better = {}
 for place in places:
-    better[place] = order.where(place=place).difference("accuracy", bn_position=("before", "after"))
+    better[place] = paired_difference(order, "accuracy", bn_position=("before", "after"), place=place)
 claims["before"] = Claim(
     "BN before the activation is better (110 steps).",
     "accuracy, before − after, points",
@@ -803,9 +832,9 @@ late = longer(
     bn_position=["before", "after"],
     steps=[110, 200, 600],
 )
-for place in late.values("place"):
-    for steps in late.values("steps"):
-        lead = late.where(place=place, steps=steps).difference("accuracy", bn_position=("before", "after"))
+for place in late["place"].unique():
+    for steps in late["steps"].unique():
+        lead = paired_difference(late, "accuracy", bn_position=("before", "after"), place=place, steps=steps)
         print(f"{place}, {steps} steps, before − after: {lead}: {outcome(lead, margins['points'])}")
 
 # %% [markdown]
@@ -815,13 +844,13 @@ for place in late.values("place"):
 # Now the two that say *none*:
 
 # %% tags=["nbval-ignore-output"]
-biases = run(bias_matters, bn_position=["before", "after"])
-outside = run(outside_one, activation=["ReLU", "sigmoid"])
+biases = run(answers_changed_by_biases, bn_position=["before", "after"])
+outside = run(share_outside_one, activation=["ReLU", "sigmoid"])
 changed = {
-    "BN directly after it": biases.summary("changed", bn_position="before"),
-    "a ReLU between": biases.summary("changed", bn_position="after"),
+    "BN directly after it": summarize(biases, "changed", bn_position="before"),
+    "a ReLU between": summarize(biases, "changed", bn_position="after"),
 }
-beyond = {name: outside.summary("outside", activation=name) for name in ("ReLU", "sigmoid")}
+beyond = {name: summarize(outside, "outside", activation=name) for name in ("ReLU", "sigmoid")}
 claims["bias"] = Claim(
     "A bias before BN is useless.", "answers it changes, %", margins["share"], changed, expects="none"
 )
@@ -843,10 +872,7 @@ print("BN squeezes values into (−1, 1):", claims["squeeze"].verdict)
 # seeds, stored in the folder `results` with its date and versions. `FULL = True` in the first cells computes it again.
 
 # %% tags=["nbval-ignore-output"]
-stored_in = "results/07_claims.json"
-if FULL:
-    store_claims(stored_in, claims, command="FULL = True in lesson 07, all cells")
-about, with_20 = load_claims(stored_in)
+about, with_20 = stored_claims("results/07_claims.json", claims if FULL else None)
 print(about)
 Table(
     {

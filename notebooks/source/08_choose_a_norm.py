@@ -39,9 +39,28 @@ from torch import nn
 
 from bnteach import figures, labs
 from bnteach.data import digits
-from bnteach.training import SeedSummary, accuracy, norm_trials, over_seeds, train
-from bnteach.training.generative import autoencoder, discriminator, generator, look_at, train_autoencoder
-from bnteach.training.sequences import ColumnReader, RowReader, columns, padded, train_column_reader
+from bnteach.training import SeedSummary, accuracy, over_seeds, stored, train
+from bnteach.trials.norms import (
+    BATCH_SIZES,
+    DISCRIMINATORS,
+    KINDS,
+    ColumnReader,
+    RowReader,
+    accuracy_after,
+    autoencoder,
+    columns,
+    digits_classifier,
+    discriminator,
+    generator,
+    padded,
+    score_pictures,
+    scores_after_training,
+    small_network,
+    sweep_of_batches,
+    sweep_of_gans,
+    train_autoencoder,
+    train_column_reader,
+)
 
 _ = torch.set_num_threads(1)  # so small a network is fastest on one thread
 data = digits()
@@ -304,10 +323,10 @@ for words, (where, times, plus) in changes.items():
 # Before you guess: of how many values $m$ does a BN layer take its mean (lesson 06), in batches of 2?
 
 # %%
-kinds, x = norm_trials.KINDS, torch.from_numpy(data.x_train[:2])
+kinds, x = KINDS, torch.from_numpy(data.x_train[:2])
 for kind in kinds:
     z, counts = x if kind == "table" else x.reshape(2, 1, 8, 8), []
-    for layer in norm_trials.small_network(kind, with_bn=True):
+    for layer in small_network(kind, with_bn=True):
         if isinstance(layer, (nn.BatchNorm1d, nn.BatchNorm2d)):
             counts.append(z[:, 0].numel())
         z = layer(z)
@@ -322,9 +341,7 @@ for kind in kinds:
     for size in (2, 4):
 
         def both(seed, kind=kind, size=size):
-            return [
-                norm_trials.accuracy_after(kind, with_bn, size, seed, steps=200) for with_bn in (True, False)
-            ]
+            return [accuracy_after(kind, with_bn, size, seed, steps=200) for with_bn in (True, False)]
 
         by_seed[kind, size] = over_seeds(both, progress=False).values.T
         bn, other = 100 * by_seed[kind, size]
@@ -353,9 +370,9 @@ for case, (bn, other) in by_seed.items():
 
 # %%
 FULL = False
-sweep = norm_trials.stored("results/08_batch_size.json", norm_trials.sweep_of_batches, again=FULL)
+sweep = stored("results/08_batch_size.json", sweep_of_batches, again=FULL)
 print("stored:", sweep["date"], sweep["versions"])
-sizes, gaps = norm_trials.BATCH_SIZES, {}
+sizes, gaps = BATCH_SIZES, {}
 for kind in kinds:
     bn, other = (
         np.array([sweep["results"][f"{kind}, BN {with_bn}, {n}"] for n in sizes]) for with_bn in (True, False)
@@ -801,7 +818,7 @@ for words, norms, mixed in (
 # - **off**: how far the mean picture is from the real one, in gray values (mean over the pixels).
 
 # %% tags=["nbval-ignore-output"]
-classifier = norm_trials.digits_classifier()
+classifier = digits_classifier()
 first_of_each = torch.from_numpy(data.x_train[[np.argmax(data.y_train == digit) for digit in range(10)]])
 for words, shown in {
     "real test digits": x_test,
@@ -810,7 +827,7 @@ for words, shown in {
 }.items():
     print(
         "{:28} sure {:4.0%}   classes {:4.1f}   off {:.3f}".format(
-            words, *look_at(shown, classifier, data.x_train)
+            words, *score_pictures(shown, classifier, data.x_train)
         )
     )
 
@@ -828,7 +845,7 @@ for words, shown in {
 def table(looks_of):
     """Print the three measures for each pair, and return them: (seeds, 3)."""
     values = {}
-    for pair in norm_trials.PAIRS:
+    for pair in DISCRIMINATORS:
         look = over_seeds(lambda seed, p=pair: looks_of(p, seed), progress=False)
         (sure, classes, off), half = look.mean, look.half_width
         print(f"{pair:21} sure {sure:.0%} ± {half[0]:.0%}   classes {classes:.1f} ± {half[1]:.1f}", end="")
@@ -837,7 +854,7 @@ def table(looks_of):
     return values
 
 
-short = table(lambda pair, seed: norm_trials.look_after(pair, seed, 300, classifier))
+short = table(lambda pair, seed: scores_after_training(pair, seed, 300, classifier))
 print("BN in layer 2, alone: off in five seeds", *short["BN in layer 2, alone"][:, 2].round(2))
 
 # %%
@@ -859,7 +876,7 @@ for pair in ("LN", "BN, mixed"):
 
 
 # %%
-gans = norm_trials.stored("results/08_gan.json", norm_trials.sweep_of_gans, again=FULL)["results"]
+gans = stored("results/08_gan.json", sweep_of_gans, again=FULL)["results"]
 _ = table(lambda pair, seed: gans[pair][seed])
 shown = ("LN", "BN, alone", "BN in layer 2, alone", "BN, mixed")
 figures.show(

@@ -33,6 +33,7 @@ except ImportError:
 import copy
 
 import numpy as np
+import pandas as pd
 import torch
 from torch import nn
 from torch.nn.functional import conv2d
@@ -41,17 +42,36 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_eval
 from bnteach import figures, labs
 from bnteach.data import digits
 from bnteach.torch_bridge import fold_batch_norm
-from bnteach.training import SeedSummary, Table, mlp, small_cnn, train
-from bnteach.training.choosing import channels_above, sizes, strongest, threshold_for
-from bnteach.training.cost import cost, time_ratios
-from bnteach.training.cutting import cut
-from bnteach.training.norm_trials import stored
-from bnteach.training.progress import progress_bar
-from bnteach.training.prospects import trained_network
-from bnteach.training.rescaling import rescaled
-from bnteach.training.slim_trials import SHARES, STRENGTH, TUNING, build, score, sweep, teach
-from bnteach.training.slimming import silenced
-from bnteach.training.verdicts import Claim
+from bnteach.training import (
+    Claim,
+    SeedSummary,
+    Table,
+    cost,
+    mlp,
+    progress_bar,
+    small_cnn,
+    stored,
+    summarize,
+    time_ratios,
+    train,
+)
+from bnteach.trials.slimming import (
+    CUT_SHARES,
+    FINE_TUNING_EPOCHS,
+    L1_STRENGTH,
+    channels_above,
+    cut,
+    gamma_sizes,
+    new_network,
+    rescaled,
+    score,
+    silenced,
+    slimming_trials,
+    strongest,
+    threshold_for,
+    train_network,
+    trained_network,
+)
 
 _ = torch.set_num_threads(1)  # so small a network is fastest on one thread
 FULL = (
@@ -267,27 +287,31 @@ for target in (1, 0.3, 0.05):
 #     bn.weight.grad += strength * bn.weight.sign()
 # ```
 #
-# `teach` does this. It trains a network of three convolutions with 16, 32 and 64 filters, for 30 epochs. The optimizer is SGD with momentum 0.9. (That is the momentum of the steps, not the `momentum` of BN.) As in the paper $\gamma$ begins at 0.5. We take $\lambda = 0.03$, which is large; the training is short.
+# `train_network` does this. It trains a network of three convolutions with 16, 32 and 64 filters, for 30 epochs. The optimizer is SGD with momentum 0.9. (That is the momentum of the steps, not the `momentum` of BN.) As in the paper $\gamma$ begins at 0.5. We take $\lambda = 0.03$, which is large; the training is short.
 
 # %% tags=["nbval-ignore-output"]
 kind = "convolutions"
-plain = trained_network(with_l1=False)  # teach(build(kind, seed=0), kind), kept for the lab below
-with_l1 = trained_network(with_l1=True)  # teach(build(kind, seed=0), kind, strength=STRENGTH)
+# These two calls of train_network(new_network(kind, seed=0), kind, strength=…) are kept for the lab below.
+plain = trained_network(with_l1=False)  # strength=0
+with_l1 = trained_network(with_l1=True)  # strength=L1_STRENGTH
 print(f"test accuracy: without L1 {score(plain, kind):.1f} %, with L1 {score(with_l1, kind):.1f} %")
 for name, model in {"without L1": plain, "with L1": with_l1}.items():
     words = [
-        f"{size.max():.2f}, {int((size < 0.002).sum())} of {len(size)}" for size in sizes(model).values()
+        f"{size.max():.2f}, {int((size < 0.002).sum())} of {len(size)}"
+        for size in gamma_sizes(model).values()
     ]
     print(f"{name:11} largest |γ|, how many at 0 (below 0.002), layer by layer:", "   ".join(words))
 
 # %%
 figure, axes = figures.new_figure(columns=2, size=(6.6, 2.8))
 for ax, (name, one) in zip(axes, {"without L1": plain, "with L1": with_l1}.items(), strict=True):
-    figures.layer_histograms([size.numpy() for size in sizes(one).values()], limits=(0, 1.2), ax=ax, bins=30)
+    figures.layer_histograms(
+        [size.numpy() for size in gamma_sizes(one).values()], limits=(0, 1.2), ax=ax, bins=30
+    )
     figures.frame(
         ax, title=f"Sizes of γ, {name}", x="layer, and how many are at 0", y="|γ|", ylim=(-0.05, 1.25)
     )
-    at_0 = [f"{int((size < 0.002).sum())} of {len(size)}" for size in sizes(one).values()]
+    at_0 = [f"{int((size < 0.002).sum())} of {len(size)}" for size in gamma_sizes(one).values()]
     ax.set_xticks([1, 2, 3], [f"{layer}\n{count}" for layer, count in enumerate(at_0, start=1)])
 figures.show(
     figure,
@@ -301,10 +325,10 @@ figures.show(
 # The left picture shows the usual training: all channels speak. In the right one most of layer 3 is at 0. But look at layers 1 and 2: **all** their $\gamma$ are small. In numbers:
 
 # %%
-share_at_0 = [(size < 0.002).sum() / len(size) for size in sizes(with_l1).values()]
+share_at_0 = [(size < 0.002).sum() / len(size) for size in gamma_sizes(with_l1).values()]
 print("with L1, more than half of layer 3 at 0:", bool(share_at_0[2] > 0.5), end="")
-print("   without L1, none of any layer:", all((size > 0.002).all() for size in sizes(plain).values()))
-largest = [size.max() for size in sizes(with_l1).values()]
+print("   without L1, none of any layer:", all((size > 0.002).all() for size in gamma_sizes(plain).values()))
+largest = [size.max() for size in gamma_sizes(with_l1).values()]
 print(
     "with L1, the largest γ of layers 1 and 2 are below a fifth of that of layer 3:",
     bool(max(largest[:2]) < largest[2] / 5),
@@ -387,7 +411,7 @@ print("and over all layers below 30 %:", half["without L1", False] < 30)
 # Where does the other way lose so much, with L1 and 65 % cut? All zeros go, and then one layer alone is cut as far as each way wants it:
 
 # %% tags=["nbval-ignore-output"]
-living = {name: int((size > 0.002).sum()) for name, size in sizes(with_l1).items()}
+living = {name: int((size > 0.002).sum()) for name, size in gamma_sizes(with_l1).items()}
 for in_layer, where in ((False, "over all layers "), (True, "within its layer")):
     chosen = channels_above(with_l1, threshold_for(with_l1, 0.65, in_layer=in_layer), in_layer=in_layer)
     print(f"γ compared {where}:", end="")
@@ -526,13 +550,16 @@ def path(whole, share, seed):
     """The four networks on the way."""
     chosen = channels_above(whole, threshold_for(whole, share, in_layer=True), in_layer=True)
     small = cut(whole, chosen)
-    tuned = teach(copy.deepcopy(small), kind, epochs=TUNING, seed=100 + seed)
+    tuned = train_network(copy.deepcopy(small), kind, epochs=FINE_TUNING_EPOCHS, seed=100 + seed)
     return {"whole": whole, "cut": small, "fine-tuned": tuned, "folded": fold_batch_norm(tuned.eval())}
 
 
 seeds = range(5)
 others = progress_bar(seeds[1:], 4, "four more networks", show=True)
-wholes = [with_l1, *(teach(build(kind, seed), kind, strength=STRENGTH, seed=seed) for seed in others)]
+wholes = [
+    with_l1,
+    *(train_network(new_network(kind, seed), kind, strength=L1_STRENGTH, seed=seed) for seed in others),
+]
 
 # %% tags=["nbval-ignore-output"]
 runs = []
@@ -544,11 +571,11 @@ for share in (0.5, 0.75):
             numbers = {"parameters": left[0], "multiply_adds": left[1], "time": 100 * time}
             run = {"share": share, "step": step, "seed": seed, "accuracy": score(model, kind), **numbers}
             runs.append(run)
-runs = Table(runs)
+runs = pd.DataFrame(runs)
 for share in (0.5, 0.75):
     print(f"{share:.0%} cut        accuracy, %      in % of the whole: parameters    multiply-adds    time")
     for step in way:
-        cells = [runs.summary(name, share=share, step=step) for name in runs.columns[3:]]
+        cells = [summarize(runs, name, share=share, step=step) for name in runs.columns[3:]]
         print(f"{step:12}", *(f"{c.mean:11.1f} ± {c.half_width:<5.1f}" for c in cells))
 
 # %% [markdown]
@@ -556,18 +583,19 @@ for share in (0.5, 0.75):
 
 # %% tags=["nbval-ignore-output"]
 for share in (0.5, 0.75):
-    tuned, folded = (runs.where(share=share, step=step) for step in ("fine-tuned", "folded"))
-    slower = (tuned.column("time") > tuned.column("multiply_adds")).sum()
-    quicker = (folded.column("time") < tuned.column("time")).sum()
+    of_share = runs[runs["share"] == share].set_index("seed")
+    tuned, folded = (of_share[of_share["step"] == step] for step in ("fine-tuned", "folded"))
+    slower = (tuned["time"] > tuned["multiply_adds"]).sum()
+    quicker = (folded["time"] < tuned["time"]).sum()
     print(f"{share:.0%} cut: the share of time is above that of multiply-adds in {slower} of 5 seeds", end="")
     print(f"   folded is faster than fine-tuned in {quicker} of 5")
 
 # %%
 for share, least in ((0.5, 95), (0.75, 85)):
-    tuned = runs.where(share=share, step="fine-tuned")
+    tuned = runs[(runs["share"] == share) & (runs["step"] == "fine-tuned")]
     for name, most in (("parameters", 60), ("multiply_adds", 70)):
-        print(f"{share:.0%} cut, every seed: {name} below {most} %: {(tuned.column(name) < most).all()}")
-    enough = (tuned.column("accuracy") > least).all()
+        print(f"{share:.0%} cut, every seed: {name} below {most} %: {(tuned[name] < most).all()}")
+    enough = (tuned["accuracy"] > least).all()
     print(f"{share:.0%} cut, every seed: accuracy after fine-tuning above {least} %: {enough}")
 
 # %% [markdown]
@@ -598,7 +626,7 @@ for share, least in ((0.5, 95), (0.75, 85)):
 # %% tags=["nbval-ignore-output"]
 larger = rescaled(with_l1)
 for name, one in {"before": with_l1, "rescaled": larger}.items():
-    words = [f"{size.max():.3f}" for size in sizes(one).values()]
+    words = [f"{size.max():.3f}" for size in gamma_sizes(one).values()]
     print(f"{name:8} largest γ, layer by layer: {'  '.join(words)}")
 no_eps = [copy.deepcopy(one) for one in (larger, with_l1)]
 for one in no_eps:
@@ -606,15 +634,15 @@ for one in no_eps:
 print(f"outputs in evaluation: {gap(larger, with_l1):.1%} off, and with ε nearly 0: {gap(*no_eps):.4%}")
 
 # %%
-largest = [round(size.max().item(), 3) for size in sizes(larger).values()]
+largest = [round(size.max().item(), 3) for size in gamma_sizes(larger).values()]
 print("largest γ of layers 1 and 2:", *largest[:2], "  outputs within 10 %:", gap(larger, with_l1) < 0.1)
 
 # %% [markdown]
 # Now the trial. In this notebook it runs with the fully connected network (two hidden layers of 100), five seeds; with the convolutions it takes longer. Both are stored with 20 seeds, in the folder `results`, with date and versions. `FULL = True` computes them again.
 
 # %% tags=["nbval-ignore-output"]
-here = sweep(seeds, ["fully connected"])
-kept = stored("results/09_slimming.json", sweep, again=FULL)
+here = slimming_trials(seeds, ["fully connected"])
+kept = stored("results/09_slimming.json", slimming_trials, again=FULL)
 print(kept["command"], "·", kept["date"], "·", kept["versions"])
 
 # %% [markdown]
@@ -627,7 +655,7 @@ ROWS += ("L1, tuned", "L1, rescaled and tuned", "no L1, tuned", "random, no L1, 
 
 
 def means(results):
-    names = [f"{SHORT[name]} {share:.0%}" for name in results for share in SHARES]
+    names = [f"{SHORT[name]} {share:.0%}" for name in results for share in CUT_SHARES]
     for row in ROWS:
         values = np.concatenate([np.mean(columns[row], axis=0) for columns in results.values()])
         rounded = (float(f"{value:.1f}") for value in values)
@@ -674,7 +702,7 @@ def claim(words, results):
     for name, columns in results.items():
         first = np.reshape(columns[one], (len(columns[one]), -1))  # one number a seed, or one for each share
         effect = first - np.array(columns[other])
-        for k, share in enumerate(SHARES):
+        for k, share in enumerate(CUT_SHARES):
             made.evidence[f"{SHORT[name]} {share:.0%}"] = SeedSummary(effect[:, k])
     return made
 

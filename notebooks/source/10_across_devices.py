@@ -41,7 +41,7 @@ from bnteach import figures
 from bnteach.core.statistics import Moments, merge_moments, two_pass_moments
 from bnteach.data import digits
 from bnteach.training import SeedSummary, accuracy, over_seeds, training_steps
-from bnteach.training.processes import ProcessError, run_processes
+from bnteach.trials.devices import ProcessError, run_processes
 
 _ = torch.set_num_threads(1)  # so small a network is fastest on one thread
 

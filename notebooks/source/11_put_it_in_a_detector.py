@@ -32,6 +32,7 @@ except ImportError:
 import time
 
 import numpy as np
+import pandas as pd
 import torch
 from sklearn.datasets import load_sample_images
 from sklearn.metrics import average_precision_score
@@ -41,31 +42,38 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from bnteach import figures
 from bnteach.torch_bridge import replace_batch_norm
-from bnteach.training import Table, evaluating, run_seeds
-from bnteach.training.detector import (
+from bnteach.training import (
+    Claim,
+    SeedSummary,
+    Table,
+    along,
+    evaluating,
+    paired_difference,
+    run_seeds,
+    stored,
+    summarize,
+)
+from bnteach.trials.detector import (
+    Found,
     average_precision,
+    boxes_after_training,
     detect,
     detector_steps,
+    hits_of,
     iou,
     layer_table,
     learn_to_detect,
     mean_ap,
     parameters,
+    sweep_of_rates,
     targets,
     tiny_yolo,
+    trained_detector,
+    training_scenes,
+    validation_and_test_scenes,
     yolo_loss,
     yolo_v1,
 )
-from bnteach.training.detector.mean_average_precision import Found, hits_of
-from bnteach.training.detector.trials import (
-    boxes_after,
-    judging_scenes,
-    sweep_of_rates,
-    trained,
-    training_scenes,
-)
-from bnteach.training.norm_trials import stored
-from bnteach.training.verdicts import Claim
 
 _ = torch.set_num_threads(1)  # so small a network is fastest on one thread
 FULL = False  # True: repeat what is stored. On a busy machine it took 40 minutes; it needs 6 GB of memory.
@@ -95,15 +103,15 @@ print("convolutions:", sum(isinstance(layer, nn.Conv2d) for layer in published))
 
 # %%
 table = layer_table(published, picture)
-table
+Table(table)
 
 # %%
 for column in ("parameters", "multiplications (millions)"):
-    values = table.column(column)
+    values = table[column].to_numpy()
     share = values / values.sum()
     largest = np.argsort(-share)[:3]
     print(f"{column}: {values.sum():,.0f}")
-    print("   most in", ", ".join(f"{table.column('layer')[i]} ({share[i]:.1%})" for i in largest))
+    print("   most in", ", ".join(f"{table['layer'][i]} ({share[i]:.1%})" for i in largest))
 
 # %% [markdown]
 # <details><summary>Answer</summary>
@@ -298,7 +306,7 @@ for N in (64, 2, 1):
 # dimmed a little and laid at random places. The detector has to say which digits there are, and where.
 
 # %%
-train_scenes, (choosing, test) = training_scenes(0), judging_scenes()
+train_scenes, (choosing, test) = training_scenes(0), validation_and_test_scenes()
 print("to learn from:", train_scenes)
 print("to choose by: ", choosing)
 print("to judge by:  ", test)
@@ -466,7 +474,7 @@ for batch_norm in (False, True):
         end=" ",
     )
     print("output", tuple(network(test.pictures[:2]).shape))
-layer_table(network, test.pictures[:1])  # the one with BN
+Table(layer_table(network, test.pictures[:1]))  # the one with BN
 
 # %% [markdown]
 # The BN in there is the one you know. To be sure, we put NumPy's BN of the first lessons into a copy, with `replace_batch_norm` as in lesson 06, and train both for
@@ -518,13 +526,13 @@ runs = run_seeds(
     description="ten detectors",
 )
 for batch_norm in (False, True):
-    print(f"BN {batch_norm!s:5}  mAP {runs.summary('mAP', batch_norm=batch_norm)}")
+    print(f"BN {batch_norm!s:5}  mAP {summarize(runs, 'mAP', batch_norm=batch_norm)}")
 claim = Claim("BN helps the detector", "mAP with BN − without, points", margin=2)
-claim.evidence["200 steps, rate 0.002"] = runs.difference("mAP", batch_norm=(True, False))
+claim.evidence["200 steps, rate 0.002"] = paired_difference(runs, "mAP", batch_norm=(True, False))
 claim
 
 # %%
-higher = runs.difference("mAP", batch_norm=(True, False)).values > 0
+higher = paired_difference(runs, "mAP", batch_norm=(True, False)).values > 0
 print("with BN the mAP is higher, every seed:", higher.all())
 print("by the rule:", claim.verdict)
 
@@ -542,14 +550,14 @@ print("by the rule:", claim.verdict)
 
 # %%
 kept = stored("results/11_learning_rates.json", lambda: {"rows": sweep_of_rates()}, again=FULL)
-sweep = Table(kept["results"]["rows"])
+sweep = pd.DataFrame(kept["results"]["rows"])
 print("stored:", kept["date"], kept["versions"], f"{len(sweep)} detectors")
 
 # %%
 figure, axes = figures.new_figure(columns=2, size=(7.2, 2.9))
 for ax, steps in zip(axes, (200, 800), strict=True):
     for role, batch_norm in (("without_bn", False), ("with_bn", True)):
-        rates, summary = sweep.along("learning_rate", "mAP", steps=steps, batch_norm=batch_norm)
+        rates, summary = along(sweep, "learning_rate", "mAP", steps=steps, batch_norm=batch_norm)
         low, high = summary.interval
         figures.percentiles(rates, np.stack([low, summary.mean, high], axis=1), ax=ax, role=role)
     figures.frame(ax, title=f"{steps} steps", x="learning rate", ylim=(0, 100), log="x")
@@ -572,10 +580,11 @@ figures.show(
 every = Claim("BN helps the detector", "mAP with BN − without, points", margin=2)
 print(f"{'':18}  {'with BN':10}   {'without BN':11}   with − without")
 for steps in (200, 800):
-    for rate in sweep.values("learning_rate"):
-        rows = sweep.where(steps=steps, learning_rate=rate)
-        with_, without_ = (rows.summary("mAP", batch_norm=bn) for bn in (True, False))
-        name, difference = f"{steps} steps, {rate:g}", rows.difference("mAP", batch_norm=(True, False))
+    for rate in sweep["learning_rate"].unique():
+        setting = {"steps": steps, "learning_rate": rate}
+        with_, without_ = (summarize(sweep, "mAP", batch_norm=bn, **setting) for bn in (True, False))
+        difference = paired_difference(sweep, "mAP", batch_norm=(True, False), **setting)
+        name = f"{steps} steps, {rate:g}"
         every.evidence[name] = difference
         low, high = difference.interval
         print(f"{name:18}  {with_.mean:4.1f} ± {with_.half_width:3.1f}   ", end="")
@@ -588,15 +597,18 @@ for steps in (200, 800):
 # Now two fair comparisons. **The same rate**: the one that suits the network *without* BN best. **The best rate for each.** Both are chosen on the scenes that are there to choose by, and the mAP comes from the others.
 
 # %%
-best = sweep.best("mAP to choose by", "learning_rate", "steps", "batch_norm")
+means = sweep.groupby(["steps", "batch_norm", "learning_rate"])["mAP to choose by"].mean()
+best = {(steps, bn): means[steps, bn].idxmax() for steps in (200, 800) for bn in (False, True)}
+at_best = {
+    (steps, bn): summarize(sweep, "mAP", steps=steps, batch_norm=bn, learning_rate=rate)
+    for (steps, bn), rate in best.items()
+}
 fair = Claim("BN helps the detector", "mAP with BN − without, points", margin=2)
 for steps in (200, 800):
-    rate, rate_bn = (
-        best.where(steps=steps, batch_norm=bn).values("learning_rate")[0] for bn in (False, True)
-    )
-    same = sweep.where(steps=steps, learning_rate=rate)
-    fair.evidence[f"{steps} steps, both {rate:g}"] = same.difference("mAP", batch_norm=(True, False))
-    each = best.where(steps=steps).difference("mAP", batch_norm=(True, False))
+    rate, rate_bn = best[steps, False], best[steps, True]
+    same = paired_difference(sweep, "mAP", batch_norm=(True, False), steps=steps, learning_rate=rate)
+    fair.evidence[f"{steps} steps, both {rate:g}"] = same
+    each = SeedSummary(at_best[steps, True].values - at_best[steps, False].values)
     fair.evidence[f"{steps} steps, {rate_bn:g} with BN, {rate:g} without"] = each
 fair
 
@@ -605,9 +617,7 @@ print("by the rule:", fair.verdict)
 print("the same verdict if every interval were half as wide again:", fair.clear)
 for steps in (200, 800):
     for bn in (False, True):
-        print(
-            f"{steps} steps, BN {bn!s:5}, its best rate: mAP {best.summary('mAP', steps=steps, batch_norm=bn)}"
-        )
+        print(f"{steps} steps, BN {bn!s:5}, its best rate: mAP {at_best[steps, bn]}")
 
 # %% [markdown]
 # So in this small world BN helps, at the same rate and at the best rates, after the short and after the long training. What is seen, and what is not:
@@ -623,8 +633,8 @@ for steps in (200, 800):
 #
 # <details><summary>Answer</summary>
 #
-# One seed says little. A fair answer needs the five seeds, and the difference to the rate 0.008 seed by seed, with its interval: `run_seeds(learn_to_detect, range(5), batch_norm=True, learning_rate=[0.008, 0.016], steps=800)`, then
-# `.difference("mAP", learning_rate=(0.016, 0.008))`. If you choose a rate, choose by "mAP to choose by".
+# One seed says little. A fair answer needs the five seeds, and the difference to the rate 0.008 seed by seed, with its interval: `runs = run_seeds(learn_to_detect, range(5), batch_norm=True, learning_rate=[0.008, 0.016], steps=800)`, then
+# `paired_difference(runs, "mAP", learning_rate=(0.016, 0.008))`. If you choose a rate, choose by "mAP to choose by".
 #
 # </details>
 #
@@ -636,8 +646,8 @@ for steps in (200, 800):
 
 # %%
 def look_at_both():
-    rates = {bn: best.where(steps=800, batch_norm=bn).values("learning_rate")[0] for bn in (True, False)}
-    return {"with_bn" if bn else "without_bn": boxes_after(bn, rate, 800) for bn, rate in rates.items()}
+    roles = {"with_bn": True, "without_bn": False}
+    return {role: boxes_after_training(bn, best[800, bn], 800) for role, bn in roles.items()}
 
 
 drawn = stored("results/11_boxes.json", look_at_both, again=FULL)["results"]
@@ -695,7 +705,7 @@ def folded(network):
     return nn.Sequential(*layers).eval()
 
 
-plain = trained(batch_norm=True, learning_rate=0.002, steps=200)  # a few seconds
+plain = trained_detector(batch_norm=True, learning_rate=0.002, steps=200)  # a few seconds
 fast = folded(plain)
 print("layers:", len(plain), "→", len(fast), "   parameters:", parameters(plain), "→", parameters(fast))
 

@@ -40,7 +40,7 @@ from torch import nn
 
 from bnteach import figures
 from bnteach.data import digits
-from bnteach.training.norm_trials import stored
+from bnteach.training import stored
 
 os.environ["KERAS_BACKEND"] = "torch"  # Keras 3 computes with PyTorch, TensorFlow or JAX
 try:

@@ -1,4 +1,4 @@
-"""How fast, how much memory, how linear: NumPy's batch normalization beside PyTorch's.
+"""How fast, how much memory, how accurate, how linear: NumPy's batch normalization beside PyTorch's.
 
     make bench                                 everything but the very large arrays: some minutes
     make bench ARGS="--quick"                  a first impression
@@ -19,13 +19,12 @@ import torch
 from threadpoolctl import threadpool_limits
 
 from measure import import_seconds, interleaved, keep_freed_memory, peak_memory
-from ways import WAYS, make_case, pytorch
+from ways import REFERENCE, WAYS, in_float64, make_case, pytorch, results
 
 IMAGES = [(32, 64, 56, 56), (64, 128, 28, 28), (16, 512, 7, 7), (128, 16, 32, 32)]
 CASES = [((256, 1024), ""), ((4096, 256), "")] + [(s, layout) for s in IMAGES for layout in ("NCHW", "NHWC")]
 TEACHING = [((4, 5), ""), ((60, 100), "")]
 TINY = [((6, 4), ""), ((3, 4, 5, 6), "NCHW"), ((3, 4, 5, 6), "NHWC")]
-REFERENCE = "PyTorch"
 PASSES = ("forward", "backward", "both")
 OFF_CENTER = 100.0
 
@@ -48,6 +47,8 @@ def measure_all(options):
             f"Mean {OFF_CENTER:g} times the deviation: the engine has to center", cases, options, OFF_CENTER
         )
     print_memory(cases)
+    for ratio in (0.5, 1e4):
+        print_accuracy(cases, ratio)
     if options.linear:
         print_linearity([10**3, 10**4] if options.tiny else [10**6, 10**7, 10**8], options)
     print_import(options)
@@ -126,6 +127,22 @@ def print_memory(cases):
         worst = {name: max(worst[name], *peaks[name]) for name in names}
         print(f"{case!s:26}" + "".join(f"{p[0]:>9.2f} / {p[1]:.2f}" for p in peaks.values()))
     print(f"{'worst':26}" + "".join(f"{worst[name]:>16.2f}" for name in names))
+
+
+def print_accuracy(cases, ratio):
+    """PyTorch in float64 is the judge, also of PyTorch in float32."""
+    names = [name for name in WAYS if name != "bandwidth"]
+    heading(f"Largest error over the rms, of y, dx, dγ or dβ, in eps of float32; mean / std = {ratio:g}")
+    print(f"{'':26}" + "".join(f"{name:>12}" for name in names))
+    for shape, layout in cases:
+        case = make_case(shape, layout, ratio)
+        exact = results(REFERENCE, in_float64(case))
+        worst = [max(map(error, results(name, case), exact)) for name in names]
+        print(f"{case!s:26}" + "".join(f"{value:>12.1f}" for value in worst), flush=True)
+
+
+def error(result, exact):
+    return np.abs(result - exact).max() / np.sqrt((exact**2).mean()) / np.finfo(np.float32).eps
 
 
 def print_linearity(sizes, options):

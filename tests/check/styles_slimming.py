@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from bnteach.training.cutting import cut
+from bnteach.trials.slimming.cutting import cut
 from styles_folding import SCALES
 
 # Ways to strength · sign(γ).

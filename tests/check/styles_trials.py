@@ -8,7 +8,7 @@ import torch
 from scipy import stats
 
 from bnteach.training import SeedSummary
-from bnteach.training.verdicts import outcome
+from bnteach.training.claims import outcome
 
 # Ways to the mean of the differences and to its standard error.
 ERRORS = {

@@ -7,7 +7,7 @@ from scipy import stats
 from bnteach import check
 from bnteach.check.exercises.outcome_trial import READ, RULE, first_word
 from bnteach.training import SeedSummary
-from bnteach.training.verdicts import outcome
+from bnteach.training.claims import outcome
 
 
 @pytest.mark.parametrize(

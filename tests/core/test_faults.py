@@ -17,10 +17,11 @@ def test_every_fault_still_applies(fault, tmp_path):
 
 
 def test_a_fault_is_found_by_name(capsys):
-    assert faults.main(["path through σ² missing", "running_var biased"]) == 0
-    *rows, last = capsys.readouterr().out.splitlines()
-    assert last == "2 of 2 faults were found"
-    assert all("test_nine_quantities.py::" in row for row in rows)
+    assert faults.main(["running_var biased"]) == 0
+    row, last = capsys.readouterr().out.splitlines()
+    assert row.startswith("running_var biased")
+    assert "test_nine_quantities.py::" in row
+    assert last == "1 of 1 faults were found"
 
 
 def test_what_survives_or_no_longer_applies_is_an_error(capsys, monkeypatch):

@@ -123,7 +123,7 @@ def test_nothing_of_the_frame_before_is_left(lab_class):
 
 def test_compute_is_pure(lab_class):
     if lab_class.__name__ == "Training":
-        pytest.skip("its frame is the state of two networks; see test_race.py")
+        pytest.skip("its frame is the state of two networks; see test_training_lab.py")
     lab = lab_class()
     state = lab.state
     before = [array.copy() for array in arrays_in(lab_class.compute(state))]

@@ -10,9 +10,9 @@ from torch.nn.functional import cosine_similarity, cross_entropy  # noqa: E402
 
 from bnteach import labs  # noqa: E402
 from bnteach.labs.landscape import NETWORKS, RATES, _words  # noqa: E402
-from bnteach.training.experiments import build, make_task, steps_of  # noqa: E402
-from bnteach.training.journeys import STEPS  # noqa: E402
-from bnteach.training.landscape import Slice  # noqa: E402
+from bnteach.trials.claims.experiments import first_steps, make_data, make_network  # noqa: E402
+from bnteach.trials.claims.landscape import Slice  # noqa: E402
+from bnteach.trials.claims.snapshots import SNAPSHOT_STEPS  # noqa: E402
 
 
 @pytest.mark.parametrize(
@@ -20,9 +20,9 @@ from bnteach.training.landscape import Slice  # noqa: E402
 )
 @pytest.mark.parametrize("batch_norm", [False, True])
 def test_the_reading_is_that_of_a_plain_step(network, step, rate, batch_norm):
-    data = make_task(0)
-    model = build(0, batch_norm=batch_norm, **NETWORKS[network])
-    for _ in steps_of(model, data, step, learning_rate=0.1, seed=0) if step else ():
+    data = make_data(0)
+    model = make_network(0, batch_norm=batch_norm, **NETWORKS[network])
+    for _ in first_steps(model, data, step, learning_rate=0.1, seed=0) if step else ():
         pass
     model.train()
     x, y = torch.from_numpy(data.x_train[:60]), torch.from_numpy(data.y_train[:60])
@@ -42,7 +42,7 @@ def test_the_reading_is_that_of_a_plain_step(network, step, rate, batch_norm):
 def test_the_grid_holds_the_rates_and_steps_of_the_controls():
     lab = labs.Landscape()
     assert [value for _, value in lab.widgets["rate"].options] == list(RATES)
-    assert [value for _, value in lab.widgets["step"].options] == list(STEPS)
+    assert [value for _, value in lab.widgets["step"].options] == list(SNAPSHOT_STEPS)
     assert list(RATES) == sorted(RATES)
     assert (RATES[0], RATES[-1]) == (0.01, 22)
 

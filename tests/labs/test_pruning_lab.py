@@ -13,7 +13,7 @@ import numpy as np  # noqa: E402
 from bnteach import labs  # noqa: E402
 from bnteach.data import digits  # noqa: E402
 from bnteach.labs.pruning import MEASURES, THRESHOLDS, TRAININGS  # noqa: E402
-from bnteach.training.prospects import trained_network  # noqa: E402
+from bnteach.trials.slimming.thresholds import trained_network  # noqa: E402
 
 
 def silenced(training, measure, threshold):
@@ -55,7 +55,7 @@ def test_the_whole_network_is_where_the_threshold_is_zero():
     for training in TRAININGS:
         lab = labs.Pruning(training=training, threshold=0.0)
         assert "112 of 112 channels stay" in lab.reading
-        assert lab.frame.prospects.accuracy[0] > 95
+        assert lab.frame.cuts.accuracy[0] > 95
         assert "24 058 of 24 058 parameters, 159 104 of 159 104 multiply-adds" in lab.reading
 
 
@@ -63,7 +63,7 @@ def test_more_goes_when_the_threshold_rises_and_a_layer_is_never_empty():
     assert list(THRESHOLDS) == sorted(set(THRESHOLDS))
     for training in TRAININGS:
         for measure in MEASURES:
-            there = labs.Pruning(training=training, measure=measure).frame.prospects
+            there = labs.Pruning(training=training, measure=measure).frame.cuts
             for counts in (there.stays, there.parameters[:, None], there.multiply_adds[:, None]):
                 assert (np.diff(counts, axis=0) <= 0).all()
             assert there.stays[-1].min() == 1
@@ -73,10 +73,7 @@ def test_more_goes_when_the_threshold_rises_and_a_layer_is_never_empty():
 def test_l1_makes_a_gap_between_the_channels():
     def gone(training):
         return (
-            112
-            - labs.Pruning(training=training, threshold=0.1)
-            .frame.prospects.stays[THRESHOLDS.index(0.1)]
-            .sum()
+            112 - labs.Pruning(training=training, threshold=0.1).frame.cuts.stays[THRESHOLDS.index(0.1)].sum()
         )
 
     assert gone("with L1") > 30

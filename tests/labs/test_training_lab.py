@@ -17,7 +17,7 @@ from bnteach import training as experiments
 from bnteach.data import digits
 from bnteach.labs import training as module
 from bnteach.labs.training import Training
-from bnteach.training import race as races
+from bnteach.trials.claims import paired_training
 
 
 @pytest.fixture(autouse=True)
@@ -48,18 +48,18 @@ def test_start_pause_go_on_reset_by_the_buttons():
         lab = Training()
         assert lab.reading == "Ready: two untrained networks. Press Start."
         button(lab, "Start").click()
-        await until(lambda: lab._race.epochs_done > 1)
+        await until(lambda: lab._pair.epochs_done > 1)
         assert lab.reading.startswith("Running at epoch")
         button(lab, "Pause").click()
         assert lab.reading.startswith("Paused at epoch")
-        done, picture = lab._race.steps_done, lab.canvas.image.value
+        done, picture = lab._pair.steps_done, lab.canvas.image.value
         for _ in range(50):
             await asyncio.sleep(0)
-        assert (lab._race.steps_done, lab.canvas.image.value) == (done, picture)
+        assert (lab._pair.steps_done, lab.canvas.image.value) == (done, picture)
         button(lab, "Start").click()
-        await until(lambda: lab._race.steps_done > done)
+        await until(lambda: lab._pair.steps_done > done)
         button(lab, "Reset").click()
-        assert lab._race.steps_done == 0
+        assert lab._pair.steps_done == 0
         assert not lab.running
         assert lab.reading == "Ready: two untrained networks. Press Start."
 
@@ -74,25 +74,25 @@ def test_it_gives_way_after_every_slice(monkeypatch):
         lab = Training(batch_size=4)
         lab.start()
         for _ in range(200):
-            before = lab._race.steps_done
+            before = lab._pair.steps_done
             await asyncio.sleep(0)
-            steps_between_turns.append(lab._race.steps_done - before)
+            steps_between_turns.append(lab._pair.steps_done - before)
         lab.pause()
 
     in_a_kernel(scenario)
     assert max(steps_between_turns) == 1
     assert sum(steps_between_turns) > 100
-    assert races.EPOCHS * 336 > 200
+    assert paired_training.MAX_EPOCHS * 336 > 200
 
 
 def test_it_runs_to_the_end_and_says_so(monkeypatch):
-    monkeypatch.setattr(module, "EPOCHS", 1)
-    monkeypatch.setattr(races, "EPOCHS", 1)
+    monkeypatch.setattr(module, "MAX_EPOCHS", 1)
+    monkeypatch.setattr(paired_training, "MAX_EPOCHS", 1)
 
     async def scenario():
         lab = Training()
         lab.start()
-        await until(lambda: lab._race.finished and not lab.running)
+        await until(lambda: lab._pair.finished and not lab.running)
         assert lab.reading.startswith("Finished at epoch 1.0 of 1.")
         lab.start()
         assert not lab.running
@@ -117,11 +117,11 @@ def test_a_change_while_running_begins_again_and_goes_on():
     async def scenario():
         lab = Training()
         lab.start()
-        await until(lambda: lab._race.epochs_done > 1)
+        await until(lambda: lab._pair.epochs_done > 1)
         lab.widgets["learning_rate"].value = 1.0
-        assert lab._race.steps_done == 0
+        assert lab._pair.steps_done == 0
         assert lab.running
-        await until(lambda: lab._race.epochs_done > 0.5)
+        await until(lambda: lab._pair.epochs_done > 0.5)
         assert lab.state.learning_rate == 1.0
         lab.pause()
 
@@ -156,7 +156,7 @@ def test_an_error_while_training_appears_in_the_reading(monkeypatch):
 
     async def scenario():
         lab = Training()
-        monkeypatch.setattr(races.Race, "step", broken)
+        monkeypatch.setattr(paired_training.PairedTraining, "step", broken)
         lab.start()
         await until(lambda: "out of memory" in lab.reading)
         assert not lab.running
@@ -180,12 +180,14 @@ def test_bn_learns_where_the_plain_network_does_not():
     assert normalized.accuracy[-1] > 0.9
 
 
-def test_the_race_is_the_same_training_as_the_training_rooms():
+def test_the_pair_is_trained_as_the_training_room_trains():
     lab = Training(batch_size=128, learning_rate=1.0, seed=4)
     lab.advance(epochs=2)
-    model = experiments.mlp(races.WIDTHS, batch_norm=True, seed=4)
+    model = experiments.mlp(paired_training.WIDTHS, batch_norm=True, seed=4)
     how = {"batch_size": 128, "learning_rate": 1.0, "epochs": 2, "seed": 4}
-    history = experiments.train(model, digits(), layer=races.WATCHED, every=2, progress=False, **how)
+    history = experiments.train(
+        model, digits(), layer=paired_training.WATCHED, every=2, progress=False, **how
+    )
     shown = lab.frame[1]
     np.testing.assert_allclose(shown.loss, history.loss.reshape(-1, 2).mean(axis=1), rtol=1e-6)
     np.testing.assert_allclose(shown.accuracy, history.test_accuracy)
@@ -197,7 +199,7 @@ def test_the_race_is_the_same_training_as_the_training_rooms():
 
 def test_a_loss_that_is_no_number_is_told_and_drawn_over():
     lab = Training()
-    lab._race = races.Race(learning_rate=1e38, scale=1.0, batch_size=64, seed=0)
+    lab._pair = paired_training.PairedTraining(learning_rate=1e38, scale=1.0, batch_size=64, seed=0)
     lab.advance(epochs=1)
     assert re.search(r"A \(no BN\) has diverged: at step \d+ its loss was no longer a number", lab.reading)
     assert "did not work" not in lab.reading
@@ -215,7 +217,7 @@ def test_the_number_of_threads_comes_back():
     before = torch.get_num_threads()
     torch.set_num_threads(2)
     try:
-        races.Race(learning_rate=0.1, scale=1.0, batch_size=64, seed=0).step()
+        paired_training.PairedTraining(learning_rate=0.1, scale=1.0, batch_size=64, seed=0).step()
         assert torch.get_num_threads() == 2
     finally:
         torch.set_num_threads(before)

@@ -126,12 +126,11 @@ def test_bad_arguments_are_refused_before_the_first_step():
 def test_a_diverged_loss_is_recorded_as_it_is_and_training_goes_on():
     history = train(mlp([64, 30, 30, 10], nn.ReLU, batch_norm=False, init_scale=30), DATA,
                     learning_rate=1e6, epochs=1, progress=False)  # fmt: skip
-    assert history.diverged
     assert "diverged" in repr(history)
     assert len(history.loss) == 22
     assert np.isnan(history.loss[-1])
     assert history.test_accuracy[-1] == 0  # nan logits are no answer
-    assert not train(mlp(WIDTHS), DATA, epochs=1, progress=False).diverged
+    assert "all losses finite" in repr(train(mlp(WIDTHS), DATA, epochs=1, progress=False))
 
 
 def test_progress_goes_to_stderr_and_can_be_silenced(capsys):

@@ -1,0 +1,8 @@
+"""What one lesson tries: a room for each, and no imports between the rooms.
+
+claims/    lesson 07 and the labs of training and landscape: what is said about BN, measured
+norms/     lesson 08: small batches, pictures that are generated, sequences
+slimming/  lesson 09 and the lab of pruning: L1 on γ, channels cut out
+devices.py lesson 10: processes that send each other numbers
+detector/  lesson 11: YOLO, as published and small enough to train
+"""

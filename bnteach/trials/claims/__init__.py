@@ -1,0 +1,27 @@
+"""Lesson 07 and the labs of training and landscape: what is said about BN, measured.
+
+experiments.py      a network learns the digits, with one setting or another
+harder_digits.py    the digits with fewer pictures, wrong labels, noise, few classes in a batch
+layers.py           layers put into a network: noise, dropout, ghost batches, biases
+measurements.py     a network learns, and something in it is measured
+landscape.py        loss and gradient along the gradient; internal covariate shift
+snapshots.py        the landscape at several steps of a training, for its lab
+paired_training.py  two networks trained side by side, for the lab of training
+"""
+
+from bnteach.trials.claims.experiments import learn, learning_curve
+from bnteach.trials.claims.measurements import (
+    answers_changed_by_biases,
+    dropout_shift,
+    share_outside_one,
+    smoothness_and_shift,
+)
+
+__all__ = [
+    "answers_changed_by_biases",
+    "dropout_shift",
+    "learn",
+    "learning_curve",
+    "share_outside_one",
+    "smoothness_and_shift",
+]
