@@ -5,6 +5,7 @@ report.py       its result, as text and as HTML
 reference.py    the nine quantities, asked of our layer and of PyTorch
 tolerance.py    how close is close enough, derived from the number format
 modules.py      `NumpyBatchNorm1d/2d/3d`: nn.Modules that compute with NumPy
+plain.py        does a layer compute what its class is known for? Else it is not replaced
 replacing.py    `replace_batch_norm`: put them into a network that you have
 folding.py      `fold`, `fold_batch_norm`: one layer for two, after training
 """

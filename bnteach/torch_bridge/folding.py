@@ -88,7 +88,7 @@ def fold_batch_norm(model: nn.Module) -> nn.Module:
         The copy. Attributes, buffers, hooks and modes are kept, and what was shared still is.
 
     Raises:
-        TypeError: model is no nn.Module, or has a lazy layer that has not seen data yet.
+        TypeError: model is no nn.Module, cannot be copied, or has a lazy layer that has not seen data yet.
         ValueError: a BN layer that would be folded is in training mode; or a result is too large.
 
     Example:
@@ -153,18 +153,21 @@ def _check_model(model: nn.Module) -> None:
 
 def _copy(module: nn.Module) -> nn.Module:
     """A deep copy. Tensors that autograd computed, which deepcopy refuses, come as their values."""
-    attributes = [value for part in module.modules() for value in vars(part).values()]
-    computed = [value for value in attributes if isinstance(value, torch.Tensor) and not value.is_leaf]
-    return copy.deepcopy(module, {id(tensor): tensor.detach().clone() for tensor in computed})
+    held = [value for part in module.modules() for value in (vars(part) | part._buffers).values()]
+    computed = [value for value in held if isinstance(value, torch.Tensor) and not value.is_leaf]
+    try:
+        return copy.deepcopy(module, {id(tensor): tensor.detach().clone() for tensor in computed})
+    except (RuntimeError, TypeError) as error:
+        raise TypeError(f"{type(module).__name__} cannot be copied by copy.deepcopy: {error}") from error
 
 
 def _folded_parameters(layer: nn.Module, bn: nn.Module) -> tuple[np.ndarray, np.ndarray]:
-    mean, var = _array(bn.running_mean), _array(bn.running_var)
+    mean, var, eps = _array(bn.running_mean), _array(bn.running_var), float(bn.eps)
     zero = np.zeros_like(mean)
     gamma = zero + 1 if bn.weight is None else _array(bn.weight)
     beta, bias = (zero if tensor is None else _array(tensor) for tensor in (bn.bias, layer.bias))
-    weight = batch_norm_inference(_array(layer.weight), gamma, zero, zero, var, bn.eps, channel_axis=0)
-    return weight, batch_norm_inference(bias[None], gamma, beta, mean, var, bn.eps)[0]
+    weight = batch_norm_inference(_array(layer.weight), gamma, zero, zero, var, eps, channel_axis=0)
+    return weight, batch_norm_inference(bias[None], gamma, beta, mean, var, eps)[0]
 
 
 @torch.no_grad()

@@ -142,7 +142,9 @@ class NumpyBatchNorm1d(_NumpyForward, nn.BatchNorm1d):
     `.double()`, `.train()` and `.eval()` are PyTorch's own. State goes from one to the other, both ways.
 
     What surprises: an input that is refused is not counted in `num_batches_tracked` (PyTorch counts it).
-    Gradients of gradients are refused: the backward pass is NumPy's, and PyTorch cannot look into it.
+    NumPy does the work, and PyTorch cannot look into it. So torch.compile ends its graph before the layer and
+    begins another behind it; gradients of gradients, torch.func, torch.export, torch.fx, torch.jit.script and
+    autocast to bfloat16 are refused.
 
     Args:
         num_features, eps, momentum, affine, track_running_stats, ...: as in `nn.BatchNorm1d`.
@@ -152,7 +154,7 @@ class NumpyBatchNorm1d(_NumpyForward, nn.BatchNorm1d):
 
     Raises:
         ValueError: a tensor lies on another device than the CPU; else where `nn.BatchNorm1d` raises it.
-        TypeError: a dtype that NumPy does not have, such as bfloat16.
+        TypeError: a dtype that NumPy does not have, such as bfloat16, or x is not a dense tensor.
         RuntimeError: in backward, if x or the weight was changed in place since the forward pass.
 
     Example:

@@ -9,7 +9,7 @@ from torch.nn.modules.lazy import LazyModuleMixin
 __all__ = ["known_kind", "overridden", "why_computed", "why_not_plain", "why_not_ready"]
 
 DTYPES = torch.float16, torch.bfloat16, torch.float32, torch.float64
-COMPUTE_NOTHING = {"__init__", "__repr__", "extra_repr", "reset_parameters", "train", "_compiled_call_impl"}
+COMPUTE_NOTHING = {"__init__", "__repr__", "extra_repr", "reset_parameters", "train"}
 
 
 def known_kind(module: nn.Module, kinds) -> type | None:

@@ -348,6 +348,11 @@ FUNCTIONS = [
     (lambda page: page.batch_norm_backward(DY, None), TypeError, "cache is NoneType, expected the cache"),
     (lambda page: page.batch_norm_backward(DY, (DY, 1)), TypeError, "cache is tuple, expected the cache"),
     (
+        lambda _: bnteach.relative_error(nn.Parameter(torch.ones(4)), FOUR),
+        TypeError,
+        r"actual requires a gradient.*actual\.detach",
+    ),
+    (
         lambda _: bnteach.forward_steps(X, FOUR, FOUR),
         ValueError,
         r"x has shape \(5, 4, 3\), expected \(N, C\) with N ≥ 2",

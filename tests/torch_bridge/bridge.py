@@ -1,4 +1,4 @@
-"""What the tests of folding share: blocks that hide no fault, and the copy that computes the same."""
+"""What the tests of the bridge share: layers and blocks that hide no fault, and comparisons."""
 
 import torch
 from torch import nn
@@ -35,3 +35,30 @@ def assert_folded_right(model, x=X):
     with torch.no_grad():
         assert torch.allclose(folded(x), model(x), rtol=1e-12, atol=1e-12)
     return folded
+
+
+def batch(shape, seed=0, dtype=torch.float64):
+    x = torch.randn(shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+    return (1.5 * x + 3).to(dtype)
+
+
+def pair(ours, theirs, dtype=torch.float64, **options):
+    """Two layers with one state, away from everything that masks a fault."""
+    generator = torch.Generator().manual_seed(1)
+    layers = ours(3, **options).to(dtype), theirs(3, **options).to(dtype)
+    with torch.no_grad():
+        for tensor in layers[0].state_dict().values():
+            if tensor.is_floating_point():
+                tensor.copy_(0.5 + torch.rand(tensor.shape, generator=generator))
+            else:
+                tensor.fill_(2)
+    layers[1].load_state_dict(layers[0].state_dict())
+    return layers
+
+
+def assert_same(found, expected, tolerance=1e-12):
+    assert len(found) == len(expected)
+    for a, b in zip(found, expected, strict=True):
+        assert a.shape == b.shape
+        assert a.dtype == b.dtype
+        assert torch.allclose(a, b, rtol=tolerance, atol=tolerance), (a - b).abs().max()

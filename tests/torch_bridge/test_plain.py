@@ -139,8 +139,13 @@ def test_a_container_with_its_own_forward_keeps_it(container):
     assert kinds(folded) == ["Conv2d", "BatchNorm2d", "Sequential"]
 
 
-def test_a_container_that_only_builds_its_layers_is_folded():
-    folded = assert_folded_right(Named(*block()).eval())
+class Frozen(nn.BatchNorm2d):
+    def train(self, mode=True):
+        return super().train(False)
+
+
+def test_classes_that_compute_as_their_base_are_folded():
+    folded = assert_folded_right(Named(*block(bn=Frozen(3))).eval())
     assert kinds(folded) == ["Conv2d", "Identity", "ReLU"]
     assert (type(folded), folded.label) == (Named, "mine")
 
@@ -154,3 +159,14 @@ def test_layers_that_only_seem_to_fit_stay():
     assert kinds(folded) == ["Linear", "BatchNorm2d"]
     no_statistics = nn.Sequential(nn.Conv2d(2, 3, 1), nn.BatchNorm2d(3, track_running_stats=False))
     assert kinds(assert_folded_right(no_statistics.double().eval())) == ["Conv2d", "BatchNorm2d"]
+
+
+def test_tensors_of_a_graph_that_a_network_keeps_are_copied_as_values_or_named():
+    model = block()
+    model[0].last_output = model(X)
+    folded = assert_folded_right(model)
+    assert torch.equal(folded[0].last_output, model[0].last_output)
+    assert folded[0].last_output.is_leaf
+    model.outputs = {"last": model(X)}
+    with pytest.raises(TypeError, match=r"Sequential cannot be copied by copy\.deepcopy: Only Tensors"):
+        fold_batch_norm(model)
