@@ -86,7 +86,7 @@ def lab(request, jupyterlab, window):
 
 
 def test_no_slider_and_no_switch_is_left_out():
-    for name in labs.__all__:
+    for name in set(labs.__all__) - {"Lab"}:
         controls = getattr(labs, name)().widgets.values()
         switches = {control.description for control in controls if isinstance(control, widgets.Checkbox)}
         sliders = {control.description for control in controls if "Slider" in type(control).__name__}
