@@ -16,23 +16,18 @@ def test_every_fault_still_applies(fault, tmp_path):
     compile(after, fault.file, "exec")
 
 
-def test_a_fault_is_found_by_name(capsys):
-    assert faults.main(["running_var biased"]) == 0
-    row, last = capsys.readouterr().out.splitlines()
-    assert row.startswith("running_var biased")
-    assert "test_nine_quantities.py::" in row
-    assert last == "1 of 1 faults were found"
-
-
-def test_what_survives_or_no_longer_applies_is_an_error(capsys, monkeypatch):
+def test_faults_are_chosen_by_name_and_what_survives_or_no_longer_applies_is_an_error(capsys, monkeypatch):
     monkeypatch.setattr(faults, "TESTS", ["test_steps.py"])
     harmless = faults.fault("harmless", "functional.py", "from __future__", "# nothing\nfrom __future__")
     outdated = faults.fault("outdated", "functional.py", "no such line", "")
-    assert faults.main([], [harmless, outdated]) == 1
-    survived, does_not_apply, last = capsys.readouterr().out.splitlines()
+    chosen = ["dmean with the wrong sign", "harmless", "outdated"]
+    assert faults.main(chosen, [*faults.FAULTS, harmless, outdated]) == 1
+    found, survived, does_not_apply, last = capsys.readouterr().out.splitlines()
+    assert found.startswith("steps: dmean with the wrong sign")
+    assert "test_steps.py::" in found
     assert "SURVIVED" in survived
     assert "DOES NOT APPLY: functional.py holds 'no such line' 0 times" in does_not_apply
-    assert last == "0 of 2 faults were found"
+    assert last == "1 of 3 faults were found"
 
 
 def test_the_copy_is_what_is_tested(tmp_path):
