@@ -80,7 +80,7 @@ def make_network(
 def make_data(
     seed: int, *, samples: int | None = None, wrong: float = 0.0, pixel_noise: float = 0.0
 ) -> Digits:
-    """The digits, or a harder data made of them.
+    """The digits, or a harder set made of them.
 
     Args:
         seed: of the choice of pictures and of the noise.
