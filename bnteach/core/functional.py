@@ -5,8 +5,8 @@ One idea carries the whole family of normalizations:
     standardize over a set of values, then scale and shift.
 
 `standardize` and `standardize_backward` are that idea; their `axes` say which values form a set. For batch
-normalization x is laid out as (before, C, after), and a set is one channel: axes 0 and 2. In norms.py a set
-is a row: axis 1.
+normalization x is laid out as (before, C, after): the axes before the channels as one, the channels, the axes
+after them as one. There a set is one channel: axes 0 and 2. In norms.py a set is a row: axis 1.
 
 The letters are those of Ioffe & Szegedy (2015), "Batch Normalization", arXiv:1502.03167, Algorithm 1:
 
@@ -34,7 +34,7 @@ quietly = np.errstate(over="ignore", invalid="ignore", divide="ignore")
 
 
 def mean_over(values, axes):
-    """The mean along these axes, which stay with length 1. For an empty batch, which is allowed, it is 0."""
+    """The mean along these axes, which stay with length 1. For an empty batch, as PyTorch allows it, it is 0."""
     m = math.prod(values.shape[axis] for axis in axes)
     return values.sum(axis=axes, keepdims=True) / max(1, m)
 
@@ -47,8 +47,8 @@ def standardize(x, axes, eps, has_mean=True):
     mean = mean_over(x, axes) if has_mean else 0.0
     centered = x - mean
     if has_mean:
-        # The mean was rounded, so equal values are now not 0, but all the same few units of the last digit.
-        # Such numbers add up without rounding: with their mean taken out, equal values are exactly 0.
+        # The mean was rounded, so equal values are not 0 now, but all the same few units of the last digit; a
+        # small ε would make them large. So few digits add up without rounding: less their mean, they are 0.
         centered -= mean_over(centered, axes)
     var = mean_over(centered**2, axes)
     inv_std = 1 / np.sqrt(var + eps)
@@ -73,7 +73,7 @@ class Cache:
     x_hat: np.ndarray  # (before, C, after), float64 as all of these
     inv_std: np.ndarray  # 1/√(σ² + ε), (C,)
     mean: np.ndarray  # μ, (C,)
-    var: np.ndarray  # σ², divided by m, (C,)
+    var: np.ndarray  # σ², divided by m, (C,); in evaluation this and the mean are the stored ones
     gamma: np.ndarray  # (C,)
     layout: arguments.Layout  # of x as the caller gave it
     constant_statistics: bool = False  # True: μ and σ² do not depend on x (evaluation)
@@ -108,7 +108,7 @@ def batch_norm_forward(x, gamma, beta, eps=1e-5, channel_axis=1):
             float16, float32 or float64. Never modified.
         gamma: γ, the scale, shape (C,). None stands for 1.
         beta: β, the shift, shape (C,). None stands for 0.
-        eps: ε, above 0, in the units of the variance.
+        eps: ε, above 0 (a channel may be constant), in the units of the variance.
         channel_axis: the axis of x that counts the channels; negative numbers count from the end.
 
     Returns:
@@ -143,7 +143,7 @@ def batch_norm_backward(dy, cache):
 
         dβ = Σ dy     dγ = Σ dy·x̂     dx = γ/√(σ² + ε) · (dy − dβ/m − x̂·dγ/m)
 
-    What surprises: Σdx = 0 and Σdx·x̂ ≈ 0 for each channel, whatever dy is. Adding a constant to a
+    What surprises: in training Σdx = 0 and Σdx·x̂ ≈ 0 for each channel, whatever dy is. Adding a constant to a
     channel, or scaling it, does not change y, so no gradient can point there. An all-ones dy gives dx = 0.
 
     Args:
@@ -172,7 +172,7 @@ def batch_norm_backward(dy, cache):
     dy = arguments.upstream("dy", dy, layout.shape).astype(np.float64).reshape(x_hat.shape)
     dbeta = dy.sum(axis=ALL_BUT_CHANNELS)
     dgamma = (dy * x_hat).sum(axis=ALL_BUT_CHANNELS)
-    dx_hat = gamma * dy
+    dx_hat = gamma * dy  # γ is one number a channel: so the mean of dx̂ is γ·dβ/m, that of dx̂·x̂ is γ·dγ/m
     if cache.constant_statistics:  # no path leads through μ or σ²
         dx = inv_std * dx_hat
     else:
@@ -219,6 +219,6 @@ def batch_norm_inference_with_cache(x, gamma, beta, running_mean, running_var, e
     mean = layout.per_channel("running_mean", running_mean)
     var = layout.per_channel("running_var", running_var)
     inv_std = 1 / np.sqrt(var + arguments.non_negative_eps(eps))
-    x_hat = (x - mean) * inv_std
+    x_hat = (x.astype(np.float64) - mean) * inv_std
     y = gamma * x_hat + beta
     return layout.restore(y), Cache(x_hat, inv_std, mean, var, gamma, layout, constant_statistics=True)
