@@ -34,7 +34,7 @@ quietly = np.errstate(over="ignore", invalid="ignore", divide="ignore")
 
 
 def mean_over(values, axes):
-    """The mean along these axes, which stay with length 1. It is 0 for an empty batch, which PyTorch allows too."""
+    """The mean along these axes, which stay with length 1; 0 for an empty batch, which PyTorch allows too."""
     m = math.prod(values.shape[axis] for axis in axes)
     return values.sum(axis=axes, keepdims=True) / max(1, m)
 
