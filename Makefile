@@ -31,7 +31,8 @@ export PYTHONDONTWRITEBYTECODE :=
 BIN := .venv/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 READY := .venv/.ready
 FIRST_LESSON := notebooks/00_meet_batch_normalization.ipynb
-# nbgrader needs a newer IPython than the oldest one that bnteach supports, which is Colab's; Dask, a newer cloudpickle.
+# nbgrader needs a newer IPython than the oldest one that bnteach supports, which is Colab's. Dask is tried with the
+# usual pins alone.
 COMMA := ,
 EXTRAS := lab,test$(if $(filter constraints-oldest.txt,$(PINS)),,$(COMMA)classroom$(COMMA)cluster)
 # Jupyter asks for this where everything runs as root, as in a container.
