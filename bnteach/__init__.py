@@ -11,6 +11,7 @@ The rooms of the house (import them by name; this module itself imports NumPy on
     bnteach.labs          sliders that move the pictures
     bnteach.check         checks answers to the exercises, and names the mistake
     bnteach.authoring     builds the notebooks from their sources
+    bnteach.site          the notebooks as web pages, with labs that move without a kernel
 """
 
 from bnteach.core.functional import batch_norm_backward, batch_norm_forward, batch_norm_inference

@@ -45,7 +45,7 @@ def read_record(folder: Path) -> dict[str, dict[str, str]]:
 
 def digests(lesson: Lesson) -> dict[str, str]:
     """What a build depends on (source, package) and what it made (notebook), each as a short digest."""
-    package = [path for path in sorted(PACKAGE.rglob("*.py")) if "authoring" not in path.parts]
+    package = [path for path in sorted(PACKAGE.rglob("*.py")) if not {"authoring", "site"} & {*path.parts}]
     return {
         "source": digest([lesson.source]),
         "package": digest(package),

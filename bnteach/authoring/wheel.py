@@ -24,7 +24,7 @@ class WheelError(Exception):
 
 
 def built_wheel() -> dict[str, bytes]:
-    """The files of the package's wheel, without the authors' room, by their names in it.
+    """The files of the package's wheel, without the rooms of the authors and of the site, by their names in it.
 
     The wheel is built by pip and setuptools from a copy of the sources, with what is installed: no network.
 
@@ -48,7 +48,7 @@ def built_wheel() -> dict[str, bytes]:
 def copy_sources(folder: Path) -> None:
     if missing := [file for file in NEEDED if not (PROJECT / file).exists()]:
         raise FileNotFoundError(f"{PROJECT} has no {', '.join(missing)}: run this in a copy of the project")
-    left_out = shutil.ignore_patterns("authoring", "__pycache__")
+    left_out = shutil.ignore_patterns("authoring", "site", "__pycache__")
     shutil.copytree(PROJECT / "bnteach", folder / "bnteach", ignore=left_out)
     for file in NEEDED:
         shutil.copy(PROJECT / file, folder)

@@ -21,7 +21,7 @@ PACKAGE = Path(__file__).resolve().parents[2] / "bnteach"
 # core and check, which know NumPy alone; check needs one quantile of Student's t besides.
 DOORS = {
     "torch": ["bnteach.torch_bridge*", "bnteach.training*", "bnteach.trials*"],
-    "matplotlib": ["bnteach.figures*", "bnteach.labs.canvas"],
+    "matplotlib": ["bnteach.figures*", "bnteach.labs.canvas", "bnteach.site.recorder"],
     "ipywidgets": ["bnteach.labs*"],
     "sklearn": ["bnteach.data", "bnteach.training*", "bnteach.trials*"],
     "scipy": ["bnteach.check.quantile"]
@@ -29,7 +29,7 @@ DOORS = {
     "pandas": ["bnteach.training*", "bnteach.trials*", "bnteach.authoring*"],
     "jupytext": ["bnteach.authoring*"],
     "nbclient": ["bnteach.authoring*"],
-    "nbformat": ["bnteach.authoring*"],
+    "nbformat": ["bnteach.authoring*", "bnteach.site*"],
 }
 
 # The rooms that a room may know, besides itself. The map, bnteach/__init__.py, knows core.
@@ -44,6 +44,7 @@ ROOMS = {
     "trials": TRAINING | {"training"},
     "labs": TRAINING | {"training", "trials"},
     "authoring": set(),
+    "site": {"labs", "figures", "authoring"},
     "__init__": {"core"},
 }
 NUMPY_ALONE = {"numpy"} | set(sys.stdlib_module_names)
