@@ -24,7 +24,7 @@ class WheelError(Exception):
 
 
 def built_wheel() -> dict[str, bytes]:
-    """The files of the package's wheel, without the rooms of the authors and of the site, by their names in it.
+    """The files of the package's wheel by their names in it, without the rooms `authoring` and `site`.
 
     The wheel is built by pip and setuptools from a copy of the sources, with what is installed: no network.
 
