@@ -1,4 +1,4 @@
-"""The cells of a notebook as a page shows them: labs that move, pictures with their alt text, answers folded."""
+"""The cells of a notebook as a page shows them: moving labs, pictures with alt text, folded answers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The pages that are no notebooks: the front page, the lists of exercises and solutions, parts of the README."""
+"""The pages that are no notebooks: the front page, the lists of exercises, parts of the README."""
 
 from __future__ import annotations
 
@@ -27,35 +27,34 @@ FRONT = """\
 
 def written_pages(notebooks: Mapping[str, NotebookNode], readme: str) -> dict[str, str]:
     """Page name -> Markdown, from the prepared notebooks and the text of the README."""
+    titles = {name: title(notebook) for name, notebook in notebooks.items()}
     pages = {name: as_page(section(readme, heading)) for name, heading in ABOUT.items()}
     for chapter, heading in PRACTICE.items():
-        listed = {
-            name: title(notebooks.get(name.split("/")[1], page))
-            for name, page in chapter_of(notebooks, chapter)
-        }
-        pages[f"{chapter}/index"] = f"# {heading}\n\n{tree(listed)}"
-    return {"index": front_page(notebooks, readme), **pages}
-
-
-def front_page(notebooks: Mapping[str, NotebookNode], readme: str) -> str:
-    """What the course is, a lab to move, the ways in, the lessons; and the contents beside every page."""
-    lessons = {name: title(page) for name, page in chapter_of(notebooks, LESSONS)}
-    deeper = {name: title(page) for name, page in chapter_of(notebooks, DEEPER)}
-    first, words = next(iter(lessons.items()))
+        pages[f"{chapter}/index"] = f"# {heading}\n{tree(of_lessons(chapter, titles))}"
     lab = next(filter(None, map(first_lab, notebooks.values())), "")
-    text = FRONT.format(
-        introduction=introduction(readme, lab),
-        title=words,
-        first=first,
-        lessons=section(readme, "The lessons"),
-    )
+    return {"index": front_page(titles, introduction(readme, lab), section(readme, "The lessons")), **pages}
+
+
+def front_page(titles: Mapping[str, str], introduction: str, lessons: str) -> str:
+    """What the course is, a lab to move, the ways in, the lessons; and the contents beside every page."""
+    listed = chapter_of(LESSONS, titles)
+    first, words = next(iter(listed.items()))
     practice = {f"{chapter}/index": heading for chapter, heading in PRACTICE.items()}
-    trees = {"Lessons": lessons, "Deeper": deeper, "Practice": practice, "About": ABOUT}
+    trees = {"Lessons": listed, "Deeper": chapter_of(DEEPER, titles), "Practice": practice, "About": ABOUT}
+    text = FRONT.format(introduction=introduction, title=words, first=first, lessons=lessons)
     return text + "".join(tree(pages, caption) for caption, pages in trees.items() if pages)
 
 
-def chapter_of(notebooks: Mapping[str, NotebookNode], chapter: str) -> list[tuple[str, NotebookNode]]:
-    return [(name, page) for name, page in notebooks.items() if name.rpartition("/")[0] == chapter]
+def chapter_of(chapter: str, titles: Mapping[str, str]) -> dict[str, str]:
+    return {name: words for name, words in titles.items() if name.rpartition("/")[0] == chapter}
+
+
+def of_lessons(chapter: str, titles: Mapping[str, str]) -> dict[str, str]:
+    """The pages of a chapter by the titles of their lessons: its heading says what they are."""
+    return {
+        name: titles.get(name.rpartition("/")[2], words)
+        for name, words in chapter_of(chapter, titles).items()
+    }
 
 
 def title(notebook: NotebookNode) -> str:
@@ -63,7 +62,7 @@ def title(notebook: NotebookNode) -> str:
 
 
 def tree(pages: Mapping[str, str], caption: str = "") -> str:
-    """A list of pages by their titles, for Sphinx; with a caption it is seen beside the pages alone."""
+    """A list of pages for Sphinx. With a caption it is not on the page, but beside all pages."""
     options = f":caption: {caption}\n:hidden:\n" if caption else ""
-    lines = "\n".join(f"{title} </{name}>" for name, title in pages.items())
+    lines = "\n".join(f"{words} </{name}>" for name, words in pages.items())
     return f"\n```{{toctree}}\n{options}\n{lines}\n```\n"

@@ -10,6 +10,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from ..authoring.colab import LINK, Repository, data_url, in_project
+from .contents import PRACTICE
 
 Leads = Callable[[Path], "str | None"]  # a file of the project -> its address; None where it has none
 
@@ -33,11 +34,13 @@ def mended(link: re.Match, base: Path, leads: Leads) -> str:
 
 
 def leads_to_pages(page: Path, folder: Path, repository: Repository | None) -> Leads:
-    """From a page in the folder `page`: notebooks to their pages, other files to the repository."""
+    """From a page in the folder `page`: to the pages of notebooks, and to the repository for other files."""
 
     def leads(file: Path) -> str | None:
         if is_notebook(file, folder):
             return Path(os.path.relpath(file, page.resolve())).as_posix()
+        if file.name in PRACTICE and file.parent == folder.resolve():
+            return f"{file.name}/index.md"
         return repository.page(in_project(file, folder)) if repository else None
 
     return leads

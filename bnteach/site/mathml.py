@@ -1,4 +1,4 @@
-"""An extension of Sphinx: formulas become MathML, which browsers draw without a script and without a network."""
+"""An extension of Sphinx: formulas become MathML, which browsers draw without a script."""
 
 from __future__ import annotations
 

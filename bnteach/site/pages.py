@@ -1,4 +1,4 @@
-"""Builds the site: notebooks and README become sources of Sphinx, Sphinx makes pages, the labs get recordings."""
+"""Builds the site: pages by Sphinx from the notebooks and the README, and a recording of each lab."""
 
 from __future__ import annotations
 
@@ -34,9 +34,10 @@ def build_site(
     refuse_own_files([out], folder)
     refuse_other_files(out)
     notebooks = {name: page_of(path, name, folder, repository) for name, path in find_pages(folder).items()}
-    readme = mend_links(readme_of(folder), folder.parent, leads_to_pages(folder, folder, repository))
     sources = {f"{name}.ipynb": nbformat.writes(notebook) for name, notebook in notebooks.items()}
-    sources |= {f"{name}.md": text for name, text in written_pages(notebooks, readme).items()}
+    leads = leads_to_pages(folder, folder, repository)
+    for name, text in written_pages(notebooks, readme_of(folder)).items():
+        sources[f"{name}.md"] = mend_links(text, folder.parent, leads)
     for name in write_changed(sources, work / "sources"):
         (out / name).with_suffix(".html").unlink(missing_ok=True)
     run_sphinx(work / "sources", out, work / "doctrees")

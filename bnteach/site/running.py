@@ -19,8 +19,8 @@ notebook in Jupyter.
 IN_JUPYTERLAB = "**On your machine:** {start}, type `make lab`, and open `{notebook}`."
 
 IN_COLAB = """\
-**In the browser, with Google Colab:** [open the notebook there]({address}). Add a cell at the top, and run this in it
-first:
+**In the browser, with Google Colab:** [open the notebook there]({address}). Add a cell
+at the top, and run this in it first:
 
 ```
 !git clone --quiet --depth 1 --branch {branch} https://github.com/{repository}
