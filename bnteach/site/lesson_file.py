@@ -16,9 +16,9 @@ from .cells import fold_predicted, labs_in, show_pictures
 from .contents import title
 from .links import leads_to_the_web, mend_links
 from .pages import RECORDINGS, find_pages
-from .recordings import HERE, PLAYER_JS, write_recordings
+from .recordings import HERE, write_recordings
 from .running import add_note
-from .sphinx_run import run_sphinx
+from .sphinx_run import SCRIPTS, run_sphinx
 
 TEMPLATE = HERE / "lesson.html"
 GET_IT = "get the project"
@@ -69,7 +69,7 @@ def joined(heading: str, out: Path, recordings: list[Path]) -> str:
     sheets = [out / link["href"].partition("?")[0] for link in soup.select("link[rel=stylesheet]")]
     styles = [sheet.read_text(encoding="utf-8") for sheet in sheets]
     styles += [style.string for style in soup.head.select("style")]
-    scripts = [script.read_text(encoding="utf-8") for script in [*recordings, PLAYER_JS] if script.exists()]
+    scripts = [script.read_text(encoding="utf-8") for script in [*recordings, *SCRIPTS] if script.exists()]
     parts = {
         "TITLE": html.escape(heading),
         "STYLES": "\n".join(styles),

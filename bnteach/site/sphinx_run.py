@@ -13,6 +13,7 @@ from sphinx.util.docutils import docutils_namespace, patch_docutils
 from .recordings import HERE, PLAYER_CSS, PLAYER_JS
 
 STYLES = (HERE / "pages.css", PLAYER_CSS)
+SCRIPTS = (HERE / "pages.js", PLAYER_JS)
 
 SETTINGS = {
     "project": "bnteach",
@@ -28,9 +29,9 @@ SETTINGS = {
     "html_theme": "furo",
     "html_title": "bnteach",
     "html_math_renderer": "mathml",
-    "html_static_path": [str(PLAYER_JS), *map(str, STYLES)],
+    "html_static_path": [*map(str, STYLES + SCRIPTS)],
     "html_css_files": [style.name for style in STYLES],
-    "html_js_files": [(PLAYER_JS.name, {"defer": "defer"})],
+    "html_js_files": [(script.name, {"defer": "defer"}) for script in SCRIPTS],
     "html_copy_source": False,
     "html_show_copyright": False,
     "html_show_sourcelink": False,
@@ -54,13 +55,18 @@ def run_sphinx(sources: Path, out: Path, doctrees: Path) -> None:
     processes = os.cpu_count() or 1
     try:
         with patch_docutils(), docutils_namespace():
-            Sphinx(
-                *(sources, None, out, doctrees, "html", SETTINGS),
-                status=None,
-                warning=warnings,
-                parallel=processes,
-            ).build()
+            places = (sources, None, out, doctrees)
+            app = Sphinx(*places, "html", SETTINGS, status=None, warning=warnings, parallel=processes)
+            app.connect("html-page-context", mend_labels, priority=900)  # after the theme
+            app.build()
     except SphinxError as error:
         raise SiteError(f"the pages could not be made: {error}") from error
     if found := warnings.getvalue().strip():
         raise SiteError(f"something is wrong in the pages:\n{found.replace(str(sources), '')}")
+
+
+def mend_labels(app: Sphinx, page: str, template: str, context: dict, doctree) -> None:
+    """Mend what a screen reader is told: headings had no level, and a label was not the words seen."""
+    tree = context["furo_navigation_tree"]
+    context["furo_navigation_tree"] = tree.replace('role="heading"', 'role="heading" aria-level="2"')
+    context["body"] = context.get("body", "").replace(' aria-label="Toggle hidden content"', "")
