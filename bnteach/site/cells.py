@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from nbformat import NotebookNode
 
 from ..authoring.lessons import code_cells, tags
-from .recordings import find_lab, markup
+from .recordings import Shown, find_lab, markup
 
 PREDICT = re.compile(r"\*\*Predict\b")
 FOLDED = "hide-output"  # MyST-NB's name for it
@@ -45,11 +45,9 @@ def image(output: NotebookNode) -> str:
     return f'<img alt="{alt}" src="data:image/png;base64,{"".join(picture(output).split())}">'
 
 
-def labs_in(notebook: NotebookNode) -> Iterator[str]:
-    """The names of the labs that a notebook shows."""
-    for cell in code_cells(notebook):
-        if (shown := find_lab(cell.source)) and any(map(picture, cell.outputs)):
-            yield shown.lab
+def labs_in(notebook: NotebookNode) -> Iterator[Shown]:
+    """The labs that a notebook shows."""
+    return filter(None, (find_lab(cell.source) for cell in code_cells(notebook) if cell.outputs))
 
 
 def first_lab(notebook: NotebookNode) -> str | None:

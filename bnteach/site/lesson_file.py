@@ -15,8 +15,8 @@ from ..authoring.lessons import NOTEBOOKS
 from .cells import fold_predicted, labs_in, show_pictures
 from .contents import title
 from .links import leads_to_the_web, mend_links
-from .pages import RECORDINGS, find_pages
-from .recordings import HERE, write_recordings
+from .pages import find_pages, record
+from .recordings import HERE
 from .running import add_note
 from .sphinx_run import SCRIPTS, run_sphinx
 
@@ -35,9 +35,8 @@ def lesson_file(
         sources.mkdir()
         nbformat.write(notebook, sources / "index.ipynb")
         run_sphinx(sources, out, Path(place, "doctrees"))
-        labs = list(dict.fromkeys(labs_in(notebook)))
-        write_recordings(labs, recordings, RECORDINGS, thin)
-        return joined(title(notebook), out, [recordings / f"{lab}.js" for lab in labs])
+        record(folder, recordings, thin, {shown.lab for shown in labs_in(notebook)})
+        return joined(title(notebook), out, sorted(recordings.glob("*.js")))
 
 
 def the_page(name: str, folder: Path) -> tuple[str, Path]:
@@ -69,7 +68,7 @@ def joined(heading: str, out: Path, recordings: list[Path]) -> str:
     sheets = [out / link["href"].partition("?")[0] for link in soup.select("link[rel=stylesheet]")]
     styles = [sheet.read_text(encoding="utf-8") for sheet in sheets]
     styles += [style.string for style in soup.head.select("style")]
-    scripts = [script.read_text(encoding="utf-8") for script in [*recordings, *SCRIPTS] if script.exists()]
+    scripts = [script.read_text(encoding="utf-8") for script in [*recordings, *SCRIPTS]]
     parts = {
         "TITLE": html.escape(heading),
         "STYLES": "\n".join(styles),

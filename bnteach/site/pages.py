@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from pathlib import Path
 
 import nbformat
 from nbformat import NotebookNode
 
+from .. import labs
 from ..authoring.colab import Repository
 from ..authoring.lessons import NOTEBOOKS
 from ..authoring.outputs import PROJECT, OutputError, refuse_own_files
@@ -41,8 +42,7 @@ def build_site(
     for name in write_changed(sources, work / "sources"):
         (out / name).with_suffix(".html").unlink(missing_ok=True)
     run_sphinx(work / "sources", out, work / "doctrees")
-    labs = {lab for notebook in notebooks.values() for lab in labs_in(notebook)}
-    write_recordings(sorted(labs), out / "_static" / "recordings", RECORDINGS, thin)
+    record(folder, out / "_static" / "recordings", thin)
     return len(sources)
 
 
@@ -70,6 +70,15 @@ def page_of(path: Path, name: str, folder: Path, repository: Repository | None) 
             cell.source = mend_links(cell.source, path.parent, leads)
     add_note(notebook, name, f"[set it up once]({up}start.md)", repository)
     return notebook
+
+
+def record(folder: Path, out: Path, thin: bool, names: Container[str] = labs.__all__) -> None:
+    """Write the recordings of the labs that the notebooks show: of all of them, or of those in `names`."""
+    shown = [
+        lab for path in find_pages(folder).values() for lab in labs_in(nbformat.read(path, as_version=4))
+    ]
+    cache = RECORDINGS / ("thin" if thin else "full")
+    write_recordings([lab for lab in shown if lab.lab in names], out, cache, thin)
 
 
 def readme_of(folder: Path) -> str:
