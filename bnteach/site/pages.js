@@ -6,3 +6,8 @@ const observer = new ResizeObserver((parts) => {
   }
 });
 for (const part of document.querySelectorAll("pre, div.math, .table-wrapper, .text_html")) observer.observe(part);
+
+// From the disk, a search may not open the pages that it found to quote them.
+if (location.protocol === "file:" && typeof DOCUMENTATION_OPTIONS !== "undefined") {
+  DOCUMENTATION_OPTIONS.SHOW_SEARCH_SUMMARY = false;
+}

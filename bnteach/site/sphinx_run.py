@@ -27,6 +27,7 @@ SETTINGS = {
     "nb_code_prompt_show": "Show the {type}",
     "nb_code_prompt_hide": "Hide the {type}",
     "html_theme": "furo",
+    "html_favicon": str(HERE / "icon.svg"),
     "html_title": "bnteach",
     "html_math_renderer": "mathml",
     "html_static_path": [*map(str, STYLES + SCRIPTS)],
