@@ -10,6 +10,7 @@ from sphinx.application import Sphinx
 from sphinx.errors import SphinxError
 from sphinx.util.docutils import docutils_namespace, patch_docutils
 
+from ..authoring.clean import COLOR
 from .recordings import HERE, PLAYER_CSS, PLAYER_JS
 
 STYLES = (HERE / "pages.css", PLAYER_CSS)
@@ -63,7 +64,7 @@ def run_sphinx(sources: Path, out: Path, doctrees: Path) -> None:
     except SphinxError as error:
         raise SiteError(f"the pages could not be made: {error}") from error
     if found := warnings.getvalue().strip():
-        raise SiteError(f"something is wrong in the pages:\n{found.replace(str(sources), '')}")
+        raise SiteError(f"something is wrong in the pages:\n{COLOR.sub('', found).replace(str(sources), '')}")
 
 
 def mend_labels(app: Sphinx, page: str, template: str, context: dict, doctree) -> None:

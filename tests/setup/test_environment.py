@@ -52,10 +52,8 @@ def imported_libraries(files: Iterable[Path]) -> set[str]:
             elif isinstance(node, ast.ImportFrom) and not node.level:
                 names.add(node.module.split(".")[0])
     on_pypi = {"sklearn": "scikit-learn", "PIL": "pillow", "IPython": "ipython", "bs4": "beautifulsoup4"}
-    return {
-        canonicalize_name(on_pypi.get(name, name))
-        for name in names - set(sys.stdlib_module_names) - {"bnteach"}
-    }
+    names -= set(sys.stdlib_module_names) | {"bnteach"}
+    return {canonicalize_name(on_pypi.get(name, name)) for name in names}
 
 
 @pytest.mark.parametrize("python", PYTHONS)
