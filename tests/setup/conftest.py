@@ -24,8 +24,9 @@ class Start:
         self.module = module_from_spec(spec)
         spec.loader.exec_module(self.module)
 
-    def call(self, command: list[str], **_) -> int:
+    def call(self, command: list[str], env: dict[str, str] | None = None, **_) -> int:
         self.programs.append(" ".join(command))
+        self.environment = env
         if "venv" in command:
             self.module.VENV_PYTHON.parent.mkdir(parents=True)
             self.module.VENV_PYTHON.touch()
@@ -48,8 +49,9 @@ def started_on(tmp_path, monkeypatch):
     """Start on a system, by the name that Python has for it."""
     for name in ("start.py", "pyproject.toml", "constraints.txt", "constraints-oldest.txt"):
         shutil.copy(ROOT / name, tmp_path)
-    for name in ("ARGS", "FORCE", "PINS", "PYTHON", "TORCH_INDEX", "WORKERS"):
-        monkeypatch.delenv(name, raising=False)
+    for name in ("ARGS", "FORCE", "PINS", "PYTHON", "TORCH_INDEX", "WORKERS", "OMP_NUM_THREADS"):
+        monkeypatch.setenv(name, "")  # so that what start.py sets is taken back, too
+        monkeypatch.delenv(name)
     return lambda platform: Start(tmp_path, monkeypatch, platform)
 
 

@@ -72,6 +72,7 @@ def test_conda_brings_what_the_lessons_and_the_tests_need_at_the_same_pins():
     index, constraints, package = lines
     assert index == f"--extra-index-url {START['CPU_INDEX']}"
     assert constraints == "-c constraints.txt"
+    assert python in PYTHONS
     extras = re.fullmatch(r"-e \.\[([a-z,]+)\]", package)[1].split(",")
     brought = required(python, *extras)
     assert brought.keys() <= pins(python).keys()
