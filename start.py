@@ -17,7 +17,7 @@ SETTINGS = {
     "FORCE": "FORCE=1 builds every notebook, also those that are up to date",
     "PINS": "the versions for a fresh .venv: constraints.txt, constraints-oldest.txt, or the newest (PINS=)",
     "PYTHON": "the Python to make .venv with, 3.10 to 3.14; found by itself when not given",
-    "TORCH_INDEX": "a further package index, for PyTorch; on Linux its CPU build's, or none (TORCH_INDEX=)",
+    "TORCH_INDEX": "a further index to take PyTorch from, or none (TORCH_INDEX=); on Linux its CPU build's",
     "WORKERS": "how many tests run at once: 2 by default; 0 for one after the other in one process",
 }
 
@@ -26,12 +26,12 @@ VENV = ROOT / ".venv"
 VENV_PYTHON = VENV / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
 READY = VENV / ".ready"  # holds the extras that are installed
 
-# The first of these that is Python 3.10 to 3.14, the versions that the pins exist for, makes .venv.
-NAMES = "python3 python3.13 python3.12 python3.11 python3.10 python3.14 python py"
+# The pins exist for Python 3.10 to 3.14. Where the Python that runs this file is another, one of these may be.
+OTHER_PYTHONS = "python3 python3.13 python3.12 python3.11 python3.10 python3.14 python py"
 SUITABLE = "import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 14))"
 
 CPU_INDEX = "https://download.pytorch.org/whl/cpu"
-# With a name, since some servers refuse that of urllib.
+# Some servers refuse the name that urllib gives itself.
 ASK = "from urllib.request import *; urlopen(Request('{}/torch/', headers={{'User-Agent': 'bnteach'}}))"
 
 NBVAL = ["--nbval", "--nbval-current-env", "--nbval-sanitize-with=tests/notebooks/sanitize.cfg"]
@@ -155,7 +155,7 @@ def make_venv():
 def find_python():
     """The Python to make .venv with."""
     given = os.environ.get("PYTHON")
-    candidates = [given] if given else [sys.executable, *NAMES.split()]
+    candidates = [given] if given else [sys.executable, *OTHER_PYTHONS.split()]
     for candidate in candidates:
         if succeeds(candidate, "-c", SUITABLE):
             return candidate
