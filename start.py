@@ -26,7 +26,7 @@ VENV = ROOT / ".venv"
 VENV_PYTHON = VENV / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
 READY = VENV / ".ready"  # holds the extras that are installed
 
-# The pins exist for Python 3.10 to 3.14. Where the Python that runs this file is another, one of these may do.
+# The pins exist for Python 3.10 to 3.14. Where what runs this file is another, one of these may do.
 OTHER_PYTHONS = "python3 python3.13 python3.12 python3.11 python3.10 python3.14 python py"
 SUITABLE = "import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 14))"
 
