@@ -11,7 +11,18 @@ from typing import Any
 
 import ipywidgets as widgets
 
-__all__ = ["Button", "choice", "counter", "kind", "positions", "slider", "steps", "switch", "whole_slider"]
+__all__ = [
+    "Button",
+    "choice",
+    "counter",
+    "help_of",
+    "kind",
+    "positions",
+    "slider",
+    "steps",
+    "switch",
+    "whole_slider",
+]
 
 # ipywidgets 8 calls a slider's help `tooltip`, ipywidgets 7 `description_tooltip`.
 HELP = "tooltip" if "tooltip" in widgets.FloatSlider.class_trait_names() else "description_tooltip"
@@ -110,6 +121,11 @@ def kind(control: widgets.Widget) -> str:
     """What a control is: slider, choice, switch or counter."""
     kinds = {widgets.ToggleButtons: "choice", widgets.Checkbox: "switch", widgets.BoundedIntText: "counter"}
     return kinds.get(type(control), "slider")
+
+
+def help_of(control: widgets.Widget) -> str:
+    """The words that a control shows under the mouse."""
+    return control.tooltips[0] if kind(control) == "choice" else getattr(control, HELP)
 
 
 def positions(control: widgets.Widget) -> dict[Any, str]:

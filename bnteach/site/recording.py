@@ -11,14 +11,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from bnteach.figures.style import style
-from bnteach.labs.controls import Button, kind
+from bnteach.labs.controls import Button, help_of, kind
 from bnteach.labs.lab import Lab
 
 from .recorder import PARTS_OF_A_PIXEL, Recorder
 
 __all__ = ["record"]
-
-HELP = ("tooltip", "description_tooltip", "tooltips")  # where the versions and kinds of widgets keep it
 
 
 @dataclass(frozen=True)
@@ -85,11 +83,6 @@ def controls_of(lab: Lab) -> list[Control]:
         Control(lab.moments, lab.moments.capitalize(), "how far it has come", "slider", moments, 0),
         *controls,
     ]
-
-
-def help_of(widget) -> str:
-    found = next(filter(None, (getattr(widget, name, None) for name in HELP)), "")
-    return found if isinstance(found, str) else found[0]
 
 
 def refuse_unknown_starts(lab: Lab, controls: list[Control], starts) -> None:
