@@ -59,7 +59,9 @@ def test_browser():
     """Drive the lessons in JupyterLab, and the site, in Chromium"""
     prepare("site")
     # joblib starts no processes here: with two lessons at a time, each would only import PyTorch once more.
-    pytest("--dist", "worksteal", "tests/browser", *arguments(), JOBLIB_MULTIPROCESSING="0")
+    # The commands of the site need no browser, but they need what is installed here alone.
+    tests = ["tests/browser", "tests/site/test_site_commands.py"]
+    pytest("--dist", "worksteal", *tests, *arguments(), JOBLIB_MULTIPROCESSING="0")
 
 
 def notebooks():

@@ -7,17 +7,22 @@ from collections.abc import Mapping
 from nbformat import NotebookNode
 
 from .cells import first_lab
-from .readme import as_page, introduction, section
+from .readme import as_page, introduction, links_to_pages, section
 
 LESSONS, DEEPER = "", "deeper"
 PRACTICE = {"exercises": "Exercises", "solutions": "Solutions"}
-ABOUT = {"start": "Start", "students": "For students", "teachers": "For teachers"}
+ABOUT = {  # sections of the README
+    "start": "Start",
+    "for-students": "For students",
+    "for-teachers": "For teachers",
+    "the-site": "The site",
+}
 
 FRONT = """\
 {introduction}
 <div class="bnteach-ways">
 
-[Begin: {title}]({first}.ipynb) [Run it yourself](start.md) [Teach with it](teachers.md)
+[Begin: {title}]({first}.ipynb) [Run it yourself](start.md) [Teach with it](for-teachers.md)
 
 </div>
 
@@ -28,6 +33,7 @@ FRONT = """\
 def written_pages(notebooks: Mapping[str, NotebookNode], readme: str) -> dict[str, str]:
     """Page name -> Markdown, from the prepared notebooks and the text of the README."""
     titles = {name: title(notebook) for name, notebook in notebooks.items()}
+    readme = links_to_pages(readme, ABOUT)
     pages = {name: as_page(section(readme, heading)) for name, heading in ABOUT.items()}
     for chapter, heading in PRACTICE.items():
         pages[f"{chapter}/index"] = f"# {heading}\n{tree(of_lessons(chapter, titles))}"

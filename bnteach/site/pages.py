@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Container, Mapping
 from pathlib import Path
 
@@ -41,6 +42,7 @@ def build_site(
         sources[f"{name}.md"] = mend_links(text, folder.parent, leads)
     for name in write_changed(sources, work / "sources"):
         (out / name).with_suffix(".html").unlink(missing_ok=True)
+        shutil.rmtree(work / "doctrees", ignore_errors=True)  # other pages may link it
     run_sphinx(work / "sources", out, work / "doctrees")
     record(folder, out / "_static" / "recordings", thin)
     return len(sources)

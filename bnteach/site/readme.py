@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Container
 
 PICTURE = re.compile(r"^!\[[^\]]*\]\([^)]*\)$", re.MULTILINE)
+ANCHOR = re.compile(r"\]\(#([\w-]+)\)")
 
 
 class ReadmeError(Exception):
@@ -23,6 +25,11 @@ def section(readme: str, heading: str) -> str:
     if not found:
         raise ReadmeError(f"README.md has no section {heading!r}, which is a page of the site")
     return found[0]
+
+
+def links_to_pages(readme: str, names: Container[str]) -> str:
+    """Links to sections become links to their pages; both have the name that GitHub gives a heading."""
+    return ANCHOR.sub(lambda link: f"]({link[1]}.md)" if link[1] in names else link[0], readme)
 
 
 def as_page(section: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import shutil
 from pathlib import Path
 
 from sphinx.application import Sphinx
@@ -64,6 +65,7 @@ def run_sphinx(sources: Path, out: Path, doctrees: Path) -> None:
     except SphinxError as error:
         raise SiteError(f"the pages could not be made: {error}") from error
     if found := warnings.getvalue().strip():
+        shutil.rmtree(doctrees)  # or the next run would not look at these pages again
         raise SiteError(f"something is wrong in the pages:\n{COLOR.sub('', found).replace(str(sources), '')}")
 
 

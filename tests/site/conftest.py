@@ -19,7 +19,10 @@ What it is.
 - For all.
 
 ## Start
-Type `make lab`.
+Type `make lab`, or see [the site](#the-site).
+
+## The site
+Pages.
 
 ## The lessons
 [00](notebooks/00_tiny.ipynb), [its exercises](notebooks/exercises), [the rules](LICENSE).

@@ -31,8 +31,9 @@ def test_exercises_are_listed_by_the_titles_of_their_lessons(pages):
 
 
 def test_parts_of_the_readme_are_pages(pages):
-    assert pages["students"] == "# For students\n## Read\nRead.\n\n"
-    assert pages["teachers"] == "# For teachers\nTeach.\n"
+    assert pages["for-students"] == "# For students\n## Read\nRead.\n\n"
+    assert pages["for-teachers"] == "# For teachers\nTeach.\n"
+    assert "[the site](the-site.md)" in pages["start"]
 
 
 def test_a_missing_part_is_named(readme):
