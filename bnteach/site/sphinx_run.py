@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import os
 import shutil
+from copy import deepcopy
 from pathlib import Path
 
 from sphinx.application import Sphinx
@@ -59,7 +61,8 @@ def run_sphinx(sources: Path, out: Path, doctrees: Path) -> None:
     try:
         with patch_docutils(), docutils_namespace():
             places = (sources, None, out, doctrees)
-            app = Sphinx(*places, "html", SETTINGS, status=None, warning=warnings, parallel=processes)
+            settings = {**deepcopy(SETTINGS), "html_context": {"made_by": fingerprint()}}
+            app = Sphinx(*places, "html", settings, status=None, warning=warnings, parallel=processes)
             app.connect("html-page-context", mend_labels, priority=900)  # after the theme
             app.build()
     except SphinxError as error:
@@ -67,6 +70,12 @@ def run_sphinx(sources: Path, out: Path, doctrees: Path) -> None:
     if found := warnings.getvalue().strip():
         shutil.rmtree(doctrees)  # or the next run would not look at these pages again
         raise SiteError(f"something is wrong in the pages:\n{COLOR.sub('', found).replace(str(sources), '')}")
+
+
+def fingerprint() -> str:
+    """Of the files in this room: where one has changed, Sphinx writes every page and every file again."""
+    files = sorted(file for file in HERE.iterdir() if file.is_file())
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
 
 
 def mend_labels(app: Sphinx, page: str, template: str, context: dict, doctree) -> None:

@@ -39,6 +39,15 @@ def test_a_site_is_built_and_what_changed_is_built_again(folder, capsys):
     assert "It is two." in page.read_text()
 
 
+def test_a_changed_style_is_taken_over(folder, monkeypatch):
+    assert build(folder) == 0
+    style = folder.parent / "site" / "_static" / "pages.css"
+    style.write_text("old")
+    monkeypatch.setattr("bnteach.site.sphinx_run.fingerprint", lambda: "as if a file had changed")
+    assert build(folder) == 0
+    assert style.read_text() != "old"
+
+
 def test_a_page_goes_with_its_notebook(folder):
     assert build(folder) == 0
     (folder / "exercises" / "00_tiny.ipynb").unlink()
