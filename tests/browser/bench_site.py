@@ -1,4 +1,4 @@
-"""How soon the labs of the site are alive, and how fast they answer: python tests/browser/bench_site.py [SITE]
+"""How soon the labs of the site are alive, how fast they answer: python tests/browser/bench_site.py [SITE]
 
 For each lab: from opening its page to the moving picture, and from an input event of its first slider to the
 painted frame; on this machine, and with the processor four times slower.

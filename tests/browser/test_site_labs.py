@@ -1,4 +1,4 @@
-"""The labs of the site beside the labs themselves: the same words and the same picture, by every kind of hand."""
+"""The labs of the site beside the labs themselves: the same words and the same picture, by every hand."""
 
 from __future__ import annotations
 
@@ -22,6 +22,12 @@ SAMPLES = 4
 OFF, MOST_OFF = 48, 0.02
 NAMES = sorted(set(labs.__all__) - {"Lab"})
 
+BEGIN = """root => {
+    root.lab.stop();
+    root.lab.places = root.lab.recording.controls.map(control => control.start);
+    root.lab.show();
+}"""
+NEXT_FRAME = """root => new Promise(done => requestAnimationFrame(() => done([...root.lab.places])))"""
 PUT = """(lab, places) => {
     lab.places = places; lab.show();
     return [lab.reading.textContent, lab.picture.canvas.toDataURL(), lab.picture.canvas.ariaLabel];
@@ -48,10 +54,7 @@ def lab(request, page_of_labs):
     box = page_of_labs.locator(f'[data-lab="{request.param}"]')
     box.scroll_into_view_if_needed()
     expect(box).to_have_attribute("data-ready", "", timeout=20_000)
-    box.evaluate(
-        "root => { root.lab.stop(); root.lab.places = root.lab.recording.controls.map(c => c.start); }"
-    )
-    box.evaluate("root => root.lab.show()")
+    box.evaluate(BEGIN)
     return box
 
 
@@ -81,7 +84,7 @@ def itself(name: str, controls: list[dict], places: list[int]):
 
 
 def share_off(lab, url: str) -> float:
-    """The share of the picture's pixels that differ, text and edges apart, which each renderer smooths its way."""
+    """The share of pixels that differ, but for text and edges, which each renderer smooths in its own way."""
     shown = Image.open(io.BytesIO(base64.b64decode(url.split(",")[1]))).convert("RGB")
     drawn = pixels(lab.canvas.agg).convert("RGB")
     assert shown.size == drawn.size
@@ -133,9 +136,7 @@ def test_every_control_by_the_keyboard(lab):
 
 def shown_places(lab) -> list[int]:
     """The positions after the next frame."""
-    return lab.evaluate(
-        "root => new Promise(done => requestAnimationFrame(() => done([...root.lab.places])))"
-    )
+    return lab.evaluate(NEXT_FRAME)
 
 
 def test_every_button_does_what_it_says(lab):
