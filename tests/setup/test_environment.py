@@ -54,14 +54,15 @@ def imported_libraries(files: Iterable[Path]) -> set[str]:
                 names |= {alias.name.split(".")[0] for alias in node.names}
             elif isinstance(node, ast.ImportFrom) and not node.level:
                 names.add(node.module.split(".")[0])
-    on_pypi = {"sklearn": "scikit-learn", "PIL": "pillow", "IPython": "ipython"}
-    return {on_pypi.get(name, name) for name in names - set(sys.stdlib_module_names) - {"bnteach"}}
+    on_pypi = {"sklearn": "scikit-learn", "PIL": "pillow", "IPython": "ipython", "bs4": "beautifulsoup4"}
+    names -= set(sys.stdlib_module_names) | {"bnteach"}
+    return {canonicalize_name(on_pypi.get(name, name)) for name in names}
 
 
 @pytest.mark.parametrize("python", PYTHONS)
 def test_every_requirement_has_a_pin_in_its_range(python):
     pinned = pins(python)
-    asked = required(python, "lab", "test", "classroom", "cluster")
+    asked = required(python, "lab", "test", "classroom", "cluster", "site")
     assert [str(r) for name, r in asked.items() if pinned.get(name, "0") not in r.specifier] == []
 
 
@@ -98,8 +99,11 @@ def test_the_oldest_versions_are_the_lower_bounds():
 def test_what_the_package_imports_is_required():
     package = ROOT / "bnteach"
     of_authors = set((package / "authoring").rglob("*.py"))
-    assert imported_libraries(set(package.rglob("*.py")) - of_authors) <= set(required("3.12"))
+    of_site = set((package / "site").rglob("*.py"))
+    of_learners = set(package.rglob("*.py")) - of_authors - of_site
+    assert imported_libraries(of_learners) <= set(required("3.12"))
     assert imported_libraries(of_authors) <= set(required("3.12", "test"))
+    assert imported_libraries(of_site) <= set(required("3.12", "test", "site"))
 
 
 def test_the_version_is_the_same_in_the_package():
