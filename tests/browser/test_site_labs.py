@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFilter
 from playwright.sync_api import expect
-from site_page import PHONE, opened
 
 from bnteach import labs
 from bnteach.figures.display import pixels
 from bnteach.site.recordings import PLAYER_CSS, PLAYER_JS, Shown, markup
+from site_page import PHONE, opened
 
 SAMPLES = 4
 # A pixel is off when a color differs by more than a fifth after what is near it was averaged.
@@ -40,7 +40,8 @@ def page_of_labs(site, window, tmp_path_factory):
     recordings = next(path.parent for path in site.rglob("GammaBeta.js"))
     made = [markup(Shown(name), "", (recordings / f"{name}.js").as_uri()) for name in NAMES]
     page = tmp_path_factory.mktemp("labs") / "labs.html"
-    parts = f"<style>{PLAYER_CSS.read_text()}</style>{''.join(made)}<script>{PLAYER_JS.read_text()}</script>"
+    style = f"<style>{PLAYER_CSS.read_text()} .bnteach-lab {{ max-width: none }}</style>"
+    parts = f"{style}{''.join(made)}<script>{PLAYER_JS.read_text()}</script>"
     page.write_text(f'<!doctype html><html lang="en"><meta charset="utf-8">{parts}', encoding="utf-8")
     with opened(window, page.as_uri()) as (tab, faults):
         tab.set_viewport_size({"width": 1300, "height": 900})
@@ -181,11 +182,12 @@ def test_on_a_phone_by_touch(window, page_of_labs):
         expect(lab).to_have_attribute("data-ready", "", timeout=20_000)
         slider = lab.get_by_role("slider").first
         box = slider.bounding_box()
-        before = lab.get_by_role("status").inner_text()
+        words = []
         for share in (0.02, 0.98):
             page.touchscreen.tap(box["x"] + share * box["width"], box["y"] + box["height"] / 2)
             shown_places(lab)
-        assert lab.get_by_role("status").inner_text() != before
+            words.append(lab.get_by_role("status").inner_text())
+        assert words[0] != words[1]
         canvas = lab.locator("canvas")
         dots, wide = canvas.evaluate("c => [c.width, c.clientWidth]")
         assert dots == pytest.approx(3 * wide, abs=3)  # sharp
