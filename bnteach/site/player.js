@@ -125,11 +125,11 @@
     slider(control, choose) {
       const range = element("input", { type: "range", min: 0, max: control.words.length - 1,
         oninput: () => choose(+range.value) });
-      const output = element("output");
-      const box = element("label", { title: control.help }, element("span", {}, control.label), range, output);
+      const value = element("span", { class: "bnteach-value", "aria-hidden": "true" });  // aria-valuetext says it
+      const box = element("label", { title: control.help }, element("span", {}, control.label), range, value);
       return { box, show: (place) => {
         range.value = place;
-        output.value = control.words[place];
+        value.textContent = control.words[place];
         range.setAttribute("aria-valuetext", control.words[place]);
       } };
     },
