@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 05 · Train and infer
 #
-# *45 minutes · previous: [04 · Derive the backward pass](04_derive_the_backward_pass.ipynb) ·
+# *35 minutes · previous: [04 · Derive the backward pass](04_derive_the_backward_pass.ipynb) ·
 # next: [06 · Normalize channels](06_normalize_channels.ipynb) ·
 # [exercises](exercises/05_train_and_infer.ipynb)*
 #
@@ -352,8 +352,25 @@ print("after freeze_bn again:      ", moved_by_one_batch(network))
 #
 # </details>
 #
+# ## When a network with BN fails
+#
+# | you see | ask | |
+# |---|---|---|
+# | answers change from call to call | `eval()` forgotten? | above |
+# | the running mean is that of the last batch | momentum copied from Keras? | above |
+# | a frozen network still changes | `train()` called again? | above |
+# | worse after every validation | validated in training mode? | [the batch](deeper/diagnose_the_batch.ipynb) |
+# | a crash at the end of an epoch | a last batch of one? | [the batch](deeper/diagnose_the_batch.ipynb) |
+# | the training loss stays at guessing | batches sorted by class? | [the batch](deeper/diagnose_the_batch.ipynb) |
+# | four parts of 15 are not a batch of 60 | gradients accumulated? | [the batch](deeper/diagnose_the_batch.ipynb) |
+# | training fine, evaluation far worse | too few steps for the momentum? | [what is stored](deeper/diagnose_the_stored_statistics.ipynb) |
+# | two kinds of input, both worse | one set of statistics for both? | [what is stored](deeper/diagnose_the_stored_statistics.ipynb) |
+# | worse after loading | buffers not loaded? | [what is stored](deeper/diagnose_the_stored_statistics.ipynb) |
+# | good on the test set, bad in use | have the data shifted? | [what is stored](deeper/diagnose_the_stored_statistics.ipynb) |
+# | the memory grows | running statistics kept with their graph? | [what is stored](deeper/diagnose_the_stored_statistics.ipynb) |
+#
 # **Shown:** training normalizes with the batch, evaluation with running averages, and only `eval()` switches.
-# **Practice:** [the exercises](exercises/05_train_and_infer.ipynb), 45 minutes. For a network that fails: [the clinic](deeper/diagnose_a_network.ipynb).
+# **Practice:** [the exercises](exercises/05_train_and_infer.ipynb), 45 minutes.
 # **Next:** [06 · Normalize channels](06_normalize_channels.ipynb), BN on pictures.
 #
 # Sources:
