@@ -5,9 +5,9 @@
 # next: [06 · Normalize channels](06_normalize_channels.ipynb) ·
 # [exercises](exercises/05_train_and_infer.ipynb)*
 #
-# BN has **two modes**. In **training mode** it normalizes with the mean and the variance of the batch, and a running
-# average follows them. In **evaluation mode** it normalizes with the running average, so a network can answer for one
-# picture alone. Nearly every bug with BN is one of two: the wrong mode, or a wrong running average.
+# In **training mode** BN normalizes with the mean and the variance of the batch, and a running average follows them. In
+# **evaluation mode** it normalizes with the running average, so a network can answer for one picture alone. Nearly every
+# bug with BN is one of two: the wrong mode, or a wrong running average.
 
 # %%
 from copy import deepcopy
