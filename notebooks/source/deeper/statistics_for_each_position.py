@@ -1,7 +1,7 @@
 # %% [markdown]
 # # What is wrong with statistics for each position?
 #
-# *25 minutes · after lesson [06 · Normalize channels](../06_normalize_channels.ipynb)*
+# *15 minutes · after lesson [06 · Normalize channels](../06_normalize_channels.ipynb)*
 #
 # BN takes one mean for each channel of a batch of pictures. If each position of each map gets a mean of its own, as `x.mean(axis=0)`
 # gives it, the network misreads most digits that are moved by one column. Here you measure three reasons: noise, small
@@ -52,7 +52,7 @@ print("share of the variance between positions:", fixed.round(2))
 #
 # </details>
 #
-# So for pictures take $\sigma/\sqrt{m}$ as a rough guide. The noise per position is eight to ten times as large.
+# So for pictures take $\sigma/\sqrt{m}$ as a rough guide. The noise per position is some 16 times as large as that per channel.
 #
 # ## Small variances, and the neighbor's statistics
 #
@@ -120,7 +120,7 @@ for words, (at_rest, *shifted) in cases.items():
 
 # %% [markdown]
 # Per channel the map moves along: 0. Per position half of all values are off by more than half a standard deviation, because every position
-# now gets the mean and the variance that were meant for its neighbor's values. Training on moved digits makes the error about half as large.
+# now gets the mean and the variance that were meant for its neighbor's values. With statistics of moved digits it is less.
 #
 # ## Is it cured by moved training digits?
 #
