@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 06 · Normalize channels
 #
-# *40 minutes · previous: [05 · Train and infer](05_train_and_infer.ipynb) ·
+# *35 minutes · previous: [05 · Train and infer](05_train_and_infer.ipynb) ·
 # next: [07 · Put the claims on trial](07_put_the_claims_on_trial.ipynb) · [exercises](exercises/06_normalize_channels.ipynb)*
 #
 # On pictures a channel is a filter, and BN takes **one mean and one variance for each channel, over all axes but that of
