@@ -86,6 +86,9 @@ print("right in batches of eight:  ", *(f"{share:.0%}" for share in right))
 assert min(not_all_same) > 1 / 3
 assert max(right) < 0.92
 
+# %% [markdown]
+# These are the first eight test digits, and what the network of seed 0 says to each:
+
 # %% tags=["draws", "nbval-ignore-output"] alt="Eight test digits, one in each row, and the 20 answers to each. Some digits always get the same answer. Others get several answers, the wrong ones on orange."
 figure, (ax,) = figures.new_figure(size=(6.4, 2.8))
 for i in range(8):
@@ -107,7 +110,7 @@ figures.show(ax)
 #
 # </details>
 #
-# The picture shows the first eight test digits, with seed 0. The batch of eight is in the mean and in the variance, so it is in the answer.
+# The batch of eight is in the mean and in the variance, so it is in the answer.
 # If the pictures come from several people, information **leaks** from one to another. How much? In each batch of eight
 # we replace the last picture by its negative, white on black.
 #
@@ -231,7 +234,7 @@ print("mean of the five batches ", batches.mean(axis=(0, 1)).round(3))
 # 1. Drag *Batches seen*. Does the output for $x = 7$ settle in training? In evaluation?
 # 2. Compare the momenta 0.5, 0.1 and 0.01. Which arrives first? Which is the quietest at the end?
 # 3. Let the data jump at batch 40. Which momentum finds the new mean? Does *None*?
-# 4. Take batches of 2. What are the outputs in training? Which variance in the line of words is nearer to the truth, 4?
+# 4. Take batches of 2. What are the outputs in training? How do the two variances in the line of words differ?
 
 # %% tags=["nbval-ignore-output"]
 labs.RunningStats(batches=100)
@@ -239,12 +242,13 @@ labs.RunningStats(batches=100)
 # %% [markdown]
 # <details><summary>What you may have found</summary>
 #
-# 1. In training never: it depends on each batch. In evaluation it comes near 1 and stays there.
+# 1. In training never: it depends on each batch. In evaluation it comes near 1 and stays near it.
 # 2. 0.5 arrives after a few batches, and never rests. 0.1 needs some 30 batches and is quieter. 0.01 has not arrived
 #    after 100. *None* is near the truth at once.
 # 3. 0.1 finds it some 30 batches later. *None* does not, even at batch 100: it keeps all old batches. While a network
 #    learns, what enters its layers moves; therefore *None* is not the default.
-# 4. Always −1 or +1: two values always become −1 and +1. The one divided by $N - 1$. The other is on average half as large.
+# 4. Always −1 or +1: two values always become −1 and +1. The variance divided by $N - 1$ is
+#    twice the one divided by $N$.
 #
 # </details>
 #
@@ -266,18 +270,18 @@ assert np.allclose(a * x + b, y)
 
 # %% [markdown]
 # So the sentence is **false**: BN multiplies and adds. But because it does nothing else, the line can be merged into
-# the layer before ([lesson 09](09_slim_and_fold.ipynb)).
+# the layer before ([fold it away](deeper/fold_it_away.ipynb)).
 #
 # ## Is this evaluation?
 #
-# Four ways are often taken for evaluation mode. We give a layer the same sample in two batches, and look at two things:
+# What switches the statistics of the batch off? We give a layer the same sample in two batches, and look at two things:
 # does the sample's output depend on its neighbors, and does the running mean move?
 #
-# **Predict.** Fill in the table with yes or no.
+# **Predict.** Which entries of the table are *no*?
 #
 # | | output moves | running mean moves |
 # |---|---|---|
-# | training mode | yes | yes |
+# | training mode | | |
 # | training mode, under `torch.no_grad()` | | |
 # | training mode, after `requires_grad_(False)` | | |
 # | training mode, with `momentum=0` | | |

@@ -4,9 +4,9 @@
 # *35 minutes · previous: [05 · Train and infer](05_train_and_infer.ipynb) ·
 # next: [07 · Put the claims on trial](07_put_the_claims_on_trial.ipynb) · [exercises](exercises/06_normalize_channels.ipynb)*
 #
-# On pictures a channel is a filter, and BN takes **one mean and one variance for each channel, over all axes but that of
-# the channels**. You write it, in both layouts, and see why a wrong axis often raises no error. Then you measure what
-# it costs: little in the usual test, and most of the answers when a digit moves by one column.
+# In a network for pictures each filter gives one channel, and BN takes **one mean and one variance for each channel, over
+# all axes but that of the channels**. You write it, and see why a wrong axis often raises no error. Then you measure
+# what the wrong axis costs: little in the usual test, and most of the answers when a digit moves by one column.
 
 # %%
 import numpy as np
@@ -28,6 +28,7 @@ def batch_norm_2d(x, gamma, beta, eps=1e-5):
 x = np.random.default_rng(0).normal(3, 2, size=(4, 3, 5, 2))  # pictures, channels, height, width
 gamma, beta = np.array([1.0, 2.0, 3.0]), np.array([0.5, 0.0, -0.5])
 layer = nn.BatchNorm2d(3, dtype=torch.float64)
+# PyTorch calls γ weight and β bias
 layer.load_state_dict({"weight": torch.tensor(gamma), "bias": torch.tensor(beta)}, strict=False)
 theirs = layer(torch.from_numpy(x)).detach().numpy()
 print("typed  ", batch_norm_2d(x, gamma, beta)[0, :, 0, 0].round(4))
@@ -241,13 +242,11 @@ x_train, y_train = torch.from_numpy(framed(digits.x_train)), torch.from_numpy(di
 both = ["channel", "position"]
 runs = training.run_seeds(learn, range(5), statistics=both, parameters=both, progress=False)
 by_norm = runs.drop(columns="seed").groupby(["statistics", "parameters"])
-by_norm.agg("mean").round(0).astype(int)
-
-# %%
 lowest, highest = by_norm.min(), by_norm.max()
 assert lowest.loc[("channel", "channel")].min() > 90
 assert highest.loc[("channel", "position"), ["left", "right"]].max() < 85
 assert highest.loc["position", ["left", "right"]].max().max() < 50
+by_norm.mean().round(0).astype(int)
 
 # %% [markdown]
 # <details><summary>Answer</summary>
@@ -290,7 +289,7 @@ figures.show(ax)
 #
 # This is the usual order. (A bias in the convolution would be useless there: lesson 02.)
 #
-# **Predict.** Before BN, are there as many values above 0 in every map? And after BN?
+# **Predict.** ReLU keeps what is above 0. Is that the same share in all six maps, before BN or after it?
 
 # %%
 normalized = batch_norm_2d(maps, np.ones(6), np.zeros(6))
