@@ -190,17 +190,15 @@ class Norm(nn.Module):
     def __init__(self, channels, statistics, parameters, side=12):
         super().__init__()
         self.per_position = statistics == "position"
-        columns = channels * side**2
-        self.norm = (
-            nn.BatchNorm1d(columns, affine=False)
-            if self.per_position
-            else nn.BatchNorm2d(channels, affine=False)
-        )
+        self.norm = nn.BatchNorm2d(channels, affine=False)
+        if self.per_position:
+            self.norm = nn.BatchNorm1d(channels * side**2, affine=False)
         shape = (channels, side, side) if parameters == "position" else (channels, 1, 1)
         self.gamma, self.beta = nn.Parameter(torch.ones(shape)), nn.Parameter(torch.zeros(shape))
 
     def forward(self, x):
-        x_hat = self.norm(x.flatten(1)).reshape(x.shape) if self.per_position else self.norm(x)
+        table = x.flatten(1) if self.per_position else x
+        x_hat = self.norm(table).reshape(x.shape)
         return self.gamma * x_hat + self.beta
 
 
