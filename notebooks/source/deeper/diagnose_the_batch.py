@@ -88,15 +88,20 @@ show("after the look", looked)
 assert (good - looked > 0.02).all()
 
 # %% [markdown]
-# Yes. Eight batches moved the running statistics toward the bright pictures. **Repair:** `eval()` before every validation,
-# `train()` after it.
+# <details><summary>Answer</summary>
+#
+# Yes: eight batches moved the running statistics toward the bright pictures.
+#
+# </details>
+#
+# **Repair:** `eval()` before every validation, `train()` after it.
 #
 # ## A crash at the end of an epoch
 #
 # 1 347 digits in batches of 2 leave one over. One value has no spread, so PyTorch refuses it in training. Its message speaks of *values
 # per channel*.
 #
-# **Predict.** Which of these four shapes (sample, channel, height, width) are refused?
+# **Predict.** Which of these shapes are refused: (1, 2), (2, 2), (1, 2, 1, 1), (1, 2, 1, 2)? Axis 0 is the sample, axis 1 the channel.
 
 # %%
 random = torch.Generator().manual_seed(0)
@@ -132,8 +137,14 @@ layer.eval()
 print(f"outputs, in evaluation mode           {(layer(digit) - layer(pale)).abs().max():.2f}")
 
 # %% [markdown]
+# <details><summary>Answer</summary>
+#
 # Not at all: alone, a picture loses its contrast and its brightness. In evaluation both are divided by the same number,
-# and the difference is back. **Repair:** `drop_last=True` in PyTorch's `DataLoader`. It also avoids a last batch
+# and the difference is back.
+#
+# </details>
+#
+# **Repair:** `drop_last=True` in PyTorch's `DataLoader`. It also avoids a last batch
 # of two or three, which would weigh as much in the running averages as a full one.
 #
 # ## The training loss stays at guessing

@@ -157,7 +157,13 @@ for kind, one, own in zip(("black on white", "white on black"), one_set, own_set
     assert (own - one > 0.05).all()
 
 # %% [markdown]
-# Neither. They are an average over the last batches of both kinds. **Repair:** a set of statistics for each kind, here by
+# <details><summary>Answer</summary>
+#
+# Neither. They are an average over the last batches of both kinds.
+#
+# </details>
+#
+# **Repair:** a set of statistics for each kind, here by
 # recalibration. Think of day and night, or of real and generated pictures.
 #
 # ## Worse after loading
@@ -183,10 +189,15 @@ print("buffers:   ", *(name for name, _ in healthy[0].bn_1.named_buffers()))
 assert (good - right(incomplete, x_test) > 0.1).all()
 
 # %% [markdown]
+# <details><summary>Answer</summary>
+#
 # The **buffers**: they belong to the state of a layer, but no gradient reaches them and no optimizer moves them. The new network
 # evaluates with mean 0 and variance 1. `num_batches_tracked` is 0, and so shows the fault. (After a training with
-# `momentum=0` it is not 0. There look at the running statistics themselves: they are still 0 and 1.) **Repair:**
-# save the whole `state_dict()`, and load it with `strict=True`, the default.
+# `momentum=0` it is not 0. There look at the running statistics themselves: they are still 0 and 1.)
+#
+# </details>
+#
+# **Repair:** save the whole `state_dict()`, and load it with `strict=True`, the default.
 #
 # ## Good on the test set, bad in use
 #
@@ -210,9 +221,15 @@ assert (good - stored > 0.1).all()
 assert (good - own < 0.03).all()
 
 # %% [markdown]
-# The sentence is **partly true**. The stored numbers are an average over the last batches, close to those of the training set: off by
+# <details><summary>Answer</summary>
+#
+# Their own. The sentence is **partly true**. The stored numbers are an average over the last batches, close to those of the training set: off by
 # no more than the noise of the batches. (A batch mean has the noise $\sigma/\sqrt{60}$, and momentum 0.1 leaves $\sqrt{0.1/1.9}$
-# of it: 3 %, if the batches are independent.) If the data in use have shifted, their own statistics are much better. **Repair:** recalibrate on a good number of
+# of it: 3 %, if the batches are independent.) If the data in use have shifted, their own statistics are much better.
+#
+# </details>
+#
+# **Repair:** recalibrate on a good number of
 # new pictures, without labels, and mixed: [batches of one class](diagnose_the_batch.ipynb) mislead.
 #
 # ## The memory grows
@@ -246,7 +263,13 @@ for detach in (False, True):
     print(f"detach: {detach!s:5}   nodes after 1, 10, 100 batches: {sizes[0]}, {sizes[9]}, {sizes[99]}")
 
 # %% [markdown]
-# Nearly 100 times as many: each batch adds six nodes, and none can be freed. **Repair:** the average must take the number, not its
+# <details><summary>Answer</summary>
+#
+# Nearly 100 times as many: each batch adds six nodes, and none can be freed.
+#
+# </details>
+#
+# **Repair:** the average must take the number, not its
 # history: `mean.detach()`, or the update under `torch.no_grad()`.
 #
 # **Shown:** the weights can be good and the stored statistics bad; recalibration needs no labels.
