@@ -374,7 +374,9 @@ print("after freeze_bn again:      ", moved_by_one_batch(network))
 # | the memory grows | running statistics kept with their graph? | [what is stored](deeper/diagnose_the_stored_statistics.ipynb) |
 #
 # **Shown:** training normalizes with the batch, evaluation with running averages, and only `eval()` switches.
+#
 # **Practice:** [the exercises](exercises/05_train_and_infer.ipynb), 45 minutes.
+#
 # **Next:** [06 · Normalize channels](06_normalize_channels.ipynb), BN on pictures.
 #
 # Sources:

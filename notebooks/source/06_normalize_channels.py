@@ -163,7 +163,7 @@ print("channel_axis=-1:", abs(right.mean(axis=(0, 1))).round(1))
 #
 # 1. *Normalization: batch*. Move *Channel*, then *Sample*, then *Position*. When do the blue values change?
 # 2. Change the layout to *NHWC*. What changes in the block and in the line of code?
-# 3. Choose sample 2, and set *Contrast of this digit* to 0.25. Do the other two digits notice?
+# 3. Choose sample 2, and set *Contrast of this digit* to 0.25. Does $\hat{x}$ of the other two digits move?
 # 4. Choose *Normalization: instance*. And now? (Lesson 08 has the other norms.)
 
 # %% tags=["nbval-ignore-output"]
@@ -174,7 +174,7 @@ labs.WhichValues()
 #
 # 1. Only when the channel changes: a mean belongs to all samples and positions of a channel, 18 values.
 # 2. The axes stand in another order, and `axis=(0, 2, 3)` becomes `axis=(0, 1, 2)`.
-# 3. Yes: their values move too, though nobody touched them.
+# 3. Yes, though nobody touched them.
 # 4. No: each digit has means of its own. So its contrast is forgotten.
 #
 # </details>
@@ -334,7 +334,9 @@ for n in (60, 1):
 # </details>
 #
 # **Shown:** one mean for each channel, over all other axes; a wrong axis is found by the property, not by an error.
+#
 # **Practice:** [the exercises](exercises/06_normalize_channels.ipynb), 50 minutes. Deeper: [NumPy's BN trains a PyTorch network](deeper/train_pytorch_with_numpy.ipynb), [fold BN away](deeper/fold_it_away.ipynb).
+#
 # **Next:** [07 · Put the claims on trial](07_put_the_claims_on_trial.ipynb).
 #
 # Sources:

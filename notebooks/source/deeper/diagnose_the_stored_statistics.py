@@ -229,8 +229,7 @@ assert (good - own < 0.03).all()
 #
 # </details>
 #
-# **Repair:** recalibrate on a good number of
-# new pictures, without labels, and mixed: [batches of one class](diagnose_the_batch.ipynb) mislead.
+# **Repair:** recalibrate on a good number of new pictures, without labels, and mixed: [batches of one class](diagnose_the_batch.ipynb) mislead.
 #
 # ## The memory grows
 #
@@ -269,11 +268,12 @@ for detach in (False, True):
 #
 # </details>
 #
-# **Repair:** the average must take the number, not its
-# history: `mean.detach()`, or the update under `torch.no_grad()`.
+# **Repair:** the average must take the number, not its history: `mean.detach()`, or the update under `torch.no_grad()`.
 #
 # **Shown:** the weights can be good and the stored statistics bad; recalibration needs no labels.
+#
 # **Practice:** [the exercises of lesson 05](../exercises/05_train_and_infer.ipynb), 45 minutes.
+#
 # **Next:** [06 · Normalize channels](../06_normalize_channels.ipynb).
 #
 # Sources:

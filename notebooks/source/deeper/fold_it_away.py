@@ -135,5 +135,7 @@ for words, models, pictures, repeat in (
 # </details>
 #
 # **Shown:** BN after a convolution costs nothing in use, if it is folded in evaluation mode, with its $b$.
+#
 # **Practice:** [the exercises of lesson 06](../exercises/06_normalize_channels.ipynb), 50 minutes.
+#
 # **Back to** [06 · Normalize channels](../06_normalize_channels.ipynb); [lesson 09](../09_slim_and_fold.ipynb) folds what is left after channels are cut.

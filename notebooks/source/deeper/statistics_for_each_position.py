@@ -179,5 +179,7 @@ by_norm.round(0).astype(int)
 # It also learns and stores $H\cdot W$ times as many numbers, and is tied to one size of picture.
 #
 # **Shown:** statistics for each position are noisy, and belong to a position; a convolution does not.
+#
 # **Practice:** [the exercises of lesson 06](../exercises/06_normalize_channels.ipynb), 50 minutes.
+#
 # **Back to** [06 · Normalize channels](../06_normalize_channels.ipynb).
