@@ -43,7 +43,7 @@ assert np.allclose(batch_norm_2d(x, gamma, beta), theirs)
 # A batch of pictures has the shape $(N, C, H, W)$: $N$ pictures, $C$ channels, height $H$, width $W$. A gray picture
 # has one channel, a color picture three. A **convolution** has **filters**, here of 3 × 3 weights. A filter slides over the
 # picture and gives one number at each position: the sum of weight times gray value. These numbers are again a
-# picture, the **feature map** of this filter.
+# picture, the **feature map** of this filter. With **padding**, a frame of zeros around the picture, the map is again 8 × 8.
 
 # %%
 _ = torch.set_num_threads(1)  # so small a network is fastest on one thread
@@ -73,7 +73,7 @@ figures.show(ax)
 # $$\mu_c = \frac{1}{m}\sum_{n,h,w} x_{n,c,h,w} \qquad \sigma^2_c = \frac{1}{m}\sum_{n,h,w} (x_{n,c,h,w} - \mu_c)^2
 # \qquad m = N\cdot H\cdot W$$
 #
-# BN learns two numbers for each channel, $\gamma$ and $\beta$, and stores two more, whatever $H$ and $W$ are.
+# BN learns two numbers for each channel, $\gamma$ and $\beta$, and stores two, the running mean and variance, whatever $H$ and $W$ are.
 #
 # ## On a batch small enough to read
 #
@@ -134,7 +134,7 @@ except ValueError as error:
     print(error)
 
 # %% [markdown]
-# There the shape of $\gamma$ has found the mistake, since $H = 2$ and $C = 3$. Text and data from sensors often come as $(N, L, C)$,
+# The shape of $\gamma$ has found the mistake, since $H = 2$ and $C = 3$. With $H = C$ nothing would. Text and data from sensors often come as $(N, L, C)$,
 # channels last, and `nn.BatchNorm1d` always takes axis 1. Here $L = C = 5$, and the channels have the means 0, 10, 20, 30, 40.
 #
 # **Predict.** What are the means of the channels after `nn.BatchNorm1d`?
@@ -207,7 +207,7 @@ class Norm(nn.Module):
 # should not matter. We put the digits into frames of 12 × 12, train with all of them in the middle, and test with the
 # digits in the middle, one column to the left, one to the right.
 #
-# **Predict.** In which of the four networks do you see the mistake when the test digits are in the middle, as usual?
+# **Predict.** When the test digits are in the middle, as usual, does every mistake show?
 
 
 # %%
@@ -249,9 +249,9 @@ by_norm.mean().round(0).astype(int)
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# The numbers are percent right, means of five seeds. In the middle, the usual wrong version (both per position) loses only a few
-# percent: if you have nothing to compare with, you notice nothing. One column to the side it misreads most of the digits.
-# The statistics do most of the harm; $\gamma$ and $\beta$ per position alone cost about 30 points.
+# The numbers are percent right, means of five seeds. No. The third shows it. But the usual mistake is the fourth, with both per position, and
+# it loses only a few percent: if you have nothing to compare with, you notice nothing. One column to the side it misreads most
+# of the digits. The statistics do most of the harm; $\gamma$ and $\beta$ per position alone cost about 30 points.
 #
 # </details>
 #
