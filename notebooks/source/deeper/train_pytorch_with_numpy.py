@@ -11,7 +11,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from bnteach import data, training
+import bnteach
+from bnteach import data, torch_bridge, training
 
 # %% [markdown]
 # ## The backward pass: the same formula
@@ -107,8 +108,16 @@ for name, mine, torchs in zip(("dx", "dgamma", "dbeta"), *found, strict=True):
     assert torch.allclose(mine, torchs)
 
 # %% [markdown]
-# (`bnteach.torch_bridge.replace_batch_norm(model)` puts such a layer, with running statistics too, in the place of every BN layer of a
-# network.)
+# The layer of `bnteach` has running statistics and evaluation mode too. `compare` holds it against PyTorch. (*error* is the largest
+# difference, as a share of the size of the terms in the sum behind each number.)
+
+# %% tags=["nbval-ignore-output"]
+bn = bnteach.BatchNorm(3, dtype=np.float64)
+bn.gamma, bn.beta = gamma.ravel(), beta.ravel()
+print(torch_bridge.compare(bn, x, dy))
+
+# %% [markdown]
+# `torch_bridge.replace_batch_norm(model)` puts it in the place of every BN layer of a network. Below we use the typed one.
 #
 # ## A network trained with it
 #
