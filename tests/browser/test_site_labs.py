@@ -41,8 +41,9 @@ def page_of_labs(site, window, tmp_path_factory):
     made = [markup(Shown(name), "", (recordings / f"{name}.js").as_uri()) for name in NAMES]
     page = tmp_path_factory.mktemp("labs") / "labs.html"
     style = f"<style>{PLAYER_CSS.read_text()} .bnteach-lab {{ max-width: none }}</style>"
+    phone = '<meta name=viewport content="width=device-width">'
     parts = f"{style}{''.join(made)}<script>{PLAYER_JS.read_text()}</script>"
-    page.write_text(f'<!doctype html><html lang="en"><meta charset="utf-8">{parts}', encoding="utf-8")
+    page.write_text(f'<!doctype html><html lang="en"><meta charset="utf-8">{phone}{parts}', encoding="utf-8")
     with opened(window, page.as_uri()) as (tab, faults):
         tab.set_viewport_size({"width": 1300, "height": 900})
         yield tab
@@ -184,7 +185,7 @@ def test_on_a_phone_by_touch(window, page_of_labs):
         box = slider.bounding_box()
         words = []
         for share in (0.02, 0.98):
-            page.touchscreen.tap(box["x"] + share * box["width"], box["y"] + box["height"] / 2)
+            slider.tap(position={"x": share * box["width"], "y": box["height"] / 2})
             shown_places(lab)
             words.append(lab.get_by_role("status").inner_text())
         assert words[0] != words[1]
