@@ -6,9 +6,6 @@
 # Some deep networks do not learn until one kind of layer is added: **batch normalization**, **BN** for short.
 # In this lesson you see such a network, type BN in five lines of NumPy, and measure what it changes. At the end you know what
 # BN computes, where the signal was lost without it, and that it is not the only cure.
-#
-# Run the cells from top to bottom with **Shift + Enter**. Where you read **Predict**, make a guess before you run
-# the next cell: a wrong guess is worth more than no guess.
 
 # %%
 import numpy as np
@@ -20,6 +17,9 @@ from bnteach.data import digits
 from bnteach.training import mlp, train
 
 # %% [markdown]
+# Run the cells from top to bottom with **Shift + Enter**. Where you read **Predict**, make a guess before you run
+# the next cell: a wrong guess is worth more than no guess.
+#
 # ## Two networks, one difference
 #
 # Both networks read handwritten digits, 8 × 8 gray values each:
@@ -319,8 +319,8 @@ labs.Depth()
 # signal and gradient kept their size through eight sigmoid layers, and five seeds of five learned.
 #
 # **Deeper.** [Watch two networks learn](deeper/watch_two_networks_learn.ipynb), live ·
-# [Do your neighbors move you?](deeper/do_neighbors_move_you.ipynb) ·
-# [Which name is which?](deeper/which_name_is_which.ipynb) The paper, PyTorch, Keras
+# [Do neighbors move you?](deeper/do_neighbors_move_you.ipynb) ·
+# [Which name is which?](deeper/which_name_is_which.ipynb)
 #
 # **Next.** [01 · Measure a batch](01_measure_a_batch.ipynb)
 #
