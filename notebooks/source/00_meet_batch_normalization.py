@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 00 · Meet batch normalization
 #
-# *40 minutes · next: [01 · Measure a batch](01_measure_a_batch.ipynb)*
+# *35 minutes · next: [01 · Measure a batch](01_measure_a_batch.ipynb)*
 #
 # Some deep networks do not learn until one kind of layer is added: **batch normalization**, **BN** for short.
 # In this lesson you see such a network, type BN in five lines of NumPy, and measure what it changes. At the end you know what
@@ -18,7 +18,7 @@ from bnteach.training import mlp, train
 
 # %% [markdown]
 # Run the cells from top to bottom with **Shift + Enter**. Where you read **Predict**, make a guess before you run
-# the next cell: a wrong guess is worth more than no guess.
+# the next cell.
 #
 # ## Two networks, one difference
 #
@@ -214,38 +214,22 @@ def follow(net):
 
 
 # %% [markdown]
-# **Predict.** Without BN, the spread after the first sigmoid is about 0.06. What is it after the eighth? And in which layer is
-# the gradient longest: in the first, in the middle, or at the output?
+# **Predict.** Without BN, the spread after the first sigmoid is about 0.06. What is it after the eighth? In which layer is
+# the gradient longest: in the first, in the middle, or at the output? And with BN?
 
 # %% tags=["nbval-ignore-output"]
 torch.manual_seed(0)
 spread_plain, length_plain = follow(network(batch_norm=False))
-print("layer   spread   gradient")
-for k in (1, 3, 5, 8):
-    print(f"{k}       {spread_plain[k - 1]:.0e}    {length_plain[k - 1]:.0e}")
-print(f"output           {length_plain[-1]:.0e}")
-
-# %% [markdown]
-# <details><summary>Answer</summary>
-#
-# About 0.000003: the last layers see practically the same numbers for a 3 and for an 8. The gradient is longest at the
-# output and gets shorter on its path back; what comes to the first layer is 100 000 times shorter.
-#
-# </details>
-#
-# A sigmoid is never steeper than 1/4, so it makes every difference at least four times smaller, and the weights do not make up
-# for it. Going back, the gradient is multiplied by the same slopes. So the first layers learn almost nothing about what they
-# should change. This is called a **vanishing gradient**.
-#
-# **Predict.** How will the two columns look with BN?
-
-# %% tags=["nbval-ignore-output"]
-torch.manual_seed(0)
+torch.manual_seed(0)  # the same weights again
 spread_bn, length_bn = follow(network(batch_norm=True))
-print("layer   spread   gradient")
-for k in (1, 3, 5, 8):
-    print(f"{k}       {spread_bn[k - 1]:.2f}     {length_bn[k - 1]:.2f}")
-print(f"output           {length_bn[-1]:.2f}")
+rows = {
+    "spread without BN:  ": spread_plain,
+    "spread with BN:     ": spread_bn,
+    "gradient without BN:": length_plain,
+    "gradient with BN:   ": length_bn,
+}
+for name, layers in rows.items():  # from layer 1 on
+    print(name, *(f"{value:.0e}" for value in layers))
 assert length_plain[-1] > 10_000 * length_plain[0]
 assert length_bn[-1] < 10 * length_bn[0]
 
@@ -261,9 +245,20 @@ figures.key(forward, {"with_bn": "with BN", "without_bn": "without BN"}, markers
 figures.show(figure)
 
 # %% [markdown]
-# The vertical axes count in powers of ten. Without BN both the spread and the gradient shrink by about the same factor at
-# each layer. With BN they keep their size: each BN layer stretches the differences to a standard deviation of 1, the sigmoid makes
-# them smaller again, and the next BN layer stretches them back. The loss is repaired before it can add up.
+# <details><summary>Answer</summary>
+#
+# Without BN the spread falls to about 0.000003: the last layers see practically the same numbers for a 3 and for an 8. The
+# gradient is longest at the output; in the first layer it is 100 000 times shorter. With BN both keep their size.
+#
+# </details>
+#
+# The vertical axes count in powers of ten: without BN, each layer makes the spread and the gradient smaller by about the same
+# factor. A sigmoid is never steeper than 1/4, so it makes every difference at least four times smaller, and the weights do
+# not make up for it. On its path back the gradient is multiplied by the same slopes. So the first layers learn almost nothing
+# about what they should change. This is called a **vanishing gradient**.
+#
+# With BN the signal is repaired in every layer: BN stretches the differences to a standard deviation of 1, the
+# sigmoid makes them smaller again, and the next BN layer stretches them back.
 #
 # ## Is BN the only cure?
 #

@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 01 · Measure a batch
 #
-# *40 minutes · previous: [00 · Meet batch normalization](00_meet_batch_normalization.ipynb) ·
+# *30 minutes · previous: [00 · Meet batch normalization](00_meet_batch_normalization.ipynb) ·
 # next: [02 · Normalize](02_normalize.ipynb)*
 #
 # Batch normalization begins with two numbers for each channel: a mean and a variance. This lesson shows why it helps
@@ -28,21 +28,24 @@ def z_score(x):
     return (x - x.mean(axis=0)) / x.std(axis=0)
 
 
+def with_ones(features):
+    return np.column_stack([features, np.ones(len(features))])  # the column of ones belongs to b
+
+
+def curvatures(features):
+    """From the smallest to the largest; explained below the picture."""
+    rows = with_ones(features)
+    return np.linalg.eigvalsh(rows.T @ rows / len(rows))
+
+
 def descend(features, steps):
-    """Fit the price; return the weights after each step, and the last error (root mean square, euros)."""
-    rows = np.column_stack([features, np.ones(len(features))])  # the column of ones belongs to b
-    rate = 1 / curvatures(features)[-1]
+    """Fit the price by gradient descent; return the weights after each step."""
+    rows, rate = with_ones(features), 1 / curvatures(features)[-1]
     path = [np.zeros(rows.shape[1])]
     for _ in range(steps):
         gradient = rows.T @ (rows @ path[-1] - cars.price) / len(rows)
         path.append(path[-1] - rate * gradient)
-    return np.array(path), np.sqrt(np.mean((rows @ path[-1] - cars.price) ** 2))
-
-
-def curvatures(features):
-    """The curvatures of the loss, from the smallest to the largest (explained below)."""
-    rows = np.column_stack([features, np.ones(len(features))])
-    return np.linalg.eigvalsh(rows.T @ rows / len(rows))
+    return np.array(path)
 
 
 cars = rental_cars(500)
@@ -50,7 +53,7 @@ cars = rental_cars(500)
 # %% tags=["draws"] alt="Two contour plots of the loss over w and b. Left, with the age in years: the lines are narrow and almost parallel, a ravine, and 100 steps of gradient descent end far from the lowest point. Right, with the z-score of the age: circles, a bowl, and one step arrives in the center."
 figure, axes = figures.new_figure(columns=2, size=(6.4, 3.5))
 for ax, feature, steps in zip(axes, (cars.age, z_score(cars.age)), (100, 1), strict=True):
-    path = descend(feature, steps)[0]
+    path = descend(feature, steps)
     lowest = np.polyfit(feature, cars.price, 1)
     w, b = np.meshgrid(np.linspace(-60, 60, 120), np.linspace(-15, 105, 120))
     loss = np.sqrt(np.mean((w[..., None] * feature + b[..., None] - cars.price) ** 2, axis=-1))
@@ -66,23 +69,34 @@ figures.frame(axes[1], title="z-score of the age: 1 step", x="w")
 figures.show(figure)
 
 # %% [markdown]
-# Each line joins points of equal error; the floor is white. With the age in years the loss is a **ravine**: 100 steps go down its
-# wall, and then hardly along it. With the **z-score** of the age, $(x - \mu)/\sigma$, the loss is a **bowl**: the first step arrives.
+# Each line joins points of equal loss; the lowest are white. With the age in years the loss is a **ravine**: gradient descent
+# goes down the wall, and then hardly along the floor, even in 100 steps. With the **z-score** of the age, $(x - \mu)/\sigma$, the
+# loss is a **bowl**, and one step arrives.
 #
-# Why? The **curvature** of the loss along a direction is its second derivative there. With a row of features and a 1 for each
-# car, `rows`, all curvatures lie between the smallest and the largest eigenvalue of the matrix `rows.T @ rows / N`. With a step of more than
-# 2 / (largest curvature), gradient descent diverges; `descend` takes 1 / (largest curvature). That suits the steepest direction. In
-# the flattest one it is too small, by the **condition number**, the largest curvature divided by the smallest. For the age
-# in years it is 467, for its z-score 1.
+# Why? The **curvature** of the loss along a direction is its second derivative in this direction. Linear algebra tells us that all
+# curvatures of our loss lie between the smallest and the largest eigenvalue of the matrix `rows.T @ rows / N`. With a step size
+# above 2 / (largest curvature), gradient descent diverges, so `descend` takes 1 / (largest curvature). This suits the steepest
+# direction. For the flattest one it is too small, by a factor called the **condition number**: the largest curvature divided by the
+# smallest. For the age in years it is 467.
 #
-# **Predict.** Now we fit the price from the age (0 to 30 years) *and* the mileage (0 to 300 000 km). What becomes of the condition number? What
+# **Predict.** Now we fit the price from the age (0 to 30 years) *and* the mileage (0 to 300 000 km). What is the condition number? What
 # is the error after 10 000 steps, if always guessing the mean price gives an error of 12.4 euros?
 
+
 # %%
+def condition_number(features):
+    return curvatures(features)[-1] / curvatures(features)[0]
+
+
+def error(features, steps):
+    """Root mean square, in euros."""
+    return np.sqrt(np.mean((with_ones(features) @ descend(features, steps)[-1] - cars.price) ** 2))
+
+
 x = cars.features  # one row a car; two columns, age and mileage
+print(f"condition number: age {condition_number(x[:, 0]):.0f}, age and mileage {condition_number(x):.0e}")
 for steps in (100, 10_000):
-    print(f"{steps:6} steps: error {descend(x, steps)[1]:.1f} euros")
-print(f"condition number: {curvatures(x)[-1] / curvatures(x)[0]:.0e}")
+    print(f"error after {steps:5} steps: {error(x, steps):.1f} euros")
 
 # %% [markdown]
 # <details><summary>Answer</summary>
@@ -102,9 +116,8 @@ print(f"condition number: {curvatures(x)[-1] / curvatures(x)[0]:.0e}")
 # %%
 min_max = (x - x.min(axis=0)) / (x.max(axis=0) - x.min(axis=0))
 for name, features in {"min–max": min_max, "z-score": z_score(x)}.items():
-    condition = curvatures(features)[-1] / curvatures(features)[0]
-    errors = [descend(features, steps)[1] for steps in (10, 100)]
-    print(f"{name}: condition number {condition:3.0f}, error {errors[0]:4.1f}, then {errors[1]:.1f} euros")
+    condition, after_10, after_100 = condition_number(features), error(features, 10), error(features, 100)
+    print(f"{name}: condition number {condition:3.0f}, error {after_10:4.1f}, then {after_100:.1f} euros")
 
 # %% [markdown]
 # <details><summary>Answer</summary>
@@ -117,7 +130,7 @@ for name, features in {"min–max": min_max, "z-score": z_score(x)}.items():
 # Why is the condition number 9 and not 1? Old cars have driven far: the two columns are correlated, and the z-score
 # treats each column alone.
 #
-# ## The same inside a network
+# ## Inside a network: why BN helps
 #
 # A linear layer in a network is such a fit, too. Its features are the outputs of the layer before it. BN puts a z-score there,
 # and not once before the training, but in each step again, because these values change while the network learns.
@@ -169,7 +182,13 @@ ax.axhline(curvature_ratio(pictures), color="black", lw=1)
 ax.text(4.45, 800, "the digits themselves", ha="right", size=9.5)
 ax.set_xticks([1, 2, 3, 4])
 figures.frame(
-    ax, title="Curvature: the largest over the median", x="layer", log="y", xlim=(0.5, 4.5), ylim=(50, 10_000)
+    ax,
+    title="Curvature: the largest over the median",
+    x="layer",
+    y="ratio",
+    log="y",
+    xlim=(0.5, 4.5),
+    ylim=(50, 10_000),
 )
 figures.key(ax, {"without_bn": "without BN", "with_bn": "with BN"}, markers=True, place="lower left")
 figures.show(ax)

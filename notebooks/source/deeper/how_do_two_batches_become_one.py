@@ -1,7 +1,7 @@
 # %% [markdown]
 # # Deeper · How do two batches become one?
 #
-# *10 minutes · from [01 · Measure a batch](../01_measure_a_batch.ipynb)*
+# *5 minutes · from [01 · Measure a batch](../01_measure_a_batch.ipynb)*
 #
 # Two computers hold a part of a batch each. You compute the mean and the variance of the whole batch from three numbers of each
 # part, without sending a single value.

@@ -1,7 +1,7 @@
 # %% [markdown]
 # # Deeper · Is a batch a fair sample?
 #
-# *15 minutes · from [01 · Measure a batch](../01_measure_a_batch.ipynb)*
+# *10 minutes · from [01 · Measure a batch](../01_measure_a_batch.ipynb)*
 #
 # The rule $\sigma/\sqrt{N}$ assumes that the samples of a batch are drawn independently and from one distribution. You measure what
 # happens when they are sorted, and when the test set comes from another distribution than the training set.

@@ -1,7 +1,7 @@
 # %% [markdown]
 # # Deeper · What does one outlier do?
 #
-# *10 minutes · from [01 · Measure a batch](../01_measure_a_batch.ipynb)*
+# *5 minutes · from [01 · Measure a batch](../01_measure_a_batch.ipynb)*
 #
 # Scaling decides which feature counts. You see a distance that nearly ignores one feature, mend it by min–max scaling and by the z-score,
 # and then spoil both with a single wrong number.

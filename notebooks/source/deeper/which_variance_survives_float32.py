@@ -1,7 +1,7 @@
 # %% [markdown]
 # # Deeper · Which variance survives float32?
 #
-# *15 minutes · from [01 · Measure a batch](../01_measure_a_batch.ipynb)*
+# *10 minutes · from [01 · Measure a batch](../01_measure_a_batch.ipynb)*
 #
 # There are three well-known formulas for a variance, equal on paper. In float32, the usual precision of networks, one of them can
 # give a negative variance. You find out which one, and when.
