@@ -17,8 +17,8 @@ from bnteach.data import digits
 from bnteach.training import mlp, train
 
 # %% [markdown]
-# Run the cells from top to bottom with **Shift + Enter**. Where you read **Predict**, make a guess before you run
-# the next cell.
+# You need Python, some NumPy, and a rough idea of a neural network: layers, a loss, gradient descent. Run the cells from top
+# to bottom with **Shift + Enter**. Where you read **Predict**, make a guess before you run the next cell.
 #
 # ## Two networks, one difference
 #
@@ -32,13 +32,15 @@ figures.show(figures.pictures(data.x_train[:8], titles=[str(label) for label in 
 # Both have eight hidden layers of 100 units. Each is a linear layer, followed by a **sigmoid**,
 # $\sigma(z) = 1 / (1 + e^{-z})$, which turns any number into one between 0 and 1. Both start from the same random
 # weights and see the same **batches** of 60 pictures. An **epoch** is one pass through all training pictures. One of the
-# two has a BN layer between each linear layer and its sigmoid.
+# two has a BN layer between each linear layer and its sigmoid. `mlp` builds a network and `train` trains it; below you type
+# both yourself.
 
 # %%
 torch.set_num_threads(1)  # the fastest for networks this small
 widths = [64] + [100] * 8 + [10]
-without = train(mlp(widths, batch_norm=False), data, epochs=15, every=22, progress=False)
-with_bn = train(mlp(widths, batch_norm=True), data, epochs=15, every=22, progress=False)
+settings = {"epochs": 15, "every": 22, "progress": False}  # measure once an epoch, every 22 batches
+without = train(mlp(widths, batch_norm=False), data, **settings)
+with_bn = train(mlp(widths, batch_norm=True), data, **settings)
 
 # %% tags=["draws", "nbval-ignore-output"] alt="Test accuracy over 15 epochs. With BN it rises within a few epochs to well above 90 percent. Without BN it stays at about 10 percent."
 epochs = range(1, 16)
@@ -133,15 +135,14 @@ print("channel 1 after: ", batch_norm(changed, 1, 0)[:, 0].round(2))
 #
 # </details>
 #
-# In a linear layer or a sigmoid, each picture goes its own way. With BN the output for one picture depends on **all the
+# A linear layer or a sigmoid treats each picture alone. With BN the output for one picture depends on **all the
 # pictures of the batch**, because they are in the mean and in the variance. Much that is good about BN, and nearly all that
 # goes wrong with it, comes from there.
 #
 # ## Build it, and try five seeds
 #
 # Was it luck? One training can be an accident. So we build the network ourselves and train it with five **seeds**:
-# each gives other starting weights and another order of the pictures. The last linear layer gives ten numbers, one for
-# each digit; the largest is the answer. The training is gradient descent on the **cross-entropy**, the usual loss for this.
+# each gives other starting weights and another order of the pictures.
 
 
 # %%
@@ -160,6 +161,10 @@ def network(batch_norm, activation=nn.Sigmoid, weight_scale=1.0):
         layers.append(activation())
     return nn.Sequential(*layers, linear(100, 10, weight_scale))
 
+
+# %% [markdown]
+# The last linear layer gives ten numbers, one for each digit; the largest is the answer. The training is gradient descent
+# on the **cross-entropy**, the usual loss for this.
 
 # %%
 x_train, y_train = torch.from_numpy(data.x_train), torch.from_numpy(data.y_train)
@@ -196,8 +201,8 @@ assert min(normalized) > 0.9
 #
 # We send all 1 347 training pictures through a network **before** its training. After each sigmoid we ask how much
 # the outputs differ from picture to picture: the standard deviation over the pictures, averaged over the 100 units. We call
-# it the **spread**. Then we go back, and measure the **length** of the gradient in the weights of each linear layer: the root of
-# the sum of its squares.
+# it the **spread**. Then the gradient of the loss comes back, and for the weights of each linear layer we measure its
+# **length**: the root of the sum of its squares.
 
 
 # %%

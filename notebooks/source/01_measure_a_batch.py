@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 01 · Measure a batch
 #
-# *30 minutes · previous: [00 · Meet batch normalization](00_meet_batch_normalization.ipynb) ·
+# *35 minutes · previous: [00 · Meet batch normalization](00_meet_batch_normalization.ipynb) ·
 # next: [02 · Normalize](02_normalize.ipynb)*
 #
 # Batch normalization begins with two numbers for each channel: a mean and a variance. This lesson shows why it helps
@@ -58,7 +58,7 @@ for ax, feature, steps in zip(axes, (cars.age, z_score(cars.age)), (100, 1), str
     w, b = np.meshgrid(np.linspace(-60, 60, 120), np.linspace(-15, 105, 120))
     loss = np.sqrt(np.mean((w[..., None] * feature + b[..., None] - cars.price) ** 2, axis=-1))
     levels = np.linspace(loss.min(), loss.max(), 14)
-    ax.contourf(w, b, loss, levels=levels, cmap="Greys", alpha=0.6)
+    ax.contourf(w, b, loss, levels=levels, cmap="gray_r", alpha=0.6)
     ax.contour(w, b, loss, levels=levels, colors="#8A8A8A", linewidths=1)
     ax.plot(*path.T, "o-", ms=4, color=figures.role("moved").color, label="steps")
     ax.plot(*lowest, "k*", ms=13, label="lowest loss")
@@ -70,8 +70,8 @@ figures.show(figure)
 
 # %% [markdown]
 # Each line joins points of equal loss; the lowest are white. With the age in years the loss is a **ravine**: gradient descent
-# goes down the wall, and then hardly along the floor, even in 100 steps. With the **z-score** of the age, $(x - \mu)/\sigma$, the
-# loss is a **bowl**, and one step arrives.
+# is down the wall at once, but after 100 steps it has hardly moved along the floor. With the **z-score** of the age,
+# $(x - \mu)/\sigma$, the loss is a **bowl**, and one step arrives.
 #
 # Why? The **curvature** of the loss along a direction is its second derivative in this direction. Linear algebra tells us that all
 # curvatures of our loss lie between the smallest and the largest eigenvalue of the matrix `rows.T @ rows / N`. With a step size
@@ -106,7 +106,8 @@ for steps in (100, 10_000):
 #
 # </details>
 #
-# Two usual cures bring each column to one scale, with its own numbers:
+# Age and mileage are two **features** of a car; in a network we say channels. Two usual cures bring each feature to one scale, with
+# numbers of its own:
 #
 # $$\text{min–max scaling:}\quad \frac{x - \min x}{\max x - \min x} \qquad\qquad
 # \text{z-score:}\quad \frac{x - \mu}{\sigma}$$
@@ -132,13 +133,13 @@ for name, features in {"min–max": min_max, "z-score": z_score(x)}.items():
 #
 # ## Inside a network: why BN helps
 #
-# A linear layer in a network is such a fit, too. Its features are the outputs of the layer before it. BN puts a z-score there,
-# and not once before the training, but in each step again, because these values change while the network learns.
+# A linear layer in a network is such a fit, too; its features are the outputs of the layer before it. BN puts a z-score in
+# between. It does so in each step of the training again, because these values change while the network learns.
 #
-# Does BN make a ravine into a bowl? We send the digits through four ReLU layers, $\max(0, z)$, with random weights. We measure the
-# curvatures of the layer that would come next, as for the cars. (For a linear layer with a squared error these are exactly the
-# curvatures; inside a network they are one factor of them.) A few of the smallest are nearly 0, so we compare
-# the largest with the *median*.
+# Does it turn ravines into bowls? We send the digits through four layers with random weights: linear, then BN or not, then
+# **ReLU**, $\max(0, z)$. After each we compute the curvatures for the linear layer that would come next, as for the cars. (With a
+# squared error these are exactly its curvatures; inside a network they are one factor of them.) A few are nearly 0, so
+# we compare the largest with the *median*.
 
 # %%
 pictures = digits(dtype=np.float64).x_train
@@ -202,7 +203,7 @@ figures.show(ax)
 #
 # This is one reason **why BN helps**: a step size that is safe for the steepest direction is too small for a typical one by a
 # factor of about a hundred, and no longer by thousands. The ratio does not become 1: the channels are still correlated, as age and
-# mileage are, and the ReLU after BN makes all means positive again.
+# mileage are, and the ReLU after BN makes all means positive again. (How much faster a training gets is measured in lesson 07.)
 #
 # So a lot depends on the mean and the variance of a batch. The rest of this lesson is about measuring them.
 #
@@ -265,8 +266,9 @@ for n in (4, 16, 64, 256):
 #
 # </details>
 #
-# The formula needs no bell-shaped distribution, only independent samples and a finite variance. It fails when a batch
-# is not a fair sample, such as digits sorted by their label: [Is a batch a fair sample?](deeper/is_a_batch_a_fair_sample.ipynb)
+# The formula needs no bell-shaped distribution, only independent samples and a finite variance. (In a training, each picture is
+# drawn once an epoch; then the means differ a little less.) It fails when a batch is not a fair sample, such as digits sorted by
+# their label: [Is a batch a fair sample?](deeper/is_a_batch_a_fair_sample.ipynb)
 #
 # ## Divide by N or by N − 1?
 #
@@ -290,8 +292,8 @@ for n in (2, 4, 32):
 #
 # </details>
 #
-# Which one does BN use? **Both.** To normalize, it divides by $N$: only then the normalized values have variance
-# 1. For the average that it stores for later it divides by $N - 1$, the better guess of the population.
+# Which one does BN use? **Both.** To normalize, it divides by $N$: only then is the variance of the normalized values 1.
+# For the average that it stores for later, it divides by $N - 1$, the better guess of the population.
 # One step of PyTorch's layer shows both. (With `momentum=1.0` the stored average is just the last batch.)
 
 # %%
@@ -304,12 +306,12 @@ print(f"np.var of BN's output:                     {np.var(normalized):.4f}")
 print(f"variance that BN stored:                   {layer.running_var.item():.4f}")
 
 # %% [markdown]
-# `np.var` and `torch.var` disagree when you do not say the divisor. In a BN layer of your own, mixing up the two raises
-# no error, and makes the output wrong by a factor of $\sqrt{(N-1)/N}$.
+# `np.var` and `torch.var` disagree when you do not say the divisor. If you mix up the two in a BN layer of your own, no error
+# tells you; with $N - 1$ in the place of $N$ its output is wrong by a factor of $\sqrt{(N-1)/N}$.
 #
 # ## Lab: each batch guesses
 #
-# 400 batches, each a dot. The black line is the truth.
+# 400 batches, each a dot. The black line is the truth; the band in the middle is $\mu \pm \sigma/\sqrt{N}$.
 #
 # 1. Go from a batch size of 2 to 256. What happens to the means? And to the variances?
 # 2. Look at the right panel with small batches. The thick bars are averages over all 400 batches. Which divisor

@@ -84,7 +84,7 @@ assert negative >= 20
 # We measure the relative error for means from 1 to 100 000, as the median over 20 batches.
 
 
-# %%
+# %% tags=["nbval-ignore-output"]
 def typical_error(variance, mean):
     batches = [batch_far_away(seed, mean) for seed in range(20)]
     return np.median([abs(variance(batch) / batch.astype(np.float64).var() - 1) for batch in batches])
@@ -92,8 +92,6 @@ def typical_error(variance, mean):
 
 mean_over_std = [1, 10, 100, 1e3, 1e4, 1e5]
 errors = {f: [typical_error(f, mean) for mean in mean_over_std] for f in (naive, welford, two_pass)}
-
-# %% tags=["nbval-ignore-output"]
 print("mean/std ", *(f"{ratio:7.0e}" for ratio in mean_over_std))
 for variance, error in errors.items():
     print(f"{variance.__name__:9}", *(f"{value:7.0e}" for value in error))
