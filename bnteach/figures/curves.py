@@ -91,7 +91,5 @@ def layer_sizes(
     ax.plot(layer, shown, color=look.color, linestyle=look.line, linewidth=2, label=label)
     inside = (low <= sizes) & (sizes <= high)
     for chosen, marker in ((sizes < low, "v"), (sizes > high, "^"), (inside, look.marker)):
-        if not chosen.any():  # a mark without points and without clipping would upset the layout
-            continue
         ax.plot(layer[chosen], shown[chosen], ls="", marker=marker, ms=7, color=look.color, clip_on=False)
     return ax

@@ -298,9 +298,10 @@ assert min(tanh) > 0.9
 # to the next control, the **arrow keys** move it (in Jupyter Notebook 7: **Page Up**, **Page Down**). *Weight scale* is the factor
 # of the last section.
 #
-# 1. Switch batch normalization on. What happens to the two curves on the right?
-# 2. Switch it off, and choose *ReLU*: $\max(0, z)$. At which weight scale do both curves stay flat?
+# 1. Switch batch normalization on. What happens to the two curves, forward and backward?
+# 2. Switch it off, and choose *ReLU*: $\max(0, z)$. At which weight scale do both curves stay nearly flat?
 # 3. With BN on, move the weight scale from one end to the other. What happens?
+# 4. With BN on, compare ReLU with the sigmoid. What does the gradient do on its path back?
 
 # %% tags=["nbval-ignore-output"]
 labs.Depth()
@@ -308,10 +309,12 @@ labs.Depth()
 # %% [markdown]
 # <details><summary>What you may have found</summary>
 #
-# 1. Without BN signal and gradient fade from layer to layer. With BN both keep their size.
+# 1. Without BN signal and gradient fade from layer to layer. With BN both keep about their size.
 # 2. Near 1.4, that is $\sqrt 2$. A ReLU sets about half of the values to zero. That halves the mean of the *squares*, and
 #    a factor of $\sqrt 2$ on the weights doubles it again.
 # 3. Nothing. BN divides by the standard deviation, so the size of the weights drops out, forward and backward.
+# 4. With ReLU it grows, by about a fifth in each layer: to 6 times its size after ten layers. In very deep networks this becomes
+#    a problem.
 #
 # </details>
 #

@@ -22,7 +22,7 @@ from bnteach import labs
 labs.Coupling()
 
 # %% [markdown]
-# Left: the input, with the moved sample marked. Right: the normalized values, and bars from where they were.
+# Left: the input, with the moved sample marked. Right: the normalized values, with arrows from where they were.
 #
 # <details><summary>What you may have found</summary>
 #
