@@ -1,283 +1,289 @@
 # %% [markdown]
 # # 01 · Measure a batch
 #
-# *60 minutes · previous: [00 · Meet batch normalization](00_meet_batch_normalization.ipynb) ·
-# next: [02 · Normalize](02_normalize.ipynb) ·
-# [exercises](exercises/01_measure_a_batch.ipynb)*
+# *35 minutes · previous: [00 · Meet batch normalization](00_meet_batch_normalization.ipynb) ·
+# next: [02 · Normalize](02_normalize.ipynb)*
 #
-# Batch normalization begins with two numbers for each channel: a mean and a variance. This lesson is about
-# these two numbers alone. How do you get them, along which axis, with which divisor?
-# And how far can you trust them, when the batch is small?
-#
-# ## What you will be able to do
-#
-# - bring features to one scale with min–max and with the z-score, and say what an outlier does to each
-# - compute mean and variance for each channel, and notice when you took the wrong axis
-# - say how noisy the statistics of a batch are, and check it: σ/√N
-# - choose between dividing by N and by N − 1, and say which one BN uses where
-# - compute a variance in three ways, and say when one of them becomes negative
-# - merge the statistics of two batches without their values
-# - recognize data that breaks the assumption behind all this, and see what it costs
+# Batch normalization begins with two numbers for each channel: a mean and a variance. This lesson shows why it helps
+# gradient descent to subtract the one and divide by the root of the other, first for rental cars, then inside a deep network. Then it
+# asks how far you can trust these two numbers when they come from a small batch.
 
 # %%
-try:
-    import bnteach
-except ImportError:
-    raise ImportError(
-        "This kernel cannot find the package bnteach. In a copy of the project, run  pip install -e .  in\n"
-        "its top folder and restart the kernel, or type  make lab  in a terminal there."
-    ) from None
-
-# %%
-from dataclasses import replace
-
 import numpy as np
 import torch
-from sklearn.preprocessing import MinMaxScaler, StandardScaler
+from torch import nn
 
 from bnteach import figures, labs
 from bnteach.data import digits, rental_cars
-from bnteach.training import accuracy, mlp, over_seeds, train
-
-_ = torch.set_num_threads(1)  # so small a network is fastest on one thread
 
 # %% [markdown]
-# ## Scale matters
+# ## A ravine and a bowl
 #
-# A firm rents out 500 cars. Of each we know the age in years, between 0 and 30, and the mileage in kilometers,
-# between 0 and 300 000. (The cars are made up; `help(rental_cars)` shows the recipe.) A **feature** is one such
-# column; later we say **channel** for the same thing inside a network.
-
-# %%
-cars = rental_cars(500)
-x = cars.features
-print("shape:", x.shape, " one row a car, one column a feature")
-for name, column in (("age, years", x[:, 0]), ("mileage, km", x[:, 1])):
-    print(f"{name:12}  mean {column.mean():8.1f}   standard deviation {column.std():8.1f}")
-
-# %% [markdown]
-# Which cars are alike? Car A is 2 years old with 50 000 km. Car B is **25 years old**, with 50 500 km.
-# Car C is 2 years old, with 52 000 km.
-#
-# **Predict.** Measured by the straight-line distance between the rows, which one is nearer to A: B or C?
-
-# %%
-a, b, c = np.array([2, 50_000]), np.array([25, 50_500]), np.array([2, 52_000])
-print(f"distance A–B: {np.linalg.norm(a - b):.0f}   distance A–C: {np.linalg.norm(a - c):.0f}")
-
-# %% [markdown]
-# <details><summary>Answer</summary>
-#
-# B, the car that is 23 years older! The distance hardly sees the age: 23 years count as much as 23 km.
-#
-# </details>
-#
-# Gradient descent has the same trouble. We ask it for the daily price: `price ≈ w₁·age + w₂·mileage + w₃`.
-# The loss is half the mean of the squared errors. The step size is a usual safe choice: one divided by the largest
-# **curvature** of the loss, that is by its largest second derivative over all directions. With a step of more than twice
-# that size, gradient descent diverges.
+# A firm rents out 500 cars. (They are made up; `help(rental_cars)` shows the recipe.) We fit their daily price from their
+# age, `price ≈ w · age + b`, by gradient descent. The loss is half the mean of the squared errors.
 
 
 # %%
-def typical_error(features, steps):
-    """Fit the price by gradient descent; return the root mean square error, in euros."""
-    rows = np.column_stack([features, np.ones(len(features))])
-    step_size = (
-        1 / np.linalg.eigvalsh(rows.T @ rows / len(rows))[-1]
-    )  # the last eigenvalue is the largest curvature
-    w = np.zeros(3)
+def z_score(x):
+    return (x - x.mean(axis=0)) / x.std(axis=0)
+
+
+def with_ones(features):
+    return np.column_stack([features, np.ones(len(features))])  # the column of ones belongs to b
+
+
+def curvatures(features):
+    """From the smallest to the largest; explained below the picture."""
+    rows = with_ones(features)
+    return np.linalg.eigvalsh(rows.T @ rows / len(rows))
+
+
+def descend(features, steps):
+    """Fit the price by gradient descent; return the weights after each step."""
+    rows, rate = with_ones(features), 1 / curvatures(features)[-1]
+    path = [np.zeros(rows.shape[1])]
     for _ in range(steps):
-        w -= step_size * rows.T @ (rows @ w - cars.price) / len(rows)
-    return np.sqrt(np.mean((rows @ w - cars.price) ** 2))
+        gradient = rows.T @ (rows @ path[-1] - cars.price) / len(rows)
+        path.append(path[-1] - rate * gradient)
+    return np.array(path)
 
+
+cars = rental_cars(500)
+
+# %% tags=["draws"] alt="Two contour plots of the loss over w and b. Left, with the age in years: the lines are narrow and almost parallel, a ravine, and 100 steps of gradient descent end far from the lowest point. Right, with the z-score of the age: circles, a bowl, and one step arrives in the center."
+figure, axes = figures.new_figure(columns=2, size=(6.4, 3.5))
+for ax, feature, steps in zip(axes, (cars.age, z_score(cars.age)), (100, 1), strict=True):
+    path = descend(feature, steps)
+    lowest = np.polyfit(feature, cars.price, 1)
+    w, b = np.meshgrid(np.linspace(-60, 60, 120), np.linspace(-15, 105, 120))
+    loss = np.sqrt(np.mean((w[..., None] * feature + b[..., None] - cars.price) ** 2, axis=-1))
+    levels = np.linspace(loss.min(), loss.max(), 14)
+    ax.contourf(w, b, loss, levels=levels, cmap="gray_r", alpha=0.6)
+    ax.contour(w, b, loss, levels=levels, colors="#8A8A8A", linewidths=1)
+    ax.plot(*path.T, "o-", ms=4, color=figures.role("moved").color, label="steps")
+    ax.plot(*lowest, "k*", ms=13, label="lowest loss")
+    ax.set_aspect("equal")
+axes[0].legend(loc="upper left", framealpha=0.9)
+figures.frame(axes[0], title="Age in years: 100 steps", x="w", y="b")
+figures.frame(axes[1], title="z-score of the age: 1 step", x="w")
+figures.show(figure)
 
 # %% [markdown]
-# **Predict.** With the features as they are: what is the error after 100 steps? And after 10 000?
-# For comparison: whoever always says the mean price is wrong by 12.4 euros.
+# Each line joins points of equal loss; the lowest are white. With the age in years the loss is a **ravine**: gradient descent
+# is down the wall at once, but after 100 steps it has hardly moved along the floor. With the **z-score** of the age,
+# $(x - \mu)/\sigma$, the loss is a **bowl**, and one step arrives.
+#
+# Why? The **curvature** of the loss along a direction is its second derivative in this direction. Linear algebra tells us that all
+# curvatures of our loss lie between the smallest and the largest eigenvalue of the matrix `rows.T @ rows / N`. With a step size
+# above 2 / (largest curvature), gradient descent diverges, so `descend` takes 1 / (largest curvature). This suits the steepest
+# direction. For the flattest one it is too small, by a factor called the **condition number**: the largest curvature divided by the
+# smallest. For the age in years it is 467.
+#
+# **Predict.** Now we fit the price from the age (0 to 30 years) *and* the mileage (0 to 300 000 km). What is the condition number? What
+# is the error after 10 000 steps, if always guessing the mean price gives an error of 12.4 euros?
+
 
 # %%
-print(f"100 steps: {typical_error(x, 100):.1f} euros   10 000 steps: {typical_error(x, 10_000):.1f} euros")
+def condition_number(features):
+    return curvatures(features)[-1] / curvatures(features)[0]
+
+
+def error(features, steps):
+    """Root mean square, in euros."""
+    return np.sqrt(np.mean((with_ones(features) @ descend(features, steps)[-1] - cars.price) ** 2))
+
+
+x = cars.features  # one row a car; two columns, age and mileage
+print(f"condition number: age {condition_number(x[:, 0]):.0f}, age and mileage {condition_number(x):.0e}")
+for steps in (100, 10_000):
+    print(f"error after {steps:5} steps: {error(x, steps):.1f} euros")
 
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# About 37 euros, far worse than the mean price, and 9 900 more steps change nothing that one could see.
-# The mileage makes the loss so steep that only a tiny step is safe: the curvature in its direction is the
-# mean of mileage², and in the direction of the constant $w_3$ it is 1. So for $w_3$ the step is several
-# thousand million times too small.
+# About 40 billion. The curvature along the mileage is the mean of mileage², so only a tiny step is safe, and for $b$ that step is
+# billions of times too small. The error stays near 37 euros, far worse than the mean price.
 #
 # </details>
-
-# %%
-curvature = np.mean(x**2, axis=0)
-print(f"curvature along the age: {curvature[0]:.0e}   the mileage: {curvature[1]:.0e}   w₃: 1")
-
-# %% [markdown]
-# ## Two ways to one scale
 #
-# **Min–max scaling** puts the smallest value at 0 and the largest at 1.
-# The **z-score** subtracts the mean $\mu$ and divides by the standard deviation $\sigma$:
+# Age and mileage are two **features** of a car; in a network we say channels. Two usual cures bring each feature to one scale, with
+# numbers of its own:
 #
-# $$\text{min–max:}\quad \frac{x - \min x}{\max x - \min x} \qquad\qquad
+# $$\text{min–max scaling:}\quad \frac{x - \min x}{\max x - \min x} \qquad\qquad
 # \text{z-score:}\quad \frac{x - \mu}{\sigma}$$
 #
-# Each column gets its own numbers.
+# **Predict.** What is the error now, after 10 steps and after 100? (3 euros is the noise in the prices: nothing better is possible.)
 
 # %%
-minmax = (x - x.min(axis=0)) / (x.max(axis=0) - x.min(axis=0))
-z = (x - x.mean(axis=0)) / x.std(axis=0)
-print("min–max agrees with scikit-learn:", np.allclose(minmax, MinMaxScaler().fit_transform(x)))
-print("z-score agrees with scikit-learn:", np.allclose(z, StandardScaler().fit_transform(x)))
-
-# %% [markdown]
-# **Predict.** What is the error of gradient descent now: after 10 steps, and after 100?
-
-# %%
-for steps in (10, 100):
-    print(
-        f"{steps:3d} steps:  min–max {typical_error(minmax, steps):4.1f}   z-score {typical_error(z, steps):4.1f} euros"
-    )
+min_max = (x - x.min(axis=0)) / (x.max(axis=0) - x.min(axis=0))
+for name, features in {"min–max": min_max, "z-score": z_score(x)}.items():
+    condition, after_10, after_100 = condition_number(features), error(features, 10), error(features, 100)
+    print(f"{name}: condition number {condition:3.0f}, error {after_10:4.1f}, then {after_100:.1f} euros")
 
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# Both arrive at 3 euros, and 3 euros is the noise in the recipe of the prices: nothing better is possible. Scaling
-# added no information at all; it made the curvatures alike, so that one step size suits all of $w_1, w_2, w_3$.
-# The z-score is there first. It also puts the mean at 0, and then the constant and the features do not get into each
-# other's way.
+# Both arrive at 3 euros; the z-score is there after 10 steps. Scaling added no information. It only made the curvatures more alike, so
+# that one step size suits all the weights.
 #
 # </details>
 #
-# This is the idea that BN takes over: it puts a z-score between the layers of a network. Not once before the
-# training, but for each batch again, because the values inside a network change while it learns.
+# Why is the condition number 9 and not 1? Old cars have driven far: the two columns are correlated, and the z-score
+# treats each column alone.
 #
-# ## One wrong number
+# ## Inside a network: why BN helps
 #
-# Somebody types one zero too many for the car that has driven farthest: it now has more than 2 000 000 km. Such a value
-# is called an **outlier**.
+# A linear layer in a network is such a fit, too; its features are the outputs of the layer before it. BN puts a z-score in
+# between. It does so in each step of the training again, because these values change while the network learns.
 #
-# **Predict.** What does it do to the *other* 499 values: under min–max, and under the z-score?
+# Does it turn ravines into bowls? We send the digits through four layers with random weights: linear, then BN or not, then
+# **ReLU**, $\max(0, z)$. After each we compute the curvatures for the linear layer that would come next, as for the cars. (With a
+# squared error these are exactly its curvatures; inside a network they are one factor of them.) A few are nearly 0, so
+# we compare the largest with the *median*.
 
 # %%
-farthest = x[:, 1].argmax()
-mileage = x[:, 1].copy()
-mileage[farthest] *= 10
-minmax_with = (mileage - mileage.min()) / (mileage.max() - mileage.min())
-z_with = (mileage - mileage.mean()) / mileage.std()
-others = np.arange(len(x)) != farthest
+pictures = digits(dtype=np.float64).x_train
 
-# %%
-print(f"min–max: the others now lie between 0 and {minmax_with[others].max():.2f}")
-print(f"z-score: the others now spread by {z_with[others].std():.2f} instead of {z[others, 1].std():.2f}")
+
+def curvature_ratio(features):
+    """The largest curvature divided by the median one."""
+    return curvatures(features)[-1] / np.median(curvatures(features))
+
+
+def ratios_by_layer(seed, batch_norm):
+    random, h, ratios = np.random.default_rng(seed), pictures, []
+    for _ in range(4):
+        inputs = h.shape[1]
+        h = h @ random.normal(0, (2 / inputs) ** 0.5, size=(inputs, 100))  # the linear layer
+        if batch_norm:
+            h = z_score(h)
+        h = np.maximum(h, 0)  # the ReLU
+        ratios.append(curvature_ratio(h))
+    return ratios
+
 
 # %% [markdown]
-# In a picture: gray, the other 499 values as they were scaled before. Orange, the same values after the wrong number
-# came in.
+# **Predict.** For the digits themselves the ratio is about 700. Does it grow or shrink from layer to layer, without BN and
+# with BN?
 
 # %%
-figure, (left, right) = figures.new_figure(columns=2)
-figures.histogram(minmax[others, 1], ax=left, limits=(0, 1), role="before")
-figures.histogram(minmax_with[others], ax=left, limits=(0, 1), role="moved")
-figures.frame(left, title="min–max", x="scaled mileage", xlim=(0, 1), ylim=(0, 25))
-figures.histogram(z[others, 1], ax=right, limits=(-3, 3), role="before")
-figures.histogram(z_with[others], ax=right, limits=(-3, 3), role="moved")
-figures.frame(right, title="z-score", x="scaled mileage", xlim=(-3, 3), ylim=(0, 1.5))
-figures.key(left, {"before": "before", "moved": "after"}, place="upper right")
-figures.show(
-    figure,
-    alt="Two histograms of 499 sound mileages, gray before and orange after one other value became an outlier. "
-    "Under min-max the orange histogram is squeezed into the lowest tenth. Under the z-score it is less than half "
-    "as wide as before and shifted a little to the left.",
+without_bn = np.array([ratios_by_layer(seed, batch_norm=False) for seed in range(5)])
+with_bn = np.array([ratios_by_layer(seed, batch_norm=True) for seed in range(5)])
+print(f"the digits: {curvature_ratio(pictures):.0f}")
+for k in range(4):
+    print(f"layer {k + 1} without BN:", *(f"{ratio:5.0f}" for ratio in without_bn[:, k]))
+    print("        with BN:   ", *(f"{ratio:5.0f}" for ratio in with_bn[:, k]))
+assert (with_bn < without_bn / 5).all()
+
+# %% tags=["draws"] alt="The curvature ratio after each of four layers, for five seeds, on a logarithmic axis. Without BN the five points of a layer lie between 2000 and 5000 and rise with depth. With BN they lie at 200 in layer 1 and fall to about 115 in layer 4."
+ax = figures.new_axes(size=(6.0, 2.8))
+for role, ratios in {"without_bn": without_bn, "with_bn": with_bn}.items():
+    figures.points(np.tile([1, 2, 3, 4], 5), ratios.ravel(), ax=ax, role=role)
+ax.axhline(curvature_ratio(pictures), color="black", lw=1)
+ax.text(4.45, 800, "the digits themselves", ha="right", size=9.5)
+ax.set_xticks([1, 2, 3, 4])
+figures.frame(
+    ax,
+    title="Curvature: the largest over the median",
+    x="layer",
+    y="ratio",
+    log="y",
+    xlim=(0.5, 4.5),
+    ylim=(50, 10_000),
 )
+figures.key(ax, {"without_bn": "without BN", "with_bn": "with BN"}, markers=True, place="lower left")
+figures.show(ax)
 
 # %% [markdown]
-# Min–max squeezes them into a tenth of the range. The z-score makes them less than half as wide. So the z-score suffers
-# less, but it suffers too: neither is *robust*.
+# <details><summary>Answer</summary>
+#
+# Without BN it grows, to several thousand. With BN it shrinks, to little more than 100. All five seeds agree.
+#
+# </details>
+#
+# This is one reason **why BN helps**: a step size that is safe for the steepest direction is too small for a typical one by a
+# factor of about a hundred, and no longer by thousands. The ratio does not become 1: the channels are still correlated, as age and
+# mileage are, and the ReLU after BN makes all means positive again. (How much faster a training gets is measured in lesson 07.)
+#
+# So a lot depends on the mean and the variance of a batch. The rest of this lesson is about measuring them.
 #
 # ## Along which axis?
 #
 # A batch has shape $(N, C)$: $N$ samples, $C$ channels. BN wants **one mean for each channel**, so the mean runs
 # over the samples: `axis=0`. The axis that you name is the one that disappears.
 #
-# **Predict.** The batch below has shape (4, 2). What are the shapes of `x.mean(axis=0)` and `x.mean(axis=1)`?
+# **Predict.** Four cars are a batch of shape (4, 2). What are the shapes of `mean(axis=0)` and `mean(axis=1)`?
 
 # %%
 batch = x[:4]
 print("axis=0:", batch.mean(axis=0).shape, "  axis=1:", batch.mean(axis=1).shape)
-print("the mean over axis 1 of the first car:", batch.mean(axis=1)[0].round())
+print("mean over axis 1 of the first car:", batch.mean(axis=1)[0].round())
 
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# `(2,)` and `(4,)`. The second one adds years to kilometers and divides by two. It is a number, but it means nothing.
+# `(2,)` and `(4,)`. The second adds years to kilometers and divides by two. It is a number, but it means nothing.
 #
 # </details>
 #
-# With the wrong axis NumPy often refuses, because (4, 2) and (4,) do not fit. But not always. Here is a **square**
-# batch, $N = C = 3$:
+# With the wrong axis NumPy often refuses, because the shapes (4, 2) and (4,) do not fit. Here is a **square** batch,
+# $N = C = 3$:
 
 # %%
 square = np.array([[1.0, 10.0, 100.0], [2.0, 20.0, 200.0], [3.0, 30.0, 300.0]])
 right_axis = square - square.mean(axis=0)
-wrong_axis = square - square.mean(axis=1)  # no error!
+wrong_axis = square - square.mean(axis=1)
 print("column means, right axis:", right_axis.mean(axis=0))
 print("column means, wrong axis:", wrong_axis.mean(axis=0))
 
 # %% [markdown]
-# No error, and a wrong result. *Broadcasting*, NumPy's way to stretch small shapes to large ones, hid the mistake.
+# No error, and a wrong result: **broadcasting**, by which NumPy stretches a small shape to a large one, hid the mistake.
 # Two habits protect you:
 #
-# - **Check the property, not the code**: after centering, each column must have mean 0.
-# - **Test with $N \ne C$**, so that a wrong axis does not fit. (Not if you write `keepdims=True`: then a mean over
-#   axis 1 has shape $(N, 1)$ and fits always. Only the first habit sees that.)
+# - **Check the property**: after the mean is subtracted, each column must have mean 0.
+# - **Test with $N \ne C$**, so that a wrong axis does not fit. (With `keepdims=True` a mean over axis 1 has
+#   shape $(N, 1)$ and always fits. Then only the first habit sees the mistake.)
 #
 # ## A batch is a guess
 #
-# In training, a network never sees all data at once, only a batch. So BN does not use *the* mean. It uses the mean of
-# $N$ samples, and that is a guess. How good is the guess?
-#
-# Statistics has an answer. If the samples are drawn independently from a population with standard deviation $\sigma$,
-# then the means of batches of size $N$ spread with a standard deviation of
+# In training, BN sees only a batch. Its mean is a guess at the mean of all data. How good is the guess? If the $N$ samples are drawn
+# independently from a population with standard deviation $\sigma$, the means of batches have the standard deviation
 #
 # $$\sigma_{\text{mean}} = \frac{\sigma}{\sqrt{N}}$$
 #
-# **Predict.** To halve the spread, how much larger must the batch be?
+# **Predict.** To halve it, how much larger must the batch be?
 
 # %%
-rng = np.random.default_rng(0)
-population = x[:, 0]  # the ages of the 500 cars
+random = np.random.default_rng(0)
 for n in (4, 16, 64, 256):
-    means = rng.choice(population, size=(10_000, n)).mean(axis=1)
-    print(f"N = {n:3d}:  measured {means.std():.1f} years   σ/√N = {population.std() / n**0.5:.1f} years")
+    means = random.choice(cars.age, size=(10_000, n)).mean(axis=1)  # 10 000 batches
+    print(f"N = {n:3}: measured {means.std():.1f} years, σ/√N = {cars.age.std() / n**0.5:.1f} years")
 
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# Four times: each line has four times the samples of the one above, and half its spread.
+# Four times larger.
 #
 # </details>
 #
-# Each line draws 10 000 batches. Measurement and theory agree. The formula asks for independent samples and a
-# finite variance, and for nothing more: the distribution need not be bell-shaped.
-#
-# (Here a car may be drawn twice. In training, an epoch draws each picture once. Then the batch means spread a little
-# less; the difference is small while the batch is a small part of the data.)
+# The formula needs no bell-shaped distribution, only independent samples and a finite variance. (In a training, each picture is
+# drawn once an epoch; then the means differ a little less.) It fails when a batch is not a fair sample, such as digits sorted by
+# their label: [Is a batch a fair sample?](deeper/is_a_batch_a_fair_sample.ipynb)
 #
 # ## Divide by N or by N − 1?
 #
-# The sum of squared deviations from the batch's *own* mean is a little too small, since that mean was chosen by
-# the same samples: it lies in their middle. On average, dividing by $N$ gives $\frac{N-1}{N}\sigma^2$. This is the
-# **biased** variance. Dividing by $N - 1$ makes up for it: the **unbiased** variance. NumPy's argument `ddof` is what is
-# taken from $N$ ("delta degrees of freedom").
+# A variance is the sum of the squared distances from the mean, divided by $N$. But a batch knows only its *own* mean, which lies in the
+# middle of its own samples. So the distances are a little too small, and on average the result is
+# $\frac{N-1}{N}\sigma^2$. This is the **biased** variance. Dividing by $N - 1$ makes up for it: the **unbiased** variance. In
+# NumPy `ddof` says what is subtracted from $N$.
 #
-# **Predict.** For batches of 2: which share of the true variance does the biased one give, on average?
+# **Predict.** In batches of 2, which share of the true variance does the biased one give, on average?
 
 # %%
 for n in (2, 4, 32):
-    batches = rng.choice(population, size=(40_000, n))
-    biased = batches.var(axis=1, ddof=0).mean() / population.var()
-    unbiased = batches.var(axis=1, ddof=1).mean() / population.var()
-    print(f"N = {n:2d}:  biased {biased:.2f}   (N − 1)/N = {(n - 1) / n:.2f}   unbiased {unbiased:.2f}")
+    batches = random.choice(cars.age, size=(40_000, n))
+    biased, unbiased = (batches.var(axis=1, ddof=ddof).mean() / cars.age.var() for ddof in (0, 1))
+    print(f"N = {n:2}: biased {biased:.2f}, (N − 1)/N = {(n - 1) / n:.2f}, unbiased {unbiased:.2f}")
 
 # %% [markdown]
 # <details><summary>Answer</summary>
@@ -286,340 +292,56 @@ for n in (2, 4, 32):
 #
 # </details>
 #
-# Libraries disagree about what "the variance" is when you do not say:
+# Which one does BN use? **Both.** To normalize, it divides by $N$: only then is the variance of the normalized values 1.
+# For the average that it stores for later, it divides by $N - 1$, the better guess of the population.
+# One step of PyTorch's layer shows both. (With `momentum=1.0` the stored average is just the last batch.)
 
 # %%
-values = np.array([1.0, 2.0, 3.0, 6.0])
-print("NumPy:       ", np.var(values), "             divides by N")
-print("PyTorch:     ", round(torch.var(torch.from_numpy(values)).item(), 3), "           divides by N − 1")
-print("scikit-learn:", StandardScaler().fit(values[:, None]).var_[0], "             divides by N")
+values = torch.tensor([[1.0], [2.0], [3.0], [6.0]], dtype=torch.float64)
+layer = nn.BatchNorm1d(1, momentum=1.0, eps=1e-12, dtype=torch.float64)
+normalized = layer(values).detach().numpy()
+print(f"np.var of the values, divided by N:        {np.var(values.numpy()):.4f}")
+print(f"torch.var of the values, divided by N − 1: {torch.var(values).item():.4f}")
+print(f"np.var of BN's output:                     {np.var(normalized):.4f}")
+print(f"variance that BN stored:                   {layer.running_var.item():.4f}")
 
 # %% [markdown]
-# And batch normalization? **It uses both.** To normalize a batch it divides by $N$: only then do the normalized
-# values have variance 1. But into the running average that is kept for later it puts the variance divided by
-# $N - 1$, a better guess of the population. You can see both in one step of PyTorch's layer.
-# (With `momentum=1` the "average" is just the last batch. A tiny `eps` keeps it out of the numbers.)
-
-# %%
-layer = torch.nn.BatchNorm1d(1, momentum=1.0, eps=1e-12, dtype=torch.float64)
-normalized = layer(torch.from_numpy(values[:, None])).detach().numpy()
-print("variance of the normalized values, divided by N:", round(normalized.var(), 6))
-print("variance that was stored:", round(layer.running_var.item(), 6))
-
-# %% [markdown]
-# The stored variance is 4.666667 and not 3.5. To mix up the two is an easy mistake in a BN layer of one's own, and nothing
-# crashes.
+# `np.var` and `torch.var` disagree when you do not say the divisor. If you mix up the two in a BN layer of your own, no error
+# tells you; with $N - 1$ in the place of $N$ its output is wrong by a factor of $\sqrt{(N-1)/N}$.
 #
 # ## Lab: each batch guesses
 #
-# 400 batches, each a dot. The black line is the truth.
+# 400 batches, each a dot. The black line is the truth; the band in the middle is $\mu \pm \sigma/\sqrt{N}$.
 #
-# 1. Go from batches of 2 to batches of 256. What happens to the means? And to the variances?
-# 2. Look at the right panel with small batches. The thick bars are averages over all 400 batches. Which divisor hits the truth?
+# 1. Go from a batch size of 2 to 256. What happens to the means? And to the variances?
+# 2. Look at the right panel with small batches. The thick bars are averages over all 400 batches. Which divisor
+#    gives the truth?
 # 3. Make the population skewed. Which of the two suffers more, the means or the variances?
 
 # %% tags=["nbval-ignore-output"]
 labs.Sampler()
 
 # %% [markdown]
-# Left: the population, and under it the values of the first batch. Middle: the mean of each batch, with the band
-# $\mu \pm \sigma/\sqrt{N}$. Right: the variance of each batch, computed with both divisors.
-#
 # <details><summary>What you may have found</summary>
 #
-# 1. Both close in on the truth. In batches of 2 the variances are all over the place: many are near 0.
-# 2. Dividing by $N$ falls short, on average: with $N = 2$ by half. Dividing by $N - 1$ is right on average. Single
-#    batches are still far off.
-# 3. The variances. Their spread depends on the tails of the population; the spread of the means does not.
+# 1. Both come closer to the truth. In batches of 2 many variances are near 0, and others far too large.
+# 2. Dividing by $N - 1$, on average. A single batch is still far off.
+# 3. The variances. How much they differ depends on the tails of the population; for the means $\sigma/\sqrt{N}$ holds as before.
 #
 # </details>
 #
-# ## Three ways to a variance
+# **What was shown.** A z-score for each channel makes curvatures alike, for cars and inside a network. A batch of $N$ misses the mean by
+# about $\sigma/\sqrt{N}$. BN normalizes with the variance divided by $N$, and stores the one divided by $N - 1$.
 #
-# On paper these are the same. We write $S$ for the sum of squared deviations; the variance is $S/N$.
+# **Exercise.** [Measure a batch](exercises/01_measure_a_batch.ipynb), 45 minutes.
 #
-# - **naive**: $S = \sum x^2 - N\mu^2$. One pass over the data.
-# - **two-pass**: first $\mu$, then $S = \sum (x - \mu)^2$. Two passes.
-# - **Welford**: start with $\mu = 0$, $S = 0$. For the $k$-th value: $d = x - \mu$, then $\mu \leftarrow \mu + d/k$, then
-#   $S \leftarrow S + d\,(x - \mu)$ with the *new* $\mu$. One pass, a value at a time.
-
-
-# %%
-def naive(x):
-    mean = x.sum() / len(x)
-    return ((x * x).sum() - len(x) * mean * mean) / len(x)
-
-
-def two_pass(x):
-    return ((x - x.mean()) ** 2).sum() / len(x)
-
-
-def welford(x):
-    mean = s = x.dtype.type(0)  # in the precision of x
-    for k, value in enumerate(x, start=1):
-        d = value - mean
-        mean = mean + d / x.dtype.type(k)
-        s = s + d * (value - mean)
-    return s / len(x)
-
-
-print("values 1, 2, 3, 6:", naive(values), two_pass(values), welford(values))
-
-# %% [markdown]
-# All three give 3.5, as before. The naive way is the one that many people write first: "the mean of the squares minus the
-# square of the mean". Let us take float32, the usual precision of networks, and 1 000 values around 10 000 with a
-# standard deviation of 1. The true variance is about 1.
+# **Next.** [02 · Normalize](02_normalize.ipynb). **Deeper.**
+# [What does one outlier do?](deeper/what_does_one_outlier_do.ipynb) ·
+# [Which variance survives float32?](deeper/which_variance_survives_float32.ipynb) ·
+# [How do two batches become one?](deeper/how_do_two_batches_become_one.ipynb)
 #
-# **Predict.** Which of the three will be wrong?
-
-# %%
-far_away = np.random.default_rng(2).normal(10_000, 1, size=1000).astype(np.float32)
-print(f"in float64: {far_away.astype(np.float64).var():.2f}")
-print(f"two-pass:   {two_pass(far_away):.2f}")
-print(f"Welford:    {welford(far_away):.2f}")
-
-# %% tags=["nbval-ignore-output"]
-print(f"naive:      {naive(far_away):.2f}")
-
-# %% [markdown]
-# <details><summary>Answer</summary>
+# Sources:
 #
-# The naive way, and not by a little: the number that you see under it is an accident of rounding, and another machine may
-# show another one. $\sum x^2$ is about $10^{11}$. A float32 keeps 24 binary digits, about 7 decimal ones, so this sum
-# is only known to within some 10 000. $N\mu^2$ is as large and as uncertain. Their difference should be
-# 1 000; instead it is what is left of two rounding errors. This is called **cancellation**.
-#
-# </details>
-#
-# A variance is a mean of squares, so it cannot be negative. Can the naive one? We try 200 batches:
-
-
-# %%
-def batch_far_away(seed, mean=10_000):
-    return np.random.default_rng(seed).normal(mean, 1, size=1000).astype(np.float32)
-
-
-negative = sum(naive(batch_far_away(seed)) < 0 for seed in range(200))
-print("the naive variance is negative in at least one batch out of ten:", negative >= 20)
-
-# %% [markdown]
-# Then the square root gives `nan`, and the network is lost. How large may the mean be, compared with the standard
-# deviation, before each way fails? We measure the relative error for means from 1 to 100 000, with 20 batches each.
-
-
-# %%
-def typical_relative_error(variance, mean):
-    """The median over 20 batches of 1 000 values with this mean and a standard deviation of 1."""
-    batches = [batch_far_away(seed, mean) for seed in range(20)]
-    return np.median([abs(variance(batch) / batch.astype(np.float64).var() - 1) for batch in batches])
-
-
-mean_over_std = [1, 10, 100, 1e3, 1e4, 1e5]
-error = {
-    way: [typical_relative_error(way, mean) for mean in mean_over_std] for way in (naive, welford, two_pass)
-}
-
-# %%
-ax = figures.curve(mean_over_std, error[naive], role="moved")
-figures.curve(mean_over_std, error[welford], ax=ax, role="theory")
-figures.curve(mean_over_std, error[two_pass], ax=ax, role="before")
-_ = ax.axhline(1, color="black", lw=1)
-figures.frame(ax, title="Error of the variance in float32", x="mean / std", y="relative error", log="xy")
-figures.key(ax, {"moved": "naive", "theory": "Welford", "before": "two-pass"})
-figures.show(
-    ax,
-    alt="Relative error of three ways to a variance against mean over standard deviation, both axes logarithmic. "
-    "The naive error starts near one ten-millionth and grows a hundredfold for each step of ten in the mean; it "
-    "passes 1, that is 100 percent, between 1000 and 10000. The two-pass error stays below one ten-thousandth. "
-    "Welford lies between them for large means.",
-)
-
-# %% [markdown]
-# Both axes count in powers of ten, and the black line marks an error of 100 %. The naive error grows with the *square*
-# of the mean: each step to the right multiplies the mean by 10, and the error by about 100. The two-pass error
-# stays small. Welford lies between, once the mean is large: it is safe, but its running mean is rounded at each of
-# the 1 000 steps. In numbers:
-
-# %%
-growth = (error[naive][4] / error[naive][1]) ** (1 / 3)  # per step, over three steps
-print("naive: a step of 10 in the mean multiplies the error by about 100:", 50 < growth < 200)
-print("two-pass: the error is below 0.01 % everywhere:", max(error[two_pass]) < 1e-4)
-
-# %% [markdown]
-# Is that a case from real life? Think of years: 2001 to 2026 have a mean 270 times their standard deviation. The layers of
-# this course use the two-pass way with one more correction; `bnteach/core/functional.py` shows it. The package also has
-# the three ways for whole batches: `naive_moments`, `two_pass_moments`, `welford_moments`.
-#
-# ## Two batches become one
-#
-# Suppose two computers hold half of a batch each. Each knows its count $N$, its mean and its $S$. Can we get the
-# statistics of the whole batch without sending all values?
-#
-# Here are two parts of a batch: the older cars and the younger cars.
-
-# %%
-age = cars.age[:, None]
-younger, older = age[cars.age < 10], age[cars.age >= 10]
-print(f"{len(younger)} younger cars: variance {younger.var():.1f}")
-print(f"{len(older)} older cars:   variance {older.var():.1f}")
-
-# %% [markdown]
-# **Predict.** Is the variance of all 500 ages between these two, below both, or above both?
-
-# %%
-print("all together:", age.var().round(1))
-
-# %% [markdown]
-# <details><summary>Answer</summary>
-#
-# Above both! The two groups have different means, and the distance between the means counts as spread too.
-# An average of the two variances forgets it.
-#
-# </details>
-#
-# The correct formula has one more term, with $\delta = \mu_b - \mu_a$, the difference of the two means:
-#
-# $$S = S_a + S_b + \delta^2\,\frac{N_a N_b}{N_a + N_b} \qquad \mu = \mu_a + \delta\,\frac{N_b}{N_a + N_b}$$
-
-# %%
-merged = bnteach.merge_moments(bnteach.two_pass_moments(younger), bnteach.two_pass_moments(older))
-average = (len(younger) * younger.var() + len(older) * older.var()) / len(age)
-print("merged:", merged.variance().round(1), "  average of the two variances:", average.round(1))
-print("merged = computed from all values:", np.allclose(merged.variance(), age.var()))
-
-# %% [markdown]
-# Three numbers for each channel are enough, whatever the size of the batch. In a later lesson this makes one large
-# batch out of many devices.
-#
-# ## When a batch is not a fair sample
-#
-# $\sigma/\sqrt{N}$ assumed that the samples of a batch are **independent** and come from **one distribution**. This is
-# called **IID**: *independent and identically distributed*. Shuffling makes batches about IID. Take the digits,
-# 64 values each, in batches of 60. We ask how far the mean of a batch is from the mean of all pictures, once
-# with shuffled pictures, once with the pictures sorted by their digit.
-
-# %%
-data = digits()
-in_random_order = data.x_train  # digits() shuffles
-sorted_by_digit = data.x_train[np.argsort(data.y_train, kind="stable")]
-
-
-def miss(pictures, size=60):
-    """The typical distance between the mean of a batch and the mean of all, over batches and pixels."""
-    batches = pictures[: len(pictures) // size * size].reshape(-1, size, 64)  # full batches only
-    return np.sqrt(np.mean((batches.mean(axis=1) - pictures.mean(axis=0)) ** 2))
-
-
-# %% [markdown]
-# **Predict.** How many times larger is the miss with sorted pictures?
-
-# %%
-theory = np.sqrt(np.mean(data.x_train.var(axis=0) / 60))
-print(f"shuffled: {miss(in_random_order):.3f}   σ/√N: {theory:.3f}   sorted: {miss(sorted_by_digit):.3f}")
-
-# %% [markdown]
-# <details><summary>Answer</summary>
-#
-# About five times. Shuffled, the miss is what $\sigma/\sqrt{N}$ says. Sorted, a batch holds one digit, or two where one
-# digit ends and the next begins. Its mean says which digit it is, and not what digits are like. What this does to a
-# network with BN is shown in lesson 05.
-#
-# </details>
-#
-# The other half of IID: training and test must come from the *same* distribution. We train a small network (without
-# BN, to keep one thing apart from the other) on digits that are normalized: each pixel has a z-score with the mean and the
-# variance of the *training* pictures. (Some pixels are 0 in all pictures. Adding 0.01 to the variance keeps us from dividing
-# by 0.) Then we make the test pictures brighter, as if the lamp had changed: we add 0.5 to every pixel. You would still
-# read every digit.
-
-
-# %%
-def standardize(pictures, like):
-    """The z-score of each pixel, with the mean and the variance of the pictures `like`."""
-    return (pictures - like.mean(axis=0)) / np.sqrt(like.var(axis=0) + np.float32(0.01))
-
-
-def accuracy_in_other_light(seed):
-    network = mlp([64, 100, 100, 10], torch.nn.ReLU, batch_norm=False, init_scale=2**0.5, seed=seed)
-    normalized = replace(data, x_train=standardize(data.x_train, like=data.x_train))
-    train(network, normalized, epochs=15, seed=seed, every=1000, progress=False)
-    brighter = data.x_test + np.float32(0.5)
-    tests = {
-        "same light, statistics of the training set": standardize(data.x_test, like=data.x_train),
-        "brighter, statistics of the training set": standardize(brighter, like=data.x_train),
-        "brighter, statistics of its own test set": standardize(brighter, like=brighter),
-    }
-    return [accuracy(network, pictures, data.y_test) for pictures in tests.values()]
-
-
-# %% [markdown]
-# **Predict.** In the same light the accuracy is above 95 %. What is it in the brighter light, with the statistics of the
-# training set? And when the bright test pictures are normalized with their own mean and variance?
-
-# %% tags=["nbval-ignore-output"]
-light = over_seeds(accuracy_in_other_light, range(5), progress=False)
-same, brighter, brighter_own = light.values.T  # five seeds each
-print("same light, statistics of the training set:", *(f"{value:.0%}" for value in same))
-print("brighter,   statistics of the training set:", *(f"{value:.0%}" for value in brighter))
-print("brighter,   its own statistics:            ", *(f"{value:.0%}" for value in brighter_own))
-
-# %%
-print("brighter light costs every seed at least a fifth of the digits:", (same - brighter > 0.2).all())
-print("with its own statistics the loss is below 2 %:", (same - brighter_own < 0.02).all())
-
-# %% [markdown]
-# <details><summary>What happened</summary>
-#
-# The statistics of the input moved, and the stored ones did not. Pixels at the edge are hit hardest: they hardly varied
-# in training, so their z-score divides by a small number. This is called a **shift** of the distribution. With its own
-# mean, whatever was added to all pictures is subtracted again, and the network sees what it knows.
-#
-# </details>
-#
-# Should we then always use the test set's own statistics? They have a price: each prediction depends on which other
-# pictures are tested with it, and a single picture has no statistics at all. Stored statistics or the batch's own: this
-# choice is at the heart of how BN is used after training, and comes back in lesson 05.
-#
-# ## Lab: your neighbors move you
-#
-# The last lab looks ahead. A batch of eight numbers is normalized: minus its mean, divided by its standard
-# deviation. You move **one** of the eight.
-#
-# 1. Drag the value of one sample. What happens to the other seven normalized values?
-# 2. Make it extreme. How far can its own normalized value get?
-# 3. Switch to *stored statistics*. Who moves now?
-
-# %% tags=["nbval-ignore-output"]
-labs.Coupling()
-
-# %% [markdown]
-# Left: the input, with the moved sample marked. Right: the normalized values, with arrows from where they were.
-#
-# <details><summary>What you may have found</summary>
-#
-# 1. They move too, though nobody touched them. The mean and the standard deviation belong to all eight.
-# 2. Not as far as you would think: it stays below 2.65, that is $\sqrt{7}$. Lesson 02 finds out why.
-# 3. Only the one you drag. With stored statistics the samples are independent of each other.
-#
-# </details>
-#
-# ## What you can do now
-#
-# - ✓ bring features to one scale with min–max and with the z-score, and say what an outlier does to each: it
-#   squeezes the others, under min–max more
-# - ✓ compute mean and variance for each channel, and notice when you took the wrong axis: `axis=0`, shape `(C,)`
-# - ✓ say how noisy the statistics of a batch are, and check it: σ/√N, four times the batch for half the noise
-# - ✓ choose between dividing by N and by N − 1, and say which one BN uses where: N to normalize, N − 1 to store
-# - ✓ compute a variance in three ways, and say when one of them becomes negative: the naive one, in float32, when
-#   the mean is large beside the spread
-# - ✓ merge the statistics of two batches without their values: do not forget the distance of the means
-# - ✓ recognize data that breaks the assumption behind all this, and see what it costs: a mean five times as far off
-#   in sorted batches, a network that fails in another light
-#
-# **Practice:** [the exercises of this lesson](exercises/01_measure_a_batch.ipynb).
-#
-# **Go on with [02 · Normalize](02_normalize.ipynb).**
-#
-# *Sources: T. F. Chan, G. H. Golub and R. J. LeVeque, "Algorithms for Computing the Sample Variance: Analysis and
-# Recommendations", The American Statistician 37, 1983. B. P. Welford, "Note on a Method for Calculating Corrected Sums of
-# Squares and Products", Technometrics 4, 1962.*
+# - On step sizes and curvatures: Y. LeCun, L. Bottou, G. B. Orr and K.-R. Müller, "Efficient BackProp", 1998, section 5
+# - On curvature inside a network: J. Martens and R. Grosse, "Optimizing Neural Networks with Kronecker-factored Approximate
+#   Curvature", 2015, arXiv:1503.05671
