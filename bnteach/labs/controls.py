@@ -26,6 +26,7 @@ __all__ = [
 
 # ipywidgets 8 calls a slider's help `tooltip`, ipywidgets 7 `description_tooltip`.
 HELP = "tooltip" if "tooltip" in widgets.FloatSlider.class_trait_names() else "description_tooltip"
+WHOLE_ROW = "auto / 1 / auto / -1"  # not as `grid_column`: the front end clears `grid_area`, and that with it
 
 
 def _named(name: str, help: str) -> dict:
@@ -50,14 +51,16 @@ def steps(name: str, help: str, options: Sequence[float], value: float):
 
 def choice(name: str, help: str, options: Sequence, value: str):
     """One of a few words, all of them in sight; options are the words, or pairs (words, value)."""
-    return widgets.ToggleButtons(
+    words = widgets.ToggleButtons(
         options=options,
         value=value,
         description=name,
         tooltips=[help] * len(options),
         style={"button_width": "auto"},
-        layout=widgets.Layout(width="auto", grid_column="1 / -1"),
+        layout=widgets.Layout(width="auto", grid_area=WHOLE_ROW),
     )
+    words.add_class("widget-inline-hbox")  # the name beside the words, as beside a slider
+    return words
 
 
 def switch(name: str, help: str, value: bool):
@@ -105,7 +108,7 @@ def grid(named: Sequence[widgets.Widget], buttons: Sequence[widgets.Widget]) -> 
     width = f"{2 + 0.5 * max(len(control.description) for control in named):.0f}em"
     for control in named:
         control.style.description_width = width
-    row = widgets.Layout(grid_column="1 / -1", margin=f"0 0 0 {width}")
+    row = widgets.Layout(grid_area=WHOLE_ROW, margin=f"0 0 0 {width}")
     columns = widgets.Layout(grid_template_columns="repeat(auto-fill, minmax(28em, 1fr))", max_width="66em")
     return widgets.GridBox(
         [*named, *([widgets.HBox(buttons, layout=row)] if buttons else [])], layout=columns

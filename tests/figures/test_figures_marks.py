@@ -44,7 +44,8 @@ def test_strips_show_every_value_in_its_column(random):
     groups = [(random.random(20), "biased"), (np.array([0.5, 7.0, -3.0]), "unbiased")]
     (_, x, y), *second = lines_of(figures.strips(groups, limits=(0, 1)))
     np.testing.assert_array_equal(y, groups[0][0])
-    assert (0.5 < x).all() and (x < 1.5).all()
+    assert (0.5 < x).all()
+    assert (x < 1.5).all()
     assert {marker: list(y) for marker, _, y in second} == {"o": [0.5], "v": [0], "^": [1]}
     assert all((1.5 < x).all() and (x < 2.5).all() for _, x, _ in second)
 
@@ -67,7 +68,8 @@ def test_curve_keeps_gaps_and_marks_where_it_leaves_the_picture():
     (_, x, y), (marker, *place) = lines_of(figures.curve(range(6), loss, top=4))
     assert list(x) == [0, 1, 2, 3, 4, 5]
     np.testing.assert_array_equal(y[[0, 1, 2, 5]], [1.0, np.nan, 3.0, 2.0])
-    assert (4 < y[3:5]).all() and np.isfinite(y[3:5]).all()
+    assert (4 < y[3:5]).all()
+    assert np.isfinite(y[3:5]).all()
     assert (marker, place[0].item(), place[1].item()) == ("^", 3, 4.0)
 
 

@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 from bnteach import labs
-from bnteach.labs.controls import HELP
+from bnteach.labs.controls import HELP, WHOLE_ROW
 
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 FAILED = "This did not work"
@@ -195,7 +195,7 @@ def test_the_controls_stand_on_one_grid(lab):
         len(control.description) for control in lab.widgets.values()
     )
     choices = [control for control in lab.widgets.values() if isinstance(control, widgets.ToggleButtons)]
-    assert {control.layout.grid_column for control in choices} <= {"1 / -1"}
+    assert {control.layout.grid_area for control in choices} <= {WHOLE_ROW}
 
 
 def test_core_widgets_alone(lab):

@@ -6,6 +6,7 @@ import itertools
 
 import numpy as np
 import pytest
+
 from bnteach import labs
 from bnteach.data import digits
 from bnteach.labs import digit_maps, which_values
