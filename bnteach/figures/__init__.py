@@ -12,9 +12,9 @@ streams.py        a number of each batch, and what is kept of it
 numbers.py        many short numbers at once
 matrices.py       a small matrix in colors, marks beside its rows
 graph.py          the graph of computation, its values and gradients; paths.py: dx path by path
-blocks.py         which values of a small batch share one mean; cubes.py: four norms beside each other
+cubes.py          which values share one mean, for four norms
+maps.py           which values of a small batch share one mean; feature maps
 dots.py           dots, with a triangle at the edge for what lies beyond
-maps.py           feature maps, and the pictures they were made from
 pictures.py       small gray pictures in a row
 boxes.py          boxes around things in a picture
 intervals.py      effects with their intervals, beside a margin
@@ -27,7 +27,6 @@ intervals.py      effects with their intervals, beside a margin
 from .activations import note, outline, ridges, shade, transfer
 from .arrows import arrow
 from .batches import averages, batch_values, estimates, moves, strips
-from .blocks import blocks, shared_values
 from .boxes import boxes, scene
 from .cubes import norm_cubes
 from .curves import curve, layer_sizes, percentiles
@@ -37,7 +36,7 @@ from .dots import dots
 from .frame import frame, key
 from .graph import graph_boxes, graph_values
 from .intervals import intervals
-from .maps import feature_maps, gray_pictures
+from .maps import blocks, feature_maps, gray_pictures, shared_values
 from .matrices import matrix, row_marks
 from .numbers import numbers, signed_number
 from .paths import path_labels, path_values

@@ -217,4 +217,4 @@ def _by_layer(ratio: float, depth: int) -> str:
     """The factor of each of the steps from the last layer to the first."""
     if depth == 1 or ratio < 1e-12:
         return ""
-    return f", by a factor of {ratio ** (1 / (depth - 1)):.2f} a layer"
+    return f", a factor of {ratio ** (1 / (depth - 1)):.2f} a layer"

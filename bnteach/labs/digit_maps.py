@@ -28,12 +28,7 @@ CHANNELS = len(FILTERS)
 
 @lru_cache(maxsize=16)
 def pictures(sample: int = 1, contrast: float = 1.0) -> np.ndarray:
-    """The first three digits of the test set, (3, 8, 8), gray values in [0, 1].
-
-    Args:
-        sample: which of them is dimmed, from 1.
-        contrast: what its gray values are multiplied by.
-    """
+    """The first three digits of the test set, (3, 8, 8), gray values 0 to 1; one, from 1, is dimmed."""
     found = digits(dtype=np.float64).images().x_test[:SAMPLES, 0].copy()
     found[sample - 1] *= contrast
     return _kept(found)

@@ -130,7 +130,7 @@ class Pruning(Lab):
 
 
 def _of(counts: np.ndarray, here: int) -> str:
-    return f"{counts[here]:,} of {counts[0]:,}".replace(",", " ")
+    return f"{counts[here]:,} of {counts[0]:,}".replace(",", "\u202f")
 
 
 @lru_cache(maxsize=len(TRAININGS) * len(MEASURES))

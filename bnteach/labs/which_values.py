@@ -144,8 +144,7 @@ class WhichValues(Lab):
     def draw(self, axes, frame):
         tensor, digits = axes
         s, cells = frame.state, _cells(frame.shared, frame.state.layout)
-        chosen = np.argwhere(_cells(_only(frame.shared.shape, frame.chosen), s.layout))[0]
-        figures.shared_values(cells, tuple(chosen), ax=tensor)
+        figures.shared_values(cells, _cell(s), ax=tensor)
         words = [
             f"{frame.means} means, {frame.shared.sum()} values each",
             *MEANS[s.norm, s.layout].split("\n"),
@@ -187,10 +186,10 @@ def _cells(values: np.ndarray, layout: str) -> np.ndarray:
     return values.reshape((N, C, H * W) if layout == "NCHW" else (N, H * W, C))
 
 
-def _only(shape: tuple, index: tuple) -> np.ndarray:
-    only = np.zeros(shape, dtype=bool)
-    only[index] = True
-    return only
+def _cell(state: State) -> tuple[int, int, int]:
+    """The chosen value among these cells."""
+    sample, channel, position = state.sample - 1, state.channel - 1, state.position - 1
+    return (sample, channel, position) if state.layout == "NCHW" else (sample, position, channel)
 
 
 def _told(frame: Frame) -> str:

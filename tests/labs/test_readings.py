@@ -119,5 +119,5 @@ def test_depth_words_follow_the_numbers():
 @pytest.mark.parametrize("activation", ["tanh", "ReLU"])
 def test_depth_says_that_batch_normalization_lets_gradients_grow(activation):
     lab = labs.Depth(activation=activation, batch_norm=True, depth=12)
-    assert "growing, by a factor of 1." in lab.reading
+    assert "growing, a factor of 1." in lab.reading
     assert numbers(lab.reading)[-1] ** 11 == pytest.approx(lab.frame.gradient[0], rel=0.06)
