@@ -3,8 +3,8 @@
 style.py          colors and signs by meaning; new_figure
 display.py        show(figure, alt=...): the picture in the notebook, with words for it
 frame.py          titles, labels, limits; the key
-distributions.py  a histogram, one for each layer, points of two features
-batches.py        estimates around the truth, the values of one batch
+distributions.py  a histogram, points of two features
+batches.py        estimates around the truth, the values of one batch, columns of dots
 curves.py         loss and accuracy, percentiles over time, sizes layer by layer
 activations.py    the curve of an activation; outlines of distributions, above each other
 arrows.py         a vector, and what is taken away from it
@@ -13,7 +13,9 @@ numbers.py        many short numbers at once
 matrices.py       a small matrix in colors, marks beside its rows
 modes.py          training and evaluation: what flows where
 graph.py          the graph of computation, its values and gradients; paths.py: dx path by path
-cubes.py          which values share one mean; feature maps
+cubes.py          which values share one mean, for four norms
+maps.py           which values of a small batch share one mean; feature maps
+dots.py           dots, with a triangle at the edge for what lies beyond
 pictures.py       small gray pictures in a row
 boxes.py          boxes around things in a picture
 intervals.py      effects with their intervals, beside a margin
@@ -23,17 +25,19 @@ intervals.py      effects with their intervals, beside a margin
     figures.show(ax, alt="A histogram of the ages: it falls from 0 to 30 years.")
 """
 
-from .activations import note, outline, ridges, transfer
+from .activations import note, outline, ridges, shade, transfer
 from .arrows import arrow
-from .batches import batch_values, estimates, moves, strips
+from .batches import averages, batch_values, estimates, moves, strips
 from .boxes import boxes, scene
-from .cubes import blocks, feature_maps, shared_values
+from .cubes import norm_cubes
 from .curves import curve, layer_sizes, percentiles
 from .display import show
-from .distributions import histogram, layer_histograms, points
+from .distributions import histogram, points
+from .dots import dots
 from .frame import frame, key
 from .graph import graph_boxes, graph_values
 from .intervals import intervals
+from .maps import blocks, feature_maps, gray_pictures, shared_values
 from .matrices import matrix, row_marks
 from .modes import two_modes
 from .numbers import numbers, signed_number
@@ -46,24 +50,27 @@ __all__ = [
     "ROLES",
     "Role",
     "arrow",
+    "averages",
     "batch_values",
     "blocks",
     "boxes",
     "curve",
+    "dots",
     "estimates",
     "feature_maps",
     "frame",
     "graph_boxes",
     "graph_values",
+    "gray_pictures",
     "histogram",
     "intervals",
     "key",
-    "layer_histograms",
     "layer_sizes",
     "matrix",
     "moves",
     "new_axes",
     "new_figure",
+    "norm_cubes",
     "note",
     "numbers",
     "outline",
@@ -76,6 +83,7 @@ __all__ = [
     "role",
     "row_marks",
     "scene",
+    "shade",
     "shared_values",
     "show",
     "signed_number",

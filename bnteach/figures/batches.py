@@ -2,52 +2,54 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from matplotlib.axes import Axes
 
+from .dots import dots
 from .style import new_axes
 from .style import role as look_of
 
-__all__ = ["batch_values", "estimates", "moves", "strips"]
+__all__ = ["averages", "batch_values", "estimates", "moves", "strips"]
 
 
-def estimates(
-    values,
-    truth: float,
-    standard_error: float,
-    *,
-    top: float = np.inf,
-    ax: Axes | None = None,
-    role: str = "data",
-) -> Axes:
+def estimates(values, truth: float, standard_error: float, *, top: float, ax: Axes | None = None) -> Axes:
     """The statistic of each batch (batches,) around the truth, with the band truth ± standard_error."""
-    ax, look, theory = new_axes(ax), look_of(role), look_of("theory")
-    ax.axhspan(truth - standard_error, truth + standard_error, color=theory.color, alpha=0.22, zorder=1)
-    _dots(ax, np.arange(1, len(values) + 1), np.asarray(values), top, look)
-    for edge in (truth - standard_error, truth + standard_error):
+    ax, theory = new_axes(ax), look_of("theory")
+    low, high = truth - standard_error, truth + standard_error
+    ax.axhspan(low, high, color=theory.color, alpha=0.22, zorder=1)
+    dots(np.arange(1, len(values) + 1), values, limits=(-np.inf, top), ax=ax, alpha=0.6)
+    for edge in (low, high):
         ax.axhline(edge, color=theory.color, linestyle=theory.line, linewidth=1.5, zorder=3)
     ax.axhline(truth, color=look_of("truth").color, linewidth=2, zorder=3)
     return ax
 
 
-def strips(groups: dict[str, np.ndarray], truth: float, *, top: float, ax: Axes | None = None) -> Axes:
-    """Groups of estimates side by side: each value (n,) as a dot, the average of a group as a thick bar."""
+def strips(
+    groups: Sequence[tuple[np.ndarray, str]],
+    *,
+    limits: tuple[float, float],
+    ax: Axes | None = None,
+) -> Axes:
+    """Groups of values (n,), each with its role, as columns of dots at x = 1, 2, ...
+
+    Equal values lie on one level line; beyond the limits a value is a triangle at the edge.
+
+    >>> ax = strips([([0.1, 0.4], "data"), ([0.5, 0.5], "data")], limits=(0, 1))
+    """
     ax = new_axes(ax)
-    for place, (name, values) in enumerate(groups.items(), start=1):
-        look = look_of(name)
-        x = place + _spread(len(values))
-        _dots(ax, x, values, top, look)
-        average = min(values.mean(), top)
-        ax.hlines(average, place - 0.4, place + 0.4, color=look.color, linewidth=5, zorder=3.5)
-    ax.axhline(truth, color=look_of("truth").color, linewidth=2, zorder=3)
+    for place, (values, role) in enumerate(groups, start=1):
+        dots(place + _spread(len(values)), values, limits=limits, ax=ax, role=role, alpha=0.6)
     return ax
 
 
-def _dots(ax: Axes, x: np.ndarray, values: np.ndarray, top: float, look) -> None:
-    inside = values <= top
-    ax.plot(x[inside], values[inside], ls="", marker=look.marker, ms=3, color=look.color, alpha=0.6)
-    above = np.full((~inside).sum(), top)
-    ax.plot(x[~inside], above, ls="", marker="^", ms=5, color=look.color, clip_on=False)
+def averages(groups: Sequence[tuple[np.ndarray, str]], *, ax: Axes) -> Axes:
+    """A thick bar at the average of each of the `strips`."""
+    for place, (values, role) in enumerate(groups, start=1):
+        ends = place - 0.4, place + 0.4
+        ax.hlines(np.mean(values), *ends, color=look_of(role).color, linewidth=5, zorder=3.5)
+    return ax
 
 
 def _spread(n: int) -> np.ndarray:
@@ -78,9 +80,10 @@ def batch_values(
 
 
 def moves(before, after, *, ax: Axes | None = None, limits: tuple[float, float] = (-np.inf, np.inf)) -> Axes:
-    """Where the values (N,) of a batch were, as hollow rings, and a thick line to where they are now."""
+    """Where the values (N,) of a batch were, as hollow rings, and an arrow to where they are now."""
     ax, look = new_axes(ax), look_of("before")
-    place, end = np.arange(1, len(before) + 1), np.clip(after, *limits)
-    ax.vlines(place, before, end, color="black", linewidth=3.5, zorder=2)
+    place, step = np.arange(1, len(before) + 1), np.clip(after, *limits) - before
+    in_data = {"angles": "xy", "scale_units": "xy", "scale": 1, "units": "dots", "minlength": 0}
+    ax.quiver(place, before, 0 * step, step, width=4, headwidth=4, headlength=4, zorder=5, **in_data)
     ax.plot(place, before, ls="", marker="o", ms=9, mfc="white", mec=look.color, mew=1.8, zorder=3)
     return ax

@@ -1,95 +1,67 @@
-"""The values of a batch with channels: which of them share one mean, and feature maps beside each other."""
+"""Four cubes, one a norm: which values of x share one mean. After the figure of Wu & He (2018)."""
 
 from __future__ import annotations
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.collections import PatchCollection
-from matplotlib.colors import ListedColormap
-from matplotlib.patches import Rectangle
+from matplotlib.collections import PolyCollection
+from matplotlib.figure import Figure
 
-from .matrices import SIGNED
-from .style import new_axes
+from .style import new_figure, style
 from .style import role as look_of
 
-__all__ = ["blocks", "feature_maps", "shared_values"]
+__all__ = ["norm_cubes"]
 
-MAP_SIDE = 0.88  # of the place of a map; the rest is the gap to the next one
+SAMPLES, CHANNELS, PLACES = 4, 6, 4
+BACK = np.array([0.45, 0.3])  # where the next sample is drawn, seen from the one before it
 
-
-def blocks(samples: int, rows: int, columns: int, *, ax: Axes | None = None) -> Axes:
-    """Empty cells, a block for each sample: (n, r, c) has its corner at x = n · (columns + 1) + c, y = r."""
-    ax = new_axes(ax)
-    _cells(ax, np.ones((samples, rows, columns), dtype=bool), "#DDDDDD")
-    ax.set(xlim=(-0.1, samples * (columns + 1) - 0.9), ylim=(rows + 0.05, -0.05))
-    middles = [sample * (columns + 1) + columns / 2 for sample in range(samples)]
-    ax.set_xticks(middles, [f"sample {sample + 1}" for sample in range(samples)])
-    ax.set_yticks(np.arange(rows) + 0.5, [str(row + 1) for row in range(rows)])
-    ax.grid(False)
-    return ax
+# The set of one value: that of the first sample in the last channel. (samples, channels) that belong to it.
+SETS = {
+    "BatchNorm": (SAMPLES, 1),
+    "LayerNorm": (1, CHANNELS),
+    "InstanceNorm": (1, 1),
+    "GroupNorm": (1, CHANNELS // 2),
+}
 
 
-def shared_values(shared, chosen: tuple[int, int, int], *, ax: Axes) -> Axes:
-    """Fill the cells (samples, rows, columns) of `blocks` that share one mean with the chosen cell."""
-    shared = np.asarray(shared)
-    _cells(ax, shared, look_of("with_bn").color)
-    sample, row, column = chosen
-    moved, x = look_of("moved"), sample * (shared.shape[2] + 1) + column + 0.5
-    ax.plot(x, row + 0.5, marker=moved.marker, ms=10, color=moved.color, mec="white", mew=1.5, zorder=4)
-    return ax
+def norm_cubes() -> Figure:
+    """The batch x as a cube, once for each of four norms; blue are the values that share one mean.
 
+    A row across is a channel axis C, a column the places H·W, and the samples N stand behind each other. In
+    blue is one of the sets: the others lie beside it and are as large.
 
-def feature_maps(
-    maps, *, limit: float, framed, chosen: tuple[int, int], digits=None, ax: Axes | None = None
-) -> Axes:
-    """Feature maps: a row for each sample, a column for each channel. White is 0, blue above, orange below.
-
-    Args:
-        maps: (samples, channels, height, width).
-        limit: the size at which a color is full.
-        framed: (samples, channels), True for the maps with a thick black frame.
-        chosen: sample, channel of the map that has the frame of "moved".
-        digits: (samples, height, width), the pictures themselves in gray, from 0 to 1, left of the maps.
-        ax: where to draw; None makes a figure.
-
-    Returns:
-        The axes. Map (n, c) has its corner at (c, n), y downward; the digits are in column −1.
-
-    >>> ax = feature_maps(np.zeros((1, 2, 6, 6)), limit=1, framed=[[True, False]], chosen=(0, 0))
+    >>> [ax.get_title() for ax in norm_cubes().axes]
+    ['BatchNorm', 'LayerNorm', 'InstanceNorm', 'GroupNorm']
     """
-    ax, framed, is_chosen = new_axes(ax), np.asarray(framed), np.zeros(np.shape(framed), dtype=bool)
-    _mosaic(ax, np.asarray(maps), 0, cmap=SIGNED, vmin=-limit, vmax=limit)
-    if digits is not None:
-        _mosaic(ax, np.asarray(digits)[:, np.newaxis], -1.15, cmap="gray_r", vmin=0, vmax=1)
-    is_chosen[chosen] = True
-    looks = [
-        (~framed, "#AAAAAA", 1),
-        (framed & ~is_chosen, "black", 3),
-        (is_chosen, look_of("moved").color, 4),
+    figure, axes = new_figure(columns=len(SETS), size=(7.0, 2.0))
+    with style():
+        for ax, (norm, (samples, channels)) in zip(axes, SETS.items(), strict=True):
+            shared = np.zeros((SAMPLES, CHANNELS), dtype=bool)
+            shared[:samples, CHANNELS - channels :] = True
+            _cube(ax, shared)
+            ax.set_title(norm, loc="center")
+    return figure
+
+
+def _cube(ax: Axes, shared: np.ndarray) -> None:
+    """The three faces in sight, cell by cell: front, right side, top."""
+    right, up = np.array([1.0, 0.0]), np.array([0.0, 1.0])
+    _face(ax, np.zeros(2), right, up, np.repeat(shared[0, :, np.newaxis], PLACES, axis=1))
+    _face(ax, CHANNELS * right, BACK, up, np.repeat(shared[:, -1:], PLACES, axis=1))
+    _face(ax, PLACES * up, right, BACK, shared.T)
+    ax.set_aspect("equal")
+    ax.autoscale_view()
+    ax.set_axis_off()
+    words = {"ha": "center", "va": "top"}
+    ax.text(CHANNELS / 2, -0.25, "C", **words)
+    ax.text(-0.3, PLACES / 2, "H·W", rotation=90, ha="right", va="center")
+    ax.text(*(CHANNELS * right + SAMPLES * BACK / 2 + [0.3, -0.15]), "N", ha="left", va="top")
+
+
+def _face(ax: Axes, corner: np.ndarray, across: np.ndarray, up: np.ndarray, shared: np.ndarray) -> None:
+    cells = [
+        [corner + (i + di) * across + (j + dj) * up for di, dj in ((0, 0), (1, 0), (1, 1), (0, 1))]
+        for i, j in np.ndindex(shared.shape)
     ]
-    for which, color, linewidth in looks:
-        frames = [Rectangle((c, n), MAP_SIDE, MAP_SIDE) for n, c in np.argwhere(which)]
-        outline = {"facecolors": "none", "edgecolors": color, "linewidths": linewidth, "zorder": 2}
-        ax.add_collection(PatchCollection(frames, **outline))
-    return ax
-
-
-def _cells(ax: Axes, chosen: np.ndarray, color: str) -> None:
-    """A cell for each True, with a column left free between two samples."""
-    samples, rows, columns = chosen.shape
-    cells = np.full((rows, samples, columns + 1), np.nan)
-    cells[:, :, :columns] = np.where(chosen, 1, np.nan).transpose(1, 0, 2)
-    edges = np.arange(samples * (columns + 1) + 1), np.arange(rows + 1)
-    look = {"cmap": ListedColormap([color]), "edgecolors": "white", "linewidth": 1.5, "zorder": 1}
-    ax.pcolormesh(*edges, cells.reshape(rows, -1), **look)
-
-
-def _mosaic(ax: Axes, maps: np.ndarray, left: float, **colors) -> None:
-    """All maps as one mesh: a gap is a row or a column of cells without a color."""
-    samples, channels, height, width = maps.shape
-    cells = np.full((samples, height + 1, channels, width + 1), np.nan)
-    cells[:, :height, :, :width] = maps.transpose(0, 2, 1, 3)
-    cells = cells.reshape(samples * (height + 1), -1)[:-1, :-1]
-    x = left + np.add.outer(np.arange(channels), np.linspace(0, MAP_SIDE, width + 1)).ravel()
-    y = np.add.outer(np.arange(samples), np.linspace(0, MAP_SIDE, height + 1)).ravel()
-    ax.pcolormesh(x, y, cells, zorder=1, **colors)
+    colors = np.where(shared.ravel(), look_of("with_bn").color, "#EDEDED")
+    ax.add_collection(PolyCollection(cells, facecolors=colors, edgecolors="#777777", linewidths=0.8))

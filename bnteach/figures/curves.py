@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from matplotlib.axes import Axes
 
+from .dots import dots
 from .style import new_axes
 from .style import role as look_of
 
@@ -24,7 +25,7 @@ def curve(
 
     Args:
         x, y: shape (n,).
-        top: larger values, inf too, run along at this height, with a triangle on the last of them.
+        top: the upper limit of y. Larger values, inf too, leave the picture, with a triangle at the first.
         ax, role, label: as in `histogram`.
 
     Returns:
@@ -34,11 +35,9 @@ def curve(
     """
     ax, look = new_axes(ax), look_of(role)
     x, y = np.asarray(x), np.asarray(y, dtype=float)
-    shown = np.minimum(y, top)
-    ax.plot(x, shown, color=look.color, linestyle=look.line, linewidth=2.2, label=label)
-    above = np.flatnonzero(y > top)[-1:]
-    if len(above):  # a mark without points and without clipping would upset the layout
-        ax.plot(x[above], shown[above], ls="", marker="^", ms=8, color=look.color, clip_on=False)
+    ax.plot(x, np.minimum(y, 4 * top), color=look.color, linestyle=look.line, linewidth=2.2, label=label)
+    first_above = np.flatnonzero(y > top)[:1]
+    dots(x[first_above], y[first_above], limits=(-np.inf, top), ax=ax, role=role, size=8)
     return ax
 
 
@@ -85,11 +84,8 @@ def layer_sizes(
     >>> ax = layer_sizes([1.0, 1e-3, 0.0], limits=(1e-6, 1e6))
     """
     ax, look = new_axes(ax), look_of(role)
-    low, high = limits
     sizes = np.nan_to_num(np.asarray(sizes, dtype=float), nan=np.inf, posinf=np.inf)
-    layer, shown = np.arange(1, len(sizes) + 1), np.clip(sizes, low, high)
-    ax.plot(layer, shown, color=look.color, linestyle=look.line, linewidth=2, label=label)
-    inside = (low <= sizes) & (sizes <= high)
-    for chosen, marker in ((sizes < low, "v"), (sizes > high, "^"), (inside, look.marker)):
-        ax.plot(layer[chosen], shown[chosen], ls="", marker=marker, ms=7, color=look.color, clip_on=False)
+    layer = np.arange(1, len(sizes) + 1)
+    ax.plot(layer, np.clip(sizes, *limits), color=look.color, linestyle=look.line, linewidth=2, label=label)
+    dots(layer, sizes, limits=limits, ax=ax, role=role, size=7)
     return ax

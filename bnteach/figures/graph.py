@@ -43,6 +43,7 @@ BOXES = {
 # The paths of the gradient from y to x, and how they look.
 PATHS = {"direct": ("#000000", "-"), "mean": ("#B87800", "--"), "variance": ("#0072B2", "-.")}
 PARAMETERS = ("#8A8A8A", "-")
+BESIDE = {"direct": (19.3, 43), "mean": (13.2, 31.3), "variance": (36, 31.3)}  # where an arrow has its name
 
 # from, to, path, and the two ends of the line
 EDGES = [
@@ -71,6 +72,9 @@ def graph_boxes(ax: Axes | None = None) -> Axes:
     ax.add_collection(PatchCollection(map(_box, BOXES), facecolors="white", edgecolors="#BBBBBB"))
     for name in BOXES:
         _name(ax, name)
+    for path, place in BESIDE.items():
+        color = PATHS[path][0]
+        ax.text(*place, path, color=color, fontsize=9.5, ha="center", va="center_baseline")
     return ax
 
 
@@ -99,7 +103,8 @@ def graph_values(
 
 def _name(ax: Axes, name: str) -> None:
     middle, top, _, words = BOXES[name]
-    ax.text(middle, top - 1.6, words, ha="center", va="center_baseline", weight="bold")
+    size = 12.5 if len(words) == 1 else None  # a single letter is small
+    ax.text(middle, top - 1.6, words, ha="center", va="center_baseline", weight="bold", size=size)
 
 
 def _box(name: str) -> Rectangle:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from matplotlib.axes import Axes
 
+from .dots import dots
 from .style import new_axes
 from .style import role as look_of
 
@@ -22,21 +23,12 @@ def stream(
     kept_role: str = "with_bn",
 ) -> Axes:
     """A number of each batch as dots, what is kept of it as a line with a head, the truth as a line."""
-    ax, look, line = new_axes(ax), look_of(each_role), look_of(kept_role)
+    ax, line = new_axes(ax), look_of(kept_role)
     each, kept = np.asarray(each, dtype=float), np.asarray(kept, dtype=float)
-    _dots(ax, np.arange(1, len(each) + 1), each, limits, look)
+    dots(np.arange(1, len(each) + 1), each, limits=limits, ax=ax, role=each_role, size=3.5, zorder=3)
     ax.plot(np.arange(1, len(truth) + 1), truth, color=look_of("truth").color, linewidth=2, zorder=3.5)
     shown = np.clip(kept, *limits)
     ax.plot(np.arange(len(kept)), shown, color=line.color, linestyle=line.line, linewidth=2.2, zorder=4)
     place = {"marker": "o", "ms": 8, "mec": "white", "clip_on": False, "zorder": 5}
     ax.plot([len(each)], shown[-1:], color=line.color, **place)
     return ax
-
-
-def _dots(ax: Axes, place: np.ndarray, values: np.ndarray, limits: tuple[float, float], look) -> None:
-    low, high = limits
-    inside = (low <= values) & (values <= high)
-    for chosen, marker, size in ((inside, look.marker, 3.5), (values < low, "v", 6), (values > high, "^", 6)):
-        shown = np.clip(values[chosen], low, high)
-        looks = {"ls": "", "marker": marker, "ms": size, "color": look.color, "clip_on": False}
-        ax.plot(place[chosen], shown, zorder=3, **looks)

@@ -23,6 +23,8 @@ which_values.py, depth.py, training.py, landscape.py, pruning.py: one lab each
 before.
 """
 
+from importlib import import_module
+
 from .backprop_graph import BackpropGraph
 from .coupling import Coupling
 from .depth import Depth
@@ -52,16 +54,6 @@ __all__ = [
 
 
 def __getattr__(name: str):
-    if name == "Training":
-        from .training import Training
-
-        return Training
-    if name == "Landscape":
-        from .landscape import Landscape
-
-        return Landscape
-    if name == "Pruning":
-        from .pruning import Pruning
-
-        return Pruning
+    if name in ("Landscape", "Pruning", "Training"):
+        return getattr(import_module(f".{name.lower()}", __name__), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -26,12 +26,11 @@ __all__ = [
 
 # ipywidgets 8 calls a slider's help `tooltip`, ipywidgets 7 `description_tooltip`.
 HELP = "tooltip" if "tooltip" in widgets.FloatSlider.class_trait_names() else "description_tooltip"
-WHOLE_NAME = {"description_width": "initial"}
+WHOLE_ROW = "auto / 1 / auto / -1"  # not as `grid_column`: the front end clears `grid_area`, and that with it
 
 
 def _named(name: str, help: str) -> dict:
-    room = widgets.Layout(width=f"{16 + 0.55 * len(name):.0f}em")  # for the name, the slider and the number
-    return {"description": name, HELP: help, "style": WHOLE_NAME, "layout": room}
+    return {"description": name, HELP: help, "layout": widgets.Layout(width="auto")}
 
 
 def slider(name: str, help: str, low: float, high: float, value: float, step: float = 0.1):
@@ -52,26 +51,21 @@ def steps(name: str, help: str, options: Sequence[float], value: float):
 
 def choice(name: str, help: str, options: Sequence, value: str):
     """One of a few words, all of them in sight; options are the words, or pairs (words, value)."""
-    return widgets.ToggleButtons(
+    words = widgets.ToggleButtons(
         options=options,
         value=value,
         description=name,
         tooltips=[help] * len(options),
-        style={**WHOLE_NAME, "button_width": "auto"},
-        layout=widgets.Layout(width="max-content"),
+        style={"button_width": "auto"},
+        layout=widgets.Layout(width="auto", grid_area=WHOLE_ROW),
     )
+    words.add_class("widget-inline-hbox")  # the name beside the words, as beside a slider
+    return words
 
 
 def switch(name: str, help: str, value: bool):
     """On or off."""
-    return widgets.Checkbox(
-        value,
-        description=name,
-        indent=False,
-        style=WHOLE_NAME,
-        layout=widgets.Layout(width="auto"),
-        **{HELP: help},
-    )
+    return widgets.Checkbox(value, **_named(name, help))
 
 
 def counter(name: str, help: str, most: int = 999):
@@ -107,6 +101,18 @@ def button(said: Button, press: Callable[[], None]) -> widgets.Button:
     made = widgets.Button(description=said.name, tooltip=said.help, **looks)
     made.on_click(lambda _: press())
     return made
+
+
+def grid(named: Sequence[widgets.Widget], buttons: Sequence[widgets.Widget]) -> widgets.Widget:
+    """All controls on one grid: names in line, numbers in line; two columns where there is room."""
+    width = f"{2 + 0.5 * max(len(control.description) for control in named):.0f}em"
+    for control in named:
+        control.style.description_width = width
+    row = widgets.Layout(grid_area=WHOLE_ROW, margin=f"0 0 0 {width}")
+    columns = widgets.Layout(grid_template_columns="repeat(auto-fill, minmax(28em, 1fr))", max_width="66em")
+    return widgets.GridBox(
+        [*named, *([widgets.HBox(buttons, layout=row)] if buttons else [])], layout=columns
+    )
 
 
 def player(slider: widgets.IntSlider) -> widgets.Play:

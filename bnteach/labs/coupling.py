@@ -62,7 +62,7 @@ class Coupling(Lab):
 
     title = "Samples of a batch are not independent"
     look = (
-        "Move one sample. A ring is where a sample was, its dot where it is now: see who moves on the right."
+        "Move one sample. An arrow leads from where a sample was to where it is now: who moves on the right?"
     )
     State = State
     panels = (1, 1)
@@ -70,7 +70,7 @@ class Coupling(Lab):
     def controls(self):
         return {
             "sample": controls.whole_slider("Sample to move", "which of the eight", 1, len(BATCH), 3),
-            "value": controls.slider("Its value", "where the sample is put", -6, 6, 6, step=0.25),
+            "value": controls.slider("Its value", "where the sample is put", -6, 6, 5, step=0.25),
             "mode": controls.choice("Normalize with", "whose mean and variance", MODES, "training"),
         }
 
@@ -88,9 +88,7 @@ class Coupling(Lab):
 
     def background(self, axes, state):
         before, after = axes
-        figures.frame(
-            before, title="Input x: one sample is moved", x="sample", xlim=(0.4, 9.2), ylim=(-6.6, 6.6)
-        )
+        figures.frame(before, title="Input x: one sample is moved", x="sample", xlim=(0.4, 9.2), ylim=(-7, 7))
         figures.frame(after, title="Normalized x̂: who moves?", x="sample", xlim=(0.4, 9.2), ylim=(-3.5, 3.5))
         for ax in axes:
             ax.set_xticks(range(1, len(BATCH) + 1))

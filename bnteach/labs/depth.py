@@ -16,9 +16,9 @@ from .lab import Lab
 
 __all__ = ["Depth"]
 
-DEEPEST, WIDTH, PICTURES = 15, 64, 256
+DEEPEST, WIDTH, PICTURES, SHOWN = 12, 64, 256, 64
 SCALES = (0.1, 0.2, 0.3, 0.5, 0.7, 1.0, 1.4, 2.0, 3.0, 5.0)
-SIZES = (1e-9, 1e9)
+SIZES = (1e-8, 1e4)
 SUPERSCRIPT = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
 
 # For each activation: itself, its slope written by its output, and the range of outputs that is shown.
@@ -43,7 +43,7 @@ class State:
 class Frame:
     """What `Depth` shows, layer 1 first.
 
-    outputs: of the first unit of each layer, (PICTURES,) each.
+    outputs: of the first unit of each layer, for some of the pictures, (SHOWN,) each.
     signal: how much the pictures differ in each layer, in units of how much they differ in the input.
     gradient: the size of the gradient in each layer, in units of the size it has in the last layer.
     """
@@ -57,25 +57,28 @@ class Frame:
 class Depth(Lab):
     """Send 256 real digits through an untrained network, and a random gradient back.
 
-    Controls: depth, scale, activation, batch_norm. On the left, what one unit of each layer gives for the
-    256 digits: a single flat bar means that it gives the same for all. On the right, two sizes for each
-    layer: how much of the difference between the pictures is left, and how much of the gradient comes back.
-    Both near 1 would be best; the axis counts in powers of ten.
+    Controls: depth, scale, activation, batch_norm. Left, what one unit of each layer gives for 64 of the
+    digits, a dot each: a flat dash means that it gives the same for all. Then two sizes for each layer, on
+    axes that count in powers of ten: how much of the difference between the pictures is left, and how much of
+    the gradient comes back. Both near 1 would be best.
+
+    What surprises: with batch normalization a gradient does not vanish, but it grows from layer to layer on
+    its way back, most with ReLU.
 
     A layer is linear, then batch normalization if it is on, then the activation. The weights are drawn from
     Normal(0, scale²/64), the same numbers for each setting.
 
-    >>> Depth(depth=12, activation="sigmoid", batch_norm=False).frame.gradient.shape
-    (12,)
+    >>> Depth(depth=8, activation="sigmoid", batch_norm=False).frame.gradient.shape
+    (8,)
     """
 
     title = "What reaches the last layer, what comes back to the first"
     look = (
-        "Switch batch normalization on and off. Left: a single flat bar is a unit that gives the "
-        "same output for all digits. Right: a line that leaves 1 is a signal or a gradient that gets lost."
+        "Switch batch normalization on and off, with each activation. A flat dash on the left is a unit that "
+        "gives the same for all digits. Which lines fall, and which rise?"
     )
     State = State
-    panels = (1.25, 1)
+    panels = (1.5, 1, 1)
 
     def controls(self):
         return {
@@ -91,7 +94,7 @@ class Depth(Lab):
         gradients = _backward(state, outputs, caches)
         return Frame(
             state,
-            [h[:, 0] for h in outputs],
+            [h[:SHOWN, 0] for h in outputs],
             signal=np.array([_difference(h) for h in outputs]) / _difference(_pictures()),
             gradient=np.array([_size(g) for g in gradients]) / _size(gradients[-1]),
         )
@@ -100,35 +103,35 @@ class Depth(Lab):
         return state.activation
 
     def background(self, axes, state):
-        outputs, sizes = axes
-        low, high = ACTIVATIONS[state.activation][2]
+        outputs, signal, gradient = axes
         across = {"x": "layer", "xlim": (0.3, DEEPEST + 0.7)}
-        figures.frame(
-            outputs, title=f"One unit of each layer ({state.activation})", ylim=(low, high), **across
-        )
-        figures.frame(sizes, title="Size, layer by layer", ylim=SIZES, log="y", **across)
-        sizes.set_yticks([1e-8, 1e-4, 1, 1e4, 1e8])
-        sizes.axhline(1, color="#555555", linewidth=1)
-        names = {"forward": "forward: signal", "backward": "backward: gradient"}
-        figures.key(sizes, names, markers=True, place="upper left")
+        limits = ACTIVATIONS[state.activation][2]
+        figures.frame(outputs, title="One unit a layer", y="output, a dot a digit", ylim=limits, **across)
+        size = {"ylim": SIZES, "log": "y", **across}
+        figures.frame(signal, title="Differences, forward", y="input = 1", **size)
+        figures.frame(gradient, title="Gradient, backward", y="last layer = 1", **size)
         for ax in axes:
-            ax.set_xticks(range(1, DEEPEST + 1, 2))
+            ax.set_xticks(range(2, DEEPEST + 1, 2))
+        for ax in (signal, gradient):
+            ax.set_yticks([1e-8, 1e-4, 1, 1e4])
+            ax.axhline(1, color="#555555", linewidth=1)
 
     def draw(self, axes, frame):
-        outputs, sizes = axes
+        outputs, signal, gradient = axes
         role = "with_bn" if frame.state.batch_norm else "without_bn"
         limits = ACTIVATIONS[frame.state.activation][2]
-        figures.layer_histograms(frame.outputs, limits=limits, ax=outputs, role=role)
-        figures.layer_sizes(frame.gradient, limits=SIZES, ax=sizes, role="backward")
-        figures.layer_sizes(frame.signal, limits=SIZES, ax=sizes, role="forward")
+        figures.strips([(values, role) for values in frame.outputs], limits=limits, ax=outputs)
+        figures.layer_sizes(frame.signal, limits=SIZES, ax=signal, role=role)
+        figures.layer_sizes(frame.gradient, limits=SIZES, ax=gradient, role="backward")
 
     def read(self, frame):
         s, signal, gradient = frame.state, frame.signal[-1], frame.gradient[0]
         return (
             f"{s.depth} {s.activation} {'layer' if s.depth == 1 else 'layers'}, weight scale {s.scale:g}, "
             f"{'with' if s.batch_norm else 'without'} batch normalization. Signal: the differences between "
-            f"pictures reach the last layer at {_power(signal)} times their size, {_verdict(signal)}. "
-            f"Gradient: it comes back to layer 1 at {_power(gradient)} times its size, {_verdict(gradient)}."
+            f"pictures reach the last layer at {_power(signal)} times their size: {_verdict(signal)}. "
+            f"Gradient: it comes back to layer 1 at {_power(gradient)} times its size: "
+            f"{_verdict(gradient)}{_by_layer(gradient, s.depth)}."
         )
 
 
@@ -203,8 +206,15 @@ def _power(size: float) -> str:
 
 
 def _verdict(ratio: float) -> str:
-    if ratio < 1e-3:
-        return "vanishing"
-    if ratio > 1e3:
-        return "exploding"
-    return "alive"
+    if not 1e-3 <= ratio <= 1e3:
+        return "vanishing" if ratio < 1e-3 else "exploding"
+    if not 0.5 <= ratio <= 2:
+        return "shrinking" if ratio < 0.5 else "growing"
+    return "about the same"
+
+
+def _by_layer(ratio: float, depth: int) -> str:
+    """The factor of each of the steps from the last layer to the first."""
+    if depth == 1 or ratio < 1e-12:
+        return ""
+    return f", a factor of {ratio ** (1 / (depth - 1)):.2f} a layer"

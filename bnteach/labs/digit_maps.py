@@ -1,4 +1,4 @@
-"""Feature maps of real digits under each norm, for the lab of axes: without a widget or a picture."""
+"""A small batch made of real digits, and what each norm makes of it, for the lab of axes."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from numpy.lib.stride_tricks import sliding_window_view
 import bnteach
 from bnteach.data import digits
 
-__all__ = ["CHANNELS", "GROUPS", "SAMPLES", "filtered", "normalized", "pictures"]
+__all__ = ["CHANNELS", "GROUPS", "SAMPLES", "H", "W", "filtered", "normalized", "pictures"]
 
-SAMPLES, GROUPS = 3, 2
+SAMPLES, GROUPS, H, W = 3, 2, 2, 3
 
 # Four channels: left and right edges, upper and lower edges, the mean of nine pixels, spots.
 FILTERS = np.array(
@@ -28,12 +28,7 @@ CHANNELS = len(FILTERS)
 
 @lru_cache(maxsize=16)
 def pictures(sample: int = 1, contrast: float = 1.0) -> np.ndarray:
-    """The first three digits of the test set, (3, 8, 8), gray values in [0, 1].
-
-    Args:
-        sample: which of them is dimmed, from 1.
-        contrast: what its gray values are multiplied by.
-    """
+    """The first three digits of the test set, (3, 8, 8), gray values 0 to 1; one, from 1, is dimmed."""
     found = digits(dtype=np.float64).images().x_test[:SAMPLES, 0].copy()
     found[sample - 1] *= contrast
     return _kept(found)
@@ -41,26 +36,30 @@ def pictures(sample: int = 1, contrast: float = 1.0) -> np.ndarray:
 
 @lru_cache(maxsize=16)
 def filtered(sample: int = 1, contrast: float = 1.0) -> np.ndarray:
-    """What a convolution with the four filters makes of them, no padding, (3, 4, 6, 6)."""
+    """A small batch x, (3, 4, 2, 3): the digits through a convolution with the four filters, then pooled.
+
+    The convolution has no padding and gives 6 x 6 values a filter; each 3 x 2 of them become their mean.
+    """
     windows = sliding_window_view(pictures(sample, contrast), (3, 3), axis=(1, 2))
-    return _kept(np.einsum("nhwij,cij->nchw", windows, FILTERS))
+    maps = np.einsum("nhwij,cij->nchw", windows, FILTERS)
+    return _kept(maps.reshape(SAMPLES, CHANNELS, H, 3, W, 2).mean(axis=(3, 5)))
 
 
 @lru_cache(maxsize=64)
 def normalized(norm: str, sample: int = 1, contrast: float = 1.0) -> np.ndarray:
-    """These maps after "batch", "layer", "instance" or "group" normalization, (3, 4, 6, 6).
+    """This batch after "batch", "layer", "instance" or "group" normalization, (3, 4, 2, 3).
 
     >>> bool(abs(normalized("batch").mean(axis=(0, 2, 3))).max() < 1e-12)
     True
     """
-    maps = filtered(sample, contrast)
+    x = filtered(sample, contrast)
     layers = {
         "batch": bnteach.BatchNorm(CHANNELS),
-        "layer": bnteach.LayerNorm(maps.shape[1:]),
+        "layer": bnteach.LayerNorm(x.shape[1:]),
         "instance": bnteach.InstanceNorm(CHANNELS),
         "group": bnteach.GroupNorm(GROUPS, CHANNELS),
     }
-    return _kept(layers[norm].forward(maps))
+    return _kept(layers[norm].forward(x))
 
 
 def _kept(values: np.ndarray) -> np.ndarray:

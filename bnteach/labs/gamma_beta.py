@@ -54,7 +54,8 @@ class Frame:
 class GammaBeta(Lab):
     """Normalize a channel, then scale it by γ and shift it by β, and send it through an activation.
 
-    Controls: gamma, beta, activation. The button "Undo the normalization" sets γ = √(σ² + ε) and β = μ, and
+    Controls: gamma, beta, activation. Left x, x̂ and y on one scale; right what the activation makes of y. The
+    button "Undo the normalization" sets γ = √(σ² + ε) and β = μ, and
     x comes back, up to rounding. So the network can have any mean and any spread there, and learns them as
     two numbers.
 
@@ -69,11 +70,11 @@ class GammaBeta(Lab):
     title = "y = γ·x̂ + β"
     look = (
         "Move γ, then β, and say beforehand what y will do; try a negative γ, and γ = 0. Can you make y the "
-        "same as x? A bar reaches one standard deviation to each side of the mean. Gray is where the "
+        "same as x? A bar reaches one standard deviation to each side of the mean. Gray: there the "
         "activation is flat."
     )
     State = State
-    panels = (1.25, 1.15, 0.6)
+    panels = (1.6, 1)
     recorded: ClassVar = {
         "gamma": [round(-3 + 0.2 * n, 1) for n in range(31)],
         "beta": [-4 + 0.5 * n for n in range(17)],
@@ -93,12 +94,12 @@ class GammaBeta(Lab):
     @staticmethod
     def compute(state):
         x, activation = _channel(), ACTIVATIONS[state.activation]
-        in_both = {dtype: _scaled(state, dtype) for dtype in RECOVERED}
+        in_both = {dtype: _scaled(state.gamma, state.beta, dtype) for dtype in RECOVERED}
         y = in_both["float64"]
         return Frame(
             state=state,
             x=x[:, 0],
-            x_hat=_normalized()[0][:, 0],
+            x_hat=_scaled(1, 0, "float64"),
             y=y,
             h=activation.function(y),
             differences={
@@ -112,28 +113,22 @@ class GammaBeta(Lab):
         return state.activation
 
     def background(self, axes, state):
-        rows, through, after = axes
+        rows, after = axes
         activation = ACTIVATIONS[state.activation]
         figures.frame(rows, title="Normalize, scale and shift", x="value", xlim=SHOWN, ylim=(0, 1))
-        figures.frame(through, title=f"{state.activation} gets y", x="y", xlim=SHOWN, ylim=activation.outputs)
-        figures.frame(
-            after, title="… and gives", x="width: how often", xlim=(0.5, 1.5), ylim=activation.outputs
-        )
-        figures.transfer(GRID, activation.function(GRID), activation.flat(GRID), ax=through)
+        figures.frame(after, title=f"{state.activation}(y)", x="output", xlim=activation.outputs, ylim=(0, 1))
+        figures.shade(GRID, activation.flat(GRID), height=1 / 3, ax=rows)
         rows.set_yticks([5 / 6, 3 / 6, 1 / 6], ["x", "x̂", "y"])
-        for ax in (rows, through):
-            ax.set_xticks(range(-6, 7, 3))
-        after.set_xticks([])
-        after.tick_params(labelleft=False)
+        rows.set_xticks(range(-6, 7, 2))
+        after.set_yticks([])
 
     def draw(self, axes, frame):
-        rows, through, after = axes
+        rows, after = axes
         groups = [(frame.x, "population"), (frame.x_hat, "data"), (frame.y, "with_bn")]
         activation = ACTIVATIONS[frame.state.activation]
         figures.ridges(groups, limits=SHOWN, ax=rows)
-        figures.outline(frame.y, limits=SHOWN, ax=through, height=0.6, role="with_bn")
-        figures.note(f"{frame.flat:.0%} {activation.flat_word}", ax=through)
-        figures.layer_histograms([frame.h], limits=activation.outputs, ax=after, role="with_bn")
+        figures.note(f"{frame.flat:.0%} {activation.flat_word}", top=0.32, ax=rows)
+        figures.outline(frame.h, limits=activation.outputs, ax=after, bins=40, role="with_bn")
 
     def read(self, frame):
         state, activation = frame.state, ACTIVATIONS[frame.state.activation]
@@ -152,17 +147,12 @@ def _distance(differences: dict[str, float]) -> str:
     return f"The largest difference between y and x is {differences['float64']:.2f}."
 
 
-def _scaled(state: State, dtype: str) -> np.ndarray:
+@lru_cache(maxsize=4)
+def _scaled(gamma: float, beta: float, dtype: str) -> np.ndarray:
     """y in this precision, (4000,)."""
-    gamma, beta = (np.array([number], dtype=dtype) for number in (state.gamma, state.beta))
+    gamma, beta = (np.array([number], dtype=dtype) for number in (gamma, beta))
     y, _ = bnteach.batch_norm_forward(_channel().astype(dtype), gamma, beta, EPS)
     return y[:, 0]
-
-
-@lru_cache(maxsize=1)
-def _normalized():
-    """x̂, (4000, 1), and what the forward pass keeps."""
-    return bnteach.batch_norm_forward(_channel(), None, None, EPS)
 
 
 @lru_cache(maxsize=1)

@@ -65,7 +65,8 @@ class Jacobian(Lab):
                                     diagonal     mean       variance
 
     The mean's part makes each row sum to 0, the variance's part makes J·x̂ vanish (up to ε). So two of N
-    directions never carry a gradient, and a batch of two carries none at all. In the picture s = √(σ² + ε).
+    directions never carry a gradient, and a batch of two carries none at all. On the right of the picture:
+    how y moves when all x move alike (J·1), and when they move apart, each by its x̂ (J·x̂).
 
     >>> lab = Jacobian(batch_size=6)
     >>> lab.frame.rank
@@ -81,7 +82,7 @@ class Jacobian(Lab):
         "Then try a batch of 2, and a far outlier."
     )
     State = State
-    panels = (0.85, 2.3, 0.5, 0.5)
+    panels = (0.85, 2.3, 0.85)
     recorded: ClassVar = {"outlier": (0, 1, 2, 3, 5, 7, 10, 15, 20)}
 
     def controls(self):
@@ -110,30 +111,31 @@ class Jacobian(Lab):
         return state.batch_size
 
     def background(self, axes, state):
-        batch, jacobian, *products = axes
+        batch, jacobian, together = axes
         samples, rows = range(1, state.batch_size + 1), (state.batch_size + 0.5, 0.5)
-        whole = {"title": "J: row i, column j is ∂yᵢ/∂xⱼ", "x": "full color: 1/s"}
-        figures.frame(batch, title="  x and its x̂", x="       x̂", xlim=(-7.4, 3.3), ylim=rows)
-        figures.frame(jacobian, xlim=rows[::-1], ylim=rows, **whole)
-        for ax, title in zip(products, ("J·1", "J·x̂"), strict=True):
-            figures.frame(ax, title=title, x="in 1/s", xlim=(-3.3, 3.3), ylim=rows)
-        jacobian.set_xticks(samples)
-        for ax in (batch, *products):
-            ax.axvline(0, color="#555555", linewidth=1)
-            ax.set_xticks([-2, 0, 2])
+        figures.frame(batch, title="x, and x̂ as a dot", x="       x̂", xlim=(-7.4, 3.3), ylim=rows)
+        figures.frame(
+            jacobian, title="How much yᵢ moves with xⱼ", x="x of sample j", xlim=rows[::-1], ylim=rows
+        )
+        figures.frame(together, title="… with all xⱼ", xlim=(0.5, 2.5), ylim=rows)
+        batch.axvline(0, color="#555555", linewidth=1)
+        batch.set(xticks=[-2, 0, 2], ylabel="sample")
+        jacobian.set(xticks=samples, ylabel="y of sample i")
+        together.set_xticks([1, 2], ["shifted\nJ·1", "spread\nJ·x̂"])
         for ax in axes:
-            ax.set_yticks([] if ax in products else samples)
+            ax.set_yticks([] if ax is together else samples)
             ax.grid(False)
 
     def draw(self, axes, frame):
-        batch, jacobian, *products = axes
+        batch, jacobian, together = axes
         n = len(frame.x)
         words = [figures.signed_number(value, digits=1) for value in frame.x]
         figures.numbers(words, [-3.3] * n, range(1, n + 1), ax=batch, align="right")
         figures.row_marks(frame.x_hat, ax=batch, marked=n - 1)
         figures.matrix(frame.shown, limit=1 / frame.std, ax=jacobian)
-        for ax, values in zip(products, (frame.row_sums, frame.times_x_hat), strict=True):
-            figures.row_marks(values * frame.std, ax=ax, role="forward")
+        figures.matrix(
+            np.stack([frame.row_sums, frame.times_x_hat], axis=1), limit=1 / frame.std, ax=together
+        )
 
     def read(self, frame):
         n, last = len(frame.x), figures.signed_number(frame.x_hat[-1])

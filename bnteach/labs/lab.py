@@ -185,8 +185,7 @@ class Lab:
 
     def _assemble(self) -> widgets.Widget:
         self.canvas.image.add_class("bnteach-picture")
-        row = widgets.Layout(flex_flow="row wrap", grid_gap="0 1.5em", align_items="center")
-        hand = widgets.Box([*self.widgets.values(), *map(self._widget_of, self.buttons)], layout=row)
+        hand = controls.grid([*self.widgets.values()], [*map(self._widget_of, self.buttons)])
         task = widgets.HTML(_line(f"<b>{html.escape(self.title)}.</b> {html.escape(self.look)}"))
         return widgets.VBox([task, hand, self.canvas.image, self._words])
 

@@ -111,8 +111,9 @@ class Landscape(Lab):
             figures.curve(RATES, there.cosine, ax=angle, role=role)
             figures.curve(np.arange(1, len(losses) + 1), losses, top=3, ax=training, role=role)
             at = there.rates[frame.here]
-            _mark(loss, at, np.minimum(there.loss[frame.here], TOP), role)
-            _mark(angle, at, there.cosine[frame.here], role)
+            mark = {"role": role, "size": 10, "mec": "white", "zorder": 6}
+            figures.dots([at], [there.loss[frame.here]], limits=(0, TOP), ax=loss, **mark)
+            figures.dots([at], [there.cosine[frame.here]], limits=(-1, 1), ax=angle, **mark)
         training.axvline(frame.state.step, color="black", linewidth=1.5)
 
     def read(self, frame):
@@ -121,11 +122,6 @@ class Landscape(Lab):
             f"{frame.state.network}, after {frame.state.step} steps, looking {frame.state.rate:g} ahead. "
             f"Without BN {without}. With BN {with_bn}."
         )
-
-
-def _mark(ax, x: float, y: float, role: str) -> None:
-    look = figures.role(role)
-    ax.plot([x], [y], marker=look.marker, markersize=10, color=look.color, markeredgecolor="white", zorder=6)
 
 
 def _words(there: Slice, here: int) -> str:

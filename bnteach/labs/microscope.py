@@ -109,8 +109,8 @@ class Microscope(Lab):
 
     Controls: shift, scale and shape of the input, activation, batch_norm, eps. Gray is where the activation
     is flat: its slope is less than a tenth of its largest, and little gradient comes back. A value there is
-    called saturated (sigmoid, tanh); a ReLU gives exactly 0 there. On the right, the outputs as a histogram
-    drawn to both sides: the wider, the more often.
+    called saturated (sigmoid, tanh); a ReLU gives exactly 0 there. On the right the outputs, as a histogram
+    along the axis of the activation.
 
     With batch normalization the shift and the scale of the input are gone after it, the shape is not.
 
@@ -128,7 +128,7 @@ class Microscope(Lab):
         "activation is flat. Switch it on again. What has become of the shape?"
     )
     State = State
-    panels = (1, 1.3, 0.7)
+    panels = (1, 1.35, 0.5)
     recorded: ClassVar = {"shift": range(-5, 6), "eps": (1e-5, 0.1, 1, 10)}
 
     def controls(self):
@@ -157,13 +157,11 @@ class Microscope(Lab):
     def background(self, axes, state):
         before, through, after = axes
         activation = ACTIVATIONS[state.activation]
-        gets = f"{activation.name} gets x̂" if state.batch_norm else f"{activation.name} gets x itself"
         figures.frame(before, title="Input x", x="x", xlim=SHOWN, ylim=(0, 1))
-        into = "x̂ = BN(x)" if state.batch_norm else "x"
-        figures.frame(through, title=gets, x=into, xlim=SHOWN, ylim=activation.outputs)
-        figures.frame(
-            after, title="… and gives", x="width: how often", xlim=(0.5, 1.5), ylim=activation.outputs
-        )
+        z, into = ("x̂", "x̂ = BN(x)") if state.batch_norm else ("x", "x")
+        shared = {"ylim": activation.outputs}
+        figures.frame(through, title=f"{z} goes into the {activation.name}", x=into, xlim=SHOWN, **shared)
+        figures.frame(after, title="Its output", x="how often", xlim=(0, 1), **shared)
         figures.transfer(GRID, activation.function(GRID), activation.flat(GRID), ax=through)
         before.set_yticks([])
         after.set_xticks([])
@@ -176,7 +174,7 @@ class Microscope(Lab):
         figures.outline(frame.x, limits=SHOWN, ax=before, role="population")
         figures.outline(frame.z, limits=SHOWN, ax=through, height=0.6, role=role)
         figures.note(f"{frame.flat:.0%} {activation.flat_word}", ax=through)
-        figures.layer_histograms([frame.h], limits=activation.outputs, ax=after, role=role)
+        figures.outline(frame.h, limits=activation.outputs, ax=after, bins=30, role=role, sideways=True)
 
     def read(self, frame):
         z, activation = frame.z, ACTIVATIONS[frame.state.activation]

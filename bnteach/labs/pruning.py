@@ -45,7 +45,7 @@ class Pruning(Lab):
     layer, or of the whole network), threshold (channels with a smaller share of that largest γ go). Each
     layer keeps at least one channel.
 
-    On the left the sizes of all γ, a histogram for each layer; what lies in the gray part goes. In the middle
+    On the left the sizes of all γ, a dot a channel; what lies in the gray part goes. In the middle
     how many channels stay. On the right what the network is worth then, without any fine-tuning.
 
     >>> lab = Pruning(training="with L1", measure="within each layer", threshold=0)
@@ -85,7 +85,7 @@ class Pruning(Lab):
         sides = {"xlim": (0.45, len(whole) + 0.55), "x": "layer"}
         figures.frame(histograms, title="|γ| / largest |γ|", ylim=(-0.02, 1.02), **sides)
         figures.frame(channels, title="Channels that stay", ylim=(0, 1.18 * whole.max()), **sides)
-        figures.frame(worth, title="Not fine-tuned, %", x="threshold", xlim=(0, 1), ylim=(0, 155))
+        figures.frame(worth, title="Not fine-tuned, %", x="threshold", xlim=(0, 1), ylim=(0, 140))
         for ax in (histograms, channels):
             ax.set_xticks(layers)
             ax.grid(False, axis="x")
@@ -100,7 +100,7 @@ class Pruning(Lab):
         histograms, channels, worth = axes
         there, threshold = frame.cuts, frame.state.threshold
         histograms.axhspan(-0.02, threshold, color="#D0D0D0", linewidth=0, zorder=1)
-        figures.layer_histograms(there.sizes, limits=(0, 1), ax=histograms, bins=25)
+        figures.strips([(sizes, "data") for sizes in there.sizes], limits=(0, 1), ax=histograms)
         histograms.axhline(threshold, color="black", linewidth=1.5, zorder=3)
         stays = there.stays[frame.here]
         layers = np.arange(1, len(stays) + 1)
@@ -112,7 +112,7 @@ class Pruning(Lab):
         for role, values in lines.items():
             figures.curve(THRESHOLDS, values, ax=worth, role=role)
         look = figures.role("unbiased")
-        worth.axvline(threshold, ymax=100 / 155, color="black", linewidth=1.5, zorder=3)
+        worth.axvline(threshold, ymax=100 / 140, color="black", linewidth=1.5, zorder=3)
         at = there.accuracy[frame.here]
         worth.plot([threshold], [at], marker=look.marker, ms=9, color=look.color, mec="white", zorder=6)
 
@@ -130,7 +130,7 @@ class Pruning(Lab):
 
 
 def _of(counts: np.ndarray, here: int) -> str:
-    return f"{counts[here]:,} of {counts[0]:,}".replace(",", " ")
+    return f"{counts[here]:,} of {counts[0]:,}".replace(",", "\u202f")
 
 
 @lru_cache(maxsize=len(TRAININGS) * len(MEASURES))

@@ -24,6 +24,7 @@ DATA = [("stay the same", "same"), ("drift", "drift"), ("jump at batch 40", "jum
 SAMPLE = 7.0
 MEANS, VARIANCES, OUTPUTS = (-1.0, 16.0), (0.0, 20.0), (-3.0, 7.5)
 NAMES = {"data": "each batch", "with_bn": "running", "truth": "truth"}
+OUTPUT_NAMES = {"data": "in training", "with_bn": "in evaluation"}
 
 
 @dataclass(frozen=True)
@@ -125,10 +126,11 @@ class RunningStats(Lab):
         mean, var, output = axes
         across = {"x": "batch", "xlim": (0, BATCHES + 2)}
         figures.frame(mean, title="Mean", ylim=MEANS, **across)
-        figures.frame(var, title="Variance (N − 1)", ylim=VARIANCES, **across)
+        figures.frame(var, title="Variance (by N − 1)", ylim=VARIANCES, **across)
         figures.frame(output, title=f"Output for x = {SAMPLE:g}", ylim=OUTPUTS, **across)
         mean.set_yticks([0, 5, 10, 15])
         figures.key(mean, NAMES, markers=True, place="upper left")
+        figures.key(output, OUTPUT_NAMES, markers=True, place="upper right")
 
     def draw(self, axes, frame):
         mean, var, output = axes
@@ -150,9 +152,8 @@ class RunningStats(Lab):
         return (
             f"{t} {'batch' if t == 1 else 'batches'} of {frame.state.batch_size}, momentum {momentum}: "
             f"{running}. The sample {SAMPLE:g} gives {frame.train[-1]:.2f} in training, with this batch, "
-            f"and {evaluated}. So far the variance of a batch is on average {frame.biased.mean():.2f} "
-            f"(the sum divided by N: this one normalizes) or {frame.unbiased.mean():.2f} "
-            "(divided by N − 1: this one is stored)."
+            f"and {evaluated}. The variance of this batch is {frame.biased[-1]:.2f} divided by N: this "
+            f"normalizes; and {frame.unbiased[-1]:.2f} divided by N − 1: this enters the running variance."
         )
 
 

@@ -88,12 +88,25 @@ class Sampler(Lab):
 
     def background(self, axes, state):
         population, means, variances = axes
-        figures.frame(population, title="Population, one batch", x="value", xlim=(-2, 13), ylim=(-0.08, 0.5))
+        figures.frame(population, title="Population and a batch", x="value", xlim=(-2, 13), ylim=(-0.08, 0.5))
         population.axvline(MEAN, color="black", linewidth=2)
         population.set_yticks([])
-        figures.frame(means, title="Means: truth ± σ/√N", x="batch", xlim=(-8, 409), ylim=MEAN_LIMITS)
-        figures.frame(variances, title="Variances, their average", xlim=(0.5, 2.5), ylim=VARIANCE_LIMITS)
+        figures.frame(
+            means,
+            title="Mean of each batch",
+            x="batch; the band is μ ± σ/√N",
+            xlim=(-8, 409),
+            ylim=MEAN_LIMITS,
+        )
+        figures.frame(
+            variances,
+            title="Variance of each batch",
+            x="thick bar: their average",
+            xlim=(0.5, 2.5),
+            ylim=VARIANCE_LIMITS,
+        )
         variances.set_xticks([1, 2], ["divided by N", "by N − 1"])
+        variances.axhline(STD**2, color="black", linewidth=2, zorder=1)
         variances.set_yticks([0, 4, 8, 12, 16])
 
     def draw(self, axes, frame):
@@ -101,8 +114,9 @@ class Sampler(Lab):
         figures.histogram(frame.population, ax=population, bins=60, limits=(-2, 13), role="population")
         figures.points(frame.first_batch, np.full(len(frame.first_batch), -0.04), ax=population)
         figures.estimates(frame.means, MEAN, frame.standard_error, top=MEAN_LIMITS[1], ax=means)
-        groups = {"biased": frame.biased, "unbiased": frame.unbiased}
-        figures.strips(groups, STD**2, top=VARIANCE_LIMITS[1], ax=variances)
+        groups = [(frame.biased, "biased"), (frame.unbiased, "unbiased")]
+        figures.strips(groups, limits=VARIANCE_LIMITS, ax=variances)
+        figures.averages(groups, ax=variances)
 
     def read(self, frame):
         inside = np.mean(np.abs(frame.means - MEAN) <= frame.standard_error)

@@ -175,7 +175,7 @@ class Training(Lab):
         across = {"x": "epoch", "xlim": (0, MAX_EPOCHS)}
         figures.frame(loss, title="Training loss", ylim=(0, 4), **across)
         figures.frame(accuracy, title="Test accuracy, %", ylim=(0, 100), **across)
-        figures.frame(layer, title="Input of the last sigmoid", ylim=(-6, 6), **across)
+        figures.frame(layer, title="Into the last sigmoid", y="middle 70 % of values", ylim=(-6, 6), **across)
         names = f"A, {_bn(state.bn_a)}", f"B, {_bn(state.bn_b)}"
         figures.key(loss, dict(zip(ROLES, names, strict=True)), place="upper right")
 

@@ -9,15 +9,16 @@ import numpy as np
 from bnteach import figures
 
 from . import controls, digit_maps
+from .digit_maps import H, W
 from .lab import Lab
 
 __all__ = ["WhichValues"]
 
-N, C, H, W = digit_maps.SAMPLES, digit_maps.CHANNELS, 2, 3  # of the small tensor
+N, C = digit_maps.SAMPLES, digit_maps.CHANNELS
 CONTRASTS = (0.1, 0.25, 0.5, 1.0)
 NORMS = ("batch", "layer", "instance", "group")
 LAYOUTS = ("NCHW", "NHWC")
-BEFORE, AFTER = 3.0, 3.0  # where the colors are full
+FURTHEST = 3.0  # how far a value of x̂ may move in the picture
 
 # The means in NumPy; the second line where the channels have to be split first.
 MEANS = {
@@ -56,14 +57,12 @@ class Frame:
 
     Attributes:
         state: of the controls.
-        shared: which values of the small tensor share their mean with the chosen one, in the order of the
-            layout: (N, C, H, W) or (N, H, W, C).
+        shared: which values of x share their mean with the chosen one, in the order of the layout:
+            (N, C, H, W) or (N, H, W, C).
         chosen: the index of the chosen value in it.
         means: how many means there are.
-        digits: three real digits, the chosen one dimmed, (3, 8, 8).
-        before, after: feature maps of three real digits, (3, 4, 6, 6) in either layout.
-        own_change, others_change: how far at most the contrast has moved a value of `after`, in the chosen
-            digit and in the others.
+        digits: the digits that x was made of, the chosen one dimmed, (N, 8, 8).
+        moved: how far the contrast has moved the values x̂ of each digit, the largest of each, (N,).
     """
 
     state: State
@@ -71,18 +70,15 @@ class Frame:
     chosen: tuple[int, int, int, int]
     means: int
     digits: np.ndarray
-    before: np.ndarray
-    after: np.ndarray
-    own_change: float
-    others_change: float
+    moved: np.ndarray
 
 
 class WhichValues(Lab):
     """Choose a value of a batch of images and see which others share its mean and its variance.
 
     Controls: norm, layout; sample, channel and position choose the value; contrast dims the chosen digit.
-    Left, a tensor of 3 samples, 4 channels and 2 x 3 positions, in the order of its axes. Right, what a fixed
-    convolution with 4 filters gives for three real digits, before and after the norm.
+    Left the batch x in the order of its axes: 3 samples (digits), 4 channels (filters), 2 x 3 positions.
+    Right the digits themselves, and how far their x̂ moves when one of them is dimmed.
 
     Layer normalization is taken over channels and positions of a sample, as it is in the figure of Wu & He
     (2018). In a transformer it runs over the channels of each position alone.
@@ -94,11 +90,11 @@ class WhichValues(Lab):
 
     title = "Which values share one mean"
     look = (
-        "Blue: the values that share their mean with the orange one. Change the norm. Then lower the "
-        "contrast of one digit: which norms notice, and who else moves?"
+        "Blue: the values that share their mean with the orange one. Change the norm. One digit is dimmed: "
+        "under which norms do its own x̂ move, and under which do others move with it?"
     )
     State = State
-    panels = (1.2, 1.25, 1)
+    panels = (1.4, 1)
 
     def controls(self):
         return {
@@ -107,7 +103,7 @@ class WhichValues(Lab):
             "sample": controls.whole_slider("Sample", "of the chosen value", 1, N, 2),
             "channel": controls.whole_slider("Channel", "of the chosen value", 1, C, 3),
             "position": controls.whole_slider("Position", "of the chosen value", 1, H * W, 5),
-            "contrast": controls.steps("Contrast of this digit", "1 is as it was", CONTRASTS, 1.0),
+            "contrast": controls.steps("Contrast of this digit", "1 is as it was", CONTRASTS, 0.25),
         }
 
     @staticmethod
@@ -118,52 +114,49 @@ class WhichValues(Lab):
         if state.layout == "NHWC":
             order = [0, 2, 3, 1]
         after = digit_maps.normalized(state.norm, state.sample, state.contrast)
-        change = np.abs(after - digit_maps.normalized(state.norm)).max(axis=(1, 2, 3))
         return Frame(
             state,
             shared=shared.transpose(order),
             chosen=tuple(place[axis] for axis in order),
             means=int(mean_of.max()) + 1,
             digits=digit_maps.pictures(state.sample, state.contrast),
-            before=digit_maps.filtered(state.sample, state.contrast),
-            after=after,
-            own_change=float(change[state.sample - 1]),
-            others_change=float(np.delete(change, state.sample - 1).max()),
+            moved=np.abs(after - digit_maps.normalized(state.norm)).max(axis=(1, 2, 3)),
         )
 
     def backdrop(self, state):
         return state.layout
 
     def background(self, axes, state):
-        tensor, before, after = axes
+        tensor, digits = axes
         rows, columns, down, across = C, H * W, "channel", "position"
         if state.layout == "NHWC":
             rows, columns, down, across = columns, rows, across, down
         figures.blocks(N, rows, columns, ax=tensor)
-        figures.frame(tensor, title=f"{state.layout}: {across} across", y=down, ylim=(1.42 * rows, -0.05))
-        figures.frame(before, title="3 digits, 4 filters", x="channel", xlim=(-1.25, C), ylim=(N, -0.05))
-        figures.frame(after, title="after the norm", x="channel", xlim=(-0.05, C), ylim=(N, -0.05))
-        for ax in (before, after):
-            ax.set_xticks(np.arange(C) + 0.44, range(1, C + 1))
-            ax.set_yticks(np.arange(N) + 0.44, range(1, N + 1) if ax is before else [""] * N)
-            ax.grid(False)
-        before.set_ylabel("sample")
+        figures.frame(
+            tensor, title=f"x in {state.layout}: {across} across", y=down, ylim=(1.42 * rows, -0.05)
+        )
+        title = "Dim a digit: whose x̂ moves?"
+        figures.frame(digits, title=title, x="largest move", xlim=(-1.1, FURTHEST), ylim=(N, -0.12))
+        digits.set(xticks=[0, 1, 2], yticks=np.arange(N) + 0.44, yticklabels=range(1, N + 1), ylabel="sample")
+        digits.axvline(0, color="#555555", linewidth=1)
+        digits.grid(False, axis="y")
 
     def draw(self, axes, frame):
-        tensor, before, after = axes
+        tensor, digits = axes
         s, cells = frame.state, _cells(frame.shared, frame.state.layout)
-        chosen = np.argwhere(_cells(_only(frame.shared.shape, frame.chosen), s.layout))[0]
-        figures.shared_values(cells, tuple(chosen), ax=tensor)
+        figures.shared_values(cells, _cell(s), ax=tensor)
         words = [
             f"{frame.means} means, {frame.shared.sum()} values each",
             *MEANS[s.norm, s.layout].split("\n"),
         ]
         heights = cells.shape[1] * np.linspace(1.1, 1.34, 3)[: len(words)]
         figures.numbers(words, [0.3] * len(words), heights, ax=tensor, align="left")
-        number, map_of = _mean_of(s.norm)[:, :, 0, 0], (s.sample - 1, s.channel - 1)
-        how = {"framed": number == number[map_of], "chosen": map_of}
-        figures.feature_maps(frame.before, limit=BEFORE, digits=frame.digits, ax=before, **how)
-        figures.feature_maps(frame.after, limit=AFTER, ax=after, **how)
+        figures.gray_pictures(frame.digits, left=-1.0, ax=digits)
+        middles = np.arange(N) + 0.44
+        digits.barh(middles, frame.moved, height=0.5, color=figures.role("population").color, zorder=2)
+        figures.numbers(
+            [f"{size:.2f}" for size in frame.moved], frame.moved + 0.1, middles, ax=digits, align="left"
+        )
 
     def read(self, frame):
         s, count = frame.state, int(frame.shared.sum())
@@ -193,17 +186,18 @@ def _cells(values: np.ndarray, layout: str) -> np.ndarray:
     return values.reshape((N, C, H * W) if layout == "NCHW" else (N, H * W, C))
 
 
-def _only(shape: tuple, index: tuple) -> np.ndarray:
-    only = np.zeros(shape, dtype=bool)
-    only[index] = True
-    return only
+def _cell(state: State) -> tuple[int, int, int]:
+    """The chosen value among these cells."""
+    sample, channel, position = state.sample - 1, state.channel - 1, state.position - 1
+    return (sample, channel, position) if state.layout == "NCHW" else (sample, position, channel)
 
 
 def _told(frame: Frame) -> str:
     s = frame.state
     if s.contrast == 1:
         return "The digits are as they were."
+    own, others = frame.moved[s.sample - 1], np.delete(frame.moved, s.sample - 1).max()
     return (
         f"Digit {s.sample} was dimmed to {s.contrast:g} of its contrast. After the norm its own values have "
-        f"moved by up to {frame.own_change:.2f}, those of the other digits by {frame.others_change:.2f}."
+        f"moved by up to {own:.2f}, those of the other digits by {others:.2f}."
     )

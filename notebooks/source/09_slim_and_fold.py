@@ -305,9 +305,7 @@ for name, model in {"without L1": plain, "with L1": with_l1}.items():
 # %%
 figure, axes = figures.new_figure(columns=2, size=(6.6, 2.8))
 for ax, (name, one) in zip(axes, {"without L1": plain, "with L1": with_l1}.items(), strict=True):
-    figures.layer_histograms(
-        [size.numpy() for size in gamma_sizes(one).values()], limits=(0, 1.2), ax=ax, bins=30
-    )
+    figures.strips([(size.numpy(), "data") for size in gamma_sizes(one).values()], limits=(0, 1.2), ax=ax)
     figures.frame(
         ax, title=f"Sizes of γ, {name}", x="layer, and how many are at 0", y="|γ|", ylim=(-0.05, 1.25)
     )
@@ -315,12 +313,12 @@ for ax, (name, one) in zip(axes, {"without L1": plain, "with L1": with_l1}.items
     ax.set_xticks([1, 2, 3], [f"{layer}\n{count}" for layer, count in enumerate(at_0, start=1)])
 figures.show(
     figure,
-    alt="Histograms of the sizes of γ, one for each of three layers. Without L1 they lie between about 0.2 and 1.2, "
+    alt="The sizes of γ as dots, a column for each of three layers. Without L1 they lie between about 0.2 and 1.2, "
     "none near 0. With L1 those of layers 1 and 2 lie all below 0.05, and those of layer 3 are most of them at 0 and a few between 0.3 and 0.7. Below each layer stands how many are at 0.",
 )
 
 # %% [markdown]
-# A histogram is wide where there are many $\gamma$. Each one is scaled to its own widest bar (and drawn by the root of the count, so that a few can be seen beside many). So widths do not compare between layers. The numbers below them do: how many are at 0.
+# A dot is the $\gamma$ of one channel. Below each layer stands how many are at 0.
 #
 # The left picture shows the usual training: all channels speak. In the right one most of layer 3 is at 0. But look at layers 1 and 2: **all** their $\gamma$ are small. In numbers:
 

@@ -32,17 +32,6 @@ def test_histogram_counts_what_lies_outside_for_the_area():
     assert ax.patches[0].get_data().values == pytest.approx([2 / 3])
 
 
-def test_layer_histograms_are_roots_of_counts():
-    values = [np.repeat([0.1, 0.6], [9, 4]), np.array([0.9, 5.0, -3.0, np.nan])]
-    ax = figures.layer_histograms(values, limits=(0, 1), bins=2)
-    first, second = (path.vertices for path in ax.collections[0].get_paths())
-    widths = [np.ptp(first[np.isclose(first[:, 1], height), 0]) for height in (0.0, 1.0)]
-    assert widths == pytest.approx([0.92, 0.92 * (4 / 9) ** 0.5])
-    assert second[:, 0].min() > 1.5  # layer 2 stands at 2
-    assert np.ptp(second[np.isclose(second[:, 1], 1.0), 0]) == pytest.approx(0.92)  # 0.9 and 5.0
-    assert np.ptp(second[np.isclose(second[:, 1], 0.0), 0]) == pytest.approx(0.92 * 0.5**0.5)  # -3.0
-
-
 def test_estimates_band_and_dots_above_the_top():
     ax = figures.estimates([4.0, 5.0, 99.0], truth=5.0, standard_error=0.5, top=9)
     (_, x, y), (above, x_above, y_above), *rules = lines_of(ax)
@@ -51,11 +40,20 @@ def test_estimates_band_and_dots_above_the_top():
     assert [rule[2][0] for rule in rules] == [4.5, 5.5, 5.0]
 
 
-def test_strips_show_each_average(random):
-    groups = {"biased": random.random(20), "unbiased": random.random(30) + 1}
-    ax = figures.strips(groups, truth=1.0, top=10)
-    bars = [collection.get_segments()[0] for collection in ax.collections]
-    assert [bar[0, 1] for bar in bars] == pytest.approx([values.mean() for values in groups.values()])
+def test_strips_show_every_value_in_its_column(random):
+    groups = [(random.random(20), "biased"), (np.array([0.5, 7.0, -3.0]), "unbiased")]
+    (_, x, y), *second = lines_of(figures.strips(groups, limits=(0, 1)))
+    np.testing.assert_array_equal(y, groups[0][0])
+    assert (0.5 < x).all()
+    assert (x < 1.5).all()
+    assert {marker: list(y) for marker, _, y in second} == {"o": [0.5], "v": [0], "^": [1]}
+    assert all((1.5 < x).all() and (x < 2.5).all() for _, x, _ in second)
+
+
+def test_averages_stand_in_the_columns_of_the_strips(random):
+    groups = [(random.random(20), "biased"), (random.random(30) + 1, "unbiased")]
+    bars = [bar.get_segments()[0] for bar in figures.averages(groups, ax=figures.new_axes()).collections]
+    assert [bar[0, 1] for bar in bars] == pytest.approx([values.mean() for values, _ in groups])
     assert [bar[:, 0].mean() for bar in bars] == pytest.approx([1, 2])
 
 
@@ -65,10 +63,13 @@ def test_layer_sizes_beyond_the_limits_are_triangles_at_the_edge():
     assert marks == {"v": ([2, 3], [1e-3] * 2), "^": ([4, 5], [1e3] * 2), "o": ([1], [1.0])}
 
 
-def test_curve_keeps_gaps_and_marks_what_is_above_the_top():
-    (_, x, y), (marker, *place) = lines_of(figures.curve([1, 2, 3, 4], [1.0, np.nan, np.inf, 2.0], top=4))
-    assert list(x) == [1, 2, 3, 4]
-    np.testing.assert_array_equal(y, [1.0, np.nan, 4.0, 2.0])
+def test_curve_keeps_gaps_and_marks_where_it_leaves_the_picture():
+    loss = [1.0, np.nan, 3.0, np.inf, 9.0, 2.0]
+    (_, x, y), (marker, *place) = lines_of(figures.curve(range(6), loss, top=4))
+    assert list(x) == [0, 1, 2, 3, 4, 5]
+    np.testing.assert_array_equal(y[[0, 1, 2, 5]], [1.0, np.nan, 3.0, 2.0])
+    assert (4 < y[3:5]).all()
+    assert np.isfinite(y[3:5]).all()
     assert (marker, place[0].item(), place[1].item()) == ("^", 3, 4.0)
 
 
@@ -86,7 +87,9 @@ def test_batch_values_says_the_marked_value_also_at_the_edge():
 
 def test_moves_join_before_and_after():
     ax = figures.moves([0.0, 1.0], [0.5, 1.0])
-    np.testing.assert_allclose(ax.collections[0].get_segments()[0], [[1, 0.0], [1, 0.5]])
+    (arrows,) = ax.collections
+    np.testing.assert_allclose(arrows.XY, [[1, 0.0], [2, 1.0]])
+    np.testing.assert_allclose(np.column_stack([arrows.U, arrows.V]), [[0, 0.5], [0, 0]])
 
 
 def test_pictures_share_one_gray_scale(random):

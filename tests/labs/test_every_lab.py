@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 from bnteach import labs
-from bnteach.labs.controls import HELP
+from bnteach.labs.controls import HELP, WHOLE_ROW
 
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 FAILED = "This did not work"
@@ -35,6 +35,11 @@ def ends(control) -> list:
 def another(control):
     """A value that the control does not have now."""
     return next(value for value in reversed(ends(control)) if value != control.value)
+
+
+def buttons_of(lab) -> tuple:
+    """The widgets below the controls."""
+    return lab.widget.children[1].children[-1].children
 
 
 def picture(lab) -> bytes:
@@ -180,6 +185,17 @@ def test_controls_have_names_and_help(lab):
     for control in lab.widgets.values():
         assert len(control.description) > 4
         assert any(getattr(control, name, None) for name in (HELP, "tooltip", "tooltips"))
+
+
+def test_the_controls_stand_on_one_grid(lab):
+    """A name takes as much room as the longest, and a choice a row of its own."""
+    widths = {control.style.description_width for control in lab.widgets.values()}
+    assert len(widths) == 1
+    assert float(widths.pop().removesuffix("em")) > 0.5 * max(
+        len(control.description) for control in lab.widgets.values()
+    )
+    choices = [control for control in lab.widgets.values() if isinstance(control, widgets.ToggleButtons)]
+    assert {control.layout.grid_area for control in choices} <= {WHOLE_ROW}
 
 
 def test_core_widgets_alone(lab):

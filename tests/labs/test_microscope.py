@@ -148,6 +148,14 @@ def test_an_outline_is_numpys_histogram_with_all_values_in_sight():
     np.testing.assert_allclose(ax.collections[0].get_paths()[0].vertices[:8], np.column_stack([x, y]))
 
 
+def test_an_outline_lies_on_its_side_beside_a_curve():
+    upright, lying = (
+        figures.outline([0.1, 0.2, 1.5], limits=(0, 3), bins=3, sideways=sideways).lines[0].get_data()
+        for sideways in (False, True)
+    )
+    np.testing.assert_array_equal(lying, upright[::-1])
+
+
 def test_readings_have_no_minus_before_zero():
     assert [microscope.rounded(value) for value in (-0.001, 0.0, -0.006, 2.345678)] == [
         "0.00",

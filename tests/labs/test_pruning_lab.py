@@ -48,7 +48,7 @@ def test_the_reading_is_that_of_silenced_channels(training, measure, threshold):
     first, second, third = stays
     parameters = 9 * first + 2 * first + 9 * first * second + 2 * second + 9 * second * third + 2 * third
     parameters += 10 * third + 10
-    assert f"{parameters:,} of 24 058 parameters".replace(",", " ") in lab.reading
+    assert f"{parameters:,} of 24,058 parameters".replace(",", "\u202f") in lab.reading
 
 
 def test_the_whole_network_is_where_the_threshold_is_zero():

@@ -110,7 +110,14 @@ def test_depth_by_pytorch(activation, batch_norm, scale):
 
 
 def test_depth_words_follow_the_numbers():
-    dead, alive = labs.Depth(batch_norm=False, depth=15), labs.Depth(batch_norm=True, depth=15)
-    assert dead.reading.count("vanishing") == 2
-    assert alive.reading.count("alive") == 2
-    assert "exploding" in labs.Depth(activation="ReLU", scale=5.0, depth=15).reading
+    without, with_bn = labs.Depth(batch_norm=False), labs.Depth(batch_norm=True)
+    assert without.reading.count("vanishing") == 2
+    assert with_bn.reading.count("about the same") == 2
+    assert "exploding" in labs.Depth(activation="ReLU", scale=5.0, depth=12).reading
+
+
+@pytest.mark.parametrize("activation", ["tanh", "ReLU"])
+def test_depth_says_that_batch_normalization_lets_gradients_grow(activation):
+    lab = labs.Depth(activation=activation, batch_norm=True, depth=12)
+    assert "growing, a factor of 1." in lab.reading
+    assert numbers(lab.reading)[-1] ** 11 == pytest.approx(lab.frame.gradient[0], rel=0.06)

@@ -19,6 +19,7 @@ from bnteach.data import digits
 from bnteach.labs import training as module
 from bnteach.labs.training import Training
 from bnteach.trials.claims import paired_training
+from test_every_lab import buttons_of
 
 
 @pytest.fixture(autouse=True)
@@ -40,8 +41,7 @@ def in_a_kernel(scenario):
 
 
 def button(lab, name: str):
-    boxes = lab.widget.children[1].children
-    return next(child for child in boxes if getattr(child, "description", "") == name)
+    return next(button for button in buttons_of(lab) if button.description == name)
 
 
 def test_start_pause_go_on_reset_by_the_buttons():

@@ -6,7 +6,6 @@ import itertools
 
 import numpy as np
 import pytest
-from matplotlib.collections import PatchCollection
 
 from bnteach import labs
 from bnteach.data import digits
@@ -80,21 +79,20 @@ def test_the_code_that_is_shown_gives_the_means_that_are_counted(norm, layout):
 
 @pytest.mark.parametrize("contrast", [1.0, 0.1])
 @pytest.mark.parametrize("norm", list(NORMS))
-def test_maps_by_pytorchs_convolution_and_norm(norm, contrast):
-    frame = frame_of(norm, contrast=contrast)
+def test_the_batch_by_pytorchs_convolution_pooling_and_norm(norm, contrast):
     pictures = torch.tensor(digits(dtype=np.float64).images().x_test[:3].copy())
     pictures[1] *= contrast
-    maps = functional.conv2d(pictures, torch.tensor(digit_maps.FILTERS)[:, None])
-    np.testing.assert_allclose(frame.digits, pictures[:, 0])
-    np.testing.assert_allclose(frame.before, maps, atol=1e-12)
-    np.testing.assert_allclose(frame.after, NORMS[norm](maps), atol=1e-9)
+    x = functional.avg_pool2d(functional.conv2d(pictures, torch.tensor(digit_maps.FILTERS)[:, None]), (3, 2))
+    assert x.shape == (N, C, H, W)
+    np.testing.assert_allclose(frame_of(norm, contrast=contrast).digits, pictures[:, 0])
+    np.testing.assert_allclose(digit_maps.filtered(2, contrast), x, atol=1e-12)
+    np.testing.assert_allclose(digit_maps.normalized(norm, 2, contrast), NORMS[norm](x), atol=1e-9)
 
 
 def test_only_batch_normalization_lets_the_contrast_of_one_digit_reach_the_others():
     for norm in NORMS:
-        frame = frame_of(norm, contrast=0.25)
-        assert (frame.others_change > 0.1) == (norm == "batch")
-        assert (frame.own_change > 0.1) == (norm == "batch")
+        moved = frame_of(norm, contrast=0.25).moved
+        assert list(moved > 0.1) == [norm == "batch"] * N
 
 
 def test_reading_by_pytorchs_numbers():
@@ -110,18 +108,16 @@ def test_reading_by_pytorchs_numbers():
     assert lab.reading.endswith("The digits are as they were.")
 
 
-def test_the_frames_stand_around_the_maps_that_share_a_mean():
-    lab = labs.WhichValues(norm="group", sample=3, channel=2)
-    frames = [mark for mark in lab.canvas.axes[1].collections if isinstance(mark, PatchCollection)]
-    places = [sorted(path.vertices.min(axis=0).tolist() for path in mark.get_paths()) for mark in frames]
-    assert [len(place) for place in places] == [10, 1, 1]
-    assert places[1] == [[0, 2]]  # channel 1 of sample 3 shares the group
-    assert places[2] == [[1, 2]]
+def test_a_bar_for_each_digit_is_as_long_as_its_move():
+    lab = labs.WhichValues(norm="batch", sample=1)
+    bars = [bar.get_width() for bar in lab.canvas.axes[1].patches]
+    np.testing.assert_allclose(bars, lab.frame.moved)
+    assert min(bars) > 0.1
 
 
 def test_the_values_that_are_handed_out_again_cannot_be_changed():
     frame = frame_of()
-    for values in (frame.digits, frame.before, frame.after):
+    for values in (frame.digits, digit_maps.filtered(), digit_maps.normalized("batch")):
         with pytest.raises(ValueError, match="read-only"):
             values[0] = 1
 
