@@ -40,8 +40,8 @@ print("standard deviations:", x_hat.std(axis=0).round(3))
 assert np.allclose(x_hat, batch_norm_forward(x, gamma=None, beta=None)[0])
 
 # %% [markdown]
-# **Predict.** Two slips raise no error: to divide by the variance, and to take a variance that divides by $N - 1$. The first column has
-# $\sigma^2 = 3.5$. Which standard deviation does it get from each slip?
+# **Predict.** Two mistakes raise no error: dividing by the variance, and using a variance that divides by $N - 1$. The first column has
+# $\sigma^2 = 3.5$. Which standard deviation does each mistake give it?
 
 # %%
 centered = x - x.mean(axis=0)
@@ -51,12 +51,12 @@ print("variance with N − 1: ", (centered / x.std(axis=0, ddof=1)).std(axis=0).
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# $1/\sigma = 0.535$, and $\sqrt{(N-1)/N} = 0.866$. The second slip is hard to see in a large batch: for $N = 60$ it gives 0.992.
+# $1/\sigma = 0.535$, and $\sqrt{(N-1)/N} = 0.866$. The second mistake is hard to see in a large batch: for $N = 60$ it gives 0.992.
 #
 # </details>
 #
 # **As a matrix.** Subtracting the mean is a product with the **centering matrix** $H = I - \frac{1}{N}\mathbf{1}\mathbf{1}^\top$, where $\mathbf{1}$ is a
-# column of $N$ ones. To center twice changes nothing more: $HH = H$. Lesson 04 meets this matrix again.
+# column of $N$ ones. Centering a second time changes nothing: $HH = H$.
 
 # %%
 H = np.eye(4) - 1 / 4
@@ -79,10 +79,16 @@ channels = {
     "skewed": rng.exponential(2, 20_000),
     "two humps": np.concatenate([rng.normal(-4, 1, 12_000), rng.normal(6, 1, 8_000)]),
 }
+
+
+def skewness(x):
+    return np.mean(((x - x.mean()) / x.std()) ** 3)
+
+
+print("             skewness of x   of x̂   outside (−1, 1)")
 for name, x in channels.items():
-    z_score, x_hat = (x - x.mean()) / x.std(), normalize(x)
-    print(f"{name:10}  skewness of x {np.mean(z_score**3):5.2f}, of x̂ {np.mean(x_hat**3):5.2f}", end="   ")
-    print(f"outside (−1, 1): {np.mean(abs(x_hat) > 1):.0%}")
+    x_hat = normalize(x)
+    print(f"{name:12} {skewness(x):13.2f} {skewness(x_hat):6.2f} {np.mean(abs(x_hat) > 1):17.0%}")
 
 # %% tags=["draws"] alt="Two panels, for a skewed channel and for one with two humps. In each, the wide gray histogram of x and the narrow blue one of x-hat stand on the same axis. They have the same shape; x-hat is centered at 0 and narrower."
 figure, axes = figures.new_figure(columns=2, size=(7.0, 2.8))
@@ -246,19 +252,21 @@ pictures, labels = torch.from_numpy(data.x_train), torch.from_numpy(data.y_train
 
 def train_and_watch(seed):
     torch.manual_seed(seed)
-    first, second = nn.Linear(64, 50), nn.Linear(50, 50)
-    to_bn, relu_to_bn = [first, nn.BatchNorm1d(50), nn.ReLU()], [second, nn.ReLU(), nn.BatchNorm1d(50)]
-    net = nn.Sequential(*to_bn, *relu_to_bn, nn.Linear(50, 10)).double()
+    net = nn.Sequential(
+        nn.Linear(64, 50), nn.BatchNorm1d(50), nn.ReLU(),
+        nn.Linear(50, 50), nn.ReLU(), nn.BatchNorm1d(50),
+        nn.Linear(50, 10),
+    ).double()  # fmt: skip
     optimizer = torch.optim.SGD(net.parameters(), lr=0.5)
-    lengths = [first.weight.norm().item()]
+    lengths = [net[0].weight.norm().item()]
     for _ in range(10):
         for rows in torch.randperm(len(pictures)).split(60):
             loss = nn.functional.cross_entropy(net(pictures[rows]), labels[rows])
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
-        lengths.append(first.weight.norm().item())
-    return [*(layer.bias.grad.abs().max().item() for layer in (first, second)), *lengths]
+        lengths.append(net[0].weight.norm().item())
+    return [*(net[k].bias.grad.abs().max().item() for k in (0, 3)), *lengths]
 
 
 runs = over_seeds(train_and_watch, range(5), progress=False).values  # a row for each seed

@@ -300,11 +300,11 @@ assert abs(parameters - [[1], [0]]).mean(axis=(0, 3)).max() < 0.1
 figure, axes = figures.new_figure(columns=2, size=(7.0, 2.8))
 for ax, which, start, name in zip(axes, (0, 1), (1, 0), ("γ", "β"), strict=True):
     limits = (start - 0.4, start + 0.4)
-    for layer, role in ((0, "before"), (2, "with_bn")):
+    for layer, role in ((0, "before"), (2, "data")):
         figures.histogram(parameters[:, layer, which], ax=ax, bins=32, limits=limits, role=role)
     figures.frame(ax, title=f"{name} after training", x=f"{name} (start: {start})", xlim=limits)
     ax.set_yticks([])
-figures.key(axes[0], {"before": "layer 1", "with_bn": "layer 3"}, place="upper left")
+figures.key(axes[0], {"before": "layer 1", "data": "layer 3"}, place="upper left")
 figures.show(figure)
 
 # %% [markdown]

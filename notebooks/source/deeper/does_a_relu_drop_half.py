@@ -1,7 +1,7 @@
 # %% [markdown]
 # # Does a ReLU after BN drop half of the values?
 #
-# *15 minutes · deeper than [02 · Normalize](../02_normalize.ipynb)*
+# *10 minutes · deeper than [02 · Normalize](../02_normalize.ipynb)*
 #
 # ReLU sets everything below 0 to 0, and after BN the mean is 0. So half of the values are lost, one often reads. We count: in channels of different shapes, in a
 # trained network, and with BN after the ReLU instead of before it.
@@ -13,7 +13,6 @@ from torch import nn
 
 from bnteach.data import digits
 from bnteach.training import mlp, over_seeds, train
-
 
 # %% [markdown]
 # ## In channels of different shapes

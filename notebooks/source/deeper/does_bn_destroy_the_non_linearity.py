@@ -1,14 +1,13 @@
 # %% [markdown]
 # # Does BN destroy the non-linearity?
 #
-# *15 minutes · deeper than [02 · Normalize](../02_normalize.ipynb)*
+# *10 minutes · deeper than [02 · Normalize](../02_normalize.ipynb)*
 #
 # A sentence that is often read: "Normalization pulls the data into the linear region of the activation and destroys the non-linearity; γ and β restore it." It makes three
 # claims, and we test each one. The experiment that looks best turns out to say little.
 
 # %%
 import numpy as np
-import torch
 from torch import nn
 
 from bnteach.data import digits

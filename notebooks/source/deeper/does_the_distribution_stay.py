@@ -1,7 +1,7 @@
 # %% [markdown]
 # # Does a layer's distribution stay the same in training?
 #
-# *10 minutes · deeper than [02 · Normalize](../02_normalize.ipynb)*
+# *5 minutes · deeper than [02 · Normalize](../02_normalize.ipynb)*
 #
 # The title of the BN paper speaks of **internal covariate shift**: the distribution of a layer's inputs changes while the network learns. After BN the mean is 0
 # and the variance is 1 in every batch, all through the training. Is that "the same distribution"?
