@@ -20,11 +20,11 @@ from bnteach.training import over_seeds
 # %% [markdown]
 # ## Subtract, divide
 #
-# For each channel, over the $N$ samples of a batch:
+# For each channel, with the mean $\mu$ and the variance $\sigma^2$ of its $N$ values in the batch:
 #
 # $$\hat{x}_i = \frac{x_i - \mu}{\sqrt{\sigma^2 + \varepsilon}}$$
 #
-# $\hat{x}$ is read "x hat". It is the z-score of lesson 01, with a small number $\varepsilon = 0.00001$ added to the variance. The variance divides by $N$.
+# $\hat{x}$ is read "x hat". It is the z-score of lesson 01, with a small number $\varepsilon = 0.00001$ added to the variance. The variance divides by $N$, not by $N - 1$.
 
 
 # %%
@@ -65,7 +65,7 @@ assert np.allclose(H @ x, centered)
 assert np.allclose(H @ H, H)
 
 # %% [markdown]
-# ## Moved and stretched, not bent
+# ## Does the shape change?
 #
 # Three channels: a bell curve, a skewed one, one with two humps. One number for the shape is the **skewness**, the mean of the third
 # powers of the z-scores: 0 for everything symmetric.
@@ -104,7 +104,7 @@ figures.show(figure)
 # <details><summary>Answer</summary>
 #
 # Two sentences that you can often read are false. "BN brings the values into $(-1, 1)$": about a third of a bell curve lies
-# outside. "After BN the values follow $N(0, 1)$", the bell curve with mean 0 and variance 1: mean and variance are right, but what was skewed stays skewed.
+# outside. "After BN the values follow $N(0, 1)$", the bell curve with mean 0 and variance 1: mean and variance are right, but what was skewed stays skewed. Subtracting and dividing moves and stretches a histogram; it cannot bend it.
 #
 # </details>
 #
