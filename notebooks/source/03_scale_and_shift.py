@@ -74,9 +74,9 @@ for name, batch in (("this batch", x), ("the next one", x_next)):
 # So a BN layer *can* be the identity, for one batch. After training, BN uses stored numbers for $\mu$ and $\sigma^2$, the same for
 # every batch (lesson 05); then it can be the identity for all.
 #
-# ## Lab: turn the two knobs
+# ## Lab: move γ and β
 #
-# 1. Move $\gamma$, then $\beta$. Say beforehand what $y$ will do.
+# 1. Move $\gamma$, then $\beta$. Predict each time what $y$ will do.
 # 2. Press *Undo the normalization*. How large is the difference that is left?
 # 3. Set $\gamma = 0$. What does the next layer get?
 # 4. Choose ReLU and $\gamma = 1$. Move $\beta$ to −2, and to 2. What does $\beta$ decide?
@@ -96,7 +96,7 @@ labs.GammaBeta()
 #
 # ## "If γ and β can undo it, why bother?"
 #
-# A first answer: BN does not change *which* functions a network can express. It changes **which parameter controls what**. Take one unit of
+# A first answer: with $\gamma$ and $\beta$, BN does not change *which* functions a network can express. It changes **which parameter controls what**. Take one unit of
 # the second layer of a small network, with random weights. We change the weights of the **first** layer by half of their size, 60 times.
 #
 # **Predict.** After each change we draw a histogram of the unit's 1 347 values. How do the 60 histograms differ without BN, and
@@ -110,10 +110,12 @@ for _ in range(60):
     h = np.maximum(data.x_train @ (w_1 + 0.5 * rng.normal(size=w_1.shape) / 4), 0)  # ReLU
     without.append(h @ w_2)
     with_bn.append(batch_norm(h @ w_2, gamma=1.0, beta=0.5))
+print("            mean of the unit   standard deviation")
 for name, unit in (("without BN", without), ("with BN", with_bn)):
     means, stds = np.mean(unit, axis=(1, 2)), np.std(unit, axis=(1, 2))
-    print(f"{name:10}  mean from {means.min():5.2f} to {means.max():5.2f}", end="   ")
-    print(f"standard deviation from {stds.min():.2f} to {stds.max():.2f}")
+    print(
+        f"{name:10}    {means.min():5.2f} to {means.max():4.2f}         {stds.min():.2f} to {stds.max():.2f}"
+    )
 
 # %% tags=["draws"] alt="Two panels on the same axes with 60 thin histograms each. Without BN they form a broad fan: each has another center and another width. With BN they lie on each other in one narrow bundle around 0.5."
 figure, axes = figures.new_figure(columns=2, size=(7.0, 2.8))
@@ -135,8 +137,8 @@ figures.show(figure)
 #
 # </details>
 #
-# This is called a **reparameterization**: the unit can do the same as before, but two numbers of its own, which gradient descent sets
-# directly, take over what came out of thousands of weights. The weights below still decide the *pattern*: which samples are high and which are low.
+# This is called a **reparameterization**. The unit can compute the same functions as before; but its mean and standard deviation, which resulted from thousands
+# of weights, are now two parameters of its own, and gradient descent sets them directly. The weights below still decide the *pattern*: which samples are high and which are low.
 #
 # The picture explains what $\gamma$ and $\beta$ are. It does not prove that they help. For that we need an experiment.
 #
@@ -198,7 +200,7 @@ def score(net, points):
     return logits[:, 1] - logits[:, 0]
 
 
-_ = torch.set_num_threads(1)  # so small a network is fastest on one thread
+torch.set_num_threads(1)  # so small a network is fastest on one thread
 nets = {name: [trained(*network, seed) for seed in range(5)] for name, network in networks.items()}
 accuracy = {}
 new_points, new_ring = rings(100)

@@ -28,7 +28,7 @@ pictures, labels = torch.from_numpy(data.x_train), torch.from_numpy(data.y_train
 
 def trained(seed, decay_of_vectors):
     """A network trained with weight decay 0.01 on the weight matrices, and as given on γ, β and biases."""
-    _ = torch.manual_seed(seed)
+    torch.manual_seed(seed)
     net = mlp([64, 100, 100, 100, 10], nn.ReLU, batch_norm=True, seed=seed)
     matrices = [p for p in net.parameters() if p.ndim > 1]
     vectors = [p for p in net.parameters() if p.ndim == 1]  # γ, β, biases

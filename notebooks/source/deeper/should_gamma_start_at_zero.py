@@ -39,7 +39,7 @@ class ResidualNetwork(nn.Module):
 
     def __init__(self, gamma, seed, divide_by=1.0):
         super().__init__()
-        _ = torch.manual_seed(seed)
+        torch.manual_seed(seed)
         self.first, self.blocks = nn.Linear(64, 100), nn.Sequential(*[Block(gamma) for _ in range(20)])
         self.output, self.divide_by = nn.Linear(100, 10), divide_by
 
