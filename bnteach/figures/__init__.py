@@ -11,6 +11,7 @@ arrows.py         a vector, and what is taken away from it
 streams.py        a number of each batch, and what is kept of it
 numbers.py        many short numbers at once
 matrices.py       a small matrix in colors, marks beside its rows
+modes.py          training and evaluation: what flows where
 graph.py          the graph of computation, its values and gradients; paths.py: dx path by path
 cubes.py          which values share one mean; feature maps
 pictures.py       small gray pictures in a row
@@ -34,6 +35,7 @@ from .frame import frame, key
 from .graph import graph_boxes, graph_values
 from .intervals import intervals
 from .matrices import matrix, row_marks
+from .modes import two_modes
 from .numbers import numbers, signed_number
 from .paths import path_labels, path_values
 from .pictures import pictures
@@ -81,4 +83,5 @@ __all__ = [
     "strips",
     "style",
     "transfer",
+    "two_modes",
 ]

@@ -1,0 +1,185 @@
+# %% [markdown]
+# # What is wrong with statistics for each position?
+#
+# *15 minutes · after lesson [06 · Normalize channels](../06_normalize_channels.ipynb)*
+#
+# BN takes one mean for each channel of a batch of pictures. If each position of each map gets a mean of its own, as `x.mean(axis=0)`
+# gives it, the network misreads most digits that are moved by one column. Here you measure three reasons: noise, small
+# variances, and statistics that belong to another position.
+
+# %%
+import numpy as np
+import torch
+from torch import nn
+
+from bnteach import data, training
+
+# %%
+_ = torch.set_num_threads(1)  # so small a network is fastest on one thread
+digits = data.digits().images()
+conv = training.small_cnn(channels=(6, 16), seed=0).conv_1  # 6 filters of 3 × 3, not trained
+maps = conv(torch.from_numpy(digits.x_train)).detach().numpy()
+batch = maps[:60]
+for words, axes in {"per position": 0, "per channel": (0, 2, 3)}.items():
+    mean = batch.mean(axis=axes)
+    print(f"{words:12}  {mean.size:3} means of {batch.size // mean.size:4} values")
+
+# %% [markdown]
+# ## Noise
+#
+# If values are independent, the means of batches spread by $\sigma/\sqrt{m}$ (lesson 01). That is $1/\sqrt{60} \approx 0.129$ of
+# $\sigma$ per position, and $1/\sqrt{3840} \approx 0.016$ per channel. We draw 400 batches of 60 pictures and measure.
+#
+# **Predict.** Are the values of a map independent, so that the spread per channel is 0.016?
+
+# %%
+rng = np.random.default_rng(0)
+batches = [maps[rng.choice(len(maps), 60, replace=False)] for _ in range(400)]
+for words, axes in {"per position": 0, "per channel": (0, 2, 3)}.items():
+    noise = np.std([b.mean(axis=axes) for b in batches], axis=0) / maps.std(axis=axes)
+    print(f"{words:12}  median noise {np.median(noise):.3f}")
+print("per channel, filters 0 to 5:", noise.round(3))
+fixed = maps.mean(axis=0).var(axis=(1, 2)) / maps.var(axis=(0, 2, 3))
+print("share of the variance between positions:", fixed.round(2))
+
+# %% [markdown]
+# <details><summary>Answer</summary>
+#
+# Per position the noise is about as expected. (A little less: a picture is drawn only once for a batch.) Per channel it is
+# another number for each filter, for two reasons. Some positions are bright in all pictures and others dark. This part of $\sigma^2$ (last
+# line) adds no noise to the mean. And the 64 values of one map are not independent: where bright and dark balance each other within a map
+# there is less noise, where they move together there is more (filters 0 and 3).
+#
+# </details>
+#
+# So for pictures take $\sigma/\sqrt{m}$ as a rough guide. The noise per position is some 16 times as large as that per channel.
+#
+# ## Small variances, and the neighbor's statistics
+#
+# The digits stand in frames of 12 × 12, in the middle, one column to the left, or one column to the right. $\hat{x}$ is computed
+# after one untrained convolution, with the statistics of all training digits.
+
+
+# %%
+def framed(pictures, right=0):
+    return np.pad(pictures, ((0, 0), (0, 0), (2, 2), (2 + right, 2 - right)))
+
+
+middle = framed(digits.x_train)
+shifts = rng.integers(-1, 2, size=len(middle))  # -1, 0 or 1 for each digit
+moved = np.concatenate([framed(p[None], right) for p, right in zip(digits.x_train, shifts, strict=True)])
+filters = nn.Conv2d(1, 6, 5, padding=2, bias=False)
+filters.weight.data = torch.randn((6, 1, 5, 5), generator=torch.Generator().manual_seed(0))
+
+
+def x_hats(axes, training_digits):
+    """x_hat of the test digits in the middle, to the left, to the right."""
+    z = filters(torch.from_numpy(training_digits)).detach().numpy()
+    mean, var = z.mean(axis=axes, keepdims=True), z.var(axis=axes, keepdims=True)
+    places = [
+        filters(torch.from_numpy(framed(digits.x_test, right))).detach().numpy() for right in (0, -1, 1)
+    ]
+    return [(z - mean) / np.sqrt(var + 1e-5) for z in places]
+
+
+cases = {
+    "per channel": x_hats((0, 2, 3), middle),
+    "per position": x_hats(0, middle),
+    "per position, trained on moved": x_hats(0, moved),
+}
+
+# %% [markdown]
+# First: how often is a value far out, $|\hat{x}| > 6$?
+#
+# **Predict.** In which of the three cases, for a digit moved to the left?
+
+# %% tags=["nbval-ignore-output"]
+print("far out                         middle    left   right")
+for words, values in cases.items():
+    print(f"{words:30}", *(f"{np.mean(abs(x_hat) > 6):7.2%}" for x_hat in values))
+far = {words: [np.mean(abs(x_hat) > 6) for x_hat in values] for words, values in cases.items()}
+assert max(far["per channel"]) < 0.001
+assert min(far["per position"][1:]) > 0.01
+
+# %% [markdown]
+# <details><summary>Answer</summary>
+#
+# Per position, after a move, when the training digits were all in the middle. Where the digits hardly ever came in training, the
+# variance is small; when ink comes there, BN divides by a small number.
+#
+# </details>
+#
+# Second: how far is the map of the moved digit from the map moved along? We take the median over all values, which
+# a few far ones do not change.
+
+# %% tags=["nbval-ignore-output"]
+print("off from the map moved along              left   right")
+for words, (at_rest, *shifted) in cases.items():
+    off = [np.median(abs(x - np.roll(at_rest, k, axis=3))) for x, k in zip(shifted, (-1, 1), strict=True)]
+    print(f"{words:38}", *(f"{value:7.2f}" for value in off))
+
+# %% [markdown]
+# Per channel the map moves along: 0. Per position half of all values are off by more than half a standard deviation, because every position
+# now gets the mean and the variance that were meant for its neighbor's values. With statistics of moved digits it is less.
+#
+# ## Is it cured by moved training digits?
+#
+# Lesson 06 trained with the digits in the middle. It is only fair to train on moved digits too.
+#
+# **Predict.** Does the network with statistics, $\gamma$ and $\beta$ for each position catch up?
+
+
+# %%
+class PerPosition(nn.BatchNorm1d):
+    """The mistake: each position of each map is a column of a table."""
+
+    def forward(self, x):
+        return super().forward(x.flatten(1)).reshape(x.shape)
+
+
+def learn(seed, per_position):
+    torch.manual_seed(seed)
+    norms = nn.BatchNorm2d(6), nn.BatchNorm2d(16)
+    if per_position:
+        norms = PerPosition(6 * 12 * 12), PerPosition(16 * 12 * 12)
+    first = nn.Conv2d(1, 6, 5, padding=2, bias=False), norms[0], nn.ReLU()
+    second = nn.Conv2d(6, 16, 5, padding=2, bias=False), norms[1], nn.ReLU()
+    network = nn.Sequential(*first, *second, nn.AdaptiveMaxPool2d(1), nn.Flatten(), nn.Linear(16, 10))
+    optimizer = torch.optim.Adam(network.parameters(), lr=0.01)
+    shuffle = torch.Generator().manual_seed(seed)
+    x, y = torch.from_numpy(moved), torch.from_numpy(digits.y_train)
+    for _epoch in range(4):
+        for batch in torch.randperm(1347, generator=shuffle).split(60)[:22]:
+            loss = nn.functional.cross_entropy(network(x[batch]), y[batch])
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+    tests = {"middle": 0, "left": -1, "right": 1}
+    return {
+        name: 100 * training.accuracy(network, framed(digits.x_test, k), digits.y_test)
+        for name, k in tests.items()
+    }
+
+
+# %% tags=["nbval-ignore-output"]
+runs = training.run_seeds(learn, range(5), per_position=[False, True], progress=False)
+by_norm = runs.drop(columns="seed").groupby("per_position").mean()
+assert by_norm.loc[True].min() > 75
+assert (by_norm.loc[False] > by_norm.loc[True]).all()
+by_norm.round(0).astype(int)
+
+# %% [markdown]
+# <details><summary>Answer</summary>
+#
+# Nearly. In percent right, means of five seeds, it is much better than before, but makes about twice as many errors as the network with
+# BN per channel.
+#
+# </details>
+#
+# It also learns and stores $H\cdot W$ times as many numbers, and is tied to one size of picture.
+#
+# **Shown:** statistics for each position are noisy, and belong to a position; a convolution does not.
+#
+# **Practice:** [the exercises of lesson 06](../exercises/06_normalize_channels.ipynb), 50 minutes.
+#
+# **Back to** [06 · Normalize channels](../06_normalize_channels.ipynb).
