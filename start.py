@@ -50,7 +50,8 @@ def test():
     prepare()
     # The cells of a notebook stay together, in one worker. The notebooks take longest, so they come first.
     together = ["--dist", "loadfile", "--no-loadscope-reorder"]
-    notebooks = sorted([*ROOT.glob("notebooks/*.ipynb"), *ROOT.glob("notebooks/solutions/*.ipynb")])
+    folders = ["notebooks", "notebooks/deeper", "notebooks/solutions"]
+    notebooks = sorted(path for folder in folders for path in ROOT.glob(f"{folder}/*.ipynb"))
     pytest(*together, *NBVAL, *notebooks, "tests", "bnteach", *arguments())
     pytest(*together, "--nbval-lax", "--nbval-current-env", "notebooks/exercises")
 

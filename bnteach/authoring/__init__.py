@@ -8,7 +8,9 @@ You edit `notebooks/source/*.py`; `make notebooks` does the rest.
 * `freshness`: which lessons must be built again
 * `build`: the four in a row
 * `checks`: what every built notebook must keep; `output_checks`: its outputs; `prose_checks`: its text
-* `first_cell`: the first code cell of every lesson
+* `rules`: what makes a lesson fit its hour; `numbers`: how long it is; `rules_table`: both, to look at
+* `first_edition`: what the lessons keep that are not yet so short
+* `first_cell`: the first code cell of the exercises
 * `classroom`: the exercises as nbgrader's assignments
 * `grade`: what students hand in, without nbgrader; `grade_run`: runs it; `grade_report`: the table
 * `outputs`: writes files, never over the project's own

@@ -2,6 +2,7 @@
 
 python -m bnteach.authoring notebooks [--force] [NAME ...]
 python -m bnteach.authoring check [NAME ...]
+python -m bnteach.authoring rules [NAME ...]
 python -m bnteach.authoring classroom --out DIR [NAME ...]
 python -m bnteach.authoring grade FOLDER [--out REPORT.csv] [--cell-seconds 60] [--notebook-seconds 600]
 python -m bnteach.authoring colab --out DIR [--repo OWNER/NAME --branch main] [NAME ...]
@@ -27,6 +28,7 @@ from .grade_report import as_csv, as_table
 from .grade_run import Limits
 from .lessons import NOTEBOOKS, Lesson, find_lessons, refuse_unknown
 from .outputs import OutputError, refuse_own_files, write_all
+from .rules_table import problems_with_rules, table_of
 from .wheel import WheelError
 
 
@@ -59,6 +61,7 @@ def parser() -> argparse.ArgumentParser:
     option = command(notebooks, "build the notebooks that changed")
     option("--force", action="store_true", help="build also those that are up to date")
     command(check, "check built notebooks against sources and rules")
+    command(rules, "print how long the lessons are, and the rules that they break")
     option = command(classroom, "write the exercises as nbgrader's assignments")
     option("--out", type=Path, required=True, help="the folder `source` of the course")
     option = command(grade, "run and grade what students hand in, without nbgrader", where)
@@ -81,6 +84,12 @@ def notebooks(options: argparse.Namespace) -> int:
 def check(options: argparse.Namespace) -> int:
     lessons = lessons_of(options)
     return report(problems_of_all(lessons), len(lessons))
+
+
+def rules(options: argparse.Namespace) -> int:
+    lessons = find_lessons(options.folder, options.names)
+    print(table_of(lessons), *problems_with_rules(lessons), sep="\n")
+    return 0
 
 
 def lessons_of(options: argparse.Namespace) -> list[Lesson]:

@@ -40,7 +40,7 @@ def build(lesson: Lesson) -> float:
     seconds = time.perf_counter() - begin
     clean(notebook)
     write_all({lesson.notebook: text_of(notebook)})
-    record_build(lesson)
+    record_build(lesson, seconds)
     return seconds
 
 

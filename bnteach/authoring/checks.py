@@ -7,7 +7,7 @@ checks of outputs are in `output_checks`, those of text in `prose_checks`.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import groupby
 
 import nbformat
@@ -15,23 +15,23 @@ from nbformat import NotebookNode
 
 from .exercise_checks import EXERCISE_CHECKS
 from .exercises import POINTS, SOLUTION, Solution, find_exercises
-from .first_cell import FIRST_CELL
-from .lessons import Lesson, code_cells, find_lessons, read_source, tags
+from .first_edition import FIRST_EDITION_CHECKS, is_first_edition
+from .lessons import DRAWS, Lesson, code_cells, find_lessons, kept, read_source, tags
 from .output_checks import IGNORE_OUTPUT, OUTPUT_CHECKS, RAISES
 from .prose_checks import PROSE_CHECKS
+from .rules import RULES
 
+PLACES = (".", "deeper", "exercises", "solutions")
 MOST_BYTES = 300_000
 MOST_CODE_CELLS_IN_A_ROW = 2
-TAGS = {IGNORE_OUTPUT, RAISES, SOLUTION}
+TAGS = {IGNORE_OUTPUT, RAISES, SOLUTION, DRAWS}
 
 
 def problems_of_all(lessons: list[Lesson]) -> list[str]:
     """The problems of these lessons, and the notebooks in their folder that no source builds."""
     folder = lessons[0].folder
     sources = {lesson.notebook for lesson in (*find_lessons(folder), *find_exercises(folder))}
-    built = (
-        path for place in (".", "exercises", "solutions") for path in sorted((folder / place).glob("*.ipynb"))
-    )
+    built = (path for place in PLACES for path in sorted((folder / place).glob("*.ipynb")))
     orphans = [path.relative_to(folder).as_posix() for path in built if path not in sources]
     return [
         *(f"{name}: no source builds it" for name in orphans),
@@ -44,15 +44,21 @@ def problems_of(lesson: Lesson) -> list[str]:
     if not lesson.notebook.exists():
         return [f"{lesson.label}: not built, run make notebooks"]
     notebook = nbformat.read(lesson.notebook, as_version=4)
-    own = EXERCISE_CHECKS if isinstance(lesson, Solution) else PROSE_CHECKS
-    checks = (*NOTEBOOK_CHECKS, *OUTPUT_CHECKS, *own)
+    checks = (*NOTEBOOK_CHECKS, *OUTPUT_CHECKS, *own_checks(lesson))
     return [f"{lesson.label}: {problem}" for check in checks for problem in check(lesson, notebook)]
 
 
+def own_checks(lesson: Lesson) -> tuple[Callable, ...]:
+    """The checks of its kind: exercises, or lessons."""
+    if isinstance(lesson, Solution):
+        return EXERCISE_CHECKS
+    return (*PROSE_CHECKS, *(FIRST_EDITION_CHECKS if is_first_edition(lesson) else RULES))
+
+
 def in_step(lesson: Lesson, notebook: NotebookNode) -> Iterator[str]:
-    """The cells are those of the source: type, text and tags."""
-    ours = [(cell.cell_type, cell.source, tags(cell)) for cell in read_source(lesson).cells]
-    built = [(cell.cell_type, cell.source, tags(cell)) for cell in notebook.cells]
+    """The cells are those of the source: type, text, tags, alt text."""
+    ours = [(cell.cell_type, cell.source, kept(cell)) for cell in read_source(lesson).cells]
+    built = [(cell.cell_type, cell.source, kept(cell)) for cell in notebook.cells]
     for number, (one, other) in enumerate(zip(ours, built, strict=False), start=1):
         if one != other:
             yield f"cell {number} differs from its source, run make notebooks"
@@ -65,13 +71,6 @@ def executed_in_order(lesson: Lesson, notebook: NotebookNode) -> Iterator[str]:
     counts = [cell.execution_count for cell in code_cells(notebook)]
     if counts != list(range(1, len(counts) + 1)):
         yield f"execution counts are {counts}, expected 1 to {len(counts)}"
-
-
-def begins_with_first_cell(lesson: Lesson, notebook: NotebookNode) -> Iterator[str]:
-    """The first code cell is the standard one."""
-    first = next(iter(code_cells(notebook)), None)
-    if first is None or first.source != FIRST_CELL:
-        yield "the first code cell is not FIRST_CELL of bnteach/authoring/first_cell.py"
 
 
 def tags_are_known(lesson: Lesson, notebook: NotebookNode) -> Iterator[str]:
@@ -103,7 +102,6 @@ def few_code_cells_in_a_row(lesson: Lesson, notebook: NotebookNode) -> Iterator[
 NOTEBOOK_CHECKS = (
     in_step,
     executed_in_order,
-    begins_with_first_cell,
     tags_are_known,
     small_enough,
     few_code_cells_in_a_row,

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from nbformat import NotebookNode
 
 from .exercises import BLOCK, SOLUTION, Exercise, Solution, checked
+from .first_cell import begins_with_first_cell
 from .lessons import code_cells, raw_cells, tags
 from .output_checks import numbered_code_cells, texts
 from .prose_checks import images_in_text_have_alt, links_resolve, markdown
@@ -95,6 +96,7 @@ def leads_back(exercise: Solution, notebook: NotebookNode) -> Iterator[str]:
 
 
 EXERCISE_CHECKS = (
+    begins_with_first_cell,
     number_of_cells,
     each_exercise_is_complete,
     solutions_are_explained,

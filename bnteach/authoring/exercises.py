@@ -38,14 +38,6 @@ class Solution(Lesson):
     def source(self) -> Path:
         return self.folder / "source" / "exercises" / f"{self.name}.py"
 
-    @property
-    def notebook(self) -> Path:
-        return self.folder / self.place / f"{self.name}.ipynb"
-
-    @property
-    def label(self) -> str:
-        return f"{self.place}/{self.name}"
-
     def prepare(self, cell: NotebookNode) -> NotebookNode:
         cell.source = MARKERS.sub("", cell.source).rstrip("\n")
         return cell

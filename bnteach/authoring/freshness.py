@@ -27,9 +27,10 @@ def reason_to_build(lesson: Lesson) -> str | None:
     return next((words for part, words in REASONS.items() if kept.get(part) != now[part]), None)
 
 
-def record_build(lesson: Lesson) -> None:
-    """Keep the digests of a lesson just built; forget lessons that are gone."""
-    record = {**read_record(lesson.folder), lesson.label: digests(lesson)}
+def record_build(lesson: Lesson, seconds: float) -> None:
+    """Keep the digests and the running time of a lesson just built; forget lessons that are gone."""
+    about = {**digests(lesson), "seconds": round(seconds)}
+    record = {**read_record(lesson.folder), lesson.label: about}
     there = {label: record[label] for label in sorted(record) if (lesson.folder / f"{label}.ipynb").exists()}
     record_file(lesson.folder).write_text(json.dumps(there, indent=1) + "\n", encoding="utf-8")
 
@@ -38,7 +39,12 @@ def record_file(folder: Path) -> Path:
     return folder / ".built.json"
 
 
-def read_record(folder: Path) -> dict[str, dict[str, str]]:
+def running_seconds(lesson: Lesson) -> int:
+    """How long the cells of a lesson ran when it was built; 0 if that is not known."""
+    return read_record(lesson.folder).get(lesson.label, {}).get("seconds", 0)
+
+
+def read_record(folder: Path) -> dict[str, dict[str, str | int]]:
     path = record_file(folder)
     return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
 

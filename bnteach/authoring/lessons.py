@@ -14,6 +14,8 @@ from nbformat import NotebookNode
 
 NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
 
+DRAWS = "draws"  # the tag of a cell that only draws: its code is folded shut
+KEPT = ("tags", "alt", "jupyter")  # the metadata of a cell that a notebook keeps
 KERNELSPEC = {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}
 MARKER = re.compile(r"^# ?%%")
 
@@ -29,31 +31,47 @@ class Lesson:
 
     name: str
     folder: Path
+    place = ""
 
     @property
     def source(self) -> Path:
-        return self.folder / "source" / f"{self.name}.py"
+        return self.folder / "source" / self.place / f"{self.name}.py"
 
     @property
     def notebook(self) -> Path:
-        return self.folder / f"{self.name}.ipynb"
+        return self.folder / self.place / f"{self.name}.ipynb"
 
     @property
     def label(self) -> str:
         """What it is called in messages and in the record of builds."""
-        return self.name
+        return f"{self.place}/{self.name}".lstrip("/")
 
     def prepare(self, cell: NotebookNode) -> NotebookNode | None:
         """The cell as the notebook has it; None leaves it out."""
         return cell
 
 
+@dataclass(frozen=True)
+class Deeper(Lesson):
+    """An excursion: one question, beside the numbered lessons.
+
+    >>> Deeper("test_a_backward_pass", Path("notebooks")).notebook.as_posix()
+    'notebooks/deeper/test_a_backward_pass.ipynb'
+    """
+
+    place = "deeper"
+
+
 def find_lessons(folder: Path = NOTEBOOKS, names: list[str] | None = None) -> list[Lesson]:
-    """The lessons of a folder in order; with `names`, those whose name begins with one ("01" is enough).
+    """The lessons of a folder in order, then the deeper ones; with `names`, those that begin so ("01").
 
     Raises FileNotFoundError when the folder has no sources, and ValueError for a name that fits no lesson.
     """
-    lessons = [Lesson(path.stem, folder) for path in sorted((folder / "source").glob("*.py"))]
+    lessons = [
+        kind(path.stem, folder)
+        for kind in (Lesson, Deeper)
+        for path in sorted((folder / "source" / kind.place).glob("*.py"))
+    ]
     if not lessons:
         raise FileNotFoundError(f"no lessons: {folder / 'source'} has no .py file")
     refuse_unknown(names or [], lessons)
@@ -79,11 +97,18 @@ def read_source(lesson: Lesson) -> NotebookNode:
 
 
 def raw_cells(lesson: Lesson) -> list[NotebookNode]:
-    """The cells of the source as they are written, with no metadata but tags."""
+    """The cells of the source as they are written; those that only draw are folded shut."""
     cells = jupytext.reads(lesson.source.read_text(encoding="utf-8"), fmt="py:percent").cells
     for cell in cells:
-        cell.metadata = {"tags": cell.metadata["tags"]} if cell.metadata.get("tags") else {}
+        cell.metadata = kept(cell)
+        if DRAWS in tags(cell):
+            cell.metadata["jupyter"] = {"source_hidden": True}
     return cells
+
+
+def kept(cell: NotebookNode) -> dict:
+    """The metadata of a cell without what Jupyter and Jupytext add."""
+    return {key: cell.metadata[key] for key in KEPT if cell.metadata.get(key)}
 
 
 def give_ids(cells: list[NotebookNode]) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from nbformat import NotebookNode
 
 from .clean import WIDGET_VIEW
-from .lessons import Lesson, tags
+from .lessons import KEPT, Lesson, tags
 
 IGNORE_OUTPUT, RAISES = "nbval-ignore-output", "raises-exception"
 IMAGES = ("image/png", "image/jpeg", "image/svg+xml")
@@ -27,14 +27,14 @@ def errors_are_meant(lesson: Lesson, notebook: NotebookNode) -> Iterator[str]:
 
 
 def metadata_is_clean(lesson: Lesson, notebook: NotebookNode) -> Iterator[str]:
-    """No widget state or view, no times: tags and alt text are all the metadata there is."""
+    """No widget state or view, no times: tags, alt text and folded code are all the metadata there is."""
     if set(notebook.metadata) - {"kernelspec", "language_info"}:
         yield f"notebook metadata: {sorted(notebook.metadata)}, expected kernelspec and language_info"
     if notebook.metadata.get("kernelspec", {}).get("name") != "python3":
         yield "its kernel is not python3"
     for number, cell in enumerate(notebook.cells, start=1):
-        if set(cell.metadata) - {"tags"}:
-            yield f"cell {number} has metadata {sorted(cell.metadata)}, expected tags alone"
+        if more := sorted(set(cell.metadata) - set(KEPT)):
+            yield f"cell {number} has metadata {more}, expected {', '.join(KEPT)} alone"
         if any(WIDGET_VIEW in output.get("data", {}) for output in cell.get("outputs", [])):
             yield f"cell {number} holds a widget view, which shows as an error when no kernel runs"
 
@@ -42,10 +42,17 @@ def metadata_is_clean(lesson: Lesson, notebook: NotebookNode) -> Iterator[str]:
 def images_have_alt(lesson: Lesson, notebook: NotebookNode) -> Iterator[str]:
     """Every image says in its metadata what it shows: {"image/png": {"alt": "..."}}."""
     for number, cell in numbered_code_cells(notebook):
-        for output in cell.outputs:
-            for kind in set(IMAGES) & set(output.get("data", {})):
-                if not str(output.metadata.get(kind, {}).get("alt", "")).strip():
-                    yield f"cell {number} shows an image without alt text: bnteach.figures.show(..., alt=...)"
+        alts = [output.metadata.get(kind, {}).get("alt") for output, kind in images(cell)]
+        if not all(str(alt or "").strip() for alt in alts):
+            yield f'cell {number} shows an image without alt text: # %% alt="what the picture shows"'
+        if (alt := cell.metadata.get("alt")) and alt not in alts:
+            yield f"cell {number} has an alt text that none of its images takes"
+
+
+def images(cell: NotebookNode) -> Iterator[tuple[NotebookNode, str]]:
+    """The outputs of a cell that hold an image, each with the image's kind."""
+    for output in cell.outputs:
+        yield from ((output, kind) for kind in IMAGES if kind in output.get("data", {}))
 
 
 def nothing_of_this_machine(lesson: Lesson, notebook: NotebookNode) -> Iterator[str]:

@@ -16,8 +16,8 @@ from .style import style
 __all__ = ["bundle", "pixels", "png", "show"]
 
 
-def show(figure: Figure | Axes, *, alt: str) -> None:
-    """Show a figure in the notebook as one PNG picture, with its alternative text.
+def show(figure: Figure | Axes, *, alt: str | None = None) -> None:
+    """Show a figure in the notebook as one PNG picture, with its alternative text if you give one.
 
     The text goes out twice: as the picture's `alt`, which `nbconvert --template classic` writes into HTML,
     and as plain text for programs that show no pictures. JupyterLab and nbconvert's other templates show the
@@ -28,14 +28,15 @@ def show(figure: Figure | Axes, *, alt: str) -> None:
 
     Args:
         figure: a figure, or any axes of it.
-        alt: what a reader who cannot see the picture has to know. One or two sentences.
+        alt: what a reader who cannot see the picture has to know. One or two sentences. The lessons say it in
+            their sources, and their build puts it into the output.
 
     Raises:
         TypeError: figure is neither a figure nor axes.
         ValueError: alt is empty.
 
     >>> from bnteach import figures
-    >>> figures.show(figures.histogram([1.0, 2.0, 2.5]), alt="Three values.")  # doctest: +SKIP
+    >>> figures.show(figures.histogram([1.0, 2.0, 2.5]))  # doctest: +SKIP
     """
     from IPython.display import display
 
@@ -46,12 +47,12 @@ def show(figure: Figure | Axes, *, alt: str) -> None:
     display(data, metadata=metadata, raw=True)
 
 
-def bundle(picture: bytes, alt: str) -> tuple[dict, dict]:
+def bundle(picture: bytes, alt: str | None) -> tuple[dict, dict]:
     """The data and the metadata of a notebook output: a picture and its alternative text."""
-    if not isinstance(alt, str) or not alt.strip():
+    if alt is not None and (not isinstance(alt, str) or not alt.strip()):
         raise ValueError(f"alt is {alt!r}, expected a sentence that says what the figure shows")
-    data = {"image/png": base64.b64encode(picture).decode("ascii"), "text/plain": alt}
-    return data, {"image/png": {"alt": alt}}
+    data = {"image/png": base64.b64encode(picture).decode("ascii"), "text/plain": alt or "Figure"}
+    return data, {"image/png": {"alt": alt}} if alt else {}
 
 
 def png(figure: Figure) -> bytes:

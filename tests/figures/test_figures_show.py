@@ -40,15 +40,16 @@ def test_axes_and_figure_show_the_same(displayed, ax):
     assert by_axes.data == by_figure.data
 
 
-@pytest.mark.parametrize("alt", ["", "  \n", None, 3])
-def test_a_figure_without_words_is_refused(ax, alt):
+@pytest.mark.parametrize("alt", ["", "  \n", 3])
+def test_words_that_say_nothing_are_refused(ax, alt):
     with pytest.raises(ValueError, match=r"alt is .*expected a sentence"):
         figures.show(ax, alt=alt)
 
 
-def test_alt_has_no_default(ax):
-    with pytest.raises(TypeError, match="alt"):
-        figures.show(ax)
+def test_without_words_the_picture_waits_for_those_of_the_build(displayed, ax):
+    (output,) = displayed(lambda: figures.show(ax))
+    assert output.data["text/plain"] == "Figure"
+    assert output.metadata == {}
 
 
 def test_what_is_not_a_figure_is_refused():

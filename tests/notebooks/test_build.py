@@ -8,16 +8,14 @@ from bnteach.authoring import freshness
 from bnteach.authoring.__main__ import main
 from bnteach.authoring.build import build, build_all
 from bnteach.authoring.execute import LessonError
-from bnteach.authoring.freshness import reason_to_build
+from bnteach.authoring.freshness import reason_to_build, running_seconds
 from bnteach.authoring.lessons import find_lessons, read_source
 from tiny import TINY, write_lesson
 
 TRACEBACKS = pytest.mark.skipif(
     IPython.version_info < (8, 10), reason="the build reads tracebacks as IPython 8.10 and newer write them"
 )
-BROKEN = TINY.replace(
-    "x.mean(axis=0)\n\n# %% [markdown]\n# ## What", "y = 1\nx @ y\n\n# %% [markdown]\n# ## What"
-)
+BROKEN = TINY.replace("x.mean(axis=0)\n\n# %% tags", "y = 1\nx @ y\n\n# %% tags")
 
 
 @TRACEBACKS
@@ -31,10 +29,14 @@ def test_a_second_build_gives_the_same_bytes(built):
 def test_outputs_and_counts_are_kept_and_the_rest_is_not(built):
     notebook = nbformat.read(built.notebook, as_version=4)
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
-    assert [cell.execution_count for cell in code] == [1, 2, 3, 4, 5]
+    assert [cell.execution_count for cell in code] == [1, 2, 3, 4, 5, 6]
     assert code[1].outputs[0].text == "mean [2. 4.]\n"
     assert set(code[2].outputs[0].data) == {"image/png", "text/plain"}
     assert code[2].outputs[0].metadata == {"image/png": {"alt": "two by two pixels"}}
+    (drawn,) = code[5].outputs
+    assert drawn.metadata == {"image/png": {"alt": 'The same pixels: "x" as a picture'}}
+    assert drawn.data["text/plain"] == 'Figure: The same pixels: "x" as a picture'
+    assert code[5].metadata["jupyter"] == {"source_hidden": True}
     assert code[3].outputs[0].ename == "LinAlgError"
     assert not any("site-packages" in part for part in code[3].outputs[0].traceback)
     assert set(notebook.metadata) == {"kernelspec", "language_info"}
@@ -42,7 +44,7 @@ def test_outputs_and_counts_are_kept_and_the_rest_is_not(built):
 
 def test_a_cell_added_above_leaves_the_ids_below(tmp_path):
     before = read_source(write_lesson(tmp_path / "a")).cells
-    longer = TINY.replace("# %%\nimport", "# %%\n1 + 1\n\n# %%\nimport")
+    longer = TINY.replace("# %%\nx =", "# %%\n1 + 1\n\n# %%\nx =")
     after = read_source(write_lesson(tmp_path / "b", text=longer)).cells
     assert len({cell.id for cell in after}) == len(after) == len(before) + 1
     assert [cell.id for cell in after if cell.source != "1 + 1"] == [cell.id for cell in before]
@@ -105,3 +107,19 @@ def test_lessons_are_found_by_the_beginning_of_their_name(tmp_path):
         find_lessons(tmp_path, ["03"])
     with pytest.raises(FileNotFoundError, match=r"no lessons: .*source has no \.py file"):
         find_lessons(tmp_path / "empty")
+
+
+def test_deeper_lessons_come_after_the_numbered_ones(tmp_path):
+    write_lesson(tmp_path, "00_a")
+    deeper = tmp_path / "source" / "deeper"
+    deeper.mkdir()
+    (deeper / "ask_more.py").write_text("# %%\n1\n", encoding="utf-8")
+    assert [lesson.label for lesson in find_lessons(tmp_path)] == ["00_a", "deeper/ask_more"]
+    (lesson,) = find_lessons(tmp_path, ["ask"])
+    build(lesson)
+    assert (tmp_path / "deeper" / "ask_more.ipynb").exists()
+    assert reason_to_build(lesson) is None
+
+
+def test_the_running_time_is_kept(built):
+    assert 0 < running_seconds(built) < 60

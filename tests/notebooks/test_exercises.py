@@ -15,6 +15,7 @@ from bnteach.authoring.exercise_checks import verdicts_are_right
 from bnteach.authoring.exercises import Exercise, Solution, find_exercises
 from bnteach.authoring.first_cell import FIRST_CELL
 from bnteach.authoring.lessons import code_cells, read_source
+from tiny import TINY as LESSON
 from tiny import write_lesson
 
 ALL = find_exercises()
@@ -185,7 +186,7 @@ def test_a_wrong_mark_stops_the_build_before_a_solution_is_seen(fault, tmp_path,
 
 def test_exercises_are_built_and_checked_with_the_lessons(tmp_path, capsys):
     write(tmp_path, TINY)
-    write_lesson(tmp_path)
+    write_lesson(tmp_path, text=LESSON + "#\n# [The exercise](exercises/00_tiny.ipynb), 10 minutes.\n")
     assert main(["notebooks", "--folder", str(tmp_path)]) == 0
     assert "3 of 3 lessons built" in capsys.readouterr().out
     assert main(["check", "--folder", str(tmp_path)]) == 0
