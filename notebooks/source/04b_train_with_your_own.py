@@ -1,0 +1,270 @@
+# %% [markdown]
+# # 04b · Train with your own backward pass
+#
+# *35 minutes · previous: [04 · Derive the backward pass](04_derive_the_backward_pass.ipynb) · next:
+# [05 · Train and infer](05_train_and_infer.ipynb)*
+#
+# The network of lesson 00, with eight hidden layers, learned only with BN. Here it learns with *your* BN, forward and
+# backward, in plain NumPy. Then you leave out one path of the backward pass, and see what it was good for.
+#
+# ```python
+# y, cache = bn_forward(x @ W, gamma, beta)       # forward through one layer
+# dz, dgamma, dbeta = bn_backward(dy, cache)      # and back
+# W -= rate * x.T @ dz                            # a step of gradient descent
+# ```
+
+# %%
+import numpy as np
+import torch
+from threadpoolctl import threadpool_limits
+
+from bnteach import figures, labs
+from bnteach.data import digits
+from bnteach.training import run_seeds
+
+# %% [markdown]
+# ## BN from memory
+#
+# **Write it yourself.** Open an empty cell here. Write `bn_forward(x, gamma, beta)`, which returns `y` and what the
+# backward pass needs, and `bn_backward(dy, cache)`, which returns `dx`, `dgamma`, `dbeta`. Then compare with the next
+# cell. It has two more arguments for later: with a 0 in place of the 1, a path is left out.
+
+# %%
+eps = 1e-5
+
+
+def bn_forward(x, gamma, beta):
+    mean, var = x.mean(axis=0), x.var(axis=0)
+    s = np.sqrt(var + eps)
+    x_hat = (x - mean) / s
+    y = gamma * x_hat + beta
+    return y, (x_hat, gamma, s, mean, var)
+
+
+def bn_backward(dy, cache, mean_path=1, variance_path=1):
+    x_hat, gamma, s, _, _ = cache
+    N = len(dy)
+    dbeta = dy.sum(axis=0)
+    dgamma = (dy * x_hat).sum(axis=0)
+    dx = gamma / s * (dy - mean_path * dbeta / N - variance_path * x_hat * dgamma / N)
+    return dx, dgamma, dbeta
+
+
+# %% [markdown]
+# PyTorch must agree, on a random batch with a random dy. Put your own functions into this cell too.
+
+# %%
+rng = np.random.default_rng(0)
+x, dy = rng.normal(5, 3, size=(9, 4)), rng.normal(size=(9, 4))
+gamma, beta = rng.normal(size=4), rng.normal(size=4)
+y, cache = bn_forward(x, gamma, beta)
+
+tensors = [torch.tensor(array, requires_grad=True) for array in (x, gamma, beta)]
+theirs = torch.nn.functional.batch_norm(tensors[0], None, None, *tensors[1:], training=True, eps=eps)
+theirs.backward(torch.tensor(dy))
+gradients = zip(("dx", "dgamma", "dbeta"), bn_backward(dy, cache), tensors, strict=True)
+for name, ours, tensor in gradients:
+    print(f"{name:6} largest difference: {abs(ours - tensor.grad.numpy()).max():.9f}")
+    assert np.allclose(ours, tensor.grad)
+assert np.allclose(y, theirs.detach())
+
+# %% [markdown]
+# ## A layer
+#
+# A hidden layer multiplies by its weights $W$, normalizes, and applies a sigmoid, $a = 1/(1 + e^{-y})$. Backward is the
+# same in reverse order: the sigmoid has the derivative $a(1 - a)$; then BN; then the product $z = aW$ of the layer's
+# input and $W$. Each parameter takes a step against its gradient.
+#
+# After training there may be only one picture, and no batch to take a mean of. So each layer keeps a **running
+# average** of the mean and the variance of its batches, and uses it when `training` is `False`. (Lesson 05 is about
+# these averages.)
+
+
+# %%
+class Layer:
+    def __init__(self, rng, inputs, outputs):
+        self.W = rng.normal(size=(inputs, outputs)) / np.sqrt(inputs)
+        self.gamma, self.beta = np.ones(outputs), np.zeros(outputs)
+        self.running_mean, self.running_var = np.zeros(outputs), np.ones(outputs)
+
+    def forward(self, inputs, training):
+        z = inputs @ self.W
+        if training:
+            y, cache = bn_forward(z, self.gamma, self.beta)
+            *_, self.mean, self.var = cache
+            self.running_mean = 0.9 * self.running_mean + 0.1 * self.mean
+            self.running_var = 0.9 * self.running_var + 0.1 * self.var
+        else:
+            cache = None
+            y = self.gamma * (z - self.running_mean) / np.sqrt(self.running_var + eps) + self.beta
+        a = 1 / (1 + np.exp(-y))
+        self.kept = inputs, cache, a
+        return a
+
+    def backward(self, da, rate, **paths):
+        inputs, cache, a = self.kept
+        dy = da * a * (1 - a)
+        dz, dgamma, dbeta = bn_backward(dy, cache, **paths)
+        dinputs = dz @ self.W.T
+        self.W -= rate * inputs.T @ dz
+        self.gamma -= rate * dgamma
+        self.beta -= rate * dbeta
+        return dinputs
+
+
+# %% [markdown]
+# ## The network
+#
+# Eight such layers with 100 units each, and a linear layer for the ten digits. Its scores go through a **softmax**,
+# which makes probabilities $p$ of them, and the loss is the **cross-entropy**. The gradient of this loss with respect
+# to the scores is simple: $p$ minus 1 for the right digit, divided by the number of pictures.
+
+
+# %%
+class Network:
+    def __init__(self, rng):
+        widths = [64] + 8 * [100]
+        self.layers = [Layer(rng, *pair) for pair in zip(widths, widths[1:], strict=False)]
+        self.W, self.b = rng.normal(size=(100, 10)) / np.sqrt(100), np.zeros(10)
+
+    def forward(self, a, training):
+        for layer in self.layers:
+            a = layer.forward(a, training)
+        return a, a @ self.W + self.b
+
+    def step(self, pictures, labels, rate=0.1, **paths):
+        a, scores = self.forward(pictures, training=True)
+        p = np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True)
+        dscores = (p - np.eye(10)[labels]) / len(labels)
+        da = dscores @ self.W.T
+        self.W -= rate * a.T @ dscores
+        self.b -= rate * dscores.sum(axis=0)
+        for layer in reversed(self.layers):
+            da = layer.backward(da, rate, **paths)
+
+
+# %% [markdown]
+# Training is gradient descent on batches of about 60 pictures, 15 times through the digits, as in lesson 00. There the
+# same network without BN only guessed: 10 %.
+#
+# **Predict.** What test accuracy does it reach with your BN?
+
+# %% tags=["nbval-ignore-output"]
+_ = threadpool_limits(1)  # so small a network is fastest on one thread
+data = digits(dtype=np.float64)
+
+
+def train(seed, **paths):
+    rng = np.random.default_rng(seed)
+    network = Network(rng)
+    for _ in range(15):
+        for rows in np.array_split(rng.permutation(len(data.x_train)), 22):
+            network.step(data.x_train[rows], data.y_train[rows], **paths)
+    return network
+
+
+def accuracy(network, training=False):
+    _, scores = network.forward(data.x_test, training)
+    return (scores.argmax(axis=1) == data.y_test).mean()
+
+
+print(f"test accuracy: {accuracy(train(seed=0)):.1%}")
+
+# %% [markdown]
+# <details><summary>Answer</summary>
+#
+# About 97 %. The backward pass that you derived trains a deep network.
+#
+# </details>
+#
+# ## Leave a path out
+#
+# dx has three paths: direct, through the mean, through the variance. We leave out the second, the third, or both, with
+# five seeds each. The forward pass stays right. (In PyTorch both are missing when the mean and the standard deviation are
+# computed inside `torch.no_grad()`, or detached. No error message comes.)
+#
+# **Predict.** Which loss hurts more: the path through the mean, or the path through the variance?
+
+# %% tags=["nbval-ignore-output"]
+MISSING = {(1, 1): "nothing", (0, 1): "mean path", (1, 0): "variance path", (0, 0): "both"}
+
+
+def experiment(seed, mean_path, variance_path):
+    network = train(seed, mean_path=mean_path, variance_path=variance_path)
+    return {"network": network, "missing": MISSING[mean_path, variance_path]}
+
+
+runs = run_seeds(experiment, mean_path=[1, 0], variance_path=[1, 0], progress=False)
+networks = {missing: list(group) for missing, group in runs.groupby("missing", sort=False)["network"]}
+
+
+def accuracies(training):
+    for missing in MISSING.values():
+        shares = [accuracy(network, training) for network in networks[missing]]
+        print(f"missing: {missing:14}", *(f"{share:.2f}" for share in shares))
+        yield shares
+
+
+right, no_mean, no_variance, _ = accuracies(training=False)
+assert min(right) > 0.95
+assert min(no_variance) > 0.93
+assert max(no_mean) < 0.5
+
+# %% [markdown]
+# <details><summary>Answer</summary>
+#
+# The path through the mean, by far: without it some networks only guess. Without the path through the variance, one or
+# two points are lost.
+#
+# </details>
+#
+# ## Did they learn nothing?
+#
+# The test used the running averages. Let us test the same networks once more, and normalize the test pictures with
+# their *own* mean and variance, as in training.
+#
+# **Predict.** Which numbers change?
+
+# %% tags=["nbval-ignore-output"]
+right, no_mean, no_variance, _ = accuracies(training=True)
+assert min(no_mean) > 0.8
+
+# %% [markdown]
+# <details><summary>Answer</summary>
+#
+# The rows without the path through the mean: from guessing to more than 90 %. So these networks *have* learned nearly
+# as well as the others. Their weights are good, their running averages are not.
+#
+# </details>
+#
+# ## What each path is for
+#
+# For each layer we look at the values $z$ that enter BN: how far their means are from 0, how large their standard deviation
+# is, and how far the running average is from the mean that it should be.
+
+
+# %%
+def statistics(network):
+    averages = [layer.running_mean for layer in network.layers]
+    network.forward(data.x_train, training=True)
+    means = np.array([layer.mean for layer in network.layers])
+    stds = np.sqrt([layer.var for layer in network.layers])
+    behind = abs(averages - means) / stds
+    return abs(means).mean(axis=1), stds.mean(axis=1), behind.mean(axis=1)
+
+
+found = {
+    missing: np.mean([statistics(network) for network in networks[missing]], axis=0) for missing in networks
+}
+
+# %% tags=["draws", "nbval-ignore-output"] alt="Three panels over the eight hidden layers, averages over five seeds. Size of the means: about 0.4 with the right backward pass and without the variance path, 1 to 2 without the mean path. Standard deviations: near 0.25 with the right one in all layers, rising to 0.6 without the variance path. Distance of the running average from the mean, in standard deviations: near 0 as long as the mean path is there, up to 0.3 without it."
+figure, axes = figures.new_figure(columns=3, size=(8.2, 2.9))
+roles = dict(zip(MISSING.values(), ("truth", "theory", "with_bn", "before"), strict=True))
+titles = ("Size of the means", "Standard deviations", "Average behind the mean")
+for ax, title, row in zip(axes, titles, range(3), strict=True):
+    for missing, role in roles.items():
+        figures.curve(range(1, 9), found[missing][row], ax=ax, role=role)
+    figures.frame(ax, title=title, x="hidden layer", ylim=(0, None))
+axes[2].set_ylabel("standard deviations")
+figures.key(axes[1], {role: missing for missing, role in roles.items()}, place="upper left")
+figures.show(figure)
