@@ -38,10 +38,11 @@ NBVAL = ["--nbval", "--nbval-current-env", "--nbval-sanitize-with=tests/notebook
 
 
 def lab():
-    """Open JupyterLab at lesson 00"""
+    """Bring your copy of the lessons, course/, up to date, and open JupyterLab at lesson 00"""
     prepare()
+    python("-m", "bnteach.authoring", "student")
     as_root = ["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []  # as in a container
-    first_lesson = "notebooks/00_meet_batch_normalization.ipynb"
+    first_lesson = "course/00_meet_batch_normalization.ipynb"
     python("-m", "jupyterlab", f"--ServerApp.root_dir={ROOT}", *as_root, first_lesson, *arguments())
 
 
@@ -106,7 +107,7 @@ def lint():
 
 
 def clean():
-    """Remove .venv and what the tools leave behind (the built notebooks stay)"""
+    """Remove .venv and what the tools leave behind (the notebooks and course/ stay)"""
     for name in [".venv", ".pytest_cache", ".ruff_cache", ".hypothesis", "build", "dist", "bnteach.egg-info"]:
         shutil.rmtree(str(ROOT / name), ignore_errors=True)
     for name in ["__pycache__", ".ipynb_checkpoints"]:

@@ -13,6 +13,7 @@ You edit `notebooks/source/*.py`; `make notebooks` does the rest.
 * `first_cell`: the first code cell of the exercises
 * `classroom`: the exercises as nbgrader's assignments
 * `grade`: what students hand in, without nbgrader; `grade_run`: runs it; `grade_report`: the table
+* `student`: the student's own copy of the lessons; `student_files`: what is in it
 * `outputs`: writes files, never over the project's own
 * `colab`: notebooks that run alone, for Colab; `colab_cells`: what they begin with; `wheel`: what they carry
 

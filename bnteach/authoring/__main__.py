@@ -3,6 +3,7 @@
 python -m bnteach.authoring notebooks [--force] [NAME ...]
 python -m bnteach.authoring check [NAME ...]
 python -m bnteach.authoring rules [NAME ...]
+python -m bnteach.authoring student [--out DIR]
 python -m bnteach.authoring classroom --out DIR [NAME ...]
 python -m bnteach.authoring grade FOLDER [--out REPORT.csv] [--cell-seconds 60] [--notebook-seconds 600]
 python -m bnteach.authoring colab --out DIR [--repo OWNER/NAME --branch main] [NAME ...]
@@ -29,6 +30,7 @@ from .grade_run import Limits
 from .lessons import NOTEBOOKS, Lesson, find_lessons, refuse_unknown
 from .outputs import OutputError, refuse_own_files, write_all
 from .rules_table import problems_with_rules, table_of
+from .student import COURSE, copy_for_student
 from .wheel import WheelError
 
 
@@ -62,6 +64,8 @@ def parser() -> argparse.ArgumentParser:
     option("--force", action="store_true", help="build also those that are up to date")
     command(check, "check built notebooks against sources and rules")
     command(rules, "print how long the lessons are, and the rules that they break")
+    option = command(student, "copy the lessons for a student to work in, without outputs", where)
+    option("--out", type=Path, help="where to (course)")
     option = command(classroom, "write the exercises as nbgrader's assignments")
     option("--out", type=Path, required=True, help="the folder `source` of the course")
     option = command(grade, "run and grade what students hand in, without nbgrader", where)
@@ -94,6 +98,11 @@ def rules(options: argparse.Namespace) -> int:
 
 def lessons_of(options: argparse.Namespace) -> list[Lesson]:
     return [*find_lessons(options.folder, options.names), *find_exercises(options.folder, options.names)]
+
+
+def student(options: argparse.Namespace) -> int:
+    print(*copy_for_student(options.out or COURSE, options.folder), sep="\n")
+    return 0
 
 
 def classroom(options: argparse.Namespace) -> int:

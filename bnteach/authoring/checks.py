@@ -16,12 +16,11 @@ from nbformat import NotebookNode
 from .exercise_checks import EXERCISE_CHECKS
 from .exercises import POINTS, SOLUTION, Solution, find_exercises
 from .first_edition import FIRST_EDITION_CHECKS, is_first_edition
-from .lessons import DRAWS, Lesson, code_cells, find_lessons, kept, read_source, tags
+from .lessons import DRAWS, PLACES, Lesson, code_cells, find_lessons, kept, read_source, tags
 from .output_checks import IGNORE_OUTPUT, OUTPUT_CHECKS, RAISES
 from .prose_checks import PROSE_CHECKS
 from .rules import RULES
 
-PLACES = (".", "deeper", "exercises", "solutions")
 MOST_BYTES = 300_000
 MOST_CODE_CELLS_IN_A_ROW = 2
 TAGS = {IGNORE_OUTPUT, RAISES, SOLUTION, DRAWS}

@@ -6,7 +6,7 @@ import re
 
 from nbformat import NotebookNode
 
-from .lessons import kept
+from .lessons import code_cells, kept
 
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 PNG = "image/png"
@@ -32,6 +32,13 @@ def clean(notebook: NotebookNode) -> None:
         if cell.cell_type == "code":
             cell.outputs = [clean_output(output) for output in cell.outputs if not is_bare_widget(output)]
             describe_picture(cell)
+
+
+def clear_outputs(notebook: NotebookNode) -> None:
+    """Take the outputs out: in a notebook to be worked through, they would answer each question at once."""
+    for cell in code_cells(notebook):
+        cell.outputs, cell.execution_count = [], None
+        cell.metadata.pop("alt", None)
 
 
 def is_bare_widget(output: NotebookNode) -> bool:

@@ -1,7 +1,7 @@
 """Writes notebooks that run far from the project: in Google Colab, or wherever one is sent by mail.
 
-Either each carries the package inside, or each installs it from a repository on GitHub. The package's first
-cell is the only one that changes; outputs and pictures stay, so that a notebook can be read before it runs.
+Either each carries the package inside, or each installs it from a repository on GitHub, in a cell before all
+other code. There are no outputs: the student is to run the cells.
 """
 
 from __future__ import annotations
@@ -17,8 +17,10 @@ import nbformat
 from nbformat import NotebookNode
 
 from .build import text_of
+from .clean import clear_outputs
 from .colab_cells import installing_cell, unpacking_cell
-from .lessons import NOTEBOOKS, code_cells
+from .first_cell import FIRST_CELL
+from .lessons import NOTEBOOKS, PLACES, code_cells
 from .outputs import refuse_own_files, write_all
 from .wheel import built_wheel, packed
 
@@ -85,7 +87,6 @@ def write_for_colab(
 
     Raises:
         FileNotFoundError: no built notebook has such a name.
-        ValueError: the first code cell of a notebook is not the one that imports bnteach.
         OutputError: `out` is among the project's own files, or cannot be written.
     """
     places = {out / path.relative_to(folder): path for path in built_notebooks(folder, names)}
@@ -96,11 +97,11 @@ def write_for_colab(
 
 
 def built_notebooks(folder: Path, names: list[str] | None = None) -> list[Path]:
-    """The lessons, then their exercises and solutions."""
+    """The lessons, the deeper ones, the exercises and the solutions."""
     begins = tuple(names or [""])
     found = [
         path
-        for part in (".", "exercises", "solutions")
+        for part in PLACES
         for path in sorted((folder / part).glob("*.ipynb"))
         if path.name.startswith(begins)
     ]
@@ -114,11 +115,10 @@ def built_notebooks(folder: Path, names: list[str] | None = None) -> list[Path]:
 def for_colab(
     path: Path, folder: Path, wheel: dict[str, bytes], repository: Repository | None
 ) -> NotebookNode:
-    """The notebook at `path` with another first cell, and with links that lead somewhere."""
+    """The notebook at `path`, with a cell that brings bnteach and with links that lead somewhere."""
     notebook = nbformat.read(path, as_version=4)
-    first = next(iter(code_cells(notebook)), None)
-    if first is None or not first.source.startswith("try:\n    import bnteach"):
-        raise ValueError(f"{path.name}: the first code cell is not the one that imports bnteach")
+    clear_outputs(notebook)
+    first = cell_that_brings(notebook)
     results = results_of(path, notebook)
     if repository is None:
         carried = {**wheel, **{name: file.read_bytes() for name, file in results.items()}}
@@ -127,11 +127,22 @@ def for_colab(
         urls = {name: repository.raw(in_project(file, folder)) for name, file in results.items()}
         first.source = installing_cell(repository.package, urls)
         notebook.cells.insert(0, badge_cell(repository.in_colab(path.relative_to(folder).as_posix())))
-    first.metadata, first.execution_count = dict(HIDDEN), None
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
             cell.source = LINK.sub(lambda link: mended(link, path, folder, repository), cell.source)
     return notebook
+
+
+def cell_that_brings(notebook: NotebookNode) -> NotebookNode:
+    """A new cell before all other code; in the exercises it replaces the one that looks for bnteach."""
+    kinds = [cell.cell_type for cell in notebook.cells]
+    place = kinds.index("code") if "code" in kinds else len(kinds)
+    if "code" in kinds and notebook.cells[place].source == FIRST_CELL:
+        del notebook.cells[place]
+    cell = nbformat.v4.new_code_cell(metadata=HIDDEN)
+    cell.id = "bnteach"
+    notebook.cells.insert(place, cell)
+    return cell
 
 
 def results_of(path: Path, notebook: NotebookNode) -> dict[str, Path]:

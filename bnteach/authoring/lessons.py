@@ -14,6 +14,7 @@ from nbformat import NotebookNode
 
 NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
 
+PLACES = (".", "deeper", "exercises", "solutions")  # where there are built notebooks
 DRAWS = "draws"  # the tag of a cell that only draws: its code is folded shut
 KEPT = ("tags", "alt", "jupyter")  # the metadata of a cell that a notebook keeps
 KERNELSPEC = {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}

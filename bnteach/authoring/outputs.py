@@ -31,7 +31,7 @@ def comparable(path: Path) -> Path:
     return Path(os.path.realpath(path).casefold())
 
 
-def write_all(texts: Mapping[Path, str]) -> None:
+def write_all(texts: Mapping[Path, str | bytes]) -> None:
     """Write every file; where one cannot be written, replace none and raise OutputError."""
     parts = {path: path.with_name(f"{path.name}.part") for path in texts}
     try:
@@ -39,7 +39,7 @@ def write_all(texts: Mapping[Path, str]) -> None:
             path.parent.mkdir(parents=True, exist_ok=True)
             if path.is_dir():
                 raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
-            parts[path].write_text(text, encoding="utf-8", newline="\n")
+            parts[path].write_bytes(text.encode() if isinstance(text, str) else text)
         for path, part in parts.items():
             os.replace(part, path)
     except OSError as error:

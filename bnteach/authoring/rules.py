@@ -27,7 +27,7 @@ NO_SENTENCE = re.compile(r"^(?:[#|>!<*].*|`[^`]*`|\$\$.*)$", re.DOTALL)
 INLINE = re.compile(r"`[^`]*`|\$[^$]*\$")
 SENTENCE_END = re.compile(r"[.!?][\"”’)*_]*(?=\s|$)")
 TRUTH = re.compile(r"(?:\s*\b(?:np\.)?(?:True|False)_?\s*)+")
-A_LESSON = re.compile(r"^\.\./\d\d_\w+\.ipynb$")
+A_LESSON = re.compile(r"\.\./\d\d\w*\.ipynb")
 
 
 def short_enough(lesson: Lesson, notebook: NotebookNode) -> Iterator[str]:
@@ -97,7 +97,7 @@ def ends_with_what_is_next(lesson: Lesson, notebook: NotebookNode) -> Iterator[s
     targets = list(links_in(end))
     if not end.strip():
         yield "end: no text after the last code cell"
-    if lesson.place and not any(A_LESSON.match(target) for target in targets):
+    if lesson.place and not any(A_LESSON.fullmatch(target) for target in targets):
         yield "end: does not link a lesson, such as ../01_measure_a_batch.ipynb"
     if (lesson.folder / "source" / "exercises" / lesson.source.name).exists() and not lesson.place:
         if f"exercises/{lesson.name}.ipynb" not in targets:

@@ -8,7 +8,7 @@ from bnteach.authoring.checks import problems_of, problems_of_all
 from bnteach.authoring.lessons import NOTEBOOKS, find_lessons
 from bnteach.core import functional
 
-NAMES = sorted(path.stem for path in (NOTEBOOKS / "source").glob("*.py"))
+NAMES = [lesson.name for lesson in find_lessons()]
 
 
 def test_there_are_lessons_and_every_notebook_has_a_source():

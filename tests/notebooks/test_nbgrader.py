@@ -107,6 +107,7 @@ def test_nbgrader_erases_just_as_the_exercises_are_erased(course):
     given = [cell.source for cell in code_cells(released(course)) if not is_test(cell)]
     assert given == [cell.source for cell in code_cells(read_source(Exercise(NAME, NOTEBOOKS)))]
     assert sum("raise NotImplementedError()" in source for source in given) == len(POINTS)
+    assert not any(cell.outputs or cell.execution_count for cell in code_cells(released(course)))
 
 
 def test_the_points_are_those_of_the_source_and_the_tests_are_locked(course):

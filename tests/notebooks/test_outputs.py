@@ -13,6 +13,7 @@ from bnteach.authoring.lessons import NOTEBOOKS, Lesson
 from bnteach.authoring.outputs import OutputError, write_all
 
 WRITES = {
+    "student": ["student", "--out"],
     "classroom": ["classroom", "--out"],
     "colab": ["colab", "--repo", "ada/bnteach", "--out"],
     "grade": ["grade", ".", "--out"],
@@ -97,7 +98,7 @@ def test_what_the_system_refuses_leaves_no_half_file(words, tmp_path, monkeypatc
         self.touch()
         raise OSError(1, words)
 
-    monkeypatch.setattr(Path, "write_text", refuse)
+    monkeypatch.setattr(Path, "write_bytes", refuse)
     with pytest.raises(OutputError, match=rf"cannot write .*a\.csv: {words}"):
         write_all({tmp_path / "a.csv": "new"})
     assert list(tmp_path.iterdir()) == []

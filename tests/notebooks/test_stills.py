@@ -17,10 +17,10 @@ from PIL import Image
 
 from bnteach import labs
 from bnteach.authoring.clean import WIDGET_VIEW
-from bnteach.authoring.lessons import NOTEBOOKS, code_cells
+from bnteach.authoring.lessons import NOTEBOOKS, PLACES, code_cells
 
-BUILT = sorted(path for part in ("", "exercises/", "solutions/") for path in NOTEBOOKS.glob(f"{part}*.ipynb"))
-LESSONS = [path for path in BUILT if path.parent == NOTEBOOKS]
+BUILT = sorted(path for part in PLACES for path in (NOTEBOOKS / part).glob("*.ipynb"))
+LESSONS = [path for path in BUILT if path.parent.name not in ("exercises", "solutions")]
 WIDGET_STATE = "application/vnd.jupyter.widget-state+json"
 MOST_BYTES_OF_WIDGETS = 100_000
 MOST_BYTES = 1_000_000  # hosting sites show larger notebooks slowly, or not at all

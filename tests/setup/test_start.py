@@ -14,7 +14,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 FIRST_PROGRAM = {
-    "lab": "-m jupyterlab",
+    "lab": "-m bnteach.authoring student",
     "test": "-m pytest -n 2 --dist loadfile --no-loadscope-reorder --nbval",
     "test-browser": "-m pytest -n 2 --dist worksteal tests/browser",
     "notebooks": "-m bnteach.authoring notebooks",
@@ -43,6 +43,7 @@ def test_a_command_makes_the_environment_first_and_once(start, command):
 def test_every_program_of_a_command_runs(start):
     assert start.run("test")[-1].endswith("--nbval-lax --nbval-current-env notebooks/exercises")
     assert start.run("lint")[-1] == "-m bnteach.authoring check"
+    assert start.run("lab")[-1].endswith(" course/00_meet_batch_normalization.ipynb")
 
 
 def test_programs_share_the_cores_and_keep_what_they_compile(start):
@@ -62,7 +63,7 @@ def test_what_changed_is_installed_again(start, file):
 def test_what_builds_the_site_is_installed_for_those_who_build_it(start):
     assert "site" not in start.run("lab")[1]
     assert ".[lab,test,site," in start.run("site")[0]
-    assert "jupyterlab" in start.run("lab")[0]
+    assert "bnteach.authoring" in start.run("lab")[0]
 
 
 def test_the_settings(start):
