@@ -123,8 +123,7 @@ class Layer:
 # %%
 class Network:
     def __init__(self, rng):
-        widths = [64] + 8 * [100]
-        self.layers = [Layer(rng, *pair) for pair in zip(widths, widths[1:], strict=False)]
+        self.layers = [Layer(rng, inputs, 100) for inputs in [64] + 7 * [100]]
         self.W, self.b = rng.normal(size=(100, 10)) / np.sqrt(100), np.zeros(10)
 
     def forward(self, a, training):
@@ -183,7 +182,7 @@ print(f"test accuracy: {accuracy(train(seed=0)):.1%}")
 # five seeds each. The forward pass stays right. (In PyTorch both are missing when the mean and the standard deviation are
 # computed inside `torch.no_grad()`, or detached. No error message comes.)
 #
-# **Predict.** Which loss hurts more: the path through the mean, or the path through the variance?
+# **Predict.** Which path is missed more: that through the mean, or that through the variance?
 
 # %% tags=["nbval-ignore-output"]
 MISSING = {(1, 1): "nothing", (0, 1): "mean path", (1, 0): "variance path", (0, 0): "both"}
@@ -232,8 +231,8 @@ assert min(no_mean) > 0.8
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# The rows without the path through the mean: from guessing to more than 90 %. So these networks *have* learned nearly
-# as well as the others. Their weights are good, their running averages are not.
+# The two rows without the path through the mean. From guessing they rise to about 90 %. So these networks *have* learned:
+# their weights are good, but their running averages are not.
 #
 # </details>
 #
@@ -257,14 +256,59 @@ found = {
     missing: np.mean([statistics(network) for network in networks[missing]], axis=0) for missing in networks
 }
 
-# %% tags=["draws", "nbval-ignore-output"] alt="Three panels over the eight hidden layers, averages over five seeds. Size of the means: about 0.4 with the right backward pass and without the variance path, 1 to 2 without the mean path. Standard deviations: near 0.25 with the right one in all layers, rising to 0.6 without the variance path. Distance of the running average from the mean, in standard deviations: near 0 as long as the mean path is there, up to 0.3 without it."
-figure, axes = figures.new_figure(columns=3, size=(8.2, 2.9))
+# %% tags=["draws", "nbval-ignore-output"] alt="Three panels over the eight hidden layers, averages over five seeds. Size of the means: about 0.4 as long as the path through the mean is there, one to two without it. Standard deviation: near 0.23 with the right backward pass, rising to 0.6 in layer 8 without the path through the variance. Lag of the running average, in standard deviations: near 0 as long as the path through the mean is there, above 0.3 from layer 2 on without it."
+figure, axes = figures.new_figure(columns=3, size=(8.4, 3.0))
 roles = dict(zip(MISSING.values(), ("truth", "theory", "with_bn", "before"), strict=True))
-titles = ("Size of the means", "Standard deviations", "Average behind the mean")
-for ax, title, row in zip(axes, titles, range(3), strict=True):
+titles = ("The means run away", "The values spread out", "The average lags behind")
+labels = ("size of the means", "standard deviation", "lag, in standard deviations")
+for ax, title, label, row, top in zip(axes, titles, labels, range(3), (2.5, 0.7, 0.7), strict=True):
     for missing, role in roles.items():
         figures.curve(range(1, 9), found[missing][row], ax=ax, role=role)
-    figures.frame(ax, title=title, x="hidden layer", ylim=(0, None))
-axes[2].set_ylabel("standard deviations")
-figures.key(axes[1], {role: missing for missing, role in roles.items()}, place="upper left")
+    figures.frame(ax, title=title, x="hidden layer", y=label, ylim=(0, top))
+figures.key(axes[2], {role: f"missing: {missing}" for missing, role in roles.items()}, place="upper right")
 figures.show(figure)
+
+# %% [markdown]
+# - **Nothing missing** (black). dx has no part along $\mathbf{1}$ and none along $\hat{x}$. So the steps neither shift a
+#   channel nor stretch it: means and standard deviations stay nearly what they were before training.
+# - **The path through the mean** is missing (brown). dx keeps its part along $\mathbf{1}$, and each step shifts whole
+#   channels. (The outputs of a sigmoid are positive, so the weights of a unit together act like a bias.) BN subtracts the
+#   shift again. The loss does not see it, and nothing pushes back: the means run away. The running average remembers
+#   some ten batches and comes too late. It lags by a third of a standard deviation, in one layer after another. (Such
+#   steps also make the weights longer. So the values spread out as well.)
+# - **The path through the variance** is missing (blue). dx keeps its part along $\hat{x}$, and each step stretches
+#   channels. BN divides the stretch away again. The running average keeps up, and little is lost.
+#
+# This is one network with one learning rate. Other networks will give other numbers.
+#
+# ## Lab: what a missing part lets through
+#
+# The table of all $\partial y_i/\partial x_j$ in a channel is called the **Jacobian**, $J$, and $dx = J\,dy$. The
+# lab shows it for $\gamma = 1$, with the three paths as parts that you can switch off. On the right: what $J$ makes of a dy
+# along $\mathbf{1}$, and of a dy along $\hat{x}$. With all parts on, both are 0: nothing comes through.
+#
+# 1. Switch *Mean part* off. Does a dy along $\mathbf{1}$ come through now? And one along $\hat{x}$?
+# 2. Switch it on again, and *Variance part* off. Which direction comes through?
+# 3. Which switches give the *first idea* of lesson 04?
+
+# %% tags=["nbval-ignore-output"]
+labs.Jacobian()
+
+# %% [markdown]
+# <details><summary>What you may have found</summary>
+#
+# 1. $J\mathbf{1}$ is the same number, $1/s$, in each row: the whole channel is shifted. $J\hat{x}$ is still 0.
+# 2. $\hat{x}$: now $J\hat{x}$ is $\hat{x}/s$, a stretch.
+# 3. The diagonal part alone. Both directions come through.
+#
+# </details>
+#
+# ## What was shown
+#
+# - The BN that you derived trains a deep network in plain NumPy. The path through the mean keeps the steps from shifting
+#   a channel, the path through the variance from stretching it.
+# - The [exercises of lesson 04](exercises/04_derive_the_backward_pass.ipynb), if not done yet (60 minutes). Deeper:
+#   [Test a backward pass](deeper/test_a_backward_pass.ipynb), [What a small batch teaches](deeper/what_a_small_batch_teaches.ipynb).
+# - Next: [05 · Train and infer](05_train_and_infer.ipynb). Why are there running averages, and what can go wrong with them?
+#
+# *Source of the digits: UCI "Optical Recognition of Handwritten Digits", as in scikit-learn.*
