@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 04 · Derive the backward pass
 #
-# *45 minutes · previous: [03 · Scale and shift](03_scale_and_shift.ipynb) · next:
+# *35 minutes · previous: [03 · Scale and shift](03_scale_and_shift.ipynb) · next:
 # [04b · Train with your own](04b_train_with_your_own.ipynb) ·
 # [exercises](exercises/04_derive_the_backward_pass.ipynb)*
 #

@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 04b · Train with your own backward pass
 #
-# *35 minutes · previous: [04 · Derive the backward pass](04_derive_the_backward_pass.ipynb) · next:
+# *30 minutes · previous: [04 · Derive the backward pass](04_derive_the_backward_pass.ipynb) · next:
 # [05 · Train and infer](05_train_and_infer.ipynb)*
 #
 # The network of lesson 00, with eight hidden layers, learned only with BN. Here it learns with *your* BN, forward and
