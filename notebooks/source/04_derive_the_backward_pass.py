@@ -7,16 +7,13 @@
 #
 # In batch normalization each output depends on the whole batch, and so does each gradient. You send a gradient back
 # through BN, one small operation at a time, with PyTorch's number beside each of yours. Multiplied out, the steps give
-# these lines, with $s = \sqrt{\sigma^2 + \varepsilon}$; in the end you can write them from memory:
+# these lines, with $s = \sqrt{\sigma^2 + \varepsilon}$. At the end you can write them from memory:
 #
 # ```python
 # dbeta = dy.sum(axis=0)
 # dgamma = (dy * x_hat).sum(axis=0)
 # dx = gamma / s * (dy - dbeta / N - x_hat * dgamma / N)
 # ```
-#
-# You need the **chain rule**: if $L$ depends on $y$ and $y$ on $x$, then
-# $\frac{\partial L}{\partial x} = \frac{\partial L}{\partial y}\cdot\frac{\partial y}{\partial x}$.
 
 # %%
 import numpy as np
@@ -36,6 +33,11 @@ from bnteach import figures, labs
 # gradient dy. Move one entry of $x$ up and down by a small step $h$. This is a **finite difference**:
 #
 # $$\frac{\partial L}{\partial x_i} \approx \frac{L(x_i + h) - L(x_i - h)}{2h}$$
+#
+# A first idea for a formula: $y = \gamma\,(x - \mu)/s + \beta$ has the slope $\gamma/s$, so dx must be
+# $\frac{\gamma}{s}\,dy$. Here are both for the first channel.
+#
+# **Predict.** In the second row dy is 0. What does the first idea give there? And the measurement?
 
 # %%
 x = np.array([[1.0, 10.0], [2.0, 30.0], [3.0, 50.0], [6.0, 70.0]])
@@ -54,18 +56,10 @@ def measure(row, channel=0, h=1e-5):
     return (loss(x + step) - loss(x - step)) / (2 * h)
 
 
-# %% [markdown]
-# A first idea for a formula: $y = \gamma\,(x - \mu)/s + \beta$ has the slope $\gamma/s$, so dx must be
-# $\frac{\gamma}{s}\,dy$. Here are both for the first channel.
-#
-# **Predict.** In the second row dy is 0. What does the first idea give there? And the measurement?
-
-# %%
-measured = np.array([measure(row) for row in range(4)])
 first_idea = gamma / np.sqrt(x.var(axis=0) + eps) * dy
 print("dy        ", dy[:, 0])
 print("first idea", first_idea[:, 0].round(3))
-print("measured  ", measured.round(3))
+print("measured  ", np.array([measure(row) for row in range(4)]).round(3))
 
 # %% [markdown]
 # <details><summary>Answer</summary>
@@ -120,8 +114,9 @@ for name, value in nodes.items():
 #
 # ## Five rules for the backward pass
 #
-# Now we go from right to left. For each node we want its gradient, given the gradients of the nodes that use it. Five
-# rules are enough:
+# Now we go from right to left with the **chain rule**: if $L$ depends on $y$ and $y$ on $x$, then
+# $\frac{\partial L}{\partial x} = \frac{\partial L}{\partial y}\cdot\frac{\partial y}{\partial x}$. For each node we
+# want its gradient, given the gradients of the nodes that use it. Five rules are enough:
 #
 # | | forward | backward |
 # |---|---|---|
@@ -284,7 +279,7 @@ compare(x=fourth)
 # %% [markdown]
 # The two means are $d\beta/N$ and $d\gamma/N$. Each of the three terms is a **path** from $x$ to the loss:
 #
-# - $\frac{\gamma}{s}\,dy_i$ is the **direct** path, the first idea
+# - $\frac{\gamma}{s}\,dy_i$ is the **direct** path, the first idea (right only for stored statistics, as after training: lesson 05)
 # - $-\frac{\gamma}{s}\operatorname{mean}(dy)$ is the path **through the mean**: the same for each row
 # - $-\frac{\gamma}{s}\,\hat{x}_i\operatorname{mean}(dy\,\hat{x})$ is the path **through the variance**: the farther a row
 #   lies from the mean, the more it moves the variance
@@ -317,13 +312,13 @@ def batch_norm_backward(dy, x_hat, gamma, s):
 
 layer = torch.nn.BatchNorm1d(2, eps=eps, dtype=torch.float64)
 layer.weight.data[:], layer.bias.data[:] = torch.tensor(gamma), torch.tensor(beta)
-tensor = torch.tensor(x, requires_grad=True)
-layer(tensor).backward(torch.tensor(dy))
-for ours, theirs in zip(
-    batch_norm_backward(dy, x_hat, gamma, s), (tensor, layer.weight, layer.bias), strict=True
-):
-    print("ours:   ", ours.round(3).tolist(), "\nPyTorch:", theirs.grad.numpy().round(3).tolist())
-    assert np.allclose(ours, theirs.grad)
+inputs = torch.tensor(x, requires_grad=True)
+layer(inputs).backward(torch.tensor(dy))
+ours = batch_norm_backward(dy, x_hat, gamma, s)
+for gradient, tensor in zip(ours, (inputs, layer.weight, layer.bias), strict=True):
+    print("ours:   ", gradient.round(3).tolist())
+    print("PyTorch:", tensor.grad.numpy().round(3).tolist())
+    assert np.allclose(gradient, tensor.grad)
 
 # %% [markdown]
 # From top to bottom: dx, dgamma, dbeta.
@@ -339,19 +334,11 @@ for ours, theirs in zip(
 # - $\operatorname{mean}(dy)$, in each row, is the part of dy along $\mathbf{1}$
 # - $\hat{x}\operatorname{mean}(dy\,\hat{x})$ is the part of dy along $\hat{x}$
 #
-# **Predict.** Both parts are subtracted. What, then, is dx · **1**, the sum of dx over the batch? And dx · x̂?
-
-# %%
-for name, gradient in (("γ/s · dy", first_idea), ("dx", dx)):
-    along_1, along_x_hat = gradient.sum(axis=0), (gradient * x_hat).sum(axis=0)
-    print(f"{name:8}  · 1:", along_1.round(3) + 0.0, "  · x̂:", along_x_hat.round(3) + 0.0)
-assert abs(along_1).max() < 1e-9
-assert abs(along_x_hat).max() < 1e-4
+# In the picture the batch is 1, 2, 6, and dx is what is left when both parts are subtracted.
 
 # %% tags=["draws"] alt="Three dimensions: the direction 1 points up, the direction x-hat lies in a gray floor. An arrow, gamma over s times dy, points up from the origin. First its part along 1 is subtracted, straight down to the floor: the path through the mean. Then its part along x-hat, in the floor: the path through the variance. What is left is the arrow dx. It lies in the floor, perpendicular to x-hat."
-view = np.array(
-    [[-0.55, -0.45], [1.3, -0.06], [0.0, 0.8]]
-)  # where x̂, the third direction and 1 point on paper
+# Where x̂, the third direction and 1 point on paper.
+view = np.array([[-0.55, -0.45], [1.3, -0.06], [0.0, 0.8]])
 
 
 def paper(*point):
@@ -373,11 +360,20 @@ figures.arrow(tip, shadow, ax=ax, role="theory", words=down, place=(1.15, 0.85))
 across = "2. minus its part along x̂:\n    the path through the variance"
 figures.arrow(shadow, end, ax=ax, role="with_bn", words=across, place=(2.1, -1.25))
 figures.arrow((0, 0), end, ax=ax, role="truth", words="dx", place=(2.7, -0.2))
-figures.frame(ax, title="dx is what is left of γ/s · dy", xlim=(-3.4, 5.6), ylim=(-1.9, 3.1)).set_aspect(
-    "equal"
-)
+figures.frame(ax, title="dx is what is left of γ/s · dy", xlim=(-3.4, 5.6), ylim=(-1.9, 3.1))
+ax.set_aspect("equal")
 ax.axis("off")
 figures.show(ax)
+
+# %% [markdown]
+# **Predict.** Back to our batch of four: what is dx · **1**, the sum of dx over the batch? And dx · x̂?
+
+# %%
+for name, gradient in (("γ/s · dy", first_idea), ("dx", dx)):
+    along_1, along_x_hat = gradient.sum(axis=0), (gradient * x_hat).sum(axis=0)
+    print(f"{name:8}  · 1:", along_1.round(3) + 0.0, "  · x̂:", along_x_hat.round(3) + 0.0)
+assert abs(along_1).max() < 1e-9
+assert abs(along_x_hat).max() < 1e-4
 
 # %% [markdown]
 # <details><summary>Answer</summary>
@@ -392,7 +388,7 @@ figures.show(ax)
 # no slope in these two directions.
 #
 # One consequence: a bias before BN moves a channel along $\mathbf{1}$, so its gradient is dx · **1** = 0, for any data
-# and any loss (lesson 02). It is no bug: such layers are written with `bias=False`.
+# and any loss (lesson 02). This is not a bug: such layers are written with `bias=False`.
 #
 # **To remember.** From dy subtract its mean, and subtract x̂ times the mean of dy · x̂. Multiply by $\gamma/s$.
 #
@@ -400,7 +396,8 @@ figures.show(ax)
 #
 # - Each node gives one line of the backward pass; multiplied out, three terms are left, one for each path.
 # - Now the [exercises](exercises/04_derive_the_backward_pass.ipynb) (60 minutes). Deeper:
-#   [Test a backward pass](deeper/test_a_backward_pass.ipynb), [What a small batch teaches](deeper/what_a_small_batch_teaches.ipynb).
+#   [Which test catches a wrong backward pass?](deeper/test_a_backward_pass.ipynb) and
+#   [What does a batch of two teach?](deeper/what_a_small_batch_teaches.ipynb).
 # - Next: [04b · Train with your own](04b_train_with_your_own.ipynb). A network learns with the function above.
 #
 # *Source: S. Ioffe and C. Szegedy, "Batch Normalization: Accelerating Deep Network Training by Reducing Internal
