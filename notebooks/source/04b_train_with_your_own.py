@@ -182,7 +182,8 @@ print(f"test accuracy: {accuracy(train(seed=0)):.1%}")
 #
 # dx has three paths: direct, through the mean, through the variance. We leave out the second, the third, or both, with
 # five seeds each. The forward pass stays right. (In PyTorch both are missing when the mean and the standard deviation are
-# computed inside `torch.no_grad()`, or detached. No error message comes.)
+# computed inside `torch.no_grad()`, or detached. No error message comes.) If you train with your own `bn_backward`,
+# give it the two arguments now.
 #
 # **Predict.** Which path is missed more: that through the mean, or that through the variance?
 
@@ -212,8 +213,8 @@ assert max(averaged["mean path"]) < 0.5
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# The path through the mean, by far: without it some networks only guess. Without the path through the variance, one or
-# two points are lost.
+# The path through the mean, by far: without it most networks do little better than guessing. Without the path through
+# the variance they lose one or two points.
 #
 # </details>
 #
@@ -231,8 +232,8 @@ assert min(own["mean path"]) > 0.8
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# The two rows without the path through the mean. From guessing they rise to about 90 %. So these networks *have* learned:
-# their weights are good, but their running averages are not.
+# The two rows without the path through the mean: they rise to about 90 % and more. So these networks *have* learned.
+# Their weights are good, but their running averages are not.
 #
 # </details>
 #
@@ -257,12 +258,12 @@ for missing, five in networks.items():
     found[missing] = np.mean([statistics(network) for network in five], axis=0)
     print(f"missing: {missing:14}", "  mean, std, lag in layer 5:", found[missing][:, 4].round(2))
 
-# %% tags=["draws", "nbval-ignore-output"] alt="Three panels over the eight hidden layers, averages over five seeds. Size of the means: about 0.4 as long as the path through the mean is there, one to two without it. Standard deviation: near 0.23 with the right backward pass, rising to 0.6 in layer 8 without the path through the variance. Lag of the running average, in standard deviations: near 0 as long as the path through the mean is there, above 0.3 from layer 2 on without it."
+# %% tags=["draws", "nbval-ignore-output"] alt="Three panels over the eight hidden layers, averages over five seeds. Size of the means: about 0.4 as long as the path through the mean is there, one to two without it. Standard deviation: near 0.23 with the right backward pass, rising to 0.6 in layer 8 without the path through the variance. Lag of the running average, in standard deviations: near 0 as long as the path through the mean is there, about 0.4 from layer 2 on without it."
 figure, axes = figures.new_figure(columns=3, size=(8.4, 3.0))
 roles = dict(zip(MISSING, ("truth", "theory", "with_bn", "before"), strict=True))
 titles = ("The means run away", "The values spread out", "The average lags behind")
 labels = ("size of the means", "standard deviation", "lag, in standard deviations")
-for row, (ax, title, top) in enumerate(zip(axes, titles, (2.5, 0.7, 0.7), strict=True)):
+for row, (ax, title, top) in enumerate(zip(axes, titles, (2.5, 0.7, 0.8), strict=True)):
     for missing, role in roles.items():
         figures.curve(range(1, 9), found[missing][row], ax=ax, role=role)
     figures.frame(ax, title=title, x="hidden layer", y=labels[row], ylim=(0, top))
@@ -274,9 +275,9 @@ figures.show(figure)
 #   channel nor stretch it: means and standard deviations stay nearly what they were before training.
 # - **The path through the mean** is missing (brown). dx keeps its part along $\mathbf{1}$, and each step shifts whole
 #   channels. (The outputs of a sigmoid are positive, so the weights of a unit together act like a bias.) BN subtracts the
-#   shift again. The loss does not see it, and nothing pushes back: the means run away. The running average remembers
-#   some ten batches and comes too late. It lags by a third of a standard deviation, in one layer after another. (Such
-#   steps also make the weights longer. So the values spread out as well.)
+#   shift again, so the loss does not change, and no gradient corrects it: the means run away. The running average remembers
+#   some ten batches and comes too late: it lags by some 0.4 standard deviations, in one layer after another. (Such
+#   steps also make the weights longer, so the values spread out as well.)
 # - **The path through the variance** is missing (blue). dx keeps its part along $\hat{x}$, and each step stretches
 #   channels. BN divides the stretch away again. The running average keeps up, and little is lost.
 #

@@ -17,7 +17,7 @@ import bnteach
 from bnteach import labs
 
 # %% [markdown]
-# ## Two moves that BN does not see
+# ## Two moves that leave y as it is
 #
 # Take the first channel of lesson 04: the values 1, 2, 3, 6, with $\gamma = 2$ and $\beta = -1$.
 #
@@ -137,7 +137,7 @@ for pair in ([1.0, 5.0], [1.0, 5000.0], [1.0, 1.002]):
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# Yes. Here the variance is $10^{-6}$, smaller than $\varepsilon$, and BN is no longer blind to a stretch. (This dx is large
+# Yes. Here the variance is $10^{-6}$, smaller than $\varepsilon$, and a stretch changes $\hat{x}$. (This dx is large
 # because $1/\sqrt{\sigma^2 + \varepsilon}$ is.)
 #
 # </details>
