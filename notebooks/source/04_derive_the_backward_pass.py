@@ -289,9 +289,9 @@ compare(x=fourth)
 # | the paper | here |
 # |---|---|
 # | $\frac{\partial\ell}{\partial\hat{x}_i} = \frac{\partial\ell}{\partial y_i}\cdot\gamma$ | `dx_hat = dy * gamma` |
-# | $\frac{\partial\ell}{\partial\sigma^2} = \sum_i \frac{\partial\ell}{\partial\hat{x}_i}(x_i - \mu)\cdot\frac{-1}{2}(\sigma^2 + \epsilon)^{-3/2}$ | `dvar = -(dx_hat * x_centered).sum(axis=0) / (2 * s**3)` |
-# | $\frac{\partial\ell}{\partial\mu} = \sum_i \frac{\partial\ell}{\partial\hat{x}_i}\frac{-1}{\sqrt{\sigma^2 + \epsilon}} + \frac{\partial\ell}{\partial\sigma^2}\frac{\sum_i -2(x_i - \mu)}{m}$ | `dmean = -dx_hat.sum(axis=0) / s` |
-# | $\frac{\partial\ell}{\partial x_i} = \frac{\partial\ell}{\partial\hat{x}_i}\frac{1}{\sqrt{\sigma^2 + \epsilon}} + \frac{\partial\ell}{\partial\sigma^2}\frac{2(x_i - \mu)}{m} + \frac{\partial\ell}{\partial\mu}\frac{1}{m}$ | `dx = dx_hat / s + dvar * 2 * x_centered / N + dmean / N` |
+# | $\frac{\partial\ell}{\partial\sigma^2} = \sum_i \frac{\partial\ell}{\partial\hat{x}_i}(x_i - \mu)\cdot\frac{-1}{2}(\sigma^2 + \varepsilon)^{-3/2}$ | `dvar = -(dx_hat * x_centered).sum(axis=0) / (2 * s**3)` |
+# | $\frac{\partial\ell}{\partial\mu} = \sum_i \frac{\partial\ell}{\partial\hat{x}_i}\frac{-1}{\sqrt{\sigma^2 + \varepsilon}} + \frac{\partial\ell}{\partial\sigma^2}\frac{\sum_i -2(x_i - \mu)}{m}$ | `dmean = -dx_hat.sum(axis=0) / s` |
+# | $\frac{\partial\ell}{\partial x_i} = \frac{\partial\ell}{\partial\hat{x}_i}\frac{1}{\sqrt{\sigma^2 + \varepsilon}} + \frac{\partial\ell}{\partial\sigma^2}\frac{2(x_i - \mu)}{m} + \frac{\partial\ell}{\partial\mu}\frac{1}{m}$ | `dx = dx_hat / s + dvar * 2 * x_centered / N + dmean / N` |
 # | $\frac{\partial\ell}{\partial\gamma} = \sum_i \frac{\partial\ell}{\partial y_i}\,\hat{x}_i$ | `dgamma = (dy * x_hat).sum(axis=0)` |
 # | $\frac{\partial\ell}{\partial\beta} = \sum_i \frac{\partial\ell}{\partial y_i}$ | `dbeta = dy.sum(axis=0)` |
 #
