@@ -62,13 +62,12 @@ def clean_output(output: NotebookNode) -> NotebookNode:
 
 
 def describe_picture(cell: NotebookNode) -> None:
-    """Put the cell's alt text into its picture, the first that has none of its own."""
-    for output in cell.outputs if "alt" in cell.metadata else []:
-        if PNG in output.get("data", {}) and "alt" not in output.metadata.get(PNG, {}):
-            output.metadata.setdefault(PNG, {})["alt"] = cell.metadata["alt"]
-            # The kernel says "Figure" alone; tests/notebooks/sanitize.cfg makes the two equal for nbval.
-            output.data["text/plain"] = f"Figure: {cell.metadata['alt']}"
-            return
+    """Put the cell's alt text into its picture, the first if there are several."""
+    pictures = (output for output in cell.outputs if PNG in output.get("data", {}))
+    if "alt" in cell.metadata and (output := next(pictures, None)):
+        output.metadata.setdefault(PNG, {})["alt"] = cell.metadata["alt"]
+        # The kernel says "Figure" alone; tests/notebooks/sanitize.cfg makes the two equal for nbval.
+        output.data["text/plain"] = f"Figure: {cell.metadata['alt']}"
 
 
 def own_frames(traceback: list[str]) -> list[str]:

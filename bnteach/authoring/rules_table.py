@@ -45,13 +45,11 @@ def as_written(lesson: Lesson) -> NotebookNode:
 
 
 def problems_with_rules(lessons: list[Lesson]) -> list[str]:
-    """The rules that each lesson breaks, as it is written now."""
+    """What the checks say of each lesson as it is written now; last, the lessons to build again."""
     problems = []
     for lesson in lessons:
-        if why := reason_to_build(lesson):
-            problems.append(f"{lesson.label}: {why}; figures, printed lines and seconds may be old")
         notebook = as_written(lesson)
-        problems += [
-            f"{lesson.label}: {problem}" for rule in own_checks(lesson) for problem in rule(lesson, notebook)
-        ]
-    return problems
+        found = (problem for check in own_checks(lesson) for problem in check(lesson, notebook))
+        problems += [f"{lesson.label}: {problem}" for problem in found]
+    old = [lesson.label for lesson in lessons if reason_to_build(lesson)]
+    return [*problems, *([f"Figures, printed lines and seconds may be old: {', '.join(old)}"] if old else [])]

@@ -16,7 +16,7 @@ from .student_files import files_for_student
 
 COURSE = NOTEBOOKS.parent / "course"
 RECORD = ".copied.json"  # the digest of each file as it was copied
-LEFT = "{}: changed by you, left as it is (for a fresh copy, rename or delete it)"
+LEFT = "{}: changed since it was copied, left as it is (for a fresh copy, rename or delete it)"
 
 
 def copy_for_student(out: Path, folder: Path = NOTEBOOKS) -> list[str]:

@@ -19,7 +19,8 @@ try:
     from .pages import build_site
     from .sphinx_run import SiteError
 except ModuleNotFoundError as error:
-    sys.exit(f'error: {error.name} is missing; pip install -e ".[site,test]" brings what the site needs')
+    print(f'error: {error.name} is missing; pip install -e ".[site,test]" brings it', file=sys.stderr)
+    sys.exit(2)
 
 from ..authoring.colab import Repository
 from ..authoring.lessons import NOTEBOOKS

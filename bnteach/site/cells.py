@@ -8,21 +8,26 @@ from collections.abc import Iterable, Iterator
 
 from nbformat import NotebookNode
 
-from ..authoring.lessons import code_cells, tags
+from ..authoring.lessons import DRAWS, code_cells, tags
 from .recordings import Shown, find_lab, markup
 
 PREDICT = re.compile(r"\*\*Predict\b")
-FOLDED = "hide-output"  # MyST-NB's name for it
+FOLDED_CODE, FOLDED_OUTPUT = "hide-input", "hide-output"  # MyST-NB's names
 
 
-def fold_predicted(cells: Iterable[NotebookNode]) -> None:
-    """Tag the outputs that answer a prediction: those between it and the next text. A lab stays open."""
+def fold(cells: Iterable[NotebookNode]) -> None:
+    """Tag what is folded shut: code that only draws; and outputs that answer a prediction, but no lab.
+
+    A prediction is answered by the outputs between it and the next text.
+    """
     predicted = False
     for cell in cells:
+        if DRAWS in tags(cell):
+            cell.metadata.tags = [*tags(cell), FOLDED_CODE]
         if cell.cell_type == "markdown":
             predicted = bool(PREDICT.search(cell.source))
         elif predicted and cell.get("outputs") and not find_lab(cell.source):
-            cell.metadata.tags = [*tags(cell), FOLDED]
+            cell.metadata.tags = [*tags(cell), FOLDED_OUTPUT]
 
 
 def show_pictures(notebook: NotebookNode, recordings: str) -> None:

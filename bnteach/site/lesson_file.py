@@ -12,7 +12,7 @@ from nbformat import NotebookNode
 
 from ..authoring.colab import Repository
 from ..authoring.lessons import NOTEBOOKS
-from .cells import fold_predicted, labs_in, show_pictures
+from .cells import fold, labs_in, show_pictures
 from .contents import title
 from .links import leads_to_the_web, mend_links
 from .pages import find_pages, record
@@ -51,7 +51,7 @@ def the_page(name: str, folder: Path) -> tuple[str, Path]:
 def standing_alone(path: Path, name: str, folder: Path, repository: Repository | None) -> NotebookNode:
     """A built notebook whose links lead to the published site, or are words where there is none."""
     notebook = nbformat.read(path, as_version=4)
-    fold_predicted(notebook.cells)
+    fold(notebook.cells)
     show_pictures(notebook, recordings="")
     leads = leads_to_the_web(folder, repository)
     for cell in notebook.cells:

@@ -13,7 +13,7 @@ from .. import labs
 from ..authoring.colab import Repository
 from ..authoring.lessons import NOTEBOOKS
 from ..authoring.outputs import PROJECT, OutputError, refuse_own_files
-from .cells import fold_predicted, labs_in, show_pictures
+from .cells import fold, labs_in, show_pictures
 from .contents import written_pages
 from .links import leads_to_pages, mend_links
 from .recordings import write_recordings
@@ -64,7 +64,7 @@ def page_of(path: Path, name: str, folder: Path, repository: Repository | None) 
     """A built notebook as its page shows it."""
     up = "../" * name.count("/")
     notebook = nbformat.read(path, as_version=4)
-    fold_predicted(notebook.cells)
+    fold(notebook.cells)
     show_pictures(notebook, f"{up}_static/recordings")
     leads = leads_to_pages(path.parent, folder, repository)
     for cell in notebook.cells:

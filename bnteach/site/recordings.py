@@ -9,6 +9,7 @@ import hashlib
 import html
 import json
 import shutil
+import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from importlib.metadata import version
@@ -44,15 +45,14 @@ def find_lab(source: str) -> Shown | None:
     What the cell does to it then, `.set(...)` and `.advance(...)`, is part of its start. The values must be
     written as numbers and words.
     """
+    if "labs." not in source:  # a cell with a magic is no Python
+        return None
     calls = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call)]
-    made = [call for call in calls if ast.unparse(call.func).removeprefix("labs.") in labs.__all__]
+    names = {f"labs.{name}" for name in labs.__all__}
+    made = [call for call in calls if ast.unparse(call.func) in names]
     if not made:
         return None
-    later = [
-        call
-        for call in calls
-        if isinstance(call.func, ast.Attribute) and call.func.attr in ("set", "advance")
-    ]
+    later = [call for call in calls if ast.unparse(call.func).endswith((".set", ".advance"))]
     start = {word.arg: ast.literal_eval(word.value) for call in made + later for word in call.keywords}
     return Shown(made[0].func.attr, start)
 
@@ -92,8 +92,11 @@ def write_recordings(shown: Iterable[Shown], folder: Path, cache: Path, thin: bo
 def make(missing: list[tuple]) -> None:
     """Record the labs that are not in the cache, on all cores; and say how far it is."""
     work = Parallel(n_jobs=-1, return_as="generator_unordered")(delayed(make_one)(*one) for one in missing)
-    for _ in tqdm(work, total=len(missing), desc="Recording labs", unit="lab", disable=not missing):
-        pass
+    with warnings.catch_warnings():
+        # A process that has grown is replaced by a new one; joblib warns of each.
+        warnings.filterwarnings("ignore", message="A worker stopped")
+        for _ in tqdm(work, total=len(missing), desc="Recording labs", unit="lab", disable=not missing):
+            pass
 
 
 def make_one(name: str, starts: list[dict], thin: bool, path: Path) -> None:

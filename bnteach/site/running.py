@@ -31,7 +31,8 @@ at the top, and run this in it first:
 
 def add_note(notebook: NotebookNode, name: str, start: str, repository: Repository | None) -> None:
     """Put the note under the title of the notebook `name`. `start` is a sentence's part: get the project."""
-    ways = [IN_JUPYTERLAB.format(start=start, notebook=f"{name}.ipynb")]
+    place = "notebooks" if name.startswith("solutions/") else "course"
+    ways = [IN_JUPYTERLAB.format(start=start, notebook=f"{place}/{name}.ipynb")]
     if repository:
         ways.append(in_colab(name, repository))
     first = notebook.cells[0]

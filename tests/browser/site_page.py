@@ -8,7 +8,8 @@ from contextlib import contextmanager
 PHONE, DESKTOP = {"width": 390, "height": 844}, {"width": 1280, "height": 900}
 OWN = ("file:", "data:", "blob:", "http://127.0.0.1")
 WITHOUT_ALT = "[...document.images].filter(i => !i.alt.trim()).map(i => i.outerHTML.slice(0, 80))"
-TOO_WIDE = "document.documentElement.scrollWidth - innerWidth"
+TOO_WIDE = """Math.max(...[...document.querySelectorAll("html, article")].map(
+    part => part.getBoundingClientRect().left + part.scrollWidth - innerWidth))"""
 
 
 @contextmanager

@@ -8,25 +8,23 @@ from bnteach.authoring.checks import problems_of, problems_of_all
 from bnteach.authoring.lessons import NOTEBOOKS, find_lessons
 from bnteach.core import functional
 
-NAMES = [lesson.name for lesson in find_lessons()]
+LESSONS = find_lessons()
+each_lesson = pytest.mark.parametrize("lesson", LESSONS, ids=lambda lesson: lesson.label)
 
 
 def test_there_are_lessons_and_every_notebook_has_a_source():
-    lessons = find_lessons()
-    assert lessons[0].name == "00_meet_batch_normalization"
-    orphans = [problem for problem in problems_of_all(lessons) if "no source" in problem]
+    assert LESSONS[0].name == "00_meet_batch_normalization"
+    orphans = [problem for problem in problems_of_all(LESSONS) if "no source" in problem]
     assert orphans == []
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_lesson_keeps_the_rules(name):
-    (lesson,) = find_lessons(names=[name])
+@each_lesson
+def test_lesson_keeps_the_rules(lesson):
     assert problems_of(lesson) == []
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_lesson_is_a_valid_notebook(name):
-    (lesson,) = find_lessons(names=[name])
+@each_lesson
+def test_lesson_is_a_valid_notebook(lesson):
     nbformat.validate(nbformat.read(lesson.notebook, as_version=4))
 
 

@@ -15,7 +15,7 @@ from bnteach.authoring import outputs
 from bnteach.authoring.__main__ import main
 from bnteach.authoring.lessons import NOTEBOOKS, code_cells
 from bnteach.authoring.prose_checks import relative_links
-from bnteach.authoring.student import COURSE, RECORD, copy_for_student
+from bnteach.authoring.student import COURSE, LEFT, RECORD, copy_for_student
 from bnteach.authoring.student_files import files_for_student
 
 SOLUTION = "solutions/00_tiny.ipynb"
@@ -90,7 +90,7 @@ def test_what_the_student_changed_is_left_alone_and_said(project):
     copy(project)
     add_a_line(lesson(project), "mine = 1")
     mine = lesson(project).read_bytes()
-    said = f"{lesson(project)}: changed by you, left as it is (for a fresh copy, rename or delete it)"
+    said = LEFT.format(lesson(project))
     assert copy(project) == [said]
     add_a_line(lesson(project, "notebooks"), "theirs = 2")
     assert copy(project) == copy(project) == [said]

@@ -46,6 +46,15 @@ def test_every_program_of_a_command_runs(start):
     assert start.run("lab")[-1].endswith(" course/00_meet_batch_normalization.ipynb")
 
 
+def test_lessons_deeper_ones_and_solutions_are_compared_strictly(start):
+    for name in ("00_a", "deeper/b", "solutions/00_a", "exercises/00_a"):
+        notebook = start.module.ROOT / "notebooks" / f"{name}.ipynb"
+        notebook.parent.mkdir(parents=True, exist_ok=True)
+        notebook.touch()
+    strict = start.run("test")[-2]
+    assert re.findall(r"notebooks.(\S+)\.ipynb", strict) == ["00_a", "deeper/b", "solutions/00_a"]
+
+
 def test_programs_share_the_cores_and_keep_what_they_compile(start):
     start.run("test-browser")
     wanted = {"OMP_NUM_THREADS": "1", "JOBLIB_MULTIPROCESSING": "0", "PYTHONDONTWRITEBYTECODE": ""}

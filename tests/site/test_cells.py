@@ -6,7 +6,7 @@ import nbformat
 import pytest
 
 from bnteach.authoring.colab import Repository
-from bnteach.site.cells import fold_predicted, show_pictures
+from bnteach.site.cells import fold, show_pictures
 from bnteach.site.links import leads_to_pages, leads_to_the_web, mend_links
 from bnteach.site.running import add_note
 
@@ -19,15 +19,21 @@ def lesson(folder):
 
 
 def test_the_outputs_that_answer_a_prediction_are_folded(lesson):
-    fold_predicted(lesson.cells)
+    fold(lesson.cells)
     folded = ["hide-output" in cell.metadata.get("tags", []) for cell in lesson.cells]
     assert folded == [False, False, False, True, True, False, False]
 
 
 def test_a_lab_under_a_prediction_stays_open(lesson):
     predict, lab = lesson.cells[2], lesson.cells[1]
-    fold_predicted([predict, lab])
+    fold([predict, lab])
     assert "tags" not in lab.metadata
+
+
+def test_code_that_only_draws_is_folded(lesson):
+    lesson.cells[4].metadata.tags = ["draws"]
+    fold(lesson.cells)
+    assert "hide-input" in lesson.cells[4].metadata.tags
 
 
 def test_a_lab_moves_and_a_figure_keeps_its_alt_text(lesson):
@@ -89,7 +95,7 @@ def test_the_note_says_how_to_run_it(lesson):
     add_note(lesson, "00_tiny", "start here", repository=None)
     note = lesson.cells[0].source
     assert note.startswith("# 00 · Tiny\n\n<details")
-    assert "start here, type `make lab`, and open `00_tiny.ipynb`" in note
+    assert "start here, type `make lab`, and open `course/00_tiny.ipynb`" in note
     assert "Colab" not in note
 
 

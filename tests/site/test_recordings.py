@@ -23,6 +23,7 @@ from bnteach.site.recordings import Shown, find_lab, markup, write_recordings
         ("labs.RunningStats(momentum=None)", Shown("RunningStats", {"momentum": None})),
         ("from bnteach import labs", None),
         ("figures.show(axes)", None),
+        ("%pip install --quiet ..", None),
     ],
 )
 def test_the_lab_of_a_cell(source, shown):
