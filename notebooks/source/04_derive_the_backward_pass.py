@@ -348,20 +348,20 @@ def paper(*point):
 x_hat3, one = np.array([-2.0, -1.0, 3.0]) / 14**0.5, np.ones(3) / 3**0.5  # the batch 1, 2, 6
 a, b, c = np.array([x_hat3, np.cross(one, x_hat3), one]) @ [2.0, 0.0, 5.0]
 tip, shadow, end = paper(a, b, c), paper(a, b, 0), paper(0, b, 0)
-ax = figures.new_axes(size=(6.0, 3.4))
-corners = (paper(*corner, 0) for corner in ((-1.2, -0.9), (3.7, -0.9), (3.7, 2.9), (-1.2, 2.9)))
+ax = figures.new_axes(size=(6.0, 3.8))
+corners = (paper(*corner, 0) for corner in ((-1.2, -0.9), (3.4, -0.9), (3.4, 2.9), (-1.2, 2.9)))
 ax.fill(*zip(*corners, strict=True), color="#EDEDED")
-for axis, name in (((0, 0, 3.4), "1"), ((3.7, 0, 0), "x̂")):
+for axis, name in (((0, 0, 3.4), "1"), ((3.4, 0, 0), "x̂")):
     ax.plot(*zip((0, 0), paper(*axis), strict=True), color="#8A8A8A", linewidth=1)
-    ax.text(*paper(*axis), f" {name}", size=13)
+    ax.text(*paper(*axis), f"  {name}", size=13)
 figures.arrow((0, 0), tip, ax=ax, role="before", words="γ/s · dy", place=(0.75, 2.0))
 down = "1. minus its part along 1:\n    the path through the mean"
 figures.arrow(tip, shadow, ax=ax, role="theory", words=down, place=(1.15, 0.85))
 across = "2. minus its part along x̂:\n    the path through the variance"
 figures.arrow(shadow, end, ax=ax, role="with_bn", words=across, place=(2.1, -1.25))
 figures.arrow((0, 0), end, ax=ax, role="truth", words="dx", place=(2.7, -0.2))
-figures.frame(ax, title="dx is what is left of γ/s · dy", xlim=(-3.4, 5.6), ylim=(-1.9, 3.1))
-ax.set_aspect("equal")
+figures.frame(ax, title="dx is what is left of γ/s · dy", xlim=(-3.4, 5.6), ylim=(-2.0, 3.2))
+ax.set_aspect("equal", adjustable="datalim")
 ax.axis("off")
 figures.show(ax)
 
