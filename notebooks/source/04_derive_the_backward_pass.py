@@ -361,7 +361,6 @@ across = "2. minus its part along x̂:\n    the path through the variance"
 figures.arrow(shadow, end, ax=ax, role="with_bn", words=across, place=(2.1, -1.25))
 figures.arrow((0, 0), end, ax=ax, role="truth", words="dx", place=(2.7, -0.2))
 figures.frame(ax, title="dx is what is left of γ/s · dy", xlim=(-3.4, 5.6), ylim=(-2.0, 3.2))
-ax.set_aspect("equal", adjustable="datalim")
 ax.axis("off")
 figures.show(ax)
 
