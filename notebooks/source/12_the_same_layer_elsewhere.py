@@ -361,8 +361,6 @@ for name, (to_torch, to_ours) in results_of("agreement", agreement).items():
 # bnteach uses PyTorch's names for the entries of the state: $\gamma$ is called `weight`, and $\beta$ `bias`. So a layer that was trained here can be used there.
 
 # %%
-import bnteach
-
 batches = np.random.default_rng(0).normal(3, 2, size=(6, 8, 2))
 ours = bnteach.BatchNorm(2, dtype=np.float64)
 for batch in batches[:5]:
