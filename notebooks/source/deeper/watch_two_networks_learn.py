@@ -1,5 +1,5 @@
 # %% [markdown]
-# # Deeper · Watch two networks learn
+# # Watch two networks learn
 #
 # *10 minutes · from [00 · Meet batch normalization](../00_meet_batch_normalization.ipynb)*
 #
