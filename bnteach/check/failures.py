@@ -43,7 +43,7 @@ def failed(error: BaseException, seconds: float) -> tuple[str, str]:
     if isinstance(error, RecursionError):
         return "recursion", f"Your function calls itself without end{at(error)}."
     if isinstance(error, MemoryError):
-        return "memory", f"Your code asks for more memory than it may have{at(error)}."
+        return "raised", f"Your code asks for more memory than there is{at(error)}."
     if isinstance(error, SystemExit):
         return "exit", f"Your code ends the kernel{at(error)}. Return a value instead."
     return "raised", f"{type(error).__name__}{': ' * bool(message)}{message}{at(error)}.{about(message)}"

@@ -12,13 +12,12 @@ import numpy as np
 
 from .answers import as_array
 from .failures import failed
-from .limits import interrupts_wait, time_limit
-from .memory import memory_limit
-from .shelter import put_back, shelter
+from .limits import time_limit
+from .settings import settings_kept
 
 SECONDS = 5.0  # for all that a check runs of a learner's code
 AT_LEAST = 0.1
-FATAL = ("time", "memory", "exit", "recursion")  # not worth a second run
+FATAL = ("time", "exit", "recursion")  # not worth a second run
 
 Probe = dict[str, Any]
 Values = dict[str, np.ndarray]
@@ -30,12 +29,12 @@ class Observed:
     """What a learner's code did on one probe.
 
     values: name of a quantity -> the array it computed, in the order in which they came.
-    failure: why it stopped before the end, as a word ("raised", "odd", "time", "memory", "exit",
-        "recursion", "not written"), or None.
+    failure: why it stopped before the end, as a word ("raised", "odd", "time", "exit", "recursion",
+        "not written"), or None.
     words: the failure in words for the learner.
     error: type of the exception, if one was raised.
     modified: names of the inputs that it changed.
-    printed, repaired: what it printed; names in NumPy and other modules that it had replaced.
+    printed: what it printed.
     """
 
     values: Values = field(default_factory=dict)
@@ -44,7 +43,6 @@ class Observed:
     error: str = ""
     modified: tuple[str, ...] = ()
     printed: str = ""
-    repaired: tuple[str, ...] = ()
 
 
 class Runs:
@@ -79,19 +77,17 @@ def observe(trial: Trial, answer: Any, inputs: Probe, seconds: float) -> Observe
 
     The inputs are copied first: the learner's code never sees the arrays of the check.
     """
-    seen, lent, code = Observed(), copied(inputs), collect.__code__
-    with interrupts_wait(code), shelter() as printed:
+    seen, lent = Observed(), copied(inputs)
+    with settings_kept() as printed:
         try:
-            with memory_limit(), time_limit(seconds, code):
+            with time_limit(seconds):
                 collect(trial, answer, lent, seen.values)
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # the learner's code may raise anything
             seen.failure, seen.words = failed(error, SECONDS)
             seen.error = type(error).__name__
-        finally:
-            seen.repaired = tuple(put_back())
-    seen.printed = printed.getvalue()
+        seen.printed = printed.getvalue()
     seen.modified = tuple(name for name, value in inputs.items() if differ(lent[name], value))
     return seen
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from ..answers import OddAnswer, described
+from ...answers import OddAnswer, described
 
 if TYPE_CHECKING:
     from ..checking import Check
-    from ..running import Trial
+    from ...running import Trial
 
 # The functions stand in the exercise notebook of lesson 06; the names are keys of the catalogue.
 BUGS = {

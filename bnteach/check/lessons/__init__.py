@@ -1,21 +1,11 @@
-"""The checks, by lesson. CHECKS holds them all by name."""
+"""The exercises, a file a lesson: right answers, inputs, hints and mistakes. CHECKS holds them all by name."""
 
 from __future__ import annotations
 
 from ..checking import Check
-from . import (
-    lesson_01,
-    lesson_02,
-    lesson_03,
-    lesson_04,
-    lesson_05,
-    lesson_06,
-    lesson_07,
-    lesson_08,
-    lesson_09,
-    lesson_10,
-    lesson_12,
-)
+from ..first.exercises import lesson_03, lesson_05, lesson_06, lesson_07, lesson_08, lesson_09, lesson_10
+from ..first.exercises import lesson_12, lesson_01
+from . import lesson_02, lesson_04
 
 LESSONS = (
     lesson_01,

@@ -1,12 +1,10 @@
-"""What a learner's gradient check tries, and what to say: its batch, upstream gradient, γ and step."""
+"""What a learner's gradient check tries, and what to say of it: its batch, upstream gradient, γ and step."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
 import numpy as np
-
-from ..running import Observed
 
 SMALLEST_STEP, LARGEST_STEP = 5e-10, 3e-2
 IN_PLANE = 1e-6  # what is left of dy beside 1 and x̂, in shares of dy
@@ -91,29 +89,3 @@ def is_out_of_plane(dy: np.ndarray, x: np.ndarray) -> bool:
     length = (centered**2).sum(axis=0)
     rest = rest - centered * (rest * centered).sum(axis=0) / np.where(length > 0, length, 1)
     return bool(np.abs(rest).max() > IN_PLANE * max(np.abs(dy).max(), 1e-300))
-
-
-def decisions_in_words(seen: list[Observed], right: tuple[str, ...]) -> tuple[str, str]:
-    """Which backward passes a gradient check accepts or refuses, and what is wrong with what it tries."""
-    facts = [words for name, words in NEEDED.items() if any(run.values.get(name, 1) == 0 for run in seen)]
-    wrong = wrong_decisions(seen, right)
-    refused = [name for name in wrong if name in right]
-    accepted = [name for name in wrong if name not in right]
-    decisions = ["Your function refuses a right backward pass."] if refused else []
-    if accepted:
-        more = f" And {len(accepted) - 1} more." if len(accepted) > 1 else ""
-        decisions += [f"Your function accepts a wrong backward pass: {accepted[0]}.{more}"]
-    some = sum(bool(wrong_decisions([run], right)) for run in seen)
-    only = " It does so for some ε and not for others." if 0 < some < len(seen) else ""
-    return " ".join(decisions) + only, " ".join(facts)
-
-
-def wrong_decisions(seen: list[Observed], right: tuple[str, ...]) -> list[str]:
-    """The backward passes that are refused though right, or accepted though wrong, on one probe at least."""
-    found = [
-        name
-        for run in seen
-        for name, value in run.values.items()
-        if name not in NEEDED and value != (name in right)
-    ]
-    return list(dict.fromkeys(found))

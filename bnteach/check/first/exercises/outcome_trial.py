@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..answers import OddAnswer, described, unpacked
+from ...answers import OddAnswer, described, unpacked
 from ..recipe import Recipe
 
 if TYPE_CHECKING:
     from ..checking import Check
-    from ..running import Observed, Trial
+    from ...running import Observed, Trial
 
 # Name of what is noted -> the word of the lesson.
 WORDS = {

@@ -3,7 +3,7 @@
 import numpy as np
 
 from ..mistake import Mistake
-from ..quantile import student_t
+from ...quantile import student_t
 
 TRIAL = ("07_put_the_claims_on_trial", "How a claim is tried")
 INTERVAL, OUTCOME = ("difference_interval",), ("interval_outcome",)

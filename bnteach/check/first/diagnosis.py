@@ -8,13 +8,13 @@ from itertools import combinations, permutations
 
 import numpy as np
 
-from . import facts
-from .comparing import off_by, same
-from .example import example
+from .. import facts
+from ..comparing import off_by, same
+from ..example import example
 from .exercise import Exercise
 from .mistake import Mistake
 from .recipe import Recipe
-from .running import Observed, Probe, Values
+from ..running import Observed, Probe, Values
 
 # A match must be this much nearer to the learner's values than the right ones are.
 NEARER = 50

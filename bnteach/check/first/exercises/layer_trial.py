@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from ..answers import OddAnswer, described, unpacked
+from ...answers import OddAnswer, described, unpacked
 from ..checking import Check
 from ..recipe import Recipe
-from ..running import Trial
+from ...running import Trial
 
 GRADIENTS = ("dx", "dgamma", "dbeta")
 STORED = ("running_mean", "running_var")

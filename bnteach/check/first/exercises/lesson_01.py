@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from ..answers import OddAnswer, unpacked
+from ...answers import OddAnswer, unpacked
 from ..checking import Check
 from ..recipe import Recipe
-from ..running import Trial
+from ...running import Trial
 from .forward_steps import MOMENTS, NORMALIZING, STATISTICS
 
 READ = np.array([[1.0, 10.0], [2.0, 10.0], [6.0, 40.0]])

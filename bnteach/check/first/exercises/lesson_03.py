@@ -8,7 +8,7 @@ import numpy as np
 
 from ..checking import Check
 from ..recipe import Recipe
-from . import lesson_02
+from ...lessons import lesson_02
 from .forward_steps import NORMALIZING
 
 identity_parameters = Check(

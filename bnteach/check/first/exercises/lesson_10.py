@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from ..answers import OddAnswer, unpacked
+from ...answers import OddAnswer, unpacked
 from ..checking import Check
 from ..recipe import Recipe
-from ..running import Trial
+from ...running import Trial
 from .backward_steps import COMPACT
 
 
