@@ -92,7 +92,9 @@ class Check(Exercise):
             return NOT_YET, named(self, [INPUT_MODIFIED], f"It changes {', '.join(modified)}.")
         return self.decided_on_hard_probes(runs, seed)
 
-    def diagnosis(self, answer: Any, runs: Runs, probes: list[Probe], expected: list, seen: list) -> Diagnosis:
+    def diagnosis(
+        self, answer: Any, runs: Runs, probes: list[Probe], expected: list, seen: list
+    ) -> Diagnosis:
         """Of a wrong answer: what can go wrong in every exercise, and what in this one."""
         if found := arguments_swapped(self, answer) or returns_swapped(self, expected, seen):
             return named(self, [found])

@@ -65,7 +65,10 @@ def returns_swapped(check: Exercise, expected: list[Values], seen: list[Observed
 
 def stands_for(name: str, other: str, expected: list[Values], seen: list[Observed]) -> bool:
     """True when what came as one quantity has the right values of another one, on every probe."""
-    return all(other in right and same(run.values[name], right[other]) for run, right in zip(seen, expected, strict=True))
+    return all(
+        other in right and same(run.values[name], right[other])
+        for run, right in zip(seen, expected, strict=True)
+    )
 
 
 def without_effect(check: Exercise, runs: Runs, probe: Probe, seen: Observed) -> Mistake | None:
@@ -86,4 +89,6 @@ def without_effect(check: Exercise, runs: Runs, probe: Probe, seen: Observed) ->
 def is_idle(check: Exercise, runs: Runs, probe: Probe, name: str, seen: Observed) -> bool:
     """True when another value of this input changes the right answer, and not the learner's."""
     other = {**probe, name: probe[name] / 3}
-    return agree(runs.on([other])[0].values, seen.values) and not agree(check.expected(probe), check.expected(other))
+    return agree(runs.on([other])[0].values, seen.values) and not agree(
+        check.expected(probe), check.expected(other)
+    )

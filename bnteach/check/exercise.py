@@ -120,4 +120,6 @@ def in_double(probe: Probe) -> Probe:
 
 def fingerprint(runs: list[Observed]) -> tuple:
     """What differs when the values of two runs do."""
-    return tuple((value.shape, (np.round(value, 9) + 0.0).tobytes()) for run in runs for value in run.values.values())
+    return tuple(
+        (value.shape, (np.round(value, 9) + 0.0).tobytes()) for run in runs for value in run.values.values()
+    )

@@ -55,7 +55,9 @@ class Evidence:
         return () if self.check.tell else example(self.probes, self.expected, self.seen)
 
 
-def named(check: Exercise, mistakes: list[Mistake], more: str = "", details: tuple[str, ...] = ()) -> Diagnosis:
+def named(
+    check: Exercise, mistakes: list[Mistake], more: str = "", details: tuple[str, ...] = ()
+) -> Diagnosis:
     """The diagnosis that names one mistake, or several that occur together."""
     told = [f"{mistake.title}. {mistake.why}".strip() for mistake in mistakes]
     if len(told) == 1:
@@ -64,7 +66,9 @@ def named(check: Exercise, mistakes: list[Mistake], more: str = "", details: tup
         what = [f"It looks like {'two' if len(told) == 2 else 'several'} things at once:"]
         what += [f"- {words}" for words in told]
     places = [mistake.lesson or check.lesson for mistake in mistakes]
-    read = [f"Lesson {lesson[:2]} explains it. Section: {section}" for lesson, section in dict.fromkeys(places)]
+    read = [
+        f"Lesson {lesson[:2]} explains it. Section: {section}" for lesson, section in dict.fromkeys(places)
+    ]
     right = "; ".join(mistake.right_lines(check.recipe) for mistake in mistakes if mistake.lines)
     return Diagnosis(
         "\n".join(part for part in (more, *what) if part),
@@ -124,7 +128,10 @@ def is_match(evidence: Evidence, mistakes: Iterable[Mistake]) -> bool:
     """
     far, near = 0.0, 0.0
     for right, wrong, run in evidence.of(mistakes):
-        if (wrong.failure, wrong.error) != (run.failure, run.error) or wrong.values.keys() != run.values.keys():
+        if (wrong.failure, wrong.error) != (
+            run.failure,
+            run.error,
+        ) or wrong.values.keys() != run.values.keys():
             return False
         for name, value in run.values.items():
             if not same(value, wrong.values[name]):

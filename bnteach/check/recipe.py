@@ -62,9 +62,7 @@ def recipe_of(function: Callable[..., Any]) -> Recipe:
     *lines, last = definition.body
     returned = last.value.elts if isinstance(last.value, ast.Tuple) else [last.value]
     takes = tuple(inspect.signature(function).parameters)
-    return Recipe(
-        lines_of(lines), takes, tuple(ast.unparse(name) for name in returned), function.__globals__
-    )
+    return Recipe(lines_of(lines), takes, tuple(ast.unparse(name) for name in returned), function.__globals__)
 
 
 def lines_of(body: list[ast.stmt]) -> Lines:

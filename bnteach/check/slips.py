@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from .mistakes import Mistake
 from .recipe import Recipe
@@ -11,31 +11,38 @@ from .recipe import Recipe
 Slip = tuple[str, str]  # in words, and what stands in the place of the expression
 OPPOSITE = {ast.Add: "-", ast.Sub: "+", ast.Mult: "/", ast.Div: "*"}
 DONE = {"+": "added", "-": "subtracted", "*": "multiplied", "/": "divided"}
-INSTEAD = {"mean": "sum", "sum": "mean", "var": "std", "std": "var", "minimum": "maximum", "maximum": "minimum"}
+INSTEAD = {
+    "mean": "sum",
+    "sum": "mean",
+    "var": "std",
+    "std": "var",
+    "minimum": "maximum",
+    "maximum": "minimum",
+}
 INSTEAD |= {"abs": "sign", "sign": "abs"}
 
 
 def slips_of(recipe: Recipe) -> list[Mistake]:
     """Every slip in one line of the recipe, each once, and those that people make most often first."""
     found: dict[tuple[str, str], str] = {}
-    values = [*recipe.takes, *recipe.steps]
-    for kind in (operations, functions, axes, brackets, powers, names(values), factors):
+    steps = list(recipe.steps)
+    above = {step: [*recipe.takes, *steps[:number]] for number, step in enumerate(steps)}
+    for kind in (operations, functions, axes, brackets, powers, names, factors):
         for step, text in recipe.steps.items():
-            for words, line in changed(text, kind):
-                if line != text and step not in named(line):
+            for words, line in changed(text, kind, above[step]):
+                if line != text:
                     found.setdefault((step, line), f"in `{step}` {words}")
-    for step in recipe.steps:
-        for name in values:
-            if name != step:
-                found.setdefault((step, name), f"`{step}` is simply {name}")
+    for step in steps:
+        for name in above[step]:
+            found.setdefault((step, name), f"`{step}` is simply {name}")
     return [Mistake(f"slip_in_{step}", words, {step: line}) for (step, line), words in found.items()]
 
 
-def changed(text: str, kind) -> Iterator[Slip]:
-    """A line with a slip of this kind in one place, for each place."""
+def changed(text: str, kind: Callable[..., Iterator[Slip]], above: list[str]) -> Iterator[Slip]:
+    """A line with a slip of this kind in one place, for each place. `above`: the values that it may use."""
     for node in ast.walk(ast.parse(text, mode="eval")):
         if isinstance(node, ast.expr) and not isinstance(node, ast.Slice) and is_read(node):
-            for words, new in kind(node):
+            for words, new in kind(node, above):
                 whole = f"{text[: node.col_offset]}({new}){text[node.end_col_offset :]}"
                 yield words, ast.unparse(ast.parse(whole, mode="eval"))
 
@@ -44,11 +51,7 @@ def is_read(node: ast.expr) -> bool:
     return isinstance(getattr(node, "ctx", ast.Load()), ast.Load)
 
 
-def named(text: str) -> set[str]:
-    return {node.id for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Name)}
-
-
-def operations(node: ast.expr) -> Iterator[Slip]:
+def operations(node: ast.expr, above: list[str]) -> Iterator[Slip]:
     """A term or factor is forgotten; + for −, × for ÷, sides changed; a minus, an `and` that is an `or`."""
     if isinstance(node, ast.BinOp):
         left, right = ast.unparse(node.left), ast.unparse(node.right)
@@ -68,20 +71,26 @@ def operations(node: ast.expr) -> Iterator[Slip]:
         yield f"`{word}` stands where `{right}` belongs", f" {word} ".join(map(ast.unparse, node.values))
 
 
-def functions(node: ast.expr) -> Iterator[Slip]:
+def functions(node: ast.expr, above: list[str]) -> Iterator[Slip]:
     """A function is forgotten, or a similar one is called."""
     if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)):
         return
     name, whole, text = node.func.attr, ast.unparse(node.func.value), ast.unparse(node)
     if name == "sqrt":
-        yield f"{ast.unparse(node.args[0])} is squared, where its root belongs", f"({ast.unparse(node.args[0])}) ** 2"
+        yield (
+            f"{ast.unparse(node.args[0])} is squared, where its root belongs",
+            f"({ast.unparse(node.args[0])}) ** 2",
+        )
     if name in (*INSTEAD, "sqrt"):
         yield f"{name} is forgotten", ast.unparse(node.args[0]) if whole == "np" and node.args else whole
     if name in INSTEAD:
-        yield f"{INSTEAD[name]} stands where {name} belongs", text.replace(f".{name}(", f".{INSTEAD[name]}(", 1)
+        yield (
+            f"{INSTEAD[name]} stands where {name} belongs",
+            text.replace(f".{name}(", f".{INSTEAD[name]}(", 1),
+        )
 
 
-def axes(node: ast.expr) -> Iterator[Slip]:
+def axes(node: ast.expr, above: list[str]) -> Iterator[Slip]:
     """The axis is missing or another one; keepdims is missing; a vector is spread along the other axis."""
     if isinstance(node, ast.Call):
         text, options = ast.unparse(node), {word.arg: ast.unparse(word.value) for word in node.keywords}
@@ -99,7 +108,7 @@ def axes(node: ast.expr) -> Iterator[Slip]:
         yield f"{node.id} is spread along the rows", f"{node.id}[:, None]"
 
 
-def brackets(node: ast.expr) -> Iterator[Slip]:
+def brackets(node: ast.expr, above: list[str]) -> Iterator[Slip]:
     """Brackets around a sum are missing, or are set where there are none."""
     if not isinstance(node, ast.BinOp):
         return
@@ -115,11 +124,15 @@ def brackets(node: ast.expr) -> Iterator[Slip]:
             yield f"the brackets around {text} are missing", late
         if isinstance(inner.op, (ast.Mult, ast.Div)) and op in (ast.Add, ast.Sub):
             by, sign = "*" if isinstance(inner.op, ast.Mult) else "/", "+" if op is ast.Add else "-"
-            early = f"({a}) {by} (({b}) {sign} ({other}))" if inner is left else f"(({other}) {sign} ({a})) {by} ({b})"
+            early = (
+                f"({a}) {by} (({b}) {sign} ({other}))"
+                if inner is left
+                else f"(({other}) {sign} ({a})) {by} ({b})"
+            )
             yield f"{other} comes in before {by} is worked out", early
 
 
-def powers(node: ast.expr) -> Iterator[Slip]:
+def powers(node: ast.expr, above: list[str]) -> Iterator[Slip]:
     """A root or a square too many, or `** 1/2`, which is half of it."""
     if isinstance(node, (ast.Name, ast.Call, ast.BinOp)):
         text = ast.unparse(node)
@@ -127,23 +140,20 @@ def powers(node: ast.expr) -> Iterator[Slip]:
         yield f"a root is taken of {text}", f"np.sqrt({text})"
 
 
-def names(values: list[str]):
+def names(node: ast.expr, above: list[str]) -> Iterator[Slip]:
     """Another value that has a name stands where one belongs."""
-
-    def swapped(node: ast.expr) -> Iterator[Slip]:
-        if isinstance(node, ast.Name) and node.id in values:
-            for other in values:
-                if other != node.id:
-                    yield f"{other} stands where {node.id} belongs", other
-
-    return swapped
+    if isinstance(node, ast.Name) and node.id in above:
+        for other in above:
+            if other != node.id:
+                yield f"{other} stands where {node.id} belongs", other
 
 
-def factors(node: ast.expr) -> Iterator[Slip]:
-    """Doubled, halved, one too few, 1 minus it, the wrong sign."""
+def factors(node: ast.expr, above: list[str]) -> Iterator[Slip]:
+    """Doubled, halved, one too few or too many, 1 minus it, the wrong sign."""
     if isinstance(node, (ast.Name, ast.Call, ast.BinOp)):
         text = ast.unparse(node)
         yield f"1 is subtracted from {text}", f"({text}) - 1"
+        yield f"1 is added to {text}", f"({text}) + 1"
         yield f"{text} has the wrong sign", f"-({text})"
         yield f"{text} is doubled", f"2 * ({text})"
         yield f"{text} is halved", f"({text}) / 2"

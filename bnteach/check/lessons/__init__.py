@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from ..checking import Check
-from ..first.exercises import lesson_03, lesson_05, lesson_06, lesson_07, lesson_08, lesson_09, lesson_10
-from ..first.exercises import lesson_12, lesson_01
-from . import lesson_02, lesson_04
+from ..first.exercises import lesson_05, lesson_06, lesson_07, lesson_08, lesson_09, lesson_10
+from ..first.exercises import lesson_12
+from . import lesson_01, lesson_02, lesson_03, lesson_04
 
 LESSONS = (
     lesson_01,

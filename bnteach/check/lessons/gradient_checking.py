@@ -19,7 +19,10 @@ WRONG: dict[str, tuple[str, Callable[..., np.ndarray]]] = {
     "dx is a thousand times too long": ("dx", lambda v: 1000 * v.dx),
     "the path through the mean is missing": ("dx", lambda v: v.inv_std * (v.dx_hat - v.along_x_hat)),
     "the path through the variance is missing": ("dx", lambda v: v.inv_std * (v.dx_hat - v.along_mean)),
-    "the path through the variance has the wrong sign": ("dx", lambda v: v.dx + 2 * v.inv_std * v.along_x_hat),
+    "the path through the variance has the wrong sign": (
+        "dx",
+        lambda v: v.dx + 2 * v.inv_std * v.along_x_hat,
+    ),
     "γ is forgotten in dx": ("dx", lambda v: v.dx / v.gamma),
     "dx is divided by σ² in place of σ": ("dx", lambda v: v.inv_std * v.dx),
     "dγ is a mean": ("dgamma", lambda v: v.dgamma / v.n),
@@ -209,7 +212,9 @@ def by_differences(recipe: Recipe) -> Callable[..., bool]:
     return gradient_check
 
 
-def measured(forward: Callable, arrays: dict[str, np.ndarray], name: str, dy: np.ndarray, h: float) -> np.ndarray:
+def measured(
+    forward: Callable, arrays: dict[str, np.ndarray], name: str, dy: np.ndarray, h: float
+) -> np.ndarray:
     """The gradient of Σ y·dy with respect to one of the arrays, by central differences."""
     result = np.zeros_like(arrays[name])
     for index in np.ndindex(result.shape):

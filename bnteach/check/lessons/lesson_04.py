@@ -8,6 +8,7 @@ import numpy as np
 
 from ..checking import Check
 from . import gradient_checking
+from .lesson_03 import OF_PARAMETERS
 from .normalizing import IN_ROOT, IN_VARIANCE
 
 
@@ -242,7 +243,7 @@ EXERCISES = [
             "x̂ of each sample.",
         ),
         lesson=("04_derive_the_backward_pass", "Multiply it out"),
-        mistakes=(BACKWARD, ALONG_SAMPLES, IN_VARIANCE, IN_ROOT),
+        mistakes=(BACKWARD, ALONG_SAMPLES, OF_PARAMETERS, IN_VARIANCE, IN_ROOT),
     ),
     Check(
         staged_backward,

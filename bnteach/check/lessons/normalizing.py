@@ -1,8 +1,8 @@
 """Mistakes of all that normalizes. They fit every recipe that has these lines, whatever the axes are:
 
-    var = sum_of_squares / n
-    inv_std = 1 / np.sqrt(var + eps)
-    x_hat = (x - mean) * inv_std
+var = sum_of_squares / n
+inv_std = 1 / np.sqrt(var + eps)
+x_hat = (x - mean) * inv_std
 """
 
 IN_VARIANCE = """
@@ -116,6 +116,11 @@ OF_COLUMNS = """
     absolute_deviation: absolute deviations stand where squared ones belong
         var = np.abs(x - mean).mean(axis=0)
         | The mean of |x − μ| is a measure of spread too, but it is not the variance, nor its root.
+
+    last_row_left_out: the last row is left out
+        mean = x[:-1].mean(axis=0)
+        var = x[:-1].var(axis=0)
+        | range(n - 1) ends at n − 2, and x[:-1] leaves the last row out. Each sample counts.
 """
 
 PER_SAMPLE = """

@@ -7,7 +7,6 @@ from itertools import chain
 from ..mistake import Mistake
 from . import (
     affine,
-    affine_gradients,
     axes,
     backward,
     channels,
@@ -18,29 +17,22 @@ from . import (
     everywhere,
     folding,
     folding_forward,
-    identity,
     intervals,
     layer,
-    merging,
     normalization,
     norms,
     running,
     slimming,
     statistics,
-    training_and_test,
 )
 
 TOPICS = (
     everywhere,
     statistics,
     axes,
-    merging,
-    training_and_test,
     epsilon,
     normalization,
     affine,
-    identity,
-    affine_gradients,
     backward,
     running,
     layer,
