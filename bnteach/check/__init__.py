@@ -10,7 +10,8 @@
 
 `verdict.hint(1)` to `verdict.hint(3)` help on. `check.report()` shows how a notebook's exercises stand.
 
-CHECKS: name -> check. Each check is an attribute of this module too. A teacher adds a mistake with `check.add`.
+CHECKS: name -> check. Each check is an attribute of this module too.
+A teacher adds a mistake with `check.add`.
 """
 
 from __future__ import annotations

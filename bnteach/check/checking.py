@@ -29,7 +29,7 @@ def one_at_a_time() -> Iterator[None]:
     """A check that is called by the code that a check runs ends that code at once."""
     if getattr(_this_thread, "is_checking", False):
         raise OddAnswer(
-            "Your function calls a check. Move that line out of the function: it must begin at the left margin."
+            "Your function calls a check. Move that line out of it: it must begin at the left margin."
         )
     _this_thread.is_checking = True
     try:

@@ -14,15 +14,15 @@ INPUT_MODIFIED = Mistake(
     "input_modified",
     "an input is changed in place",
     {},
-    "`a -= b` and `a /= b` change the array itself, and it is the caller's, who may still need the old values. "
-    "Write `a = a - b`, which makes a new one, or work on a copy: a.copy().",
+    "`a -= b` and `a /= b` change the array itself, and it is the caller's, who may still need the old "
+    "values. Write `a = a - b`, which makes a new one, or work on a copy: a.copy().",
 )
 DIGITS_LOST = Mistake(
     "digits_lost",
     "digits are lost: the variance is computed as E[x²] − E[x]²",
     {},
-    "On paper the two formulas are the same. In float32 both terms are large and nearly equal when the mean is "
-    "large, and their difference keeps few digits, or is negative. Subtract the mean first, then square: "
+    "On paper the two formulas are the same. In float32 both terms are large and nearly equal when the mean "
+    "is large, and their difference keeps few digits, or is negative. Subtract the mean first, then square: "
     "((x - mean)**2).mean(axis=0).",
     ("01_measure_a_batch", "Three ways to a variance"),
 )
@@ -82,7 +82,7 @@ def without_effect(check: Exercise, runs: Runs, probe: Probe, seen: Observed) ->
         f"{name}_without_effect",
         f"changing {name} changes nothing",
         {},
-        f"Your code does not use {name}, or has a number typed in its place. Whoever calls it chooses {name}.",
+        f"Your code does not use {name}, or has a number typed in its place.",
     )
 
 

@@ -18,7 +18,7 @@ class TimeUp(BaseException):
 
 @contextmanager
 def time_limit(seconds: float) -> Iterator[None]:
-    """Raise TimeUp in the block once it has taken `seconds`. A single call into compiled code is not stopped."""
+    """Raise TimeUp in the block after `seconds`. A single call into compiled code is not stopped."""
     in_main_thread = threading.current_thread() is threading.main_thread()
     with (alarm if in_main_thread and hasattr(signal, "setitimer") else watchdog)(seconds):
         yield

@@ -1,4 +1,4 @@
-"""The right answer to an exercise, read from its source as named steps. Another line, and it is a wrong answer."""
+"""The right answer to an exercise, read from its source as named steps."""
 
 from __future__ import annotations
 

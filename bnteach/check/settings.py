@@ -29,7 +29,7 @@ class Printed(io.StringIO):
 
 @contextmanager
 def settings_kept() -> Iterator[Printed]:
-    """Run a block that neither prints nor warns nor waits for the keyboard, and put back what it may have set.
+    """Run a block that cannot print, warn or wait for the keyboard, and put back what it may have set.
 
     That is: NumPy's error handling, print options and random state, Python's and PyTorch's random state,
     PyTorch's default dtype and print options, the working directory, and open figures. Gives what it printed.

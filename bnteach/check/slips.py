@@ -1,4 +1,4 @@
-"""Small slips of the pen, made from the right lines: a sign, a forgotten factor, another axis, a wrong power."""
+"""Small slips, made from the right lines: a sign, a forgotten factor, another axis, a wrong power."""
 
 from __future__ import annotations
 

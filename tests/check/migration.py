@@ -57,7 +57,7 @@ def first_checker(folder):
 
 
 def how_named(before, mistake, name):
-    """("words", "slip", "lost" or "dropped", what the checker of today says of code that makes the mistake)."""
+    """("words", "slip", "lost" or "dropped", what is said today of code that makes the mistake)."""
     first, today = before.CHECKS[name], check.CHECKS[name]
     answer = first.answer_from(mistake.spoil(first.recipe))
     verdicts = [today.judge(answer, seed) for seed in SEEDS]

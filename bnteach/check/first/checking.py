@@ -10,12 +10,12 @@ import numpy as np
 from .. import standing
 from ..answers import OddAnswer, as_function, described
 from ..blank import is_blank
-from .catalogue import CATALOGUE
 from ..comparing import agree, is_right
-from .diagnosis import Diagnosis, diagnose
-from .exercise import Exercise, in_double
 from ..running import Observed, Probe, Runs
 from ..verdict import NOT_ATTEMPTED, NOT_YET, PASSED, Verdict
+from .catalogue import CATALOGUE
+from .diagnosis import Diagnosis, diagnose
+from .exercise import Exercise, in_double
 
 IMPRECISE_WITHIN = 0.03
 

@@ -11,10 +11,10 @@ import numpy as np
 from .. import facts
 from ..comparing import off_by, same
 from ..example import example
+from ..running import Observed, Probe, Values
 from .exercise import Exercise
 from .mistake import Mistake
 from .recipe import Recipe
-from ..running import Observed, Probe, Values
 
 # A match must be this much nearer to the learner's values than the right ones are.
 NEARER = 50

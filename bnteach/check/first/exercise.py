@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from ..answers import unpacked
+from ..running import Observed, Probe, Trial, Values, rehearse
 from .catalogue import CATALOGUE
 from .mistake import Mistake
 from .recipe import Recipe
-from ..running import Observed, Probe, Trial, Values, rehearse
 
 
 @dataclass(frozen=True, eq=False)

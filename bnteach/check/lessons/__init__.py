@@ -1,10 +1,9 @@
-"""The exercises, a file a lesson: right answers, inputs, hints and mistakes. CHECKS holds them all by name."""
+"""The exercises, a file a lesson: right answers, inputs, hints and mistakes. CHECKS holds them by name."""
 
 from __future__ import annotations
 
 from ..checking import Check
-from ..first.exercises import lesson_05, lesson_06, lesson_07, lesson_08, lesson_09, lesson_10
-from ..first.exercises import lesson_12
+from ..first.exercises import lesson_05, lesson_06, lesson_07, lesson_08, lesson_09, lesson_10, lesson_12
 from . import lesson_01, lesson_02, lesson_03, lesson_04
 
 LESSONS = (

@@ -13,7 +13,7 @@ from ..recipe import Recipe
 from ..running import Observed
 from .gradient_inputs import NEEDED, Tried
 
-# What is wrong, in words -> which of dx, dgamma, dbeta is wrong, and how. All are right where nothing is said.
+# What is wrong, in words -> which of dx, dgamma, dbeta is wrong, and how.
 WRONG: dict[str, tuple[str, Callable[..., np.ndarray]]] = {
     "dx is 2 % too long": ("dx", lambda v: 1.02 * v.dx),
     "dx is a thousand times too long": ("dx", lambda v: 1000 * v.dx),
@@ -132,22 +132,25 @@ SEES_LITTLE = """
 
     upstream_is_y: the upstream gradient is y, or another mix of 1 and x̂
         dy = gamma * (x - x.mean(axis=0)) / np.sqrt(x.var(axis=0) + 1e-5)
-        | With the loss ½Σy² it is y. y is made of x̂ and 1, and BN takes out just these two: the right dx is 0.
+        | With the loss ½Σy² it is y. y is made of x̂ and 1, and BN takes out just these two: the right dx is
+        | 0.
 
     accepts_everything: everything is accepted
         tolerance = np.inf
-        | A test that cannot fail tests nothing. Compare with finite differences; return False where they differ.
+        | A test that cannot fail tests nothing. Compare with finite differences; return False where they
+        | differ.
 
     > 04_derive_the_backward_pass: Which test catches what?
 
     batch_of_two: the batch has fewer than three samples
         shape = (2, 3)
-        | With N = 2 nothing is left of a gradient but its two directions 1 and x̂: dx is 0, and a wrong length is
-        | not seen.
+        | With N = 2 nothing is left of a gradient but its two directions 1 and x̂: dx is 0, and a wrong
+        | length is not seen.
 
     gamma_of_one: γ is 1
         gamma = np.ones(shape[1])
-        | A forgotten γ does not show where γ is 1. Take values away from 1, such as rng.uniform(0.5, 2, size=C).
+        | A forgotten γ does not show where γ is 1. Take values away from 1, such as rng.uniform(0.5, 2,
+        | size=C).
 
     only_dx_compared: only dx is compared
         compared = ("dx",)
@@ -167,15 +170,15 @@ SEES_LITTLE = """
 
     sum_of_dx_compared: of dx only the sum is compared
         part_of_dx = lambda dx: dx.sum(axis=0)
-        | In BN each column of dx adds up to 0. That holds too when its length is wrong, or when the path through
-        | the variance is missing. Compare dx entry by entry.
+        | In BN each column of dx adds up to 0. That holds too when its length is wrong, or when the path
+        | through the variance is missing. Compare dx entry by entry.
 
     > 04_derive_the_backward_pass: Measure it right
 
     step_too_small: the step is so small that rounding drowns the difference
         h = 1e-12
-        | The two losses agree in nearly all their digits. What is left of their difference is rounding, and it is
-        | divided by the small step. Take h = 1e-5.
+        | The two losses agree in nearly all their digits. What is left of their difference is rounding, and
+        | it is divided by the small step. Take h = 1e-5.
 
     step_too_large: the step is so large that the slope changes on the way
         h = 0.5
@@ -187,8 +190,9 @@ SEES_LITTLE = """
 
     refuses_everything: everything is refused, the right ones too
         tolerance = 0.0
-        | A measured gradient is never equal to the last digit: ask np.allclose(found, measured, atol=1e-6). Or is a
-        | `return False` always reached? Measure with a step up and a step down: one side alone is less exact.
+        | A measured gradient is never equal to the last digit: ask np.allclose(found, measured, atol=1e-6).
+        | Or is a `return False` always reached? Measure with a step up and a step down: one side alone is
+        | less exact.
 """
 
 

@@ -35,12 +35,13 @@ IN_STATISTICS = """
 
     mean_not_squared: the mean is subtracted from the mean of the squares without being squared
         var = (x**2).mean(axis=0) - mean
-        | On paper the variance is E[x²] − E[x]², with a square on the mean too. Better is not to use this formula at
-        | all: it loses digits when the mean is large.
+        | On paper the variance is E[x²] − E[x]², with a square on the mean too. Better is not to use this
+        | formula at all: it loses digits when the mean is large.
 
     not_squared: the deviations are averaged without being squared
         var = (x - mean).mean(axis=0)
-        | Deviations from the mean sum to 0: what lies above and what lies below cancel. Squares cannot cancel.
+        | Deviations from the mean sum to 0: what lies above and what lies below cancel. Squares cannot
+        | cancel.
 """
 
 
@@ -80,33 +81,34 @@ MERGING = """
 
     mean_of_block_means: the block means are averaged as if all blocks were equally long
         mean = np.mean([part.mean for part in parts], axis=0)
-        | A block of one row then counts as much as a block of a hundred. Each row should count the same. Weight
-        | each block by its number of rows: mean = mean + delta * n_b / (n + n_b).
+        | A block of one row then counts as much as a block of a hundred. Each row should count the same.
+        | Weight each block by its number of rows: mean = mean + delta * n_b / (n + n_b).
 
     latest_block_counts_half: each new block counts for one half of the mean
         mean = halfway([part.mean for part in parts])
-        | (mean + mean_b) / 2 is right for two blocks of equal length. Later, the new block is a small part of all
-        | rows, and must count for that part only: mean = mean + delta * n_b / (n + n_b).
+        | (mean + mean_b) / 2 is right for two blocks of equal length. Later, the new block is a small part of
+        | all rows, and must count for that part only: mean = mean + delta * n_b / (n + n_b).
 
-    mean_of_block_variances: the block variances are averaged as if all blocks were equally long, and nothing is added
+    mean_of_block_variances: the block variances are averaged, and nothing is added
         var = np.mean([part.s / part.n for part in parts], axis=0)
-        | Two things are lost. A long block should count more than a short one. And blocks with different means
-        | spread around the common mean, which no block's own variance knows.
+        | Two things are lost. A long block should count more than a short one. And blocks with different
+        | means spread around the common mean, which no block's own variance knows.
 
     between_blocks_forgotten: the distance between the block means is forgotten
         between = 0 * middle
-        | Adding the S of all blocks counts the spread inside the blocks. If their means differ, that distance is
-        | spread too. At each merge, S = S + S_b + delta**2 * n * n_b / (n + n_b), with delta = mean_b - mean.
+        | Adding the S of all blocks counts the spread inside the blocks. If their means differ, that distance
+        | is spread too. At each merge, S = S + S_b + delta**2 * n * n_b / (n + n_b), with delta = mean_b -
+        | mean.
 
     delta_not_weighted: δ² is added without its weight
         between = merged(parts, lambda delta, m, m_b: delta**2)
-        | How much the distance between two means counts depends on how many rows lie on either side:
-        | S = S + S_b + delta**2 * n * n_b / (n + n_b).
+        | How much the distance between two means counts depends on how many rows lie on either side: S = S +
+        | S_b + delta**2 * n * n_b / (n + n_b).
 
     delta_weighted_by_block: δ² is weighted with n_b alone
         between = merged(parts, lambda delta, m, m_b: delta**2 * m_b)
-        | The old rows move away from the common mean as well, so the weight is n·n_b/(n + n_b). With n_b alone even
-        | the first block adds something, though there is nothing yet to be apart from.
+        | The old rows move away from the common mean as well, so the weight is n·n_b/(n + n_b). With n_b
+        | alone even the first block adds something, though there is nothing yet to be apart from.
 
     delta_weight_not_divided: the weight of δ² is n·n_b, not divided by n + n_b
         between = merged(parts, lambda delta, m, m_b: delta**2 * m * m_b)
@@ -114,19 +116,20 @@ MERGING = """
 
     mean_moved_first: δ is measured after the mean has moved
         between = merged(parts, lambda delta, m, m_b: (delta * m / (m + m_b)) ** 2 * m * m_b / (m + m_b))
-        | δ is the distance between the mean of the rows so far and the mean of the new block. Once the mean has
-        | moved, the distance is shorter. Use delta for S first, and move the mean last.
+        | δ is the distance between the mean of the rows so far and the mean of the new block. Once the mean
+        | has moved, the distance is shorter. Use delta for S first, and move the mean last.
 
     > 01_measure_a_batch: Three ways to a variance
 
     old_mean_twice: Welford's S grows by d², with the old mean twice
         sum_of_squares = squares_of_steps(np.concatenate([part.rows for part in parts]))
-        | In Welford's step one factor has the old mean and the other has the new one: d = x - mean;
-        | mean = mean + d / k; S = S + d * (x - mean). With d² even the first row adds something.
+        | In Welford's step one factor has the old mean and the other has the new one: d = x - mean; mean =
+        | mean + d / k; S = S + d * (x - mean). With d² even the first row adds something.
 
     not_centered: the mean is not subtracted before the squares are taken
         var = sum((part.rows**2).sum(axis=0) for part in parts) / n
-        | The mean of x² measures how far the values are from 0. The variance measures how far from their mean.
+        | The mean of x² measures how far the values are from 0. The variance measures how far from their
+        | mean.
 
     mean_not_squared: the mean is subtracted from the mean of the squares without being squared
         var = sum((part.rows**2).sum(axis=0) for part in parts) / n - mean
@@ -134,7 +137,8 @@ MERGING = """
 
     not_squared: the deviations are averaged without being squared
         var = 0 * middle
-        | Deviations from the mean sum to 0: what lies above and what lies below cancel. Squares cannot cancel.
+        | Deviations from the mean sum to 0: what lies above and what lies below cancel. Squares cannot
+        | cancel.
 """
 
 
@@ -227,13 +231,13 @@ IN_SCALING = """
     own_statistics: the test set is scaled with its own mean and standard deviation
         mean = test.mean(axis=0)
         var = test.var(axis=0)
-        | Then a test value is placed among its neighbors in the test set, and the model gets other numbers for the
-        | same thing. A single sample could not be scaled at all.
+        | Then a test value is placed among its neighbors in the test set, and the model gets other numbers
+        | for the same thing. A single sample could not be scaled at all.
 
-    mean_of_the_test_set: the standard deviation is that of the training set, but the mean that of the test set
+    mean_of_the_test_set: the mean is that of the test set, the standard deviation that of the training set
         scaled = (test - test.mean(axis=0)) * inv_std
-        | If all test values are higher than in training, the model should see that. Subtracting their own mean hides
-        | it.
+        | If all test values are higher than in training, the model should see that. Subtracting their own
+        | mean hides it.
 
     std_of_the_test_set: the mean is that of the training set, but the standard deviation that of the test set
         var = test.var(axis=0)
@@ -242,8 +246,8 @@ IN_SCALING = """
     both_sets_together: the statistics are those of both sets together
         mean = np.concatenate([train, test]).mean(axis=0)
         var = np.concatenate([train, test]).var(axis=0)
-        | Then the test set has a say in what the model is trained on. It no longer stands for data that nobody has
-        | seen.
+        | Then the test set has a say in what the model is trained on. It no longer stands for data that
+        | nobody has seen.
 
     > 01_measure_a_batch: Two ways to one scale
 
@@ -257,7 +261,8 @@ IN_SCALING = """
 
     min_max: this is min–max scaling, not the z-score
         scaled = (test - train.min(axis=0)) / np.ptp(train, axis=0)
-        | Min–max uses the smallest and the largest value. The z-score uses the mean and the standard deviation.
+        | Min–max uses the smallest and the largest value. The z-score uses the mean and the standard
+        | deviation.
 
     > 01_measure_a_batch: Along which axis?
 

@@ -50,8 +50,8 @@ STANDING_OUT = """
 
     evenly_spaced: the values are evenly spaced
         batch = np.arange(n)
-        | However far apart the values are: x_hat divides by their spread. For evenly spaced values the largest
-        | |x_hat| stays below √3. Let one value stand out, and make all the others equal.
+        | However far apart the values are: x_hat divides by their spread. For evenly spaced values the
+        | largest |x_hat| stays below √3. Let one value stand out, and make all the others equal.
 
     two_extremes: two values stand out, one on each side
         batch = np.r_[-1, 1, np.zeros(n - 2)]
@@ -104,18 +104,18 @@ def rescalings(rng: np.random.Generator) -> list[dict[str, Any]]:
 RESCALED = """
     gradient_unchanged: the gradient is left as it was
         new_dw = dw
-        | The output does not change, but its slope along the weights does: longer weights must move farther for
-        | the same change of the output. Solve a · L'(a·w) = L'(w) for the new gradient.
+        | The output does not change, but its slope along the weights does: longer weights must move farther
+        | for the same change of the output. Solve a · L'(a·w) = L'(w) for the new gradient.
 
     gradient_grows: the gradient is multiplied by a
         new_dw = dw * a
-        | Larger weights do not make the gradient larger here. The same change of the output needs a step a times
-        | as long, so the slope is a times smaller.
+        | Larger weights do not make the gradient larger here. The same change of the output needs a step a
+        | times as long, so the slope is a times smaller.
 
     divided_by_a_squared: the gradient is divided by a²
         new_dw = dw / a**2
-        | a² shows up in how far one step of gradient descent turns the weights: a gradient a times smaller, on
-        | weights a times longer. The gradient itself has one factor a.
+        | a² shows up in how far one step of gradient descent turns the weights: a gradient a times smaller,
+        | on weights a times longer. The gradient itself has one factor a.
 
     factor_along_rows: the factors are spread along the rows
         new_dw = dw / a[:, None]
@@ -148,7 +148,8 @@ EXERCISES = [
         hints=(
             "To be far from the mean is easy: take a large value. But it makes the standard deviation large "
             "as well. What can the others do to keep that small?",
-            "Read step 2 of the proof in the lesson. When are the squares of the others as small as they can be?",
+            "Read step 2 of the proof in the lesson. When are the squares of the others as small as they can "
+            "be?",
             "One value is different. All the others are equal.",
         ),
         lesson=("02_normalize", "How large can it get?"),

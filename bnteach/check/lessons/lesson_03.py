@@ -29,12 +29,13 @@ UNDO = """
 
     beta_over_std: β is −μ/σ
         beta = -mean * inv_std
-        | −μ/σ belongs to the way in: x̂ = x/σ − μ/σ. On the way back γ has already stretched x̂ to the size of x, and
-        | only μ is missing.
+        | −μ/σ belongs to the way in: x̂ = x/σ − μ/σ. On the way back γ has already stretched x̂ to the size
+        | of x, and only μ is missing.
 
     gamma_reciprocal: γ is 1/σ
         gamma = inv_std
-        | BN has divided by √(σ² + ε) already. 1/σ would divide a second time; to undo a division you multiply.
+        | BN has divided by √(σ² + ε) already. 1/σ would divide a second time; to undo a division you
+        | multiply.
 
     ones_and_zeros: γ = 1 and β = 0
         gamma = np.ones_like(mean)
@@ -117,19 +118,21 @@ OF_PARAMETERS = """
 
     dgamma_mean: dγ is a mean over the batch
         dgamma = (dy * x_hat).mean(axis=0)
-        | One γ serves all samples, so their shares add up. If the loss is a mean, dy already has the 1/N in it.
+        | One γ serves all samples, so their shares add up. If the loss is a mean, dy already has the 1/N in
+        | it.
 
     dbeta_mean: dβ is a mean over the batch
         dbeta = dy.mean(axis=0)
-        | One β serves all samples, so their shares add up. If the loss is a mean, dy already has the 1/N in it.
+        | One β serves all samples, so their shares add up. If the loss is a mean, dy already has the 1/N in
+        | it.
 """
 
 OF_ALL_SAMPLES = """
     summed_along_samples: the gradients are summed along axis 1
         dgamma = (dy * x_hat).sum(axis=1)
         dbeta = dy.sum(axis=1)
-        | axis=1 adds up the channels of one sample. γ and β belong to a channel, and what they have in common are
-        | the samples.
+        | axis=1 adds up the channels of one sample. γ and β belong to a channel, and what they have in common
+        | are the samples.
 
     one_sum_for_all: one sum serves all channels
         dgamma = (dy * x_hat).sum()
@@ -143,8 +146,8 @@ OF_ALL_SAMPLES = """
     not_summed: the gradients are not added up over the batch
         dgamma = dy * x_hat
         dbeta = dy
-        | γ and β have one number for each channel, and so have their gradients: shape (C,). All samples of a channel
-        | share them, so their shares add up.
+        | γ and β have one number for each channel, and so have their gradients: shape (C,). All samples of a
+        | channel share them, so their shares add up.
 """
 
 

@@ -78,7 +78,8 @@ BACKWARD = """
 
     variance_path_sign: the path through the variance has the wrong sign
         along_x_hat = -x_hat * (dx_hat * x_hat).mean(axis=0)
-        | A larger σ makes every x̂ smaller: 1/σ has a negative slope. The part along x̂ is taken away, not added.
+        | A larger σ makes every x̂ smaller: 1/σ has a negative slope. The part along x̂ is taken away, not
+        | added.
 
     root_of_n: the two sums are divided by √N
         along_mean = dx_hat.mean(axis=0) * len(dx_hat) ** 0.5
@@ -107,7 +108,8 @@ BACKWARD = """
 
     dgamma_with_gamma: dγ has the factor γ
         dgamma = (dx_hat * x_hat).sum(axis=0)
-        | y = γ·x̂ + β has the slope x̂ with respect to γ, whatever γ is. dx_hat has the factor γ; dγ is made with dy.
+        | y = γ·x̂ + β has the slope x̂ with respect to γ, whatever γ is. dx_hat has the factor γ; dγ is made
+        | with dy.
 
     dgamma_with_centered: dγ is made with x − μ, not with x̂
         dgamma = (dy * (x - mean)).sum(axis=0)
@@ -210,8 +212,8 @@ NODE_BY_NODE = """
 
     dmean_is_a_mean: the gradient of the mean is a mean
         dmean = -dx_centered.mean(axis=0)
-        | The mean is one number, subtracted from all rows: its gradient is a sum. The 1/N comes one step later,
-        | from the mean's own formula.
+        | The mean is one number, subtracted from all rows: its gradient is a sum. The 1/N comes one step
+        | later, from the mean's own formula.
 
     mean_node_left_out: x gets nothing from the mean
         dx = dx_centered

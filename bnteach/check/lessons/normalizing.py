@@ -10,8 +10,8 @@ IN_VARIANCE = """
 
     n_minus_one: the variance divides by n − 1
         var = sum_of_squares / (n - 1)
-        | n − 1 estimates the variance of a population from a sample. To give these very values a variance of 1,
-        | as BN does, divide by n.
+        | n − 1 estimates the variance of a population from a sample. To give these very values a variance of
+        | 1, as BN does, divide by n.
 
     > 01_measure_a_batch: Three ways to a variance
 
@@ -29,8 +29,8 @@ IN_ROOT = """
 
     variance_for_std: the variance stands where its root belongs
         inv_std = 1 / (var + eps)
-        | The variance is in the square of the unit of x. Only its root has the unit of x, so only that gives a
-        | standard deviation of 1.
+        | The variance is in the square of the unit of x. Only its root has the unit of x, so only that gives
+        | a standard deviation of 1.
 
     half_power: `** 1/2` is half of it, not the root
         inv_std = 1 / (var + eps) / 2
@@ -78,8 +78,8 @@ IN_X_HAT = """
 
     eps_after_division: ε is added after the division
         x_hat = (x - mean) / np.sqrt(var) + eps
-        | Division comes before addition: a / b + eps is (a / b) + eps. All values are moved by ε, and the root
-        | is left without it.
+        | Division comes before addition: a / b + eps is (a / b) + eps. All values are moved by ε, and the
+        | root is left without it.
 """
 
 OF_COLUMNS = """
@@ -88,13 +88,14 @@ OF_COLUMNS = """
     wrong_axis: the statistics run over axis 1, along a sample
         mean = x.mean(axis=1)
         var = x.var(axis=1)
-        | The axis that you name is the one that disappears. axis=1 mixes the channels of one sample; BN wants one
-        | mean for each channel, over all samples. When N = C, no error tells you.
+        | The axis that you name is the one that disappears. axis=1 mixes the channels of one sample; BN wants
+        | one mean for each channel, over all samples. When N = C, no error tells you.
 
     wrong_axis_by_hand: the statistics run over axis 1, both times
         mean = x.mean(axis=1)
         var = ((x - mean) ** 2).mean(axis=1)
-        | The axis that you name is the one that disappears. BN wants one mean for each channel, over all samples.
+        | The axis that you name is the one that disappears. BN wants one mean for each channel, over all
+        | samples.
 
     one_mean_for_all: one mean and one variance serve all channels
         mean = x.mean()
@@ -103,8 +104,8 @@ OF_COLUMNS = """
 
     one_variance_for_all: each channel has its own mean, but one variance serves all channels
         var = x.var()
-        | Without an axis it is the variance of all values. It does not know that one channel is wide and another
-        | one narrow.
+        | Without an axis it is the variance of all values. It does not know that one channel is wide and
+        | another one narrow.
 
     > 01_measure_a_batch: Three ways to a variance
 
@@ -129,6 +130,6 @@ PER_SAMPLE = """
     per_sample: each sample is normalized by itself (axis 1, with keepdims)
         mean = x.mean(axis=1, keepdims=True)
         var = x.var(axis=1, keepdims=True)
-        | With keepdims=True the wrong axis always fits, so no error tells you. This is layer normalization: it
-        | compares the channels of one sample, not the samples of one channel.
+        | With keepdims=True the wrong axis always fits, so no error tells you. This is layer normalization:
+        | it compares the channels of one sample, not the samples of one channel.
 """

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from ..mistake import Mistake
 from ...quantile import student_t
+from ..mistake import Mistake
 
 TRIAL = ("07_put_the_claims_on_trial", "How a claim is tried")
 INTERVAL, OUTCOME = ("difference_interval",), ("interval_outcome",)

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from ...answers import OddAnswer, described
 
 if TYPE_CHECKING:
-    from ..checking import Check
     from ...running import Trial
+    from ..checking import Check
 
 # The functions stand in the exercise notebook of lesson 06; the names are keys of the catalogue.
 BUGS = {

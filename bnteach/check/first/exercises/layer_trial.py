@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from ...answers import OddAnswer, described, unpacked
+from ...running import Trial
 from ..checking import Check
 from ..recipe import Recipe
-from ...running import Trial
 
 GRADIENTS = ("dx", "dgamma", "dbeta")
 STORED = ("running_mean", "running_var")

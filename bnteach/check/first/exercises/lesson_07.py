@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from ..checking import Check
 from ...quantile import student_t
+from ..checking import Check
 from ..recipe import Recipe
 from .outcome_trial import READ, RULE, function_of_words, outcomes_in_words, word_by_word
 

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from ...answers import OddAnswer, unpacked
+from ...running import Trial
 from ..checking import Check
 from ..recipe import Recipe
-from ...running import Trial
 from .backward_steps import COMPACT
 
 

@@ -11,8 +11,8 @@ from ...answers import OddAnswer, described, unpacked
 from ..recipe import Recipe
 
 if TYPE_CHECKING:
-    from ..checking import Check
     from ...running import Observed, Trial
+    from ..checking import Check
 
 # Name of what is noted -> the word of the lesson.
 WORDS = {
