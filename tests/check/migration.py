@@ -108,9 +108,8 @@ def main(words, verbose):
             print(f"  {dict(count)}; right answers: {len(styles[name])}, called wrong: {len(found)}")
             total += count
     print(f"\n{total.total()} pairs: {dict(total)}")
-    print(
-        f"{runs} runs of right answers: {alarms} called wrong; slowest verdict {slowest[0]:.2f} s: {slowest[1]}"
-    )
+    print(f"{runs} runs of right answers: {alarms} called wrong")
+    print(f"slowest verdict: {slowest[0]:.2f} s, {slowest[1]}")
     return alarms + total["lost"]
 
 
