@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -99,8 +99,10 @@ class Check(Exercise):
         if found := arguments_swapped(self, answer) or returns_swapped(self, expected, seen):
             return named(self, [found])
         diagnosis = diagnose(self, probes, expected, seen)
-        if not diagnosis.keys and (found := without_effect(self, runs, probes[0], seen[0])):
-            return named(self, [found], diagnosis.why, diagnosis.details)
+        if not diagnosis.keys and (found := without_effect(self, runs, probes, seen)):
+            if found.key:
+                return named(self, [found], diagnosis.why, diagnosis.details)
+            return replace(diagnosis, why=f"{diagnosis.why}\nAnd {found.title}. {found.why}")
         return diagnosis
 
     def decided_on_hard_probes(self, runs: Runs, seed: int) -> tuple[str, Diagnosis]:

@@ -27,6 +27,9 @@ DIGITS_LOST = Mistake(
     ("01_measure_a_batch", "Three ways to a variance"),
 )
 
+# Numbers that are typed where an input belongs.
+USUAL = (1e-12, 1e-10, 1e-8, 1e-7, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 0.1, 0.5, 0.9, 0.99, 1.0)
+
 
 def arguments_swapped(check: Exercise, answer: Any) -> Mistake | None:
     """Does the learner's function take the right arguments in another order?"""
@@ -71,15 +74,15 @@ def stands_for(name: str, other: str, expected: list[Values], seen: list[Observe
     )
 
 
-def without_effect(check: Exercise, runs: Runs, probe: Probe, seen: Observed) -> Mistake | None:
+def without_effect(check: Exercise, runs: Runs, probes: list[Probe], seen: list[Observed]) -> Mistake | None:
     """Is there one number among the inputs, such as ε, that changes nothing?"""
-    numbers = [name for name, value in probe.items() if isinstance(value, float)]
-    idle = [name for name in numbers if seen.values and is_idle(check, runs, probe, name, seen)]
+    numbers = [name for name, value in probes[0].items() if isinstance(value, float)]
+    idle = [name for name in numbers if seen[0].values and is_idle(check, runs, probes[0], name, seen[0])]
     if len(idle) != 1:
         return None
     (name,) = idle
     return Mistake(
-        f"{name}_without_effect",
+        f"{name}_without_effect" if is_typed_in(check, probes, name, seen) else "",
         f"changing {name} changes nothing",
         {},
         f"Your code does not use {name}, or has a number typed in its place.",
@@ -91,4 +94,15 @@ def is_idle(check: Exercise, runs: Runs, probe: Probe, name: str, seen: Observed
     other = {**probe, name: probe[name] / 3}
     return agree(runs.on([other])[0].values, seen.values) and not agree(
         check.expected(probe), check.expected(other)
+    )
+
+
+def is_typed_in(check: Exercise, probes: list[Probe], name: str, seen: list[Observed]) -> bool:
+    """True when a usual number in the place of this input gives what was observed, on every probe."""
+    return any(
+        all(
+            agree(check.expected({**probe, name: number}), run.values)
+            for probe, run in zip(probes, seen, strict=True)
+        )
+        for number in USUAL
     )
