@@ -18,6 +18,7 @@ from .everywhere import DIGITS_LOST, INPUT_MODIFIED, arguments_swapped, returns_
 from .exercise import Exercise, in_double
 from .naming import Diagnosis, diagnose, named
 from .running import Observed, Probe, Runs
+from .settings import settings_kept
 from .verdict import NOT_ATTEMPTED, NOT_YET, PASSED, Verdict
 
 IMPRECISE_WITHIN = 0.03
@@ -53,7 +54,7 @@ class Check(Exercise):
 
     def judge(self, answer: Any, seed: int = 0) -> Verdict:
         """The verdict, without a note in the standing."""
-        with one_at_a_time():
+        with one_at_a_time(), settings_kept():
             if is_blank(answer):
                 return Verdict(self.name, NOT_ATTEMPTED, hints=self.hints)
             try:

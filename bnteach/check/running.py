@@ -13,7 +13,7 @@ import numpy as np
 from .answers import as_array
 from .failures import failed
 from .limits import time_limit
-from .settings import settings_kept
+from .settings import kept_quiet
 
 SECONDS = 5.0  # for all that a check runs of a learner's code
 AT_LEAST = 0.1
@@ -78,7 +78,7 @@ def observe(trial: Trial, answer: Any, inputs: Probe, seconds: float) -> Observe
     The inputs are copied first: the learner's code never sees the arrays of the check.
     """
     seen, lent = Observed(), copied(inputs)
-    with settings_kept() as printed:
+    with kept_quiet() as printed:
         try:
             with time_limit(seconds):
                 collect(trial, answer, lent, seen.values)

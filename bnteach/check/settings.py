@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import builtins
 import contextlib
 import io
 import os
@@ -26,24 +25,31 @@ class Printed(io.StringIO):
         super().write(text[: max(0, CHARACTERS - self.tell())])
         return len(text)
 
+    def close(self) -> None:
+        """Stay open: what was printed is still to be read."""
+
 
 @contextmanager
-def settings_kept() -> Iterator[Printed]:
-    """Run a block that cannot print, warn or wait for the keyboard, and put back what it may have set.
+def settings_kept() -> Iterator[None]:
+    """Run a block without warnings, and put back what it may have set.
 
     That is: NumPy's error handling, print options and random state, Python's and PyTorch's random state,
-    PyTorch's default dtype and print options, the working directory, and open figures. Gives what it printed.
+    PyTorch's default dtype and print options, the working directory, and open figures.
     """
-    printed = Printed()
     with ExitStack() as stack:
         for kept in (np.errstate(), np.printoptions(), warnings.catch_warnings(), random_state_kept()):
             stack.enter_context(kept)
         for kept in (torch_kept(), folder_kept(), figures_kept()):
             stack.enter_context(kept)
         warnings.simplefilter("ignore")
-        stack.enter_context(redirect_stdout(printed))
-        stack.enter_context(redirect_stderr(printed))
-        stack.enter_context(mock.patch.object(builtins, "input", no_input))
+        yield
+
+
+@contextmanager
+def kept_quiet() -> Iterator[Printed]:
+    """Run a block that cannot print, nor wait for the keyboard. Gives what it printed."""
+    printed = Printed()
+    with redirect_stdout(printed), redirect_stderr(printed), mock.patch("builtins.input", no_input):
         yield printed
 
 

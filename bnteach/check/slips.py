@@ -103,7 +103,8 @@ def axes(node: ast.expr, above: list[str]) -> Iterator[Slip]:
             if "keepdims" in options:
                 yield f"{text} lacks keepdims=True", f"{call}axis={options['axis']})"
     if isinstance(node, ast.Subscript) and "None" in ast.unparse(node.slice):
-        yield f"{ast.unparse(node)} stands without its [{ast.unparse(node.slice)}]", ast.unparse(node.value)
+        text, value = ast.unparse(node), ast.unparse(node.value)
+        yield f"{text} stands without its {text.removeprefix(value)}", value
     if isinstance(node, ast.Name):
         yield f"{node.id} is spread along the rows", f"{node.id}[:, None]"
 
