@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import combinations, permutations, product
 
 import numpy as np
@@ -16,7 +17,7 @@ from .mistakes import Mistake
 from .running import Observed, Probe, Values
 
 NEARER = 50  # a match must be this much nearer to the learner's values than the right ones are
-LIKELY = 60  # slips that are looked for beside another mistake
+LIKELY = 100  # slips that are looked for beside another mistake
 NOTHING = np.empty(0)
 
 
@@ -46,6 +47,21 @@ class Evidence:
             recipe = mistake.in_recipe(recipe)
         for probe, right, run in zip(self.probes, self.expected, self.seen, strict=True):
             yield right, self.check.observed_of(recipe, probe), run
+
+    @cached_property
+    def wrong_and_right(self) -> tuple[list[str], list[str]]:
+        """The quantities that are wrong on one probe at least, and those that are right on all."""
+        return facts.wrong_names(self.expected, self.seen), facts.right_names(self.expected, self.seen)
+
+    def varies(self) -> bool:
+        """False where a wrong quantity is the same number everywhere: many slips together give that."""
+        wrong, _ = self.wrong_and_right
+        return all(
+            np.ptp(run.values.get(name, NOTHING)) > 0
+            for run in self.seen
+            for name in wrong
+            if name in run.values and run.values[name].size > 1
+        )
 
     def off(self) -> str:
         """Which quantities are off, in words; and the first failure."""
@@ -85,7 +101,7 @@ def diagnose(check: Exercise, probes: list[Probe], expected: list[Values], seen:
     words of its own does.
     """
     evidence, known, slips = Evidence(check, probes, expected, seen), list(check.known.values()), check.slips
-    for groups, is_slip in candidates(known, slips):
+    for groups, is_slip in candidates(known, slips if evidence.varies() else []):
         matching = matches(evidence, groups, first_alone=is_slip)
         if len(matching) == 1:
             return named(check, matching[0], evidence.off(), evidence.numbers())
@@ -218,26 +234,26 @@ def explanations(evidence: Evidence, mistakes: list[Mistake]) -> list[tuple[Mist
 def explained_by(evidence: Evidence, mistake: Mistake) -> frozenset[str]:
     """The wrong quantities that a mistake explains; none when it would spoil one that is right, or when it
     explains less than half of what it would spoil: then it may be chance."""
-    runs = list(evidence.of([mistake]))
-    right = facts.right_names(evidence.expected, evidence.seen)
-    if any(spoils(runs, name) for name in right):
-        return frozenset()
-    wrong = facts.wrong_names(evidence.expected, evidence.seen)
-    explained = frozenset(name for name in wrong if explains(runs, name))
-    return explained if 2 * len(explained) >= sum(spoils(runs, name) for name in wrong) else frozenset()
+    wrong, right = evidence.wrong_and_right
+    explained, spoiled, runs = set(wrong), set(), []
+    for wanted, made, run in evidence.of([mistake]):
+        explained = {name for name in explained if is_made(made, run.values, name)}
+        if not explained or not all(is_made(made, wanted, name) for name in right):
+            return frozenset()
+        spoiled |= {name for name in wrong if not is_made(made, wanted, name)}
+        runs.append((wanted, made, run))
+    explained = {name for name in explained if explains(runs, name)}
+    return frozenset(explained if 2 * len(explained) >= len(spoiled) else ())
 
 
-def spoils(runs: list[tuple[Values, Observed, Observed]], name: str) -> bool:
-    """True when the mistake gives a wrong value of this quantity on one probe at least."""
-    return any(not same(made.values.get(name, NOTHING), wanted[name]) for wanted, made, _ in runs)
+def is_made(made: Observed, values: Values, name: str) -> bool:
+    """True when a run gave this value of this quantity."""
+    return name in made.values and name in values and same(values[name], made.values[name])
 
 
 def explains(runs: list[tuple[Values, Observed, Observed]], name: str) -> bool:
     """True when the mistake gives the observed values of this quantity on every probe."""
-    far, near = 0.0, 0.0
-    for right, made, run in runs:
-        if name not in made.values or name not in run.values or not same(run.values[name], made.values[name]):
-            return False
-        near = max(near, off_by(run.values[name], made.values[name]))
-        far = max(far, off_by(run.values[name], right[name]))
-    return is_named(near, far)
+    if not all(is_made(made, run.values, name) for _, made, run in runs):
+        return False
+    near = max(off_by(run.values[name], made.values[name]) for _, made, run in runs)
+    return is_named(near, max(off_by(run.values[name], right[name]) for right, _, run in runs))

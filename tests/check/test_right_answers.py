@@ -65,7 +65,9 @@ LINES = {
 
 def with_lines(one, pattern, new):
     """The recipe with its lines written in another way."""
-    return one.recipe.with_lines({name: re.sub(pattern, new, text) for name, text in one.recipe.steps.items()})
+    return one.recipe.with_lines(
+        {name: re.sub(pattern, new, text) for name, text in one.recipe.steps.items()}
+    )
 
 
 def taking(answer, change):

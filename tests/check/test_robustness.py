@@ -193,9 +193,7 @@ def test_a_class_for_a_function():
 
 
 def test_a_function_or_an_object_for_a_class(two_values):
-    of_class = dataclasses.replace(
-        two_values, name="TwoValues", trial=lambda answer, inputs: []
-    )
+    of_class = dataclasses.replace(two_values, name="TwoValues", trial=lambda answer, inputs: [])
     assert why(right, of_class) == "TwoValues is a function, expected a class."
     assert why(of_class, of_class) == "TwoValues is a Check, expected a class."
 
@@ -211,9 +209,7 @@ def test_an_empty_class_is_not_attempted(two_values):
         def forward(self, x):
             return x
 
-    of_class = dataclasses.replace(
-        two_values, name="TwoValues", trial=lambda answer, inputs: []
-    )
+    of_class = dataclasses.replace(two_values, name="TwoValues", trial=lambda answer, inputs: [])
     assert of_class(Empty).state == "not attempted"
     assert not is_blank(Begun)
 

@@ -65,7 +65,7 @@ def test_nothing_is_named(name, spoil):
     quantities = quantities_for(one, spoil)
     if not quantities:
         pytest.skip("single numbers have no rows")
-    for which in [[index] for index in quantities] + [list(quantities)]:
+    for which in (quantities[-1:], quantities):
         verdict = one.judge(with_spoiled(one, which, SPOILED[spoil]), seed=len(spoil))
         assert verdict.state == "not yet"
         assert verdict.mistakes == (), verdict
@@ -94,7 +94,6 @@ def backward(change):
     ("change", "words"),
     [
         (lambda dx, h, s, g, d: 3 * dx, "dx: every value is 3 times the right one."),
-        (lambda dx, h, s, g, d: -dx, "dx: it has the wrong sign."),
         (lambda dx, h, s, g, d: len(dx) * dx, "dx: every value is n times the right one, where n counts"),
         (lambda dx, h, s, g, d: dx / np.sqrt(len(dx)), "dx: every value is 1/√n times the right one"),
         (lambda dx, h, s, g, d: dx * np.sqrt(1 - 1 / len(dx)), "dx: every value is √((n − 1)/n) times"),
@@ -110,7 +109,6 @@ def backward(change):
         (lambda dx, h, s, g, d: dx + h, "dx: it is the right one plus x_hat."),
         (lambda dx, h, s, g, d: 0 * dx, "dx: every value is 0."),
         (lambda dx, h, s, g, d: 0 * dx + 7, "dx: all its values are the same number."),
-        (lambda dx, h, s, g, d: h, "dx: it equals x_hat."),
         (lambda dx, h, s, g, d: dx.T, "dx: it has shape (2, 3), expected (3, 2)"),
         (lambda dx, h, s, g, d: dx.T, "It is the transpose of the right array."),
         (lambda dx, h, s, g, d: dx[None], "The numbers are right: only the shape is not."),
