@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -87,6 +88,7 @@ class BackpropGraph(Lab):
     )
     State = State
     panels = (1,)
+    recorded: ClassVar = {"value": [-2 + 0.5 * n for n in range(9)]}
     size = (7.0, 3.6)
     x, gamma, beta, dy = X, GAMMA, BETA, DY
 
@@ -101,14 +103,11 @@ class BackpropGraph(Lab):
             "value": controls.slider("Value of dy", "what it is set to", -2, 2, 1.0),
         }
 
-    def buttons(self):
+    def make_buttons(self):
         return [
-            controls.button("Step back", "one node back", lambda: self._walk(-1)),
-            controls.button("Next step", "one node on", lambda: self._walk(1), main=True),
+            controls.Button("Step back", "one node back", moves={"step": -1}),
+            controls.Button("Next step", "one node on", moves={"step": 1}, main=True),
         ]
-
-    def _walk(self, steps: int) -> None:
-        self.widgets["step"].value += steps  # the slider stays within its ends
 
     @staticmethod
     def compute(state):

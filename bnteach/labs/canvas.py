@@ -11,6 +11,7 @@ import io
 from collections.abc import Callable, Sequence
 
 import ipywidgets as widgets
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
@@ -56,17 +57,21 @@ class Canvas:
         """
         with style():
             if self._background is None:
-                self._draw_background(background)
-            self._erase_marks()
-            marks(self.axes)
-            self._draw_marks()
+                self.set_background(background)
+                self.agg.draw()
+                self._background = self.agg.copy_from_bbox(self.figure.bbox)
+            self.set_marks(marks)
+            self.agg.restore_region(self._background)
+            for mark in self.marks():
+                mark.axes.draw_artist(mark)
         self.image.value = _fast_png(pixels(self.agg))
 
     def still(self) -> bytes:
         """The frame shown now as a small PNG file, for a notebook that is read without a kernel."""
         return small_png(pixels(self.agg))
 
-    def _draw_background(self, background: Callable[[list[Axes]], None]) -> None:
+    def set_background(self, background: Callable[[list[Axes]], None]) -> None:
+        """Put what stays on new axes, and give them their places. It is not drawn yet."""
         self.figure.clear()
         self.figure.set_layout_engine("constrained")
         self.axes = list(
@@ -80,23 +85,20 @@ class Canvas:
         self._static = {artist for ax in self.axes for artist in ax.get_children()}
         for artist in self._static:  # so that a full draw, too, puts every mark above them
             artist.set_zorder(artist.get_zorder() - BELOW_ALL_MARKS)
-        self.agg.draw()
-        self._background = self.agg.copy_from_bbox(self.figure.bbox)
 
-    def _marks_of(self, ax: Axes) -> list:
+    def set_marks(self, marks: Callable[[list[Axes]], None]) -> None:
+        """Put new marks in the place of those before. They are not drawn yet."""
+        for mark in self.marks():
+            mark.remove()
+        marks(self.axes)
+
+    def marks(self) -> list[Artist]:
+        """What changes from frame to frame, in the order in which it is drawn."""
+        return [mark for ax in self.axes for mark in self._marks_of(ax)]
+
+    def _marks_of(self, ax: Axes) -> list[Artist]:
         marks = [artist for artist in ax.get_children() if artist not in self._static]
         return sorted(marks, key=lambda artist: artist.get_zorder())
-
-    def _erase_marks(self) -> None:
-        for ax in self.axes:
-            for mark in self._marks_of(ax):
-                mark.remove()
-        self.agg.restore_region(self._background)
-
-    def _draw_marks(self) -> None:
-        for ax in self.axes:
-            for mark in self._marks_of(ax):
-                ax.draw_artist(mark)
 
 
 def _fast_png(picture) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import ClassVar
 
 import numpy as np
 
@@ -60,7 +61,7 @@ class GammaBeta(Lab):
     >>> lab = GammaBeta(gamma=2.0, beta=-1.0)
     >>> print(f"{lab.frame.y.mean():.2f} {lab.frame.y.std():.2f}")
     -1.00 2.00
-    >>> lab.undo()
+    >>> lab.press(lab.buttons[0])
     >>> bool(abs(lab.frame.y - lab.frame.x).max() < 1e-12)
     True
     """
@@ -73,6 +74,10 @@ class GammaBeta(Lab):
     )
     State = State
     panels = (1.25, 1.15, 0.6)
+    recorded: ClassVar = {
+        "gamma": [round(-3 + 0.2 * n, 1) for n in range(31)],
+        "beta": [-4 + 0.5 * n for n in range(17)],
+    }
 
     def controls(self):
         return {
@@ -81,13 +86,9 @@ class GammaBeta(Lab):
             "activation": controls.choice("Activation", "after it", list(ACTIVATIONS), "sigmoid"),
         }
 
-    def buttons(self):
-        return [controls.button("Undo the normalization", "γ = √(σ² + ε), β = μ", self.undo, main=True)]
-
-    def undo(self) -> None:
-        """Set γ and β so that y is x."""
-        cache = _normalized()[1]
-        self.set(gamma=float(np.sqrt(cache.var[0] + EPS)), beta=float(cache.mean[0]))
+    def make_buttons(self):
+        undo = {"gamma": SPREAD, "beta": MEAN}
+        return [controls.Button("Undo the normalization", "γ = √(σ² + ε), β = μ", sets=undo, main=True)]
 
     @staticmethod
     def compute(state):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -81,6 +82,7 @@ class Jacobian(Lab):
     )
     State = State
     panels = (0.85, 2.3, 0.5, 0.5)
+    recorded: ClassVar = {"outlier": (0, 1, 2, 3, 5, 7, 10, 15, 20)}
 
     def controls(self):
         return {

@@ -5,20 +5,24 @@ arrays out), `background` and `draw` (figures), and `read` (one line of words).
 
 A control has the name of its field in `State`; controls.py makes each kind. The tests of all labs ask that
 every control changes both the picture and the words.
+
+A web page shows a lab without a kernel, from a recording of every position of its controls. For that a lab
+says in `recorded` which positions of a fine slider are enough, and its buttons say what they do.
 """
 
 from __future__ import annotations
 
 import html
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, ClassVar
 
 import ipywidgets as widgets
 from IPython.display import display
 
 from bnteach.figures.display import bundle
 
+from . import controls
 from .canvas import Canvas
 
 __all__ = ["Lab"]
@@ -39,6 +43,7 @@ class Lab:
         frame: what was computed from it.
         reading: the line under the picture.
         widgets: the controls by the names of the state's fields.
+        buttons: what can be pressed.
     """
 
     title: str
@@ -46,6 +51,8 @@ class Lab:
     State: type
     panels: Sequence[float] = (1, 1, 1)  # how many panels, and how wide each is beside the others
     size: tuple[float, float] = (7.0, 2.7)
+    recorded: ClassVar[Mapping[str, Sequence]] = {}  # the values of a control that a recording keeps
+    moments: str = ""  # what a lab counts that goes on by itself, such as "epochs"
 
     def __init__(self, **start):
         if type(self) is Lab:
@@ -55,6 +62,7 @@ class Lab:
         self.reading = ""
         self.canvas = Canvas(self.panels, self.size)
         self.widgets = self.controls()
+        self.buttons = self.make_buttons()
         self._words = widgets.HTML()
         self._backdrop: Any = None
         self._together = False
@@ -69,14 +77,22 @@ class Lab:
         """A control for each field of the state that the hand can change."""
         raise NotImplementedError
 
-    def buttons(self) -> list[widgets.Widget]:
-        """What is clicked rather than set."""
+    def make_buttons(self) -> list[controls.Button]:
+        """What is pressed rather than set."""
         return []
+
+    def state_of(self, values: Mapping[str, Any]) -> Any:
+        """The state for these values of the controls."""
+        return self.State(**values)
 
     @staticmethod
     def compute(state) -> Any:
         """From the state to arrays. Pure: the same state gives the same arrays, and nothing else changes."""
         raise NotImplementedError
+
+    def course(self, state) -> Iterator[Any]:
+        """The frames that follow one another from a state: one, unless the lab goes on by itself."""
+        yield self.compute(state)
 
     def background(self, axes, state) -> None:
         """Draw what stays."""
@@ -98,7 +114,17 @@ class Lab:
 
     @property
     def state(self):
-        return self.State(**{name: control.value for name, control in self.widgets.items()})
+        return self.state_of({name: control.value for name, control in self.widgets.items()})
+
+    def positions(self) -> dict[str, dict[Any, str]]:
+        """The positions of each control that a recording keeps: value -> the words that show it."""
+        return {name: self._positions_of(name, control) for name, control in self.widgets.items()}
+
+    def _positions_of(self, name: str, control: widgets.Widget) -> dict[Any, str]:
+        every = controls.positions(control)
+        if unknown := set(self.recorded.get(name, ())) - set(every):
+            raise ValueError(f"recorded[{name!r}] has {sorted(unknown)}, which its control cannot take")
+        return {value: every[value] for value in self.recorded.get(name, every)}
 
     def set(self, **values) -> None:
         """Move several controls by their names, and draw once.
@@ -116,6 +142,18 @@ class Lab:
                     self.widgets[name].value = value
                 raise
         self.update()
+
+    def press(self, button: controls.Button) -> None:
+        """Do what a button does."""
+        if button.press:
+            return button.press()
+        self.set(**button.sets, **{name: self._moved(name, steps) for name, steps in button.moves.items()})
+
+    def _moved(self, name: str, steps: int) -> Any:
+        """The value of a control some steps further, within its ends."""
+        values = list(controls.positions(self.widgets[name]))
+        place = values.index(self.widgets[name].value) + steps
+        return values[min(max(place, 0), len(values) - 1)]
 
     def update(self) -> None:
         """Compute and show what the controls say now."""
@@ -148,9 +186,14 @@ class Lab:
     def _assemble(self) -> widgets.Widget:
         self.canvas.image.add_class("bnteach-picture")
         row = widgets.Layout(flex_flow="row wrap", grid_gap="0 1.5em", align_items="center")
-        controls = widgets.Box([*self.widgets.values(), *self.buttons()], layout=row)
+        hand = widgets.Box([*self.widgets.values(), *map(self._widget_of, self.buttons)], layout=row)
         task = widgets.HTML(_line(f"<b>{html.escape(self.title)}.</b> {html.escape(self.look)}"))
-        return widgets.VBox([task, controls, self.canvas.image, self._words])
+        return widgets.VBox([task, hand, self.canvas.image, self._words])
+
+    def _widget_of(self, button: controls.Button) -> widgets.Widget:
+        if button.plays in self.widgets:
+            return controls.player(self.widgets[button.plays])
+        return controls.button(button, lambda: self.press(button))
 
     def _on_change(self, change) -> None:
         if not self._together:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import ClassVar
 
 import numpy as np
 from scipy.special import expit, ndtr
@@ -128,6 +129,7 @@ class Microscope(Lab):
     )
     State = State
     panels = (1, 1.3, 0.7)
+    recorded: ClassVar = {"shift": range(-5, 6), "eps": (1e-5, 0.1, 1, 10)}
 
     def controls(self):
         return {

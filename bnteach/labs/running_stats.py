@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
+from typing import ClassVar
 
-import ipywidgets as widgets
 import numpy as np
 
 import bnteach
@@ -85,6 +85,7 @@ class RunningStats(Lab):
     )
     State = State
     panels = (1, 1, 1)
+    recorded: ClassVar = {"batch_size": (2, 8, 32, 256)}
 
     def controls(self):
         return {
@@ -94,26 +95,20 @@ class RunningStats(Lab):
             "data": controls.choice("The data", "mean and variance of the population", DATA, "same"),
         }
 
-    def buttons(self):
-        slider = self.widgets["batches"]
-        play = widgets.Play(slider.value, min=0, max=BATCHES, interval=120, show_repeat=False)
-        # Linked in the browser: a link through the kernel would be late, and take the slider out of the hand.
-        self.link = widgets.jslink((slider, "value"), (play, "value"))
-        return [play, controls.button("Next batch", "one batch further", self.step)]
-
-    def step(self) -> None:
-        """Go on by one batch, if there is one."""
-        self.set(batches=min(BATCHES, self.state.batches + 1))
+    def make_buttons(self):
+        return [
+            controls.Button("Play", "batch after batch", plays="batches"),
+            controls.Button("Next batch", "one batch further", moves={"batches": 1}),
+        ]
 
     def set(self, **values) -> None:
         if values.get("momentum", 0) is None:
             values["momentum"] = CUMULATIVE
         super().set(**values)
 
-    @property
-    def state(self):
-        state = super().state
-        return replace(state, momentum=None) if state.momentum == CUMULATIVE else state
+    def state_of(self, values):
+        momentum = None if values["momentum"] == CUMULATIVE else values["momentum"]
+        return State(**{**values, "momentum": momentum})
 
     @staticmethod
     def compute(state):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
+from typing import ClassVar
 
 import numpy as np
 
@@ -22,11 +23,11 @@ MEAN_LIMITS, VARIANCE_LIMITS = (0, 11), (0, 16.5)
 
 @dataclass(frozen=True)
 class State:
-    """batch_size: values in a batch. skew: of the population, 0 is Gaussian. draw: counts the resamplings."""
+    """batch_size: values in a batch. skew: of the population, 0 is Gaussian. draw: which batches of many."""
 
     batch_size: int
     skew: float
-    draw: int = 0
+    draw: int
 
 
 @dataclass(frozen=True)
@@ -57,10 +58,7 @@ class Sampler(Lab):
     look = "Make the batches larger: the dots close in on the black line, which is the truth."
     State = State
     panels = (1, 1.1, 1)
-
-    def __init__(self, **start):
-        self._draw_number = 0
-        super().__init__(**start)
+    recorded: ClassVar = {"skew": (0, 1, 2, 3), "draw": range(4)}
 
     def controls(self):
         return {
@@ -68,19 +66,12 @@ class Sampler(Lab):
             "skew": controls.slider(
                 "Skew of the population", "0 is Gaussian; more has a longer tail", 0, 3, 0
             ),
+            "draw": controls.counter("Draw of the batches", "other samples of the same population"),
         }
 
-    def buttons(self):
-        return [controls.button("Draw new batches", "the same population, other samples", self.resample)]
-
-    def resample(self) -> None:
-        """Draw other batches from the same population."""
-        self._draw_number += 1
-        self.update()
-
-    @property
-    def state(self):
-        return replace(super().state, draw=self._draw_number)
+    def make_buttons(self):
+        help = "the same population, other samples"
+        return [controls.Button("Draw new batches", help, moves={"draw": 1})]
 
     @staticmethod
     def compute(state):

@@ -7,6 +7,7 @@ import math
 import time
 import weakref
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import ClassVar
 
 from bnteach import figures
@@ -60,6 +61,8 @@ class Training(Lab):
     look = "Press Start. Then try a larger learning rate, another weight scale, the same boxes for both."
     State = State
     panels = (1, 1, 1)
+    recorded: ClassVar = {"scale": (0.3, 1, 3), "batch_size": (16, 64, 256), "seed": (0,)}
+    moments = "epochs"
     _all: ClassVar[weakref.WeakSet[Training]] = weakref.WeakSet()
 
     def __init__(self, **start):
@@ -80,11 +83,12 @@ class Training(Lab):
             "seed": controls.whole_slider("Random seed", "of the weights and the shuffling", 0, 9, 0),
         }
 
-    def buttons(self):
+    def make_buttons(self):
+        again = "stop, and begin again with untrained networks"
         return [
-            controls.button("Start", "begin, or go on", self.start, main=True),
-            controls.button("Pause", "stop where it is", self.pause),
-            controls.button("Reset", "stop, and begin again with untrained networks", self.reset),
+            controls.Button("Start", "begin, or go on", plays="epochs", press=self.start, main=True),
+            controls.Button("Pause", "stop where it is", press=self.pause),
+            controls.Button("Reset", again, sets={"epochs": 0}, press=self.reset),
         ]
 
     # What the buttons do.
@@ -121,9 +125,7 @@ class Training(Lab):
         Args:
             epochs: how many, more than 0; the lab ends at 30.
         """
-        target = self._pair.epochs_done + epochs
-        while not self._pair.finished and self._pair.epochs_done < target:
-            self._pair.step()
+        _go_on(self._pair, epochs)
         self._show_now()
 
     def close(self) -> None:
@@ -138,6 +140,11 @@ class Training(Lab):
         return PairedTraining(
             state.learning_rate, state.scale, state.batch_size, state.seed, (state.bn_a, state.bn_b)
         )
+
+    def course(self, state):
+        how = state.learning_rate, state.scale, state.batch_size, state.seed
+        for epochs in range(MAX_EPOCHS + 1):
+            yield tuple(_after(epochs, batch_norm, *how) for batch_norm in (state.bn_a, state.bn_b))
 
     def update(self) -> None:
         with self._errors_in_words():
@@ -181,14 +188,35 @@ class Training(Lab):
 
     def read(self, frame):
         done = frame[0].epochs_done
-        words = (
-            "Running" if self.running else "Finished" if done >= MAX_EPOCHS else "Paused" if done else "Ready"
-        )
         if not done:
-            return f"{words}: two untrained networks. Press Start."
-        return f"{words} at epoch {done:.1f} of {MAX_EPOCHS}. " + " ".join(
-            _told(letter, curves) for letter, curves in zip("AB", frame, strict=True)
+            return "Two untrained networks. Press Start."
+        networks = (_told(letter, curves) for letter, curves in zip("AB", frame, strict=True))
+        return " ".join(
+            [f"{'Running: epoch' if self.running else 'Epoch'} {done:.1f} of {MAX_EPOCHS}.", *networks]
         )
+
+
+def _after(epochs: int, batch_norm: bool, *how) -> Curves:
+    """What one network has shown after these epochs; the other network of a pair changes nothing in it."""
+    alone, course = _alone(batch_norm, *how)
+    while len(course) <= epochs:
+        _go_on(alone, 1)
+        course += alone.curves()
+    return course[epochs]
+
+
+@lru_cache(maxsize=256)
+def _alone(batch_norm: bool, *how) -> tuple[PairedTraining, list[Curves]]:
+    """A network in training, and what it has shown after each epoch so far."""
+    alone = PairedTraining(*how, batch_norm=(batch_norm,))
+    return alone, [*alone.curves()]
+
+
+def _go_on(pair: PairedTraining, epochs: float) -> None:
+    """Train for some epochs, or to the end."""
+    target = pair.epochs_done + epochs
+    while not pair.finished and pair.epochs_done < target:
+        pair.step()
 
 
 def _told(letter: str, curves: Curves) -> str:

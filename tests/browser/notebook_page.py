@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 
 import nbformat
 from playwright.sync_api import Error, Page, expect
@@ -11,6 +12,9 @@ from jupyterlab_server_process import KERNEL
 
 MINUTE = 60_000  # milliseconds, as Playwright counts
 
+PAUSED = re.compile(
+    r"^\s*Epoch"
+)  # the reading of the lab of training; of a running one, it begins with "Running"
 IDLE = "() => jupyterapp.shell.currentWidget.sessionContext.session?.kernel?.status === 'idle'"
 
 # Messages of JupyterLab itself, not of a notebook.
@@ -166,7 +170,7 @@ class LabView:
         if not self._wait_until(lambda: self.pixels() != before, tries=200):
             raise AssertionError("the picture did not move while learning")
         self.click("Pause")
-        expect(self.area.get_by_role("status")).to_contain_text("Paused")
+        expect(self.area.get_by_role("status")).to_contain_text(PAUSED)
 
     def press(self, control, key: str) -> None:
         """Give a control the keyboard, and press a key."""

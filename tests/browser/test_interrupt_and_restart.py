@@ -7,6 +7,8 @@ import re
 import pytest
 from playwright.sync_api import expect
 
+from notebook_page import PAUSED
+
 CELLS = ["from bnteach import labs\nlab = labs.Training()\nlab", "while True:\n    pass", "6 * 7"]
 
 
@@ -22,22 +24,22 @@ def test_a_stopped_cell_leaves_the_training_lab_usable(notebook):
     lab = notebook.lab(0)
     status = lab.area.get_by_role("status")
     lab.click("Start")
-    expect(status).to_contain_text(re.compile(r"Running at epoch [1-9]"))
+    expect(status).to_contain_text(re.compile(r"Running: epoch [1-9]"))
     notebook.run_cell(1)
     notebook.page.wait_for_timeout(1000)
     notebook.page.evaluate("() => jupyterapp.commands.execute('notebook:interrupt-kernel')")
     expect(notebook.cell(1).locator(".jp-OutputArea")).to_contain_text("KeyboardInterrupt")
     lab.click("Pause")
-    expect(status).to_contain_text("Paused")
+    expect(status).to_contain_text(PAUSED)
     lab.click("Reset")
-    expect(status).to_contain_text("Ready")
+    expect(status).to_contain_text("Press Start")
     lab.learn_a_little()
 
 
 def test_after_a_restart_the_cell_makes_a_new_lab(notebook):
     lab = notebook.lab(0)
     lab.click("Start")
-    expect(lab.area.get_by_role("status")).to_contain_text(re.compile(r"Running at epoch [1-9]"))
+    expect(lab.area.get_by_role("status")).to_contain_text(re.compile(r"Running: epoch [1-9]"))
     notebook.page.evaluate(
         "async () => { await jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart(); }"
     )

@@ -9,7 +9,7 @@ from playwright.sync_api import expect
 
 from bnteach import labs
 from jupyterlab_server_process import KERNEL
-from notebook_page import opened_notebooks
+from notebook_page import PAUSED, opened_notebooks
 
 # The last one is the slider that is moved in the storm.
 SLIDERS = {
@@ -143,9 +143,9 @@ def changes(lab, act) -> bool:
     """Whether the picture and the reading answer; in the lab of training, by beginning again."""
     if lab.name != "Training":
         return lab.changed_by(act) == (True, True)
-    expect(lab.area.get_by_role("status")).to_contain_text("Paused")
+    expect(lab.area.get_by_role("status")).to_contain_text(PAUSED)
     act()
-    expect(lab.area.get_by_role("status")).to_contain_text("Ready")
+    expect(lab.area.get_by_role("status")).to_contain_text("Press Start")
     lab.learn_a_little()
     return True
 

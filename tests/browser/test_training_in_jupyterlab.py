@@ -7,6 +7,8 @@ import re
 import pytest
 from playwright.sync_api import expect
 
+from notebook_page import PAUSED
+
 
 @pytest.fixture
 def notebook(open_notebook):
@@ -22,7 +24,7 @@ def test_start_use_the_kernel_pause_reset(notebook):
     lab = notebook.lab(0)
     status = lab.area.get_by_role("status")
     lab.click("Start")
-    expect(status).to_contain_text(re.compile(r"Running at epoch [1-9]"))
+    expect(status).to_contain_text(re.compile(r"Running: epoch [1-9]"))
     first = lab.pixels()
     notebook.run_cell(1)
     expect(notebook.cell(1).locator(".jp-OutputArea-output")).to_have_text("42")
@@ -30,7 +32,7 @@ def test_start_use_the_kernel_pause_reset(notebook):
     notebook.run_cell(2)
     expect(notebook.cell(2).locator(".jp-OutputArea-output")).to_have_text("True")
     lab.click("Pause")
-    expect(status).to_contain_text("Paused")
+    expect(status).to_contain_text(PAUSED)
     assert lab.pixels() != first
     paused, epoch = lab.pixels(), lab.reading
     notebook.page.wait_for_timeout(600)  # six frames, if it still ran
@@ -38,7 +40,7 @@ def test_start_use_the_kernel_pause_reset(notebook):
     lab.click("Start")
     expect(status).to_contain_text("Running")
     lab.click("Reset")
-    expect(status).to_contain_text("Ready")
+    expect(status).to_contain_text("Press Start")
     notebook.run_cell(2)
     expect(notebook.cell(2).locator(".jp-OutputArea-output")).to_have_text("False")
 
@@ -51,7 +53,7 @@ def test_running_the_cell_again_stops_the_older_training(notebook):
         "() => jupyterapp.shell.currentWidget.sessionContext.session.kernel.requestExecute("
         "{code: 'old = lab; lab = labs.Training(); ran_on = old.running'}).done"
     )
-    expect(lab.area.get_by_role("status")).to_contain_text("Paused")
+    expect(lab.area.get_by_role("status")).to_contain_text(PAUSED)
 
 
 def test_by_keyboard_alone(notebook):
@@ -61,4 +63,4 @@ def test_by_keyboard_alone(notebook):
     expect(status).to_contain_text("Running")
     notebook.page.keyboard.press("Tab")  # from Start to Pause
     notebook.page.keyboard.press("Space")
-    expect(status).to_contain_text("Paused")
+    expect(status).to_contain_text(PAUSED)

@@ -177,13 +177,13 @@ def test_every_step_draws_and_prints_nothing(capfd):
 
 def test_the_buttons_walk_and_stop_at_the_ends():
     lab = labs.BackpropGraph(step=23)
-    back, on = lab.buttons()
+    back, on = lab.buttons
     for _ in range(3):
-        on.click()
+        lab.press(on)
     assert lab.state.step == 24
     lab.set(step=2)
     for _ in range(3):
-        back.click()
+        lab.press(back)
     assert lab.state.step == 1
 
 

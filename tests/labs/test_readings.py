@@ -53,7 +53,7 @@ def test_sampler_reading(size, skew):
 def test_sampler_draws_other_batches_from_the_same_population():
     lab = labs.Sampler(skew=1.0)
     before = lab.frame
-    lab.resample()
+    lab.press(lab.buttons[0])
     assert not np.array_equal(lab.frame.means, before.means)
     assert stats.ks_2samp(lab.frame.population, before.population).pvalue > 0.01
 

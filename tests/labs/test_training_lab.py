@@ -6,6 +6,7 @@ Nothing here is timed: where "at once" matters, what is counted is how often the
 from __future__ import annotations
 
 import asyncio
+import itertools
 import re
 
 import numpy as np
@@ -46,12 +47,12 @@ def button(lab, name: str):
 def test_start_pause_go_on_reset_by_the_buttons():
     async def scenario():
         lab = Training()
-        assert lab.reading == "Ready: two untrained networks. Press Start."
+        assert lab.reading == "Two untrained networks. Press Start."
         button(lab, "Start").click()
         await until(lambda: lab._pair.epochs_done > 1)
-        assert lab.reading.startswith("Running at epoch")
+        assert lab.reading.startswith("Running: epoch")
         button(lab, "Pause").click()
-        assert lab.reading.startswith("Paused at epoch")
+        assert lab.reading.startswith("Epoch")
         done, picture = lab._pair.steps_done, lab.canvas.image.value
         for _ in range(50):
             await asyncio.sleep(0)
@@ -61,7 +62,7 @@ def test_start_pause_go_on_reset_by_the_buttons():
         button(lab, "Reset").click()
         assert lab._pair.steps_done == 0
         assert not lab.running
-        assert lab.reading == "Ready: two untrained networks. Press Start."
+        assert lab.reading == "Two untrained networks. Press Start."
 
     in_a_kernel(scenario)
 
@@ -93,7 +94,7 @@ def test_it_runs_to_the_end_and_says_so(monkeypatch):
         lab = Training()
         lab.start()
         await until(lambda: lab._pair.finished and not lab.running)
-        assert lab.reading.startswith("Finished at epoch 1.0 of 1.")
+        assert lab.reading.startswith("Epoch 1.0 of 1.")
         lab.start()
         assert not lab.running
 
@@ -134,7 +135,7 @@ def test_only_one_runs_at_a_time():
         first.start()
         second = Training()  # the same cell, run again
         assert not first.running
-        assert second.reading.startswith("Ready")
+        assert second.reading.startswith("Two untrained")
         second.start()
         first.start()
         assert (first.running, second.running) == (True, False)
@@ -162,6 +163,17 @@ def test_an_error_while_training_appears_in_the_reading(monkeypatch):
         assert not lab.running
 
     in_a_kernel(scenario)
+
+
+def test_the_course_of_a_recording_is_that_of_the_lab():
+    lab = Training(bn_a=True, learning_rate=0.1)
+    *_, after_two = itertools.islice(lab.course(lab.state), 3)
+    lab.advance(epochs=2)
+    for shown, recorded in zip(lab.frame, after_two, strict=True):
+        assert recorded.batch_norm == shown.batch_norm
+        np.testing.assert_array_equal(recorded.loss, shown.loss)
+        np.testing.assert_array_equal(recorded.percentiles, shown.percentiles)
+    assert lab.read(after_two) == lab.reading
 
 
 def test_both_networks_alike_learn_alike():

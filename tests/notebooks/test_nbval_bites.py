@@ -2,6 +2,7 @@
 
 import os
 import re
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -66,7 +67,7 @@ def failures(built_once, tmp_path_factory) -> dict[str, list[int]]:
         notebook = nbformat.read(built_once.notebook, as_version=4)
         change(notebook.cells)
         nbformat.write(notebook, folder / f"{change.__name__}.ipynb")
-    options = re.search(r"^NBVAL := (.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)[1].split()
+    options = runpy.run_path(str(ROOT / "start.py"))["NBVAL"]
     report = folder / "report.xml"
     command = [sys.executable, "-m", "pytest", "-q", *options, f"--junitxml={report}", str(folder)]
     run = subprocess.run(

@@ -30,6 +30,7 @@ DOORS = {
     "jupytext": ["bnteach.authoring*"],
     "nbclient": ["bnteach.authoring*"],
     "nbformat": ["bnteach.authoring*", "bnteach.site*"],
+    "sphinx": ["bnteach.site*"],
 }
 
 # The rooms that a room may know, besides itself. The map, bnteach/__init__.py, knows core.

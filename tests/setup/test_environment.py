@@ -1,6 +1,8 @@
 """In step: the ranges of pyproject.toml, the pins of constraints.txt, and environment.yml for conda."""
 
 import ast
+import re
+import runpy
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -20,6 +22,7 @@ else:
 
 ROOT = Path(__file__).resolve().parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+START = runpy.run_path(str(ROOT / "start.py"))
 PYTHONS = ["3.10", "3.11", "3.12", "3.13", "3.14"]
 
 
@@ -51,23 +54,38 @@ def imported_libraries(files: Iterable[Path]) -> set[str]:
                 names |= {alias.name.split(".")[0] for alias in node.names}
             elif isinstance(node, ast.ImportFrom) and not node.level:
                 names.add(node.module.split(".")[0])
-    on_pypi = {"sklearn": "scikit-learn", "PIL": "pillow", "IPython": "ipython"}
-    return {on_pypi.get(name, name) for name in names - set(sys.stdlib_module_names) - {"bnteach"}}
+    on_pypi = {"sklearn": "scikit-learn", "PIL": "pillow", "IPython": "ipython", "bs4": "beautifulsoup4"}
+    names -= set(sys.stdlib_module_names) | {"bnteach"}
+    return {canonicalize_name(on_pypi.get(name, name)) for name in names}
 
 
 @pytest.mark.parametrize("python", PYTHONS)
 def test_every_requirement_has_a_pin_in_its_range(python):
     pinned = pins(python)
-    asked = required(python, "lab", "test", "classroom", "cluster")
+    asked = required(python, "lab", "test", "classroom", "cluster", "site")
     assert [str(r) for name, r in asked.items() if pinned.get(name, "0") not in r.specifier] == []
 
 
-def test_conda_has_what_is_required_at_the_same_pins():
+def test_conda_brings_what_the_lessons_and_the_tests_need_at_the_same_pins():
     entries = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))["dependencies"]
     (python,) = [entry.removeprefix("python=") for entry in entries if str(entry).startswith("python=")]
     (lines,) = [entry["pip"] for entry in entries if isinstance(entry, dict)]
-    assert dict(line.split("==") for line in lines if "==" in line) == {
-        name: pins(python)[name] for name in required(python, "lab")
+    index, constraints, package = lines
+    assert index == f"--extra-index-url {START['CPU_INDEX']}"
+    assert constraints == "-c constraints.txt"
+    assert python in PYTHONS
+    extras = re.fullmatch(r"-e \.\[([a-z,]+)\]", package)[1].split(",")
+    brought = required(python, *extras)
+    assert brought.keys() <= pins(python).keys()
+    assert brought.keys() >= {
+        "numpy",
+        "torch",
+        "matplotlib",
+        "ipywidgets",
+        "jupyterlab",
+        "nbval",
+        "pytest",
+        "scikit-learn",
     }
 
 
@@ -81,8 +99,11 @@ def test_the_oldest_versions_are_the_lower_bounds():
 def test_what_the_package_imports_is_required():
     package = ROOT / "bnteach"
     of_authors = set((package / "authoring").rglob("*.py"))
-    assert imported_libraries(set(package.rglob("*.py")) - of_authors) <= set(required("3.12"))
+    of_site = set((package / "site").rglob("*.py"))
+    of_learners = set(package.rglob("*.py")) - of_authors - of_site
+    assert imported_libraries(of_learners) <= set(required("3.12"))
     assert imported_libraries(of_authors) <= set(required("3.12", "test"))
+    assert imported_libraries(of_site) <= set(required("3.12", "test", "site"))
 
 
 def test_the_version_is_the_same_in_the_package():
