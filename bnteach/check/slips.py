@@ -55,7 +55,7 @@ def operations(node: ast.expr, above: list[str]) -> Iterator[Slip]:
     """A term or factor is forgotten; + for −, × for ÷, sides changed; a minus, an `and` that is an `or`."""
     if isinstance(node, ast.BinOp):
         left, right = ast.unparse(node.left), ast.unparse(node.right)
-        yield f"{right} is forgotten", left
+        yield f"{'** ' * isinstance(node.op, ast.Pow)}{right} is forgotten", left
         yield f"{left} is forgotten", f"1 / ({right})" if isinstance(node.op, ast.Div) else right
         if other := OPPOSITE.get(type(node.op)):
             was = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/"}[type(node.op)]
