@@ -10,18 +10,24 @@ from typing import Any
 
 import numpy as np
 
-from . import standing
+from . import facts, standing
 from .answers import OddAnswer, as_function, described
 from .blank import is_blank
 from .comparing import agree, is_right
 from .everywhere import DIGITS_LOST, INPUT_MODIFIED, arguments_swapped, returns_swapped, without_effect
+from .evidence import Evidence
 from .exercise import Exercise, in_double
 from .naming import Diagnosis, diagnose, named
-from .running import Observed, Probe, Runs
+from .running import FATAL, Observed, Runs
 from .settings import settings_kept
 from .verdict import NOT_ATTEMPTED, NOT_YET, PASSED, Verdict
 
 IMPRECISE_WITHIN = 0.03
+CHANGEABLE = (
+    "Your code gives different results for the same input. Does it use random numbers, or change something "
+    "outside the function that it uses again?"
+)
+Decision = tuple[str, Diagnosis]  # the state, and why
 _this_thread = threading.local()
 
 
@@ -62,8 +68,10 @@ class Check(Exercise):
             except OddAnswer as error:
                 return self.verdict(NOT_YET, Diagnosis(str(error)))
             probes = self.probes(np.random.default_rng(seed))
-            seen = runs.on([*probes, probes[0]])
-            return self.verdict(*self.decided(answer, runs, probes, seen, seed), seen)
+            *seen, again = runs.on([*probes, probes[0]])
+            evidence = Evidence(self, probes, [self.expected(probe) for probe in probes], seen)
+            decided = self.decided(evidence, again) or self.decided_if_wrong(evidence, runs, answer)
+            return self.verdict(*(decided or self.decided_on_hard_probes(runs, seed)), seen)
 
     def checked(self, answer: Any) -> Any:
         """The answer, ready to be called. Raises OddAnswer for one that is not what the exercise asks for."""
@@ -73,40 +81,32 @@ class Check(Exercise):
             raise OddAnswer(f"{self.name} is {given}, expected a {what}.")
         return answer if self.is_of_class() else as_function(answer, self.takes)
 
-    def decided(
-        self, answer: Any, runs: Runs, probes: list[Probe], seen: list[Observed], seed: int
-    ) -> tuple[str, Diagnosis]:
-        """State and diagnosis, from what was observed on the probes and on the first of them again."""
-        *seen, again = seen
-        expected = [self.expected(probe) for probe in probes]
-        if seen[0].failure == "not written" and not seen[0].values:
-            return NOT_ATTEMPTED, Diagnosis("" if seen[0].error == "NotImplementedError" else seen[0].words)
-        if not seen[0].failure and not agree(again.values, seen[0].values):
-            return NOT_YET, Diagnosis(
-                again.words
-                or "Your code gives different results for the same input. Does it use random numbers, "
-                "or change something outside the function that it uses again?"
-            )
-        if not all(is_right(run, right) for run, right in zip(seen, expected, strict=True)):
-            return NOT_YET, self.diagnosis(answer, runs, probes, expected, seen)
-        if modified := sorted({name for run in seen for name in run.modified}):
-            return NOT_YET, named(self, [INPUT_MODIFIED], f"It changes {', '.join(modified)}.")
-        return self.decided_on_hard_probes(runs, seed)
+    def decided(self, evidence: Evidence, again: Observed) -> Decision | None:
+        """What can be said before values are compared; `again` is a second run on the first probe."""
+        first = evidence.seen[0]
+        if first.failure == "not written" and not first.values:
+            return NOT_ATTEMPTED, Diagnosis("" if first.error == "NotImplementedError" else first.words)
+        if not first.failure and not agree(again.values, first.values):
+            return NOT_YET, Diagnosis(again.words or CHANGEABLE)
+        if any(run.failure in FATAL for run in evidence.seen):
+            return NOT_YET, Diagnosis(facts.why(evidence))
+        return None
 
-    def diagnosis(
-        self, answer: Any, runs: Runs, probes: list[Probe], expected: list, seen: list
-    ) -> Diagnosis:
-        """Of a wrong answer: what can go wrong in every exercise, and what in this one."""
-        if found := arguments_swapped(self, answer) or returns_swapped(self, expected, seen):
-            return named(self, [found])
-        diagnosis = diagnose(self, probes, expected, seen)
-        if not diagnosis.keys and (found := without_effect(self, runs, probes, seen)):
+    def decided_if_wrong(self, evidence: Evidence, runs: Runs, answer: Any) -> Decision | None:
+        """Of a wrong answer: what can go wrong in every exercise, and what in this one. None if all is right."""
+        if all(map(is_right, evidence.seen, evidence.expected)):
+            modified = ", ".join(sorted({name for run in evidence.seen for name in run.modified}))
+            return (NOT_YET, named(self, (INPUT_MODIFIED,), f"It changes {modified}.")) if modified else None
+        if found := arguments_swapped(self, answer) or returns_swapped(evidence):
+            return NOT_YET, named(self, (found,))
+        diagnosis = diagnose(evidence)
+        if not diagnosis.keys and (found := without_effect(evidence, runs)):
             if found.key:
-                return named(self, [found], diagnosis.why, diagnosis.details)
-            return replace(diagnosis, why=f"{diagnosis.why}\nAnd {found.title}. {found.why}")
-        return diagnosis
+                return NOT_YET, named(self, (found,), diagnosis.why, diagnosis.details)
+            diagnosis = replace(diagnosis, why=f"{diagnosis.why}\nAnd {found.title}. {found.why}")
+        return NOT_YET, diagnosis
 
-    def decided_on_hard_probes(self, runs: Runs, seed: int) -> tuple[str, Diagnosis]:
+    def decided_on_hard_probes(self, runs: Runs, seed: int) -> Decision:
         """The same for code that is right so far: are digits lost where the mean is large?"""
         for probe in self.hard_probes(np.random.default_rng(seed)):
             right = self.expected(probe)
@@ -114,19 +114,13 @@ class Check(Exercise):
             if is_right(single, right, IMPRECISE_WITHIN):
                 continue
             if is_right(double, right, IMPRECISE_WITHIN):
-                return NOT_YET, named(self, [DIGITS_LOST])
+                return NOT_YET, named(self, (DIGITS_LOST,))
             words = single.words or "the values are off."
             return NOT_YET, Diagnosis(f"It is right on small numbers. Where the mean is large: {words}")
         return PASSED, Diagnosis("")
 
     def verdict(self, state: str, diagnosis: Diagnosis, seen: list[Observed] | tuple = ()) -> Verdict:
         """The verdict, with what the code printed."""
-        return Verdict(
-            self.name,
-            state,
-            diagnosis.why,
-            diagnosis.keys,
-            diagnosis.details,
-            next((run.printed for run in seen if run.printed), ""),
-            (*self.hints[:2], diagnosis.mend or self.hints[2]),
-        )
+        printed = next((run.printed for run in seen if run.printed), "")
+        hints = (*self.hints[:2], diagnosis.mend or self.hints[2])
+        return Verdict(self.name, state, diagnosis.why, diagnosis.keys, diagnosis.details, printed, hints)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import inspect
 from typing import Any
 
-from .comparing import agree, same
+from .comparing import agree
+from .evidence import Evidence
 from .exercise import Exercise
 from .mistakes import Mistake
-from .running import Observed, Probe, Runs, Values
+from .running import Runs
 
 INPUT_MODIFIED = Mistake(
     "input_modified",
@@ -39,70 +40,47 @@ def arguments_swapped(check: Exercise, answer: Any) -> Mistake | None:
         return None
     if names == check.takes or sorted(names) != sorted(check.takes):
         return None
-    wanted = ", ".join(check.takes)
-    return Mistake(
-        "arguments_swapped",
-        f"your function takes {', '.join(names)}, in this order",
-        {},
-        f"The check calls it with {wanted}: `def {check.name}({wanted}):`",
-    )
+    title, wanted = f"your function takes {', '.join(names)}, in this order", ", ".join(check.takes)
+    words = f"The check calls it with {wanted}: `def {check.name}({wanted}):`"
+    return Mistake("arguments_swapped", title, {}, words)
 
 
-def returns_swapped(check: Exercise, expected: list[Values], seen: list[Observed]) -> Mistake | None:
+def returns_swapped(evidence: Evidence) -> Mistake | None:
     """Are all values right, but returned in another order?"""
-    names, order = check.recipe.returns, []
-    if len(names) < 2 or not all({*names} <= run.values.keys() for run in seen):
-        return None
+    names, order = evidence.check.recipe.returns, []
     for name in names:
-        left = [other for other in names if other not in order]
-        order += [other for other in left if stands_for(name, other, expected, seen)][:1]
-    if len(order) < len(names) or tuple(order) == names:
+        left = (other for other in names if other not in order)
+        order += [other for other in left if evidence.has_values_of(name, other)][:1]
+    if len(names) < 2 or len(order) < len(names) or tuple(order) == names:
         return None
-    return Mistake(
-        "returns_swapped",
-        f"the returned values are right, but their order is {', '.join(order)}",
-        {},
-        f"Whoever calls your function takes the first for {names[0]}. Write `return {', '.join(names)}`.",
-    )
+    title = f"the returned values are right, but their order is {', '.join(order)}"
+    words = f"Whoever calls your function takes the first for {names[0]}. Write `return {', '.join(names)}`."
+    return Mistake("returns_swapped", title, {}, words)
 
 
-def stands_for(name: str, other: str, expected: list[Values], seen: list[Observed]) -> bool:
-    """True when what came as one quantity has the right values of another one, on every probe."""
-    return all(
-        other in right and same(run.values[name], right[other])
-        for run, right in zip(seen, expected, strict=True)
-    )
-
-
-def without_effect(check: Exercise, runs: Runs, probes: list[Probe], seen: list[Observed]) -> Mistake | None:
-    """Is there one number among the inputs, such as ε, that changes nothing?"""
-    numbers = [name for name, value in probes[0].items() if isinstance(value, float)]
-    idle = [name for name in numbers if seen[0].values and is_idle(check, runs, probes[0], name, seen[0])]
+def without_effect(evidence: Evidence, runs: Runs) -> Mistake | None:
+    """Is there one number among the inputs, such as ε, that changes nothing? Without a key where no usual
+    number in its place explains the answer."""
+    numbers = [name for name, value in evidence.probes[0].items() if isinstance(value, float)]
+    idle = [name for name in numbers if is_idle(evidence, runs, name)]
     if len(idle) != 1:
         return None
     (name,) = idle
-    return Mistake(
-        f"{name}_without_effect" if is_typed_in(check, probes, name, seen) else "",
-        f"changing {name} changes nothing",
-        {},
-        f"Your code does not use {name}, or has a number typed in its place.",
-    )
+    key = f"{name}_without_effect" if is_typed_in(evidence, name) else ""
+    words = f"Your code does not use {name}, or has a number typed in its place."
+    return Mistake(key, f"changing {name} changes nothing", {}, words)
 
 
-def is_idle(check: Exercise, runs: Runs, probe: Probe, name: str, seen: Observed) -> bool:
+def is_idle(evidence: Evidence, runs: Runs, name: str) -> bool:
     """True when another value of this input changes the right answer, and not the learner's."""
+    check, probe, seen = evidence.check, evidence.probes[0], evidence.seen[0]
     other = {**probe, name: probe[name] / 3}
-    return agree(runs.on([other])[0].values, seen.values) and not agree(
-        check.expected(probe), check.expected(other)
-    )
+    matters = not agree(check.expected(probe), check.expected(other))
+    return bool(seen.values) and matters and agree(runs.on([other])[0].values, seen.values)
 
 
-def is_typed_in(check: Exercise, probes: list[Probe], name: str, seen: list[Observed]) -> bool:
+def is_typed_in(evidence: Evidence, name: str) -> bool:
     """True when a usual number in the place of this input gives what was observed, on every probe."""
-    return any(
-        all(
-            agree(check.expected({**probe, name: number}), run.values)
-            for probe, run in zip(probes, seen, strict=True)
-        )
-        for number in USUAL
-    )
+    runs = list(zip(evidence.probes, evidence.seen, strict=True))
+    expected = evidence.check.expected
+    return any(all(agree(expected({**probe, name: n}), run.values) for probe, run in runs) for n in USUAL)

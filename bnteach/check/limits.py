@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import signal
 import threading
@@ -16,12 +17,10 @@ class TimeUp(BaseException):
     """The time is over. Not an Exception, so that `except Exception` in the learner's code lets it pass."""
 
 
-@contextmanager
-def time_limit(seconds: float) -> Iterator[None]:
+def time_limit(seconds: float) -> contextlib.AbstractContextManager[None]:
     """Raise TimeUp in the block after `seconds`. A single call into compiled code is not stopped."""
     in_main_thread = threading.current_thread() is threading.main_thread()
-    with (alarm if in_main_thread and hasattr(signal, "setitimer") else watchdog)(seconds):
-        yield
+    return (alarm if in_main_thread and hasattr(signal, "setitimer") else watchdog)(seconds)
 
 
 @contextmanager
@@ -56,18 +55,9 @@ def watchdog(seconds: float) -> Iterator[None]:
     try:
         yield
     finally:
-        end(watcher, over)
-
-
-def end(watcher: threading.Thread, over: threading.Event) -> None:
-    """End the watch; a TimeUp that is on its way arrives here."""
-    ended = False
-    while not ended:
-        try:
-            over.set()
-            watcher.join()
-            for _ in range(1000):
-                pass
-            ended = True
-        except TimeUp:
-            pass
+        while watcher.is_alive():  # a TimeUp that is on its way arrives here
+            with contextlib.suppress(TimeUp):
+                over.set()
+                watcher.join()
+                for _ in range(1000):
+                    pass

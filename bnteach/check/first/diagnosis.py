@@ -8,10 +8,10 @@ from itertools import combinations, permutations
 
 import numpy as np
 
-from .. import facts
 from ..comparing import off_by, same
-from ..example import example
 from ..running import Observed, Probe, Values
+from . import facts
+from .example import example
 from .exercise import Exercise
 from .mistake import Mistake
 from .recipe import Recipe

@@ -7,9 +7,9 @@ from functools import cached_property
 
 import numpy as np
 
-from .comparing import same
+from ..comparing import same
+from ..running import Probe, Values
 from .recipe import Recipe
-from .running import Probe, Values
 
 # Steps of recipes that the lessons name too, as the lessons name them.
 TAUGHT = {

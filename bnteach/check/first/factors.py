@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
+from ..comparing import same
 from .case import Case
-from .comparing import same
 
 # How a factor may depend on a number, such as n, the number of values in a channel.
 OF_N: dict[str, Callable[[float], float]] = {
