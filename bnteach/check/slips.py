@@ -10,6 +10,7 @@ from .recipe import Recipe
 
 Slip = tuple[str, str]  # in words, and what stands in the place of the expression
 OPPOSITE = {ast.Add: "-", ast.Sub: "+", ast.Mult: "/", ast.Div: "*"}
+COMPARED = {ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">="}
 DONE = {"+": "added", "-": "subtracted", "*": "multiplied", "/": "divided"}
 INSTEAD = {
     "mean": "sum",
@@ -27,7 +28,7 @@ def slips_of(recipe: Recipe) -> list[Mistake]:
     found: dict[tuple[str, str], str] = {}
     steps = list(recipe.steps)
     above = {step: [*recipe.takes, *steps[:number]] for number, step in enumerate(steps)}
-    for kind in (operations, functions, axes, brackets, powers, names, factors):
+    for kind in (operations, comparisons, functions, axes, brackets, powers, names, factors):
         for step, text in recipe.steps.items():
             for words, line in changed(text, kind, above[step]):
                 if line != text:
@@ -56,7 +57,8 @@ def operations(node: ast.expr, above: list[str]) -> Iterator[Slip]:
     if isinstance(node, ast.BinOp):
         left, right = ast.unparse(node.left), ast.unparse(node.right)
         yield f"{'** ' * isinstance(node.op, ast.Pow)}{right} is forgotten", left
-        yield f"{left} is forgotten", f"1 / ({right})" if isinstance(node.op, ast.Div) else right
+        alone = {ast.Div: f"1 / ({right})", ast.Sub: f"-({right})"}
+        yield f"{left} is forgotten", alone.get(type(node.op), right)
         if other := OPPOSITE.get(type(node.op)):
             was = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/"}[type(node.op)]
             yield f"{right} is {DONE[other]}, not {DONE[was]}", f"({left}) {other} ({right})"
@@ -69,6 +71,18 @@ def operations(node: ast.expr, above: list[str]) -> Iterator[Slip]:
     if isinstance(node, ast.BoolOp):
         word, right = ("or", "and") if isinstance(node.op, ast.And) else ("and", "or")
         yield f"`{word}` stands where `{right}` belongs", f" {word} ".join(map(ast.unparse, node.values))
+        for part in node.values if len(node.values) == 2 else ():
+            other = node.values[part is node.values[0]]
+            yield f"`{ast.unparse(part)}` is forgotten", ast.unparse(other)
+
+
+def comparisons(node: ast.expr, above: list[str]) -> Iterator[Slip]:
+    """Above for below; the limit itself counts, or does not."""
+    if isinstance(node, ast.Compare) and type(node.ops[0]) in COMPARED and len(node.ops) == 1:
+        left, right = ast.unparse(node.left), ast.unparse(node.comparators[0])
+        was = COMPARED[type(node.ops[0])]
+        for sign in COMPARED.values():
+            yield f"`{sign}` stands where `{was}` belongs", f"({left}) {sign} ({right})"
 
 
 def functions(node: ast.expr, above: list[str]) -> Iterator[Slip]:
