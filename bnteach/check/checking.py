@@ -93,7 +93,7 @@ class Check(Exercise):
         return None
 
     def decided_if_wrong(self, evidence: Evidence, runs: Runs, answer: Any) -> Decision | None:
-        """Of a wrong answer: what can go wrong in every exercise, and what in this one. None if all is right."""
+        """Of a wrong answer: what can go wrong in every exercise, or in this one. None if all is right."""
         if all(map(is_right, evidence.seen, evidence.expected)):
             modified = ", ".join(sorted({name for run in evidence.seen for name in run.modified}))
             return (NOT_YET, named(self, (INPUT_MODIFIED,), f"It changes {modified}.")) if modified else None
