@@ -111,7 +111,7 @@ def is_sure(runs: list[Run], names: Iterable[str]) -> bool:
 
 def partly(evidence: Evidence, mistakes: list[Mistake], numbers: tuple[str, ...]) -> Diagnosis | None:
     """The mistakes that explain a part of the wrong quantities, where the others have another cause."""
-    if evidence.is_failed():
+    if evidence.is_failed() or evidence.check.tell:
         return None
     found = tuple(parts(evidence, mistakes))
     of_found = {name for part in found for name in explained(evidence, [part])}

@@ -36,8 +36,13 @@ RIGHT: dict[str, Lines] = {
 }
 
 
+PASSES = {
+    name: recipe_of(batch_norm_backward).with_lines(lines) for name, lines in {**RIGHT, **WRONG}.items()
+}
+
+
 def backward_with(eps: float, name: str) -> Callable[..., tuple]:
-    recipe = recipe_of(batch_norm_backward).with_lines({**RIGHT, **WRONG}[name])
+    recipe = PASSES[name]
 
     def backward(dy: np.ndarray, x: np.ndarray, gamma: np.ndarray) -> tuple:
         return tuple(recipe.values({"dy": dy, "x": x, "gamma": gamma, "eps": eps}, recipe.returns).values())
@@ -188,6 +193,6 @@ def decisions_in_words(seen: list[Observed]) -> tuple[str, str]:
     if wrong:
         more = f" And {len(wrong) - 1} more." if len(wrong) > 1 else ""
         decisions += [f"Your function accepts a wrong backward pass: {wrong[0]}.{more}"]
-    some = sum(any(run.values.get(n, n in RIGHT) != (n in RIGHT) for n in {**RIGHT, **WRONG}) for run in seen)
+    some = sum(any(run.values.get(name, name in RIGHT) != (name in RIGHT) for name in PASSES) for run in seen)
     decisions += ["It does so for some ε and not for others."] * (0 < some < len(seen))
     return " ".join(decisions), " ".join(facts)
