@@ -9,7 +9,8 @@ from .mistakes import Mistake
 from .recipe import Recipe
 
 Slip = tuple[str, str]  # in words, and what stands in the place of the expression
-OPPOSITE = {ast.Add: "-", ast.Sub: "+", ast.Mult: "/", ast.Div: "*"}
+SIGNS = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.Pow: "**"}
+OPPOSITE = {"+": "-", "-": "+", "*": "/", "/": "*"}
 DONE = {"+": "added", "-": "subtracted", "*": "multiplied", "/": "divided"}
 INSTEAD = {
     "mean": "sum",
@@ -20,6 +21,17 @@ INSTEAD = {
     "maximum": "minimum",
 }
 INSTEAD |= {"abs": "sign", "sign": "abs"}
+# Of any value: in words, and what stands in its place.
+OF_A_VALUE = {
+    "{0} is squared": "({0}) ** 2",
+    "a root is taken of {0}": "np.sqrt({0})",
+    "1 is subtracted from {0}": "({0}) - 1",
+    "1 is added to {0}": "({0}) + 1",
+    "{0} has the wrong sign": "-({0})",
+    "{0} is doubled": "2 * ({0})",
+    "{0} is halved": "({0}) / 2",
+    "1 minus {0} stands where {0} belongs": "1 - ({0})",
+}
 
 
 def slips_of(recipe: Recipe) -> list[Mistake]:
@@ -27,7 +39,7 @@ def slips_of(recipe: Recipe) -> list[Mistake]:
     found: dict[tuple[str, str], str] = {}
     steps = list(recipe.steps)
     above = {step: [*recipe.takes, *steps[:number]] for number, step in enumerate(steps)}
-    for kind in (operations, functions, axes, brackets, powers, names, factors):
+    for kind in (operations, functions, axes, brackets, names, values):
         for step, text in recipe.steps.items():
             for words, line in changed(text, kind, above[step]):
                 if line != text:
@@ -53,17 +65,16 @@ def is_read(node: ast.expr) -> bool:
 
 def operations(node: ast.expr, above: list[str]) -> Iterator[Slip]:
     """A term or factor is forgotten; + for −, × for ÷, sides changed; a minus, an `and` that is an `or`."""
-    if isinstance(node, ast.BinOp):
+    if isinstance(node, ast.BinOp) and (sign := SIGNS.get(type(node.op))):
         left, right = ast.unparse(node.left), ast.unparse(node.right)
-        yield f"{'** ' * isinstance(node.op, ast.Pow)}{right} is forgotten", left
-        yield f"{left} is forgotten", f"1 / ({right})" if isinstance(node.op, ast.Div) else right
-        if other := OPPOSITE.get(type(node.op)):
-            was = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/"}[type(node.op)]
-            yield f"{right} is {DONE[other]}, not {DONE[was]}", f"({left}) {other} ({right})"
-            if was == "*":
-                yield f"{left} is divided by, not multiplied", f"({right}) / ({left})"
-            if was in "-/":
-                yield f"{left} and {right} have changed sides", f"({right}) {was} ({left})"
+        yield f"{'** ' * (sign == '**')}{right} is forgotten", left
+        yield f"{left} is forgotten", f"1 / ({right})" if sign == "/" else right
+        if other := OPPOSITE.get(sign):
+            yield f"{right} is {DONE[other]}, not {DONE[sign]}", f"({left}) {other} ({right})"
+        if sign == "*":
+            yield f"{left} is divided by, not multiplied", f"({right}) / ({left})"
+        if sign in "-/":
+            yield f"{left} and {right} have changed sides", f"({right}) {sign} ({left})"
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
         yield f"the minus before {ast.unparse(node.operand)} is forgotten", ast.unparse(node.operand)
     if isinstance(node, ast.BoolOp):
@@ -76,18 +87,14 @@ def functions(node: ast.expr, above: list[str]) -> Iterator[Slip]:
     if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)):
         return
     name, whole, text = node.func.attr, ast.unparse(node.func.value), ast.unparse(node)
+    inner = ast.unparse(node.args[0]) if whole == "np" and node.args else whole
     if name == "sqrt":
-        yield (
-            f"{ast.unparse(node.args[0])} is squared, where its root belongs",
-            f"({ast.unparse(node.args[0])}) ** 2",
-        )
+        yield f"{inner} is squared, where its root belongs", f"({inner}) ** 2"
     if name in (*INSTEAD, "sqrt"):
-        yield f"{name} is forgotten", ast.unparse(node.args[0]) if whole == "np" and node.args else whole
+        yield f"{name} is forgotten", inner
     if name in INSTEAD:
-        yield (
-            f"{INSTEAD[name]} stands where {name} belongs",
-            text.replace(f".{name}(", f".{INSTEAD[name]}(", 1),
-        )
+        other = INSTEAD[name]
+        yield f"{other} stands where {name} belongs", text.replace(f".{name}(", f".{other}(", 1)
 
 
 def axes(node: ast.expr, above: list[str]) -> Iterator[Slip]:
@@ -113,49 +120,31 @@ def brackets(node: ast.expr, above: list[str]) -> Iterator[Slip]:
     """Brackets around a sum are missing, or are set where there are none."""
     if not isinstance(node, ast.BinOp):
         return
-    left, right, op = node.left, node.right, type(node.op)
-    for inner, outer in ((left, right), (right, left)):
+    sign = SIGNS.get(type(node.op))
+    for inner, other in ((node.left, ast.unparse(node.right)), (node.right, ast.unparse(node.left))):
         if not isinstance(inner, ast.BinOp):
             continue
-        a, b, other = (ast.unparse(part) for part in (inner.left, inner.right, outer))
-        is_sum, sign = isinstance(inner.op, (ast.Add, ast.Sub)), "+" if isinstance(inner.op, ast.Add) else "-"
-        if is_sum and op in (ast.Mult, ast.Div, ast.Pow):
-            text, by = ast.unparse(inner), {ast.Mult: "*", ast.Div: "/", ast.Pow: "**"}[op]
-            late = f"{a} {sign} ({b}) {by} ({other})" if inner is left else f"({other}) {by} ({a}) {sign} {b}"
-            yield f"the brackets around {text} are missing", late
-        if isinstance(inner.op, (ast.Mult, ast.Div)) and op in (ast.Add, ast.Sub):
-            by, sign = "*" if isinstance(inner.op, ast.Mult) else "/", "+" if op is ast.Add else "-"
-            early = (
-                f"({a}) {by} (({b}) {sign} ({other}))"
-                if inner is left
-                else f"(({other}) {sign} ({a})) {by} ({b})"
+        within, is_left = SIGNS.get(type(inner.op)), inner is node.left
+        a, b = ast.unparse(inner.left), ast.unparse(inner.right)
+        if within in ("+", "-") and sign in ("*", "/", "**"):
+            late = (
+                f"{a} {within} ({b}) {sign} ({other})" if is_left else f"({other}) {sign} ({a}) {within} {b}"
             )
-            yield f"{other} comes in before {by} is worked out", early
-
-
-def powers(node: ast.expr, above: list[str]) -> Iterator[Slip]:
-    """A root or a square too many, or `** 1/2`, which is half of it."""
-    if isinstance(node, (ast.Name, ast.Call, ast.BinOp)):
-        text = ast.unparse(node)
-        yield f"{text} is squared", f"({text}) ** 2"
-        yield f"a root is taken of {text}", f"np.sqrt({text})"
+            yield f"the brackets around {ast.unparse(inner)} are missing", late
+        if within in ("*", "/") and sign in ("+", "-"):
+            early = f"({a}) {within} (({b}) {sign} ({other}))"
+            early = early if is_left else f"(({other}) {sign} ({a})) {within} ({b})"
+            yield f"{other} comes in before {within} is worked out", early
 
 
 def names(node: ast.expr, above: list[str]) -> Iterator[Slip]:
     """Another value that has a name stands where one belongs."""
     if isinstance(node, ast.Name) and node.id in above:
-        for other in above:
-            if other != node.id:
-                yield f"{other} stands where {node.id} belongs", other
+        yield from ((f"{other} stands where {node.id} belongs", other) for other in above if other != node.id)
 
 
-def factors(node: ast.expr, above: list[str]) -> Iterator[Slip]:
-    """Doubled, halved, one too few or too many, 1 minus it, the wrong sign."""
+def values(node: ast.expr, above: list[str]) -> Iterator[Slip]:
+    """Squared, doubled, one too few or too many, the wrong sign."""
     if isinstance(node, (ast.Name, ast.Call, ast.BinOp)):
         text = ast.unparse(node)
-        yield f"1 is subtracted from {text}", f"({text}) - 1"
-        yield f"1 is added to {text}", f"({text}) + 1"
-        yield f"{text} has the wrong sign", f"-({text})"
-        yield f"{text} is doubled", f"2 * ({text})"
-        yield f"{text} is halved", f"({text}) / 2"
-        yield f"1 minus {text} stands where {text} belongs", f"1 - ({text})"
+        yield from ((words.format(text), new.format(text)) for words, new in OF_A_VALUE.items())
