@@ -11,10 +11,10 @@ from functools import cached_property
 
 import numpy as np
 
-from .comparing import ROUNDING, same
+from .comparing import ROUNDING, Values, same
 from .example import grouped
 from .recipe import Recipe
-from .running import Probe, Values
+from .running import Probe
 
 # Steps of recipes that the lessons name too, as the lessons name them.
 TAUGHT = {

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Iterator
+from itertools import permutations
 
 from .mistakes import Mistake
 from .recipe import Recipe
 
 Slip = tuple[str, str]  # in words, and what stands in the place of the expression
 SIGNS = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.Pow: "**"}
+COMPARED = {ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">="}
 OPPOSITE = {"+": "-", "-": "+", "*": "/", "/": "*"}
 DONE = {"+": "added", "-": "subtracted", "*": "multiplied", "/": "divided"}
 INSTEAD = {
@@ -39,7 +41,7 @@ def slips_of(recipe: Recipe) -> list[Mistake]:
     found: dict[tuple[str, str], str] = {}
     steps = list(recipe.steps)
     above = {step: [*recipe.takes, *steps[:number]] for number, step in enumerate(steps)}
-    for kind in (operations, functions, axes, brackets, names, values):
+    for kind in (operations, comparisons, functions, axes, brackets, names, values):
         for step, text in recipe.steps.items():
             for words, line in changed(text, kind, above[step]):
                 if line != text:
@@ -68,7 +70,7 @@ def operations(node: ast.expr, above: list[str]) -> Iterator[Slip]:
     if isinstance(node, ast.BinOp) and (sign := SIGNS.get(type(node.op))):
         left, right = ast.unparse(node.left), ast.unparse(node.right)
         yield f"{'** ' * (sign == '**')}{right} is forgotten", left
-        yield f"{left} is forgotten", f"1 / ({right})" if sign == "/" else right
+        yield f"{left} is forgotten", {"/": f"1 / ({right})", "-": f"-({right})"}.get(sign, right)
         if other := OPPOSITE.get(sign):
             yield f"{right} is {DONE[other]}, not {DONE[sign]}", f"({left}) {other} ({right})"
         if sign == "*":
@@ -80,6 +82,19 @@ def operations(node: ast.expr, above: list[str]) -> Iterator[Slip]:
     if isinstance(node, ast.BoolOp):
         word, right = ("or", "and") if isinstance(node.op, ast.And) else ("and", "or")
         yield f"`{word}` stands where `{right}` belongs", f" {word} ".join(map(ast.unparse, node.values))
+        for part, other in permutations(map(ast.unparse, node.values[:2])):
+            yield f"`{part}` is forgotten", other
+
+
+def comparisons(node: ast.expr, above: list[str]) -> Iterator[Slip]:
+    """Above for below; the limit itself counts, or does not."""
+    if isinstance(node, ast.Compare) and len(node.ops) == 1 and type(node.ops[0]) in COMPARED:
+        left, right = ast.unparse(node.left), ast.unparse(node.comparators[0])
+        for sign in COMPARED.values():
+            yield (
+                f"`{sign}` stands where `{COMPARED[type(node.ops[0])]}` belongs",
+                f"({left}) {sign} ({right})",
+            )
 
 
 def functions(node: ast.expr, above: list[str]) -> Iterator[Slip]:
