@@ -13,7 +13,7 @@ import numpy as np
 from . import facts, standing
 from .answers import OddAnswer, as_function, described
 from .blank import is_blank
-from .comparing import agree, is_right
+from .comparing import agree
 from .everywhere import DIGITS_LOST, INPUT_MODIFIED, arguments_swapped, returns_swapped, without_effect
 from .evidence import Evidence
 from .exercise import Exercise, in_double
@@ -93,8 +93,8 @@ class Check(Exercise):
         return None
 
     def decided_if_wrong(self, evidence: Evidence, runs: Runs, answer: Any) -> Decision | None:
-        """Of a wrong answer: what can go wrong in every exercise, and what in this one. None if all is right."""
-        if all(map(is_right, evidence.seen, evidence.expected)):
+        """Of a wrong answer: what can go wrong in every exercise, or in this one. None if all is right."""
+        if all(run.has(right) for run, right in zip(evidence.seen, evidence.expected, strict=True)):
             modified = ", ".join(sorted({name for run in evidence.seen for name in run.modified}))
             return (NOT_YET, named(self, (INPUT_MODIFIED,), f"It changes {modified}.")) if modified else None
         if found := arguments_swapped(self, answer) or returns_swapped(evidence):
@@ -111,9 +111,9 @@ class Check(Exercise):
         for probe in self.hard_probes(np.random.default_rng(seed)):
             right = self.expected(probe)
             single, double = runs.on([probe, in_double(probe)])
-            if is_right(single, right, IMPRECISE_WITHIN):
+            if single.has(right, IMPRECISE_WITHIN):
                 continue
-            if is_right(double, right, IMPRECISE_WITHIN):
+            if double.has(right, IMPRECISE_WITHIN):
                 return NOT_YET, named(self, (DIGITS_LOST,))
             words = single.words or "the values are off."
             return NOT_YET, Diagnosis(f"It is right on small numbers. Where the mean is large: {words}")

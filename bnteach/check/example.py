@@ -70,19 +70,13 @@ def enough_places(*arrays: np.ndarray) -> int:
     largest = np.abs(finite).max(initial=0.0)
     if largest and not 1e-6 < largest < 1e7:
         return -1
-    places = 4 - digits_before(largest)
-    if len(arrays) == 2 and arrays[0].shape == arrays[1].shape:
-        apart = np.abs(arrays[0].astype(float) - arrays[1])
-        places = max(places, 2 - digits_before(np.max(apart[np.isfinite(apart)], initial=0.0)))
-    places = int(np.clip(places, 1, 9))
-    while places > 1 and np.allclose(np.round(finite, places - 1), finite, rtol=0, atol=1e-12):
-        places -= 1
-    return places
-
-
-def digits_before(value: float) -> int:
-    """How many digits a number has before the point; 0.02 has -1."""
-    return int(np.floor(np.log10(value))) + 1 if value else 1
+    sizes = [(4, largest)]
+    if len({array.shape for array in arrays}) < len(arrays):
+        sizes.append((2, np.nanmax(np.abs(arrays[0].astype(float) - arrays[1]), initial=0.0)))
+    places = [digits - 1 - np.floor(np.log10(size)) for digits, size in sizes if 0 < size < np.inf]
+    wanted = int(np.clip(max(places, default=1), 1, 9))
+    trimmed = (p for p in range(1, wanted) if np.allclose(np.round(finite, p), finite, rtol=0, atol=1e-12))
+    return next(trimmed, wanted)
 
 
 def shapes(probe: Probe) -> str:

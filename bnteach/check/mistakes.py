@@ -57,15 +57,10 @@ def mistakes_in(text: str) -> list[Mistake]:
     for block in re.split(r"\n\s*\n", text.strip()):
         first, *rest = [line.strip() for line in block.strip().splitlines()]
         if first.startswith(">"):
-            lesson = place(first)
+            lesson = tuple(first.removeprefix(">").strip().split(": ", 1))
         else:
             found.append(one_mistake(first, rest, lesson))
     return found
-
-
-def place(line: str) -> Place:
-    lesson, _, section = line.removeprefix(">").strip().partition(": ")
-    return lesson, section
 
 
 def one_mistake(first: str, rest: list[str], lesson: Place | None) -> Mistake:

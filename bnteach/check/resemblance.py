@@ -11,10 +11,10 @@ from functools import cached_property
 
 import numpy as np
 
-from .comparing import ROUNDING, same
+from .comparing import ROUNDING, Values, same
 from .example import grouped
 from .recipe import Recipe
-from .running import Probe, Values
+from .running import Probe
 
 # Steps of recipes that the lessons name too, as the lessons name them.
 TAUGHT = {
@@ -34,16 +34,6 @@ OF_A_NUMBER: dict[str, Callable[[float], float]] = {
     "({0} − 1)/{0}": lambda n: (n - 1) / n,
     "√({0}/({0} − 1))": lambda n: (n / (n - 1)) ** 0.5,
     "√(({0} − 1)/{0})": lambda n: ((n - 1) / n) ** 0.5,
-}
-# (is the sum of dx wrong, is the sum of dx·x_hat wrong) -> what to say.
-PATHS = {
-    (True, True): "its sum over the batch is not 0, and its sum times x_hat is not right either. "
-    "Look at both paths, the one through the mean and the one through the variance.",
-    (True, False): "its sum over the batch is not 0. Look at the path through the mean.",
-    (False, True): "its sum over the batch is 0, as it should be, but its sum times x_hat is not right. "
-    "Look at the path through the variance.",
-    (False, False): "its sum over the batch is 0 and its sum times x_hat is right, as they should be. "
-    "Both paths seem to be there. Look at the factors.",
 }
 NUMBERS = (int, float, np.number, np.ndarray)
 MEASURED = 0.05  # what is measured on some thousand random numbers is this near
@@ -180,7 +170,7 @@ def multiple(case: Case) -> Iterator[str]:
 
 
 def by_channel(case: Case) -> Iterator[str]:
-    """Is it right but for a shift, the same everywhere or one for each channel; or a factor for each channel?"""
+    """Is it right but for a shift, the same everywhere or one for each channel; or but for a factor?"""
     apart = case.found.astype(float) - case.right
     if apart.size > 2 and np.ptp(apart) <= ROUNDING * np.sqrt(np.mean(case.right.astype(float) ** 2)):
         yield "all values are off by the same amount. Look at what is subtracted or added."
@@ -191,32 +181,23 @@ def by_channel(case: Case) -> Iterator[str]:
         yield "in each channel all values are off by the same amount. Look at what is subtracted or added."
     if all(same(a, b * np.vdot(a, b) / np.vdot(b, b)) for a, b in pairs):
         yield "in each channel all values are the same multiple of the right ones. Look at the factors."
-    if all(np.ptp(b) > 0 and same(nearest_line(a, b), a) for a, b in pairs):
-        yield (
-            "in each channel the values are the right ones, stretched and shifted. Look at what is "
-            "subtracted or added, and at the factors."
-        )
-
-
-def nearest_line(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """The values slope·b + shift that come nearest to a."""
-    apart = b - b.mean()
-    return a.mean() + apart * np.vdot(apart, a) / np.vdot(apart, apart)
+    if all(np.ptp(b) > 0 and same(np.polyval(np.polyfit(b, a, 1), b), a) for a, b in pairs):
+        yield "in each channel the values are stretched and shifted. Look at factors and what is subtracted."
 
 
 def parts(case: Case) -> Iterator[str]:
     """Are some channels right and others not, or some rows?"""
-    if case.right.ndim < 2:
-        return
     for part, axis in (("channel", case.axis), ("row", 0)):
-        pairs = zip(np.moveaxis(case.found, axis, 0), np.moveaxis(case.right, axis, 0), strict=True)
-        good = [same(mine, wanted) for mine, wanted in pairs]
-        if len(set(good)) < 2:
-            continue
-        for place, state in (("first", good[0]), ("last", good[-1])):
-            if good.count(state) == 1:
-                yield f"the {place} {part} is {'right, the others are not' if state else 'wrong, the others are right'}."
-        yield f"some {part}s are right, others are not."
+        if case.right.ndim > 1:
+            pairs = zip(np.moveaxis(case.found, axis, 0), np.moveaxis(case.right, axis, 0), strict=True)
+            good = [same(*pair) for pair in pairs]
+            if any(good) and not all(good):
+                yield (
+                    f"the first {part} is right, others are not."
+                    if good[0]
+                    else f"the first {part} is wrong."
+                )
+                yield f"some {part}s are right, others are not."
 
 
 def paths_of_dx(cases: list[Case]) -> str:
@@ -227,7 +208,13 @@ def paths_of_dx(cases: list[Case]) -> str:
     sums = [sums_of_dx(case) for case in cases]
     if None in sums:
         return ""
-    return PATHS[any(mean for mean, _ in sums), any(var for _, var in sums)]
+    through_mean, through_var = (any(off) for off in zip(*sums, strict=True))
+    words = f"its sum is {'not ' * through_mean}0, and its sum times x_hat is {'not ' * through_var}right."
+    if through_mean and through_var:
+        return f"{words} Look at both paths, the one through the mean and the one through the variance."
+    if through_mean or through_var:
+        return f"{words} Look at the path through the {'mean' if through_mean else 'variance'}."
+    return f"{words} Both paths seem to be there. Look at the factors."
 
 
 def sums_of_dx(case: Case) -> tuple[bool, bool] | None:
@@ -256,14 +243,14 @@ def how_far(case: Case) -> str:
 
 def measured(cases: list[Case]) -> str:
     """Is every value near the right one, but hardly any right, with some above and some below?"""
-    found = np.concatenate([case.found.ravel() for case in cases]).astype(float)
-    right = np.concatenate([case.right.ravel() for case in cases]).astype(float)
-    with np.errstate(all="ignore"):
-        apart = found / right - 1
+    found, right = (
+        np.concatenate([value.ravel() for value in values]).astype(float)
+        for values in ([case.found for case in cases], [case.right for case in cases])
+    )
+    apart = found / np.where(right == 0, np.nan, right) - 1
     if not np.abs(apart).max() < MEASURED or not 0.1 < np.mean(apart > 0) < 0.9:
         return ""
     if np.array_equal(found, np.round(found, 3)):
         return " It looks rounded."
-    if len(apart) < 10 or not np.median(np.abs(apart)) > 1e-3:
-        return ""
-    return " It looks measured, not computed: a formula is asked for."
+    is_far = len(apart) >= 10 and np.median(np.abs(apart)) > 1e-3
+    return " It looks measured, not computed: a formula is asked for." * bool(is_far)

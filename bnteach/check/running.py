@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from .answers import as_array
+from .comparing import ROUNDING, Values, same
 from .failures import failed
 from .limits import time_limit
 from .settings import kept_quiet
@@ -20,7 +21,6 @@ AT_LEAST = 0.1
 FATAL = ("time", "exit", "recursion")  # not worth a second run, nor a search for mistakes
 
 Probe = dict[str, Any]
-Values = dict[str, np.ndarray]
 Trial = Callable[[Any, Mapping[str, Any]], Iterable[tuple[str, Any]]]  # gives (name, value) pairs
 
 
@@ -45,6 +45,11 @@ class Observed:
     def fail(self, error: BaseException) -> None:
         self.failure, self.words = failed(error, SECONDS)
         self.error = type(error).__name__
+
+    def has(self, values: Values, within: float = ROUNDING) -> bool:
+        """True when nothing failed and all these values came."""
+        came = (name in self.values and same(self.values[name], values[name], within) for name in values)
+        return self.failure is None and all(came)
 
 
 class Runs:
@@ -82,21 +87,24 @@ def observe(trial: Trial, answer: Any, inputs: Probe, seconds: float) -> Observe
     return seen
 
 
-def rehearse(trial: Trial, answer: Any, inputs: Probe) -> Observed:
-    """The same for an answer made from a recipe, which needs no shelter."""
+def rehearse(trial: Trial, answer: Any, inputs: Probe, like: Observed | None = None) -> Observed:
+    """The same for an answer made from a recipe, which needs no shelter; up to the first value that is not as
+    in `like`, where that is given."""
     seen = Observed()
     try:
         with np.errstate(all="ignore"):
-            collect(trial, answer, copied(inputs), seen.values)
+            collect(trial, answer, copied(inputs), seen.values, like)
     except Exception as error:
         seen.fail(error)
     return seen
 
 
-def collect(trial: Trial, answer: Any, inputs: Mapping[str, Any], values: Values) -> None:
-    """Run the trial to its end, and keep each value as it comes."""
+def collect(trial: Trial, answer: Any, inputs: Probe, values: Values, like: Observed | None = None) -> None:
+    """Run the trial to its end, or to the first value that is another one; keep each value as it comes."""
     for name, value in trial(answer, inputs):
         values[name] = as_array(name, value)
+        if like and not (name in like.values and same(like.values[name], values[name])):
+            return
 
 
 def copied(inputs: Mapping[str, Any]) -> Probe:

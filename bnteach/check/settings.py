@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import io
 import os
 import random
 import sys
 import warnings
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
+from functools import partial
 from typing import Any
 from unittest import mock
 
@@ -33,16 +33,17 @@ class Printed(io.StringIO):
 def settings_kept() -> Iterator[None]:
     """Run a block without warnings, and put back what it may have set.
 
-    That is: NumPy's error handling, print options and random state, Python's and PyTorch's random state,
-    PyTorch's default dtype and print options, the working directory, and open figures.
+    That is: NumPy's error handling and print options; the random states of NumPy, Python and PyTorch;
+    PyTorch's default dtype and print options; the working directory; and open figures.
     """
-    with ExitStack() as stack:
-        for kept in (np.errstate(), np.printoptions(), warnings.catch_warnings(), random_state_kept()):
-            stack.enter_context(kept)
-        for kept in (torch_kept(), folder_kept(), figures_kept()):
-            stack.enter_context(kept)
-        warnings.simplefilter("ignore")
-        yield
+    back = [kept() for kept in (random_states, torch_settings, folder, figures)]
+    try:
+        with np.errstate(), np.printoptions(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        for put_back in back:
+            put_back()
 
 
 @contextmanager
@@ -53,64 +54,49 @@ def kept_quiet() -> Iterator[Printed]:
         yield printed
 
 
-@contextmanager
-def random_state_kept() -> Iterator[None]:
-    old, own = np.random.get_state(), random.getstate()  # noqa: NPY002 (the learner may use it)
-    try:
-        yield
-    finally:
-        np.random.set_state(old)  # noqa: NPY002
-        random.setstate(own)
+def no_input(*args: Any) -> str:
+    raise EOFError("a check cannot answer input()")
 
 
-@contextmanager
-def torch_kept() -> Iterator[None]:
+def random_states() -> Callable[[], None]:
+    of_numpy, own = np.random.get_state(), random.getstate()  # noqa: NPY002 (the learner may use it)
+    return lambda: (np.random.set_state(of_numpy), random.setstate(own))  # noqa: NPY002
+
+
+def torch_settings() -> Callable[[], None]:
     """Only where PyTorch is loaded; a check itself does not need it."""
     torch = sys.modules.get("torch")
     if torch is None:
-        yield
-        return
+        return lambda: None
     state, dtype = torch.get_rng_state(), torch.get_default_dtype()
     printing = dict(vars(torch._tensor_str.PRINT_OPTS))
-    try:
-        yield
-    finally:
+
+    def put_back() -> None:
         torch.set_rng_state(state)
         torch.set_default_dtype(dtype)
         torch.set_printoptions(**printing)
 
+    return put_back
 
-@contextmanager
-def folder_kept() -> Iterator[None]:
+
+def folder() -> Callable[[], None]:
     """The working directory may be gone; then there is none to go back to."""
-    try:
-        folder = os.getcwd()
-    except OSError:
-        folder = None
-    try:
-        yield
-    finally:
-        if folder is not None:
-            with contextlib.suppress(OSError):
-                os.chdir(folder)
+    with suppress(OSError):
+        return partial(go_back, os.getcwd())
+    return lambda: None
 
 
-@contextmanager
-def figures_kept() -> Iterator[None]:
-    """Close the figures that the block opened."""
+def go_back(path: str) -> None:
+    with suppress(OSError):
+        os.chdir(path)
+
+
+def figures() -> Callable[[], None]:
+    """Those that are opened are closed again."""
     before = open_figures()
-    try:
-        yield
-    finally:
-        for number in set(open_figures()) - set(before):
-            sys.modules["matplotlib.pyplot"].close(number)
+    return lambda: [sys.modules["matplotlib.pyplot"].close(number) for number in open_figures() - before]
 
 
-def open_figures() -> list[int]:
+def open_figures() -> set[int]:
     pyplot = sys.modules.get("matplotlib.pyplot")
-    return pyplot.get_fignums() if pyplot else []
-
-
-def no_input(*args: Any) -> str:
-    """In the place of input(), which would wait for the learner for ever."""
-    raise EOFError("a check cannot answer input()")
+    return set(pyplot.get_fignums()) if pyplot else set()

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Iterator
+from itertools import permutations
 
 from .mistakes import Mistake
 from .recipe import Recipe
 
 Slip = tuple[str, str]  # in words, and what stands in the place of the expression
-OPPOSITE = {ast.Add: "-", ast.Sub: "+", ast.Mult: "/", ast.Div: "*"}
+SIGNS = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.Pow: "**"}
 COMPARED = {ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">="}
+OPPOSITE = {"+": "-", "-": "+", "*": "/", "/": "*"}
 DONE = {"+": "added", "-": "subtracted", "*": "multiplied", "/": "divided"}
 INSTEAD = {
     "mean": "sum",
@@ -21,6 +23,17 @@ INSTEAD = {
     "maximum": "minimum",
 }
 INSTEAD |= {"abs": "sign", "sign": "abs"}
+# Of any value: in words, and what stands in its place.
+OF_A_VALUE = {
+    "{0} is squared": "({0}) ** 2",
+    "a root is taken of {0}": "np.sqrt({0})",
+    "1 is subtracted from {0}": "({0}) - 1",
+    "1 is added to {0}": "({0}) + 1",
+    "{0} has the wrong sign": "-({0})",
+    "{0} is doubled": "2 * ({0})",
+    "{0} is halved": "({0}) / 2",
+    "1 minus {0} stands where {0} belongs": "1 - ({0})",
+}
 
 
 def slips_of(recipe: Recipe) -> list[Mistake]:
@@ -28,7 +41,7 @@ def slips_of(recipe: Recipe) -> list[Mistake]:
     found: dict[tuple[str, str], str] = {}
     steps = list(recipe.steps)
     above = {step: [*recipe.takes, *steps[:number]] for number, step in enumerate(steps)}
-    for kind in (operations, comparisons, functions, axes, brackets, powers, names, factors):
+    for kind in (operations, comparisons, functions, axes, brackets, names, values):
         for step, text in recipe.steps.items():
             for words, line in changed(text, kind, above[step]):
                 if line != text:
@@ -54,35 +67,34 @@ def is_read(node: ast.expr) -> bool:
 
 def operations(node: ast.expr, above: list[str]) -> Iterator[Slip]:
     """A term or factor is forgotten; + for −, × for ÷, sides changed; a minus, an `and` that is an `or`."""
-    if isinstance(node, ast.BinOp):
+    if isinstance(node, ast.BinOp) and (sign := SIGNS.get(type(node.op))):
         left, right = ast.unparse(node.left), ast.unparse(node.right)
-        yield f"{'** ' * isinstance(node.op, ast.Pow)}{right} is forgotten", left
-        alone = {ast.Div: f"1 / ({right})", ast.Sub: f"-({right})"}
-        yield f"{left} is forgotten", alone.get(type(node.op), right)
-        if other := OPPOSITE.get(type(node.op)):
-            was = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/"}[type(node.op)]
-            yield f"{right} is {DONE[other]}, not {DONE[was]}", f"({left}) {other} ({right})"
-            if was == "*":
-                yield f"{left} is divided by, not multiplied", f"({right}) / ({left})"
-            if was in "-/":
-                yield f"{left} and {right} have changed sides", f"({right}) {was} ({left})"
+        yield f"{'** ' * (sign == '**')}{right} is forgotten", left
+        yield f"{left} is forgotten", {"/": f"1 / ({right})", "-": f"-({right})"}.get(sign, right)
+        if other := OPPOSITE.get(sign):
+            yield f"{right} is {DONE[other]}, not {DONE[sign]}", f"({left}) {other} ({right})"
+        if sign == "*":
+            yield f"{left} is divided by, not multiplied", f"({right}) / ({left})"
+        if sign in "-/":
+            yield f"{left} and {right} have changed sides", f"({right}) {sign} ({left})"
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
         yield f"the minus before {ast.unparse(node.operand)} is forgotten", ast.unparse(node.operand)
     if isinstance(node, ast.BoolOp):
         word, right = ("or", "and") if isinstance(node.op, ast.And) else ("and", "or")
         yield f"`{word}` stands where `{right}` belongs", f" {word} ".join(map(ast.unparse, node.values))
-        for part in node.values if len(node.values) == 2 else ():
-            other = node.values[part is node.values[0]]
-            yield f"`{ast.unparse(part)}` is forgotten", ast.unparse(other)
+        for part, other in permutations(map(ast.unparse, node.values[:2])):
+            yield f"`{part}` is forgotten", other
 
 
 def comparisons(node: ast.expr, above: list[str]) -> Iterator[Slip]:
     """Above for below; the limit itself counts, or does not."""
-    if isinstance(node, ast.Compare) and type(node.ops[0]) in COMPARED and len(node.ops) == 1:
+    if isinstance(node, ast.Compare) and len(node.ops) == 1 and type(node.ops[0]) in COMPARED:
         left, right = ast.unparse(node.left), ast.unparse(node.comparators[0])
-        was = COMPARED[type(node.ops[0])]
         for sign in COMPARED.values():
-            yield f"`{sign}` stands where `{was}` belongs", f"({left}) {sign} ({right})"
+            yield (
+                f"`{sign}` stands where `{COMPARED[type(node.ops[0])]}` belongs",
+                f"({left}) {sign} ({right})",
+            )
 
 
 def functions(node: ast.expr, above: list[str]) -> Iterator[Slip]:
@@ -90,18 +102,14 @@ def functions(node: ast.expr, above: list[str]) -> Iterator[Slip]:
     if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)):
         return
     name, whole, text = node.func.attr, ast.unparse(node.func.value), ast.unparse(node)
+    inner = ast.unparse(node.args[0]) if whole == "np" and node.args else whole
     if name == "sqrt":
-        yield (
-            f"{ast.unparse(node.args[0])} is squared, where its root belongs",
-            f"({ast.unparse(node.args[0])}) ** 2",
-        )
+        yield f"{inner} is squared, where its root belongs", f"({inner}) ** 2"
     if name in (*INSTEAD, "sqrt"):
-        yield f"{name} is forgotten", ast.unparse(node.args[0]) if whole == "np" and node.args else whole
+        yield f"{name} is forgotten", inner
     if name in INSTEAD:
-        yield (
-            f"{INSTEAD[name]} stands where {name} belongs",
-            text.replace(f".{name}(", f".{INSTEAD[name]}(", 1),
-        )
+        other = INSTEAD[name]
+        yield f"{other} stands where {name} belongs", text.replace(f".{name}(", f".{other}(", 1)
 
 
 def axes(node: ast.expr, above: list[str]) -> Iterator[Slip]:
@@ -127,49 +135,31 @@ def brackets(node: ast.expr, above: list[str]) -> Iterator[Slip]:
     """Brackets around a sum are missing, or are set where there are none."""
     if not isinstance(node, ast.BinOp):
         return
-    left, right, op = node.left, node.right, type(node.op)
-    for inner, outer in ((left, right), (right, left)):
+    sign = SIGNS.get(type(node.op))
+    for inner, other in ((node.left, ast.unparse(node.right)), (node.right, ast.unparse(node.left))):
         if not isinstance(inner, ast.BinOp):
             continue
-        a, b, other = (ast.unparse(part) for part in (inner.left, inner.right, outer))
-        is_sum, sign = isinstance(inner.op, (ast.Add, ast.Sub)), "+" if isinstance(inner.op, ast.Add) else "-"
-        if is_sum and op in (ast.Mult, ast.Div, ast.Pow):
-            text, by = ast.unparse(inner), {ast.Mult: "*", ast.Div: "/", ast.Pow: "**"}[op]
-            late = f"{a} {sign} ({b}) {by} ({other})" if inner is left else f"({other}) {by} ({a}) {sign} {b}"
-            yield f"the brackets around {text} are missing", late
-        if isinstance(inner.op, (ast.Mult, ast.Div)) and op in (ast.Add, ast.Sub):
-            by, sign = "*" if isinstance(inner.op, ast.Mult) else "/", "+" if op is ast.Add else "-"
-            early = (
-                f"({a}) {by} (({b}) {sign} ({other}))"
-                if inner is left
-                else f"(({other}) {sign} ({a})) {by} ({b})"
+        within, is_left = SIGNS.get(type(inner.op)), inner is node.left
+        a, b = ast.unparse(inner.left), ast.unparse(inner.right)
+        if within in ("+", "-") and sign in ("*", "/", "**"):
+            late = (
+                f"{a} {within} ({b}) {sign} ({other})" if is_left else f"({other}) {sign} ({a}) {within} {b}"
             )
-            yield f"{other} comes in before {by} is worked out", early
-
-
-def powers(node: ast.expr, above: list[str]) -> Iterator[Slip]:
-    """A root or a square too many, or `** 1/2`, which is half of it."""
-    if isinstance(node, (ast.Name, ast.Call, ast.BinOp)):
-        text = ast.unparse(node)
-        yield f"{text} is squared", f"({text}) ** 2"
-        yield f"a root is taken of {text}", f"np.sqrt({text})"
+            yield f"the brackets around {ast.unparse(inner)} are missing", late
+        if within in ("*", "/") and sign in ("+", "-"):
+            early = f"({a}) {within} (({b}) {sign} ({other}))"
+            early = early if is_left else f"(({other}) {sign} ({a})) {within} ({b})"
+            yield f"{other} comes in before {within} is worked out", early
 
 
 def names(node: ast.expr, above: list[str]) -> Iterator[Slip]:
     """Another value that has a name stands where one belongs."""
     if isinstance(node, ast.Name) and node.id in above:
-        for other in above:
-            if other != node.id:
-                yield f"{other} stands where {node.id} belongs", other
+        yield from ((f"{other} stands where {node.id} belongs", other) for other in above if other != node.id)
 
 
-def factors(node: ast.expr, above: list[str]) -> Iterator[Slip]:
-    """Doubled, halved, one too few or too many, 1 minus it, the wrong sign."""
+def values(node: ast.expr, above: list[str]) -> Iterator[Slip]:
+    """Squared, doubled, one too few or too many, the wrong sign."""
     if isinstance(node, (ast.Name, ast.Call, ast.BinOp)):
         text = ast.unparse(node)
-        yield f"1 is subtracted from {text}", f"({text}) - 1"
-        yield f"1 is added to {text}", f"({text}) + 1"
-        yield f"{text} has the wrong sign", f"-({text})"
-        yield f"{text} is doubled", f"2 * ({text})"
-        yield f"{text} is halved", f"({text}) / 2"
-        yield f"1 minus {text} stands where {text} belongs", f"1 - ({text})"
+        yield from ((words.format(text), new.format(text)) for words, new in OF_A_VALUE.items())

@@ -20,8 +20,6 @@ def test_the_rule_is_that_of_the_lesson():
 
 
 HIGH = "5 of 11 intervals get a wrong word. From -5.0 to -3.0, with the margin 1, it says 'undecided'"
-    "5 of 11 intervals get a wrong word. From -5.0 to -3.0, with the margin 1, it says 'undecided', expected"
-)
 MARGIN = "With the margin 1 it says the right words, with another margin it does not."
 
 

@@ -70,12 +70,18 @@ def with_lines(one, pattern, new):
     )
 
 
-def taking(answer, change):
-    return lambda *inputs: answer(*map(change, inputs))
+def wrapped(answer, taken=lambda value: value, returned=lambda value: value):
+    """A function, or a class with all its methods, that changes what comes in and what is returned."""
+    if isinstance(answer, type):
+        methods = {name: method for name, method in vars(answer).items() if callable(method)}
+        new = {name: wrapped(method, taken, returned) for name, method in methods.items()}
+        return type(answer.__name__, (answer,), new)
 
+    @functools.wraps(answer)
+    def call(*inputs, **named):
+        return returned(answer(*map(taken, inputs), **{name: taken(value) for name, value in named.items()}))
 
-def returning(answer, change):
-    return lambda *inputs: change(answer(*inputs))
+    return call
 
 
 class Called:
@@ -90,26 +96,23 @@ class Called:
 
 def dialects(one):
     """(name, answer) of each way to write the right answer."""
-    yield from ((name, one.answer_from(with_lines(one, *way))) for name, way in LINES.items())
     right = one.answer_from(one.recipe)
-    if one.answer or one.trial:
-        return
-    yield from ((name, taking(right, change)) for name, change in TAKEN.items())
-    yield from ((name, returning(right, change)) for name, change in RETURNED.items())
-    yield "partial", functools.partial(right)
-    yield "object", Called(right)
+    yield from ((name, one.answer_from(with_lines(one, *way))) for name, way in LINES.items())
+    yield from ((name, wrapped(right, taken=change)) for name, change in TAKEN.items())
+    yield from ((name, wrapped(right, returned=change)) for name, change in RETURNED.items())
+    if not one.is_of_class():
+        yield "partial", functools.partial(right)
+        yield "object", Called(right)
 
 
 @pytest.mark.parametrize("name", CHECKS)
 def test_no_right_answer_is_called_wrong(name):
-    for dialect, answer in dialects(CHECKS[name]):
+    found = dict(dialects(CHECKS[name]))
+    assert len(found) >= 12
+    for dialect, answer in found.items():
         for seed in SEEDS:
             verdict = CHECKS[name].judge(answer, seed)
             assert verdict.state == "passed", (dialect, seed, verdict)
-
-
-def test_there_are_many_dialects():
-    assert len(list(dialects(check.standardize))) >= 12
 
 
 def test_a_dialect_changes_the_lines():

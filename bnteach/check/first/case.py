@@ -7,8 +7,8 @@ from functools import cached_property
 
 import numpy as np
 
-from ..comparing import same
-from ..running import Probe, Values
+from ..comparing import Values, same
+from ..running import Probe
 from .recipe import Recipe
 
 # Steps of recipes that the lessons name too, as the lessons name them.

@@ -10,12 +10,13 @@ import numpy as np
 from .. import standing
 from ..answers import OddAnswer, as_function, described
 from ..blank import is_blank
-from ..comparing import agree, is_right
+from ..comparing import agree
 from ..running import Observed, Probe, Runs
 from ..verdict import NOT_ATTEMPTED, NOT_YET, PASSED, Verdict
 from .catalogue import CATALOGUE
 from .diagnosis import Diagnosis, diagnose
 from .exercise import Exercise, in_double
+from .facts import is_right
 
 IMPRECISE_WITHIN = 0.03
 

@@ -8,8 +8,8 @@ from itertools import combinations, permutations
 
 import numpy as np
 
-from ..comparing import off_by, same
-from ..running import Observed, Probe, Values
+from ..comparing import Values, off_by, same
+from ..running import Observed, Probe
 from . import facts
 from .example import example
 from .exercise import Exercise

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from ..comparing import same
-from ..running import Observed, Probe, Values
+from ..comparing import Values, same
+from ..running import Observed, Probe
 
 READABLE = 24  # values; a larger array is told by its shape
 

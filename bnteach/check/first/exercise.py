@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from ..answers import unpacked
-from ..running import Observed, Probe, Trial, Values, rehearse
+from ..comparing import Values
+from ..running import Observed, Probe, Trial, rehearse
 from .catalogue import CATALOGUE
 from .mistake import Mistake
 from .recipe import Recipe

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..comparing import same
-from ..running import Observed, Probe, Values
+from ..comparing import Values, same
+from ..running import Observed, Probe
 from .case import Case, grouped, listed
 from .example import numbers
 from .exercise import Exercise
@@ -160,3 +160,7 @@ def shapes(probe: Probe) -> str:
         f"{name} = {numbers(value)}" for name, value in probe.items() if not isinstance(value, np.ndarray)
     ]
     return ", ".join([*grouped(probe), *others])
+
+
+def is_right(seen, expected, within=1e-4):
+    return seen.has(expected, within)

@@ -1,4 +1,4 @@
-"""Lesson 04's third exercise: right and wrong backward passes, to try a learner's gradient check on."""
+"""Lesson 04's third exercise: a learner's gradient check is tried on right and on wrong backward passes."""
 
 from __future__ import annotations
 
@@ -9,72 +9,43 @@ from typing import Any
 import numpy as np
 
 from ..answers import OddAnswer, described
-from ..recipe import Recipe
+from ..recipe import Lines, Recipe, recipe_of
 from ..running import Observed
+from .backward import batch_norm_backward
 from .gradient_inputs import NEEDED, Tried
 
-# What is wrong, in words -> which of dx, dgamma, dbeta is wrong, and how.
-WRONG: dict[str, tuple[str, Callable[..., np.ndarray]]] = {
-    "dx is 2 % too long": ("dx", lambda v: 1.02 * v.dx),
-    "dx is a thousand times too long": ("dx", lambda v: 1000 * v.dx),
-    "the path through the mean is missing": ("dx", lambda v: v.inv_std * (v.dx_hat - v.along_x_hat)),
-    "the path through the variance is missing": ("dx", lambda v: v.inv_std * (v.dx_hat - v.along_mean)),
-    "the path through the variance has the wrong sign": (
-        "dx",
-        lambda v: v.dx + 2 * v.inv_std * v.along_x_hat,
-    ),
-    "γ is forgotten in dx": ("dx", lambda v: v.dx / v.gamma),
-    "dx is divided by σ² in place of σ": ("dx", lambda v: v.inv_std * v.dx),
-    "dγ is a mean": ("dgamma", lambda v: v.dgamma / v.n),
-    "dγ is made without x̂": ("dgamma", lambda v: v.dbeta),
-    "dβ is a mean": ("dbeta", lambda v: v.dbeta / v.n),
+# What is wrong with a backward pass, in words -> its wrong line.
+WRONG: dict[str, Lines] = {
+    "dx is 2 % too long": {"dx_hat": "1.02 * dy * gamma"},
+    "dx is a thousand times too long": {"dx_hat": "1000 * dy * gamma"},
+    "the path through the mean is missing": {"along_mean": "0"},
+    "the path through the variance is missing": {"along_x_hat": "0"},
+    "the path through the variance has the wrong sign": {
+        "along_x_hat": "-x_hat * (dx_hat * x_hat).mean(axis=0)"
+    },
+    "γ is forgotten in dx": {"dx_hat": "dy"},
+    "dx is divided by σ² in place of σ": {"dx_hat": "dy * gamma * inv_std"},
+    "dγ is a mean": {"dgamma": "(dy * x_hat).mean(axis=0)"},
+    "dγ is made without x̂": {"dgamma": "dy.sum(axis=0)"},
+    "dβ is a mean": {"dbeta": "dy.mean(axis=0)"},
 }
-SLIGHT, HUGE = list(WRONG)[:2]
-RIGHT = ("a right one", "another right one")
+SLIGHT, HUGE, *OTHERS = WRONG
+RIGHT: dict[str, Lines] = {
+    "a right one": {},
+    "another right one": {"dx": "gamma * inv_std / n * (n * dy - dbeta - x_hat * dgamma)"},
+}
 
 
-def forward_with(eps: float) -> Callable[..., np.ndarray]:
-    def forward(x: np.ndarray, gamma: np.ndarray, beta: np.ndarray) -> np.ndarray:
-        return gamma * (x - x.mean(axis=0)) / np.sqrt(x.var(axis=0) + eps) + beta
-
-    return forward
+PASSES = {
+    name: recipe_of(batch_norm_backward).with_lines(lines) for name, lines in {**RIGHT, **WRONG}.items()
+}
 
 
-class Backward:
-    """The right backward pass, value by value."""
-
-    def __init__(self, dy: np.ndarray, x: np.ndarray, gamma: np.ndarray, eps: float) -> None:
-        self.n, self.gamma = len(x), gamma
-        self.inv_std = 1 / np.sqrt(x.var(axis=0) + eps)
-        x_hat = (x - x.mean(axis=0)) * self.inv_std
-        self.dx_hat = dy * gamma
-        self.along_mean = self.dx_hat.mean(axis=0)
-        self.along_x_hat = x_hat * (self.dx_hat * x_hat).mean(axis=0)
-        self.dx = self.inv_std * (self.dx_hat - self.along_mean - self.along_x_hat)
-        self.dgamma, self.dbeta = (dy * x_hat).sum(axis=0), dy.sum(axis=0)
-
-
-def backward_with(eps: float, wrong: str = "") -> Callable[..., tuple]:
-    """A backward pass, right but for what `wrong` names."""
+def backward_with(eps: float, name: str) -> Callable[..., tuple]:
+    recipe = PASSES[name]
 
     def backward(dy: np.ndarray, x: np.ndarray, gamma: np.ndarray) -> tuple:
-        values = Backward(dy, x, gamma, eps)
-        if wrong:
-            name, change = WRONG[wrong]
-            setattr(values, name, change(values))
-        return values.dx, values.dgamma, values.dbeta
-
-    return backward
-
-
-def in_one_formula(eps: float) -> Callable[..., tuple]:
-    """Another right backward pass, written in another way."""
-
-    def backward(dy: np.ndarray, x: np.ndarray, gamma: np.ndarray) -> tuple:
-        n, std = len(x), np.sqrt(x.var(axis=0) + eps)
-        x_hat = (x - x.mean(axis=0)) / std
-        dgamma, dbeta = (dy * x_hat).sum(axis=0), dy.sum(axis=0)
-        return gamma / (n * std) * (n * dy - dbeta - x_hat * dgamma), dgamma, dbeta
+        return tuple(recipe.values({"dy": dy, "x": x, "gamma": gamma, "eps": eps}, recipe.returns).values())
 
     return backward
 
@@ -86,27 +57,23 @@ def try_out(answer: Any, inputs: Mapping[str, Any]) -> Iterable[tuple[str, Any]]
     nothing), the rest would depend on chance, and is left out.
     """
     eps = inputs["eps"]
-    tried = Tried(forward_with(eps))
-    first = accepts(answer, tried.forward, tried.watching(backward_with(eps)))
-    yield "a right one", first
-    yield from tried.facts(accepted=first).items()
-    if tried.is_hopeless(accepted=first):
-        return
-    found = {name: accepts(answer, tried.forward, backward_with(eps, name)) for name in (SLIGHT, HUGE)}
-    yield "the_tolerance_is_fit", int(found[SLIGHT] <= found[HUGE])
-    yield from found.items()
-    if found[SLIGHT] > found[HUGE]:
-        return
-    for name in [name for name in WRONG if name not in found]:
-        yield name, accepts(answer, tried.forward, backward_with(eps, name))
-    yield "another right one", accepts(answer, tried.forward, in_one_formula(eps))
+    tried = Tried(eps)
 
+    def accepts(name: str) -> int:
+        verdict = answer(tried.forward, tried.watching(backward_with(eps, name)))
+        if not isinstance(verdict, (bool, np.bool_)):
+            raise OddAnswer(f"Your function returns {described(verdict)}, expected True or False.")
+        return int(verdict)
 
-def accepts(answer: Any, forward: Callable, backward: Callable) -> int:
-    verdict = answer(forward, backward)
-    if not isinstance(verdict, (bool, np.bool_)):
-        raise OddAnswer(f"Your function returns {described(verdict)}, expected True or False.")
-    return int(verdict)
+    yield "a right one", (first := accepts("a right one"))
+    facts = tried.facts(accepted=first)
+    yield from facts.items()
+    if tried.is_hopeless(facts):
+        return
+    slight, huge = accepts(SLIGHT), accepts(HUGE)
+    yield from (("the_tolerance_is_fit", int(slight <= huge)), (SLIGHT, slight), (HUGE, huge))
+    if slight <= huge:
+        yield from ((name, accepts(name)) for name in (*OTHERS, "another right one"))
 
 
 def options(rng):
@@ -156,18 +123,6 @@ SEES_LITTLE = """
         compared = ("dx",)
         | dγ and dβ can be wrong while dx is right.
 
-    dbeta_not_compared: dβ is not compared
-        compared = ("dx", "dgamma")
-        | dβ can be wrong while dx and dγ are right.
-
-    dgamma_not_compared: dγ is not compared
-        compared = ("dx", "dbeta")
-        | dγ can be wrong while dx and dβ are right.
-
-    dx_not_compared: dx is not compared
-        compared = ("dgamma", "dbeta")
-        | dγ and dβ are two sums, quickly right. Most that goes wrong goes wrong in dx.
-
     sum_of_dx_compared: of dx only the sum is compared
         part_of_dx = lambda dx: dx.sum(axis=0)
         | In BN each column of dx adds up to 0. That holds too when its length is wrong, or when the path
@@ -197,7 +152,7 @@ SEES_LITTLE = """
 
 
 def by_differences(recipe: Recipe) -> Callable[..., bool]:
-    """A gradient check: does each compared gradient agree with finite differences, beside the size of dy?"""
+    """A gradient check: does each compared gradient agree with finite differences?"""
     x, gamma, dy, compared, part_of_dx, h, tolerance = recipe.values({}, recipe.returns).values()
     arrays = {"dx": x, "dgamma": gamma, "dbeta": np.linspace(-1, 1, len(gamma))}
 
@@ -232,23 +187,12 @@ def measured(
 def decisions_in_words(seen: list[Observed]) -> tuple[str, str]:
     """Which backward passes a gradient check accepts or refuses, and what is wrong with what it tries."""
     facts = [words for name, words in NEEDED.items() if any(run.values.get(name, 1) == 0 for run in seen)]
-    wrong = wrong_decisions(seen)
-    accepted = [name for name in wrong if name not in RIGHT]
-    decisions = ["Your function refuses a right backward pass."] if len(accepted) < len(wrong) else []
-    if accepted:
-        more = f" And {len(accepted) - 1} more." if len(accepted) > 1 else ""
-        decisions += [f"Your function accepts a wrong backward pass: {accepted[0]}.{more}"]
-    some = sum(bool(wrong_decisions([run])) for run in seen)
-    only = " It does so for some ε and not for others." if 0 < some < len(seen) else ""
-    return " ".join(decisions) + only, " ".join(facts)
-
-
-def wrong_decisions(seen: list[Observed]) -> list[str]:
-    """The backward passes that are refused though right, or accepted though wrong, on one probe at least."""
-    found = [
-        name
-        for run in seen
-        for name, value in run.values.items()
-        if name not in NEEDED and value != (name in RIGHT)
-    ]
-    return list(dict.fromkeys(found))
+    wrong = [name for name in WRONG if any(run.values.get(name, 0) == 1 for run in seen)]
+    refused = any(run.values.get(name, 1) == 0 for run in seen for name in RIGHT)
+    decisions = ["Your function refuses a right backward pass."] * refused
+    if wrong:
+        more = f" And {len(wrong) - 1} more." if len(wrong) > 1 else ""
+        decisions += [f"Your function accepts a wrong backward pass: {wrong[0]}.{more}"]
+    some = sum(any(run.values.get(name, name in RIGHT) != (name in RIGHT) for name in PASSES) for run in seen)
+    decisions += ["It does so for some ε and not for others."] * (0 < some < len(seen))
+    return " ".join(decisions), " ".join(facts)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import numpy as np
 
 SMALLEST_STEP, LARGEST_STEP = 5e-10, 3e-2
 IN_PLANE = 1e-6  # what is left of dy beside 1 and x̂, in shares of dy
 
-# Name of a fact -> what to say when it does not hold. Without the first four some fault is never seen.
+# Name of a fact -> what to say when it does not hold.
 NEEDED = {
     "three_samples_or_more": "Its batch has fewer than three samples, so what it sees is a matter of luck.",
     "dy_varies": "Its dy is the same number everywhere.",
@@ -22,20 +22,15 @@ NEEDED = {
 }
 
 
-DECIDING = ("three_samples_or_more", "the_step_is_not_too_small", "the_step_is_not_too_large")
-
-
 class Tried:
     """Watches what a gradient check gives to `forward` and to `backward`."""
 
-    def __init__(self, forward: Callable[..., np.ndarray]) -> None:
-        self.right_forward = forward
-        self.to_forward: list[list[np.ndarray]] = []
-        self.to_backward: list[list[np.ndarray]] = []
+    def __init__(self, eps: float) -> None:
+        self.eps, self.to_forward, self.to_backward = eps, [], []
 
     def forward(self, x, gamma, beta) -> np.ndarray:
-        self.to_forward.append([np.array(value, dtype=float) for value in (x, gamma, beta)])
-        return self.right_forward(x, gamma, beta)
+        self.to_forward.append((np.array(x, dtype=float), np.array(gamma, dtype=float)))
+        return gamma * (x - x.mean(axis=0)) / np.sqrt(x.var(axis=0) + self.eps) + beta
 
     def watching(self, backward: Callable[..., tuple]) -> Callable[..., tuple]:
         """The backward pass, watched."""
@@ -51,36 +46,35 @@ class Tried:
 
         A step is told only where the right backward pass was refused: who accepts it measures well enough.
         """
-        tries, step = self.to_backward, self.step()
-        large = [inputs for inputs in tries if inputs[1].ndim and len(inputs[1]) >= 3]
-        seen = large or [None]
-        return {
-            "three_samples_or_more": int(bool(large) or not tries),
-            "dy_varies": int(any(inputs is None or np.ptp(inputs[0]) > 0 for inputs in seen)),
-            "dy_is_more_than_1_and_x_hat": int(
-                any(inputs is None or is_out_of_plane(*inputs[:2]) for inputs in seen)
-            ),
-            "gamma_away_from_1": int(any(inputs is None or not np.allclose(inputs[2], 1) for inputs in seen)),
-            "the_step_is_not_too_small": int(accepted or step >= SMALLEST_STEP),
-            "the_step_is_not_too_large": int(accepted or step <= LARGEST_STEP),
+        large = [tried for tried in self.to_backward if tried[1].ndim and len(tried[1]) >= 3]
+        step = self.step()
+        holds = {
+            "three_samples_or_more": large or not self.to_backward,
+            "dy_varies": any(np.ptp(dy) > 0 for dy, _, _ in large) or not large,
+            "dy_is_more_than_1_and_x_hat": any(is_out_of_plane(dy, x) for dy, x, _ in large) or not large,
+            "gamma_away_from_1": any(not np.allclose(gamma, 1) for _, _, gamma in large) or not large,
+            "the_step_is_not_too_small": accepted or step >= SMALLEST_STEP,
+            "the_step_is_not_too_large": accepted or step <= LARGEST_STEP,
         }
+        return {name: int(bool(held)) for name, held in holds.items()}
 
-    def is_hopeless(self, accepted: int) -> bool:
-        """True when more trials would tell nothing but chance."""
-        facts = self.facts(accepted)
+    @staticmethod
+    def is_hopeless(facts: dict[str, int]) -> bool:
+        """True when more trials would tell nothing but chance. A dy of ones is not: there all dx are 0."""
         in_plane = facts["dy_varies"] and not facts["dy_is_more_than_1_and_x_hat"]
-        return bool(in_plane) or not all(facts[name] for name in DECIDING)
+        others = ("three_samples_or_more", "the_step_is_not_too_small", "the_step_is_not_too_large")
+        return bool(in_plane) or not all(facts[name] for name in others)
 
     def step(self) -> float:
         """The smallest move of an input that was measured; a fit one where none is seen."""
-        return min(self.moves(), default=1e-5)
-
-    def moves(self) -> Iterator[float]:
-        for _, x, gamma in self.to_backward[-1:]:
-            for moved_x, moved_gamma, _ in self.to_forward:
-                for base, moved in ((x, moved_x), (gamma, moved_gamma)):
-                    if moved.shape == base.shape and (move := np.abs(moved - base).max()) > 0:
-                        yield float(move)
+        moves = [
+            np.abs(moved - base).max()
+            for _, *bases in self.to_backward[-1:]
+            for tried in self.to_forward
+            for base, moved in zip(bases, tried, strict=True)
+            if moved.shape == base.shape
+        ]
+        return min((move for move in moves if move > 0), default=1e-5)
 
 
 def is_out_of_plane(dy: np.ndarray, x: np.ndarray) -> bool:

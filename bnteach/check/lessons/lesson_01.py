@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import weakref
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -37,11 +38,6 @@ IN_STATISTICS = """
         var = (x**2).mean(axis=0) - mean
         | On paper the variance is E[x²] − E[x]², with a square on the mean too. Better is not to use this
         | formula at all: it loses digits when the mean is large.
-
-    not_squared: the deviations are averaged without being squared
-        var = (x - mean).mean(axis=0)
-        | Deviations from the mean sum to 0: what lies above and what lies below cancel. Squares cannot
-        | cancel.
 """
 
 
@@ -130,15 +126,6 @@ MERGING = """
         var = sum((part.rows**2).sum(axis=0) for part in parts) / n
         | The mean of x² measures how far the values are from 0. The variance measures how far from their
         | mean.
-
-    mean_not_squared: the mean is subtracted from the mean of the squares without being squared
-        var = sum((part.rows**2).sum(axis=0) for part in parts) / n - mean
-        | On paper the variance is E[x²] − E[x]², with a square on the mean too. But it loses digits.
-
-    not_squared: the deviations are averaged without being squared
-        var = 0 * middle
-        | Deviations from the mean sum to 0: what lies above and what lies below cancel. Squares cannot
-        | cancel.
 """
 
 
@@ -251,35 +238,13 @@ IN_SCALING = """
 
     > 01_measure_a_batch: Two ways to one scale
 
-    training_set_scaled: the training set is scaled, not the test set
-        scaled = (train - mean) * inv_std
-        | The training set gives the statistics. What is scaled with them, and returned, is the test set.
-
     variance_for_std: the variance stands where its root belongs
         inv_std = 1 / var
         | The variance is in the square of the unit of x. Only its root has the unit of x.
-
-    min_max: this is min–max scaling, not the z-score
-        scaled = (test - train.min(axis=0)) / np.ptp(train, axis=0)
-        | Min–max uses the smallest and the largest value. The z-score uses the mean and the standard
-        | deviation.
-
-    > 01_measure_a_batch: Along which axis?
-
-    wrong_axis: the statistics run over axis 1, along a sample
-        mean = train.mean(axis=1)
-        var = train.var(axis=1)
-        | The axis that you name is the one that disappears. axis=1 mixes the columns of one row.
-
-    one_mean_for_all: one mean and one variance serve all channels
-        mean = train.mean()
-        var = train.var()
-        | Without an axis, NumPy takes the mean of all values, whatever their column. Each needs its own.
-
-    one_variance_for_all: each channel has its own mean, but one variance serves all channels
-        var = train.var()
-        | Without an axis it is the variance of all values, of wide and of narrow columns.
 """
+
+
+OF_TRAIN = re.sub(r"\bx\b", "train", OF_COLUMNS)
 
 
 def train_and_test(rng: np.random.Generator) -> list[dict[str, Any]]:
@@ -337,6 +302,6 @@ EXERCISES = [
             "Both the mean and the standard deviation come from `train`; `test` is what they are applied to.",
         ),
         lesson=("01_measure_a_batch", "Two ways to one scale"),
-        mistakes=(IN_VARIANCE, IN_SCALING),
+        mistakes=(IN_VARIANCE, IN_SCALING, OF_TRAIN),
     ),
 ]

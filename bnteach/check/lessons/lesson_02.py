@@ -60,10 +60,6 @@ STANDING_OUT = """
     all_equal: all values are equal
         batch = np.zeros(n)
         | Then none differs from the mean, and every x_hat is 0. Change one value, and leave the others equal.
-
-    one_too_many: the batch has n + 1 values
-        batch = np.arange(n + 1) == 0
-        | One value that stands out and n others: together they are n + 1.
 """
 
 
@@ -111,19 +107,6 @@ RESCALED = """
         new_dw = dw * a
         | Larger weights do not make the gradient larger here. The same change of the output needs a step a
         | times as long, so the slope is a times smaller.
-
-    divided_by_a_squared: the gradient is divided by a²
-        new_dw = dw / a**2
-        | a² shows up in how far one step of gradient descent turns the weights: a gradient a times smaller,
-        | on weights a times longer. The gradient itself has one factor a.
-
-    factor_along_rows: the factors are spread along the rows
-        new_dw = dw / a[:, None]
-        | a has one factor for each unit, and a unit is a column of dw. a[:, None] has one for each row.
-
-    product_along_rows: the gradient is multiplied by the factors, and they are spread along the rows
-        new_dw = dw * a[:, None]
-        | A unit is a column of dw, and the slope along larger weights is a times smaller.
 """
 
 EXERCISES = [

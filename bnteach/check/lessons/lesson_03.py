@@ -23,10 +23,6 @@ def identity_parameters(x, eps):
 
 
 UNDO = """
-    beta_negative: β is −μ
-        beta = -mean
-        | BN has subtracted μ. To undo that you add μ; subtracting it again moves twice as far.
-
     beta_over_std: β is −μ/σ
         beta = -mean * inv_std
         | −μ/σ belongs to the way in: x̂ = x/σ − μ/σ. On the way back γ has already stretched x̂ to the size

@@ -8,113 +8,9 @@ import numpy as np
 
 from ..checking import Check
 from . import gradient_checking
+from .backward import BACKWARD, batch_norm_backward
 from .lesson_03 import OF_PARAMETERS
 from .normalizing import IN_ROOT, IN_VARIANCE
-
-
-def batch_norm_backward(dy, x, gamma, eps):
-    n = len(x)
-    mean = x.mean(axis=0)
-    sum_of_squares = ((x - mean) ** 2).sum(axis=0)
-    var = sum_of_squares / n
-    inv_std = 1 / np.sqrt(var + eps)
-    x_hat = (x - mean) * inv_std
-    dx_hat = dy * gamma
-    along_mean = dx_hat.mean(axis=0)
-    along_x_hat = x_hat * (dx_hat * x_hat).mean(axis=0)
-    dx = inv_std * (dx_hat - along_mean - along_x_hat)
-    dgamma = (dy * x_hat).sum(axis=0)
-    dbeta = dy.sum(axis=0)
-    return dx, dgamma, dbeta
-
-
-BACKWARD = """
-    > 04_derive_the_backward_pass: Multiply it out
-
-    variance_path_missing: the path through the variance is missing
-        along_x_hat = 0 * x_hat
-        | x also moves σ², and σ² moves every x̂ of the channel. Treated as a constant, dx is no longer
-        | perpendicular to x̂.
-
-    mean_path_missing: the path through the mean is missing
-        along_mean = 0 * dx_hat
-        | x also moves the mean, and the mean moves every sample of the channel. Treated as a constant, dx no
-        | longer adds up to 0.
-
-    sums_for_means: the two sums are not divided by N
-        along_mean = dx_hat.sum(axis=0)
-        along_x_hat = x_hat * (dx_hat * x_hat).sum(axis=0)
-        | In dx both parts are means over the batch. The sums without 1/N are dβ and dγ.
-
-    means_by_n_minus_one: the two sums are divided by N − 1
-        along_mean = dx_hat.sum(axis=0) / (len(dx_hat) - 1)
-        along_x_hat = x_hat * (dx_hat * x_hat).sum(axis=0) / (len(dx_hat) - 1)
-        | The forward pass divides by N, and so does its derivative.
-
-    gamma_in_one_term: γ is in the first term of dx alone
-        along_mean = dy.mean(axis=0)
-        along_x_hat = x_hat * (dy * x_hat).mean(axis=0)
-        | dx_hat contains γ; dβ and dγ do not. dβ/N is the mean of dy, not of dx_hat.
-
-    mean_without_gamma: γ is missing in the mean that is subtracted
-        along_mean = dy.mean(axis=0)
-        | dx_hat contains γ; dβ does not. dβ/N is the mean of dy, not of dx_hat.
-
-    share_without_gamma: γ is missing in the share along x̂
-        along_x_hat = x_hat * (dy * x_hat).mean(axis=0)
-        | dx_hat contains γ; dγ does not. dγ/N is the mean of dy·x̂, not of dx_hat·x̂.
-
-    inv_std_missing: dx lacks the factor 1/√(σ² + ε)
-        dx = dx_hat - along_mean - along_x_hat
-        | x̂ changes by 1/√(σ² + ε) when x changes by 1. This slope stands before the brackets.
-
-    > 04_derive_the_backward_pass: Who is who?
-
-    both_paths_missing: mean and variance are treated as constants
-        along_mean = 0 * dx_hat
-        along_x_hat = 0 * x_hat
-        | γ/√(σ² + ε) · dy is the slope when the statistics are fixed, as in evaluation, or after detach(). In
-        | training they move with x.
-
-    variance_path_sign: the path through the variance has the wrong sign
-        along_x_hat = -x_hat * (dx_hat * x_hat).mean(axis=0)
-        | A larger σ makes every x̂ smaller: 1/σ has a negative slope. The part along x̂ is taken away, not
-        | added.
-
-    root_of_n: the two sums are divided by √N
-        along_mean = dx_hat.mean(axis=0) * len(dx_hat) ** 0.5
-        along_x_hat = x_hat * (dx_hat * x_hat).mean(axis=0) * len(dx_hat) ** 0.5
-        | Both parts are means over the batch: divided by N. √N belongs to the noise of a mean.
-
-    inv_std_squared: dx has the factor 1/(σ² + ε), not 1/√(σ² + ε)
-        dx = inv_std**2 * (dx_hat - along_mean - along_x_hat)
-        | x is divided by the standard deviation, so dx is divided by the standard deviation too.
-
-    > 04_derive_the_backward_pass: The formula is a picture
-
-    x_hat_forgotten: the mean of dx_hat·x̂ is subtracted without its factor x̂
-        along_x_hat = (dx_hat * x_hat).mean(axis=0)
-        | The part along x̂ is an arrow: a number for the channel, times x̂ of each sample.
-
-    centered_for_x_hat: x − μ stands where x̂ should be, or a power −1/2 where −3/2 belongs
-        along_x_hat = (x - mean) * (dx_hat * (x - mean)).mean(axis=0)
-        | x̂ is x − μ divided by √(σ² + ε). Without the division the part along x̂ is too large or too small.
-
-    > 04_derive_the_backward_pass: Five rules for the backward pass
-
-    gamma_forgotten_in_dx: γ is forgotten in dx
-        dx_hat = dy
-        | y = γ·x̂ + β, so dx_hat is dy·γ. The directions are right without it, the length is not.
-
-    dgamma_with_gamma: dγ has the factor γ
-        dgamma = (dx_hat * x_hat).sum(axis=0)
-        | y = γ·x̂ + β has the slope x̂ with respect to γ, whatever γ is. dx_hat has the factor γ; dγ is made
-        | with dy.
-
-    dgamma_with_centered: dγ is made with x − μ, not with x̂
-        dgamma = (dy * (x - mean)).sum(axis=0)
-        | γ multiplies x̂, and x̂ is x − μ divided by √(σ² + ε).
-"""
 
 ALONG_SAMPLES = """
     x_for_x_hat: x stands where x̂ should be
@@ -174,28 +70,6 @@ NODE_BY_NODE = """
         dmean = -dx_centered
         | inv_std and the mean are one number for a channel: shape (C,), and so are their gradients.
 
-    > 04_derive_the_backward_pass: Back, part 2: the path square, var, std, inv_std
-
-    dinv_std_with_x_hat: the gradient of inv_std is made with x̂
-        dinv_std = (dx_hat * x_centered / std).sum(axis=0)
-        | In x̂ = x_centered · inv_std the other factor is x_centered.
-
-    dstd_sign: the minus of 1/s is forgotten
-        dstd = dinv_std / std**2
-        | The derivative of 1/s is −1/s²: if std grows, inv_std falls.
-
-    half_forgotten: the 2 in the derivative of the root is forgotten
-        dvar = dstd / std
-        | The derivative of √v is 1/(2√v).
-
-    root_of_std: the root is taken of std, which is a root already
-        dvar = dstd / (2 * np.sqrt(std))
-        | std = √v. The derivative of √v is 1/(2√v), and that is 1/(2 · std).
-
-    variance_share_forgotten: dvar is not divided by N on its path to the rows
-        dx_centered = dx_hat / std + 2 * x_centered * dvar
-        | var is a sum divided by N. So each row gets 1/N of its gradient.
-
     > 04_derive_the_backward_pass: Back, part 3: two gradients meet
 
     square_path_missing: x_centered gets nothing from the square
@@ -205,10 +79,6 @@ NODE_BY_NODE = """
     product_path_missing: x_centered gets nothing from x̂
         dx_centered = 2 * x_centered * dvar / len(x_centered)
         | x_centered was used twice: in x̂ and in the square. The two gradients add up.
-
-    dmean_sign: the gradient of the mean has the wrong sign
-        dmean = dx_centered.sum(axis=0)
-        | x_centered = x − mean: minus gives the gradient a minus.
 
     dmean_is_a_mean: the gradient of the mean is a mean
         dmean = -dx_centered.mean(axis=0)
