@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -19,13 +20,16 @@ def student_t(share: float, degrees: int) -> float:
     return float(stats.t.ppf(share, degrees))
 
 
+stats = SimpleNamespace(t=SimpleNamespace(ppf=student_t))  # a recipe has the line that a learner writes
+
+
 def difference_interval(with_bn, without_bn):
     difference = with_bn - without_bn
     n = len(difference)
     mean = difference.mean()
     spread = difference.std(ddof=1)
     error = spread / np.sqrt(n)
-    t = student_t(0.975, n - 1)
+    t = stats.t.ppf(0.975, n - 1)
     low = mean - t * error
     high = mean + t * error
     return mean, low, high
@@ -34,7 +38,7 @@ def difference_interval(with_bn, without_bn):
 IN_INTERVAL = """
     pairs_torn: the two networks are taken as unpaired
         error = np.sqrt((with_bn.var(ddof=1) + without_bn.var(ddof=1)) / n)
-        t = student_t(0.975, 2 * n - 2)
+        t = stats.t.ppf(0.975, 2 * n - 2)
         | What the seed does to both networks cancels in each difference: they are no unpaired samples.
 
     variances_added: the variances of the two networks are added
@@ -50,11 +54,11 @@ IN_INTERVAL = """
         | 2.776 belongs to five values. With fewer it is larger, with more it is smaller.
 
     four_degrees_always: Student's t is always asked for 4 degrees of freedom
-        t = student_t(0.975, 4)
+        t = stats.t.ppf(0.975, 4)
         | 4 belongs to five seeds. There are n − 1.
 
     t_one_sided: 5 % are left out on each side
-        t = student_t(0.95, n - 1)
+        t = stats.t.ppf(0.95, n - 1)
         | A 95 % interval leaves out 5 % in all: 2.5 % below it and 2.5 % above it.
 
     five_seeds_always: n is always 5

@@ -70,8 +70,7 @@ def cut_channels(w_1, gamma, beta, mean, var, w_2, b_2, threshold):
     new_w_2 = w_2[:, stays]
     gone = ~stays
     said = np.maximum(beta, 0)
-    constant = w_2[:, gone] @ said[gone]
-    new_b_2 = b_2 + constant
+    new_b_2 = b_2 + w_2[:, gone] @ said[gone]
     return new_w_1, new_gamma, new_beta, new_mean, new_var, new_w_2, new_b_2
 
 
@@ -112,15 +111,15 @@ IN_CUT = """
         | With γ = 0 a channel still says max(β, 0), the same to every sample. The next layer counted on it.
 
     constant_of_all: the constants of all channels are added
-        constant = w_2 @ said
+        new_b_2 = b_2 + w_2 @ said
         | The channels that stay still speak for themselves. Only what the cut ones said is missing.
 
     constant_not_weighted: the constants do not go through the weights of the next layer
-        constant = said[gone].sum()
+        new_b_2 = b_2 + said[gone].sum()
         | Each output weighs each input. The bias of an output gets the constants with its weights.
 
     relu_behind_the_sum: the ReLU comes behind the weights of the next layer
-        constant = np.maximum(w_2[:, gone] @ beta[gone], 0)
+        new_b_2 = b_2 + np.maximum(w_2[:, gone] @ beta[gone], 0)
         | The order of the network is BN, ReLU, weights. The ReLU meets β; the weighted sum may be below 0.
 """
 
