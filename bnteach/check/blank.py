@@ -11,13 +11,7 @@ EMPTY = {"RESUME", "NOP", "POP_TOP", "RETURN_VALUE", "LOAD_CONST", "RETURN_CONST
 
 
 def is_blank(answer: Any) -> bool:
-    """True for None, `...`, an empty function, and a class with nothing written but perhaps its `__init__`.
-
-    >>> def empty(x):
-    ...     '''To be written.'''
-    >>> is_blank(empty), is_blank(lambda x: ...), is_blank(lambda x: x)
-    (True, True, False)
-    """
+    """True for None, `...`, an empty function, and a class with nothing but an `__init__`."""
     if isinstance(answer, type):
         own = {name: member for name, member in vars(answer).items() if isinstance(member, FunctionType)}
         own.pop("__init__", None)

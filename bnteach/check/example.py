@@ -29,21 +29,12 @@ def example(evidence: Evidence) -> tuple[str, ...]:
 
 
 def assigned(name: str, value: Any, places: int | None = None) -> str:
-    """A line such as `eps = 0.5`, or several for an array, with the columns one below the other.
-
-    >>> print(assigned("x", np.array([[1.0, 10.0], [2.5, 40.0]])))
-    x = [[ 1.0, 10.0],
-         [ 2.5, 40.0]]
-    """
+    """A line such as `eps = 0.5`, or several for an array, with the columns one below the other."""
     return f"{name} = {numbers(value, places, start=len(name) + 3)}"
 
 
 def numbers(value: Any, places: int | None = None, start: int = 0) -> str:
-    """A number or an array, in decimals where that is readable. `start`: column of the first character.
-
-    >>> numbers(1e-5), numbers(0.5), numbers(np.array([0.25, 1.0])), numbers((2, 1))
-    ('0.00001', '0.5', '[0.25, 1.00]', '(2, 1)')
-    """
+    """A number or an array, in decimals where that is readable. `start`: column of the first character."""
     if isinstance(value, float):
         return np.format_float_positional(value, precision=4, fractional=False, trim="0")
     if not isinstance(value, np.ndarray):
@@ -61,11 +52,7 @@ def numbers(value: Any, places: int | None = None, start: int = 0) -> str:
 
 
 def enough_places(*arrays: np.ndarray) -> int:
-    """Decimal places that show four digits, and also the difference of two arrays; -1: use an exponent.
-
-    >>> enough_places(np.array([12.5, 1.25])), enough_places(np.array([1e-9]))
-    (2, -1)
-    """
+    """Decimal places that show four digits, and also the difference of two arrays; -1: use an exponent."""
     finite = np.concatenate([array[np.isfinite(array)].astype(float).ravel() for array in arrays])
     largest = np.abs(finite).max(initial=0.0)
     if largest and not 1e-6 < largest < 1e7:
@@ -80,21 +67,13 @@ def enough_places(*arrays: np.ndarray) -> int:
 
 
 def shapes(probe: Probe) -> str:
-    """The shapes of a probe's arrays and its other values.
-
-    >>> shapes({"x": np.zeros((3, 2)), "eps": 0.5})
-    'x of shape (3, 2), eps = 0.5'
-    """
+    """The shapes of a probe's arrays and its other values."""
     others = {name: value for name, value in probe.items() if not isinstance(value, np.ndarray)}
     return ", ".join([*grouped(probe), *(f"{name} = {numbers(value)}" for name, value in others.items())])
 
 
 def grouped(probe: Probe) -> list[str]:
-    """The arrays of a probe with their shapes; those of one shape together.
-
-    >>> grouped({"x": np.zeros((3, 2)), "gamma": np.ones(2), "beta": np.ones(2)})
-    ['x of shape (3, 2)', 'gamma and beta of shape (2,)']
-    """
+    """The arrays of a probe with their shapes; those of one shape together."""
     names: dict[tuple[int, ...], list[str]] = {}
     for name, value in probe.items():
         if isinstance(value, np.ndarray):
@@ -103,9 +82,5 @@ def grouped(probe: Probe) -> list[str]:
 
 
 def listed(names: list[str]) -> str:
-    """Names in a sentence.
-
-    >>> listed(["dx", "dgamma", "dbeta"])
-    'dx, dgamma and dbeta'
-    """
+    """Names in a sentence."""
     return " and ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))

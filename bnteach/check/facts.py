@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .evidence import Evidence
 from .example import listed, shapes
-from .resemblance import Case, about, measured
+from .resemblance import Case, about, measured, odd_shape
 
 FEW = 3  # right quantities are named; of more it is said that all else is right
 SHAPES = 2  # wrong shapes that are told; of more it is said how many there are
@@ -23,10 +23,6 @@ def what_is_off(evidence: Evidence) -> str:
 
 
 def is_or_are(names: list[str]) -> str:
-    """
-    >>> is_or_are(["dx"]), is_or_are(["dx", "dbeta"])
-    ('dx is', 'dx and dbeta are')
-    """
     return f"{listed(names)} {'are' if len(names) > 1 else 'is'}"
 
 
@@ -44,7 +40,7 @@ def why(evidence: Evidence) -> str:
     if evidence.check.tell:
         return "\n".join(filter(None, [*sentences, evidence.check.tell(evidence.seen)[1]]))
     cases = {name: cases_of(evidence, name) for name in evidence.wrong}
-    reshaped = [name for name, every in cases.items() if any(not case.has_right_shape() for case in every)]
+    reshaped = [name for name, every in cases.items() if any(map(odd_shape, every))]
     more = reshaped[SHAPES:]
     sentences += [f"{name}: {facts_of(evidence, every)}" for name, every in cases.items() if name not in more]
     if more:
@@ -55,20 +51,21 @@ def why(evidence: Evidence) -> str:
 def cases_of(evidence: Evidence, name: str) -> list[Case]:
     """The quantity on each probe."""
     runs = zip(evidence.probes, evidence.expected, evidence.seen, strict=True)
-    return [Case(name, probe, right, run.values, evidence.check.recipe) for probe, right, run in runs]
+    recipe = evidence.check.recipe
+    return [Case(name, probe, right, run.values[name], recipe) for probe, right, run in runs]
 
 
 def facts_of(evidence: Evidence, every: list[Case]) -> str:
     """What is known about one wrong quantity, and on which probes it is wrong."""
-    right = [case for case in every if case.is_right]
-    wrong = [case for case in every if not case.is_right]
-    how = measured(wrong) if evidence.check.asks_for_formula else ""
-    if not right:
-        return f"{about(wrong)}{how}"
-    few, is_few = (right, "right") if len(right) < len(wrong) else (wrong, "wrong")
-    with_these = ", and with ".join(shapes(case.inputs) for case in few)
-    others = "wrong" if is_few == "right" else "right"
-    return f"{about(wrong)}{how} It is {is_few} with {with_these}; it is {others} with the other inputs."
+    cases = {
+        state: [case for case in every if case.is_right == (state == "right")] for state in ("wrong", "right")
+    }
+    words = about(cases["wrong"]) + (measured(cases["wrong"]) if evidence.check.asks_for_formula else "")
+    if not cases["right"]:
+        return words
+    few, many = sorted(cases, key=lambda state: len(cases[state]))
+    with_these = ", and with ".join(shapes(case.inputs) for case in cases[few])
+    return f"{words} It is {few} with {with_these}; it is {many} with the other inputs."
 
 
 def changes(evidence: Evidence) -> list[str]:

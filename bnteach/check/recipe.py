@@ -77,11 +77,7 @@ def lines_of(body: list[ast.stmt]) -> Lines:
 
 
 def names_in(text: str) -> set[str]:
-    """The names that an expression reads, but for those that it makes itself.
-
-    >>> sorted(names_in("sum(n * share for n in sizes)"))
-    ['share', 'sizes', 'sum']
-    """
+    """The names that an expression reads, but for those that it makes itself."""
     nodes = list(ast.walk(ast.parse(text, mode="eval")))
     made = {node.arg for node in nodes if isinstance(node, ast.arg)}
     made |= {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}

@@ -17,13 +17,8 @@ from .recipe import Recipe
 from .running import Probe
 
 # Steps of recipes that the lessons name too, as the lessons name them.
-TAUGHT = {
-    "mean": "the mean",
-    "var": "the variance",
-    "inv_std": "1/√(σ² + ε)",
-    "x_hat": "x_hat",
-    "dx_hat": "dx_hat",
-}
+TAUGHT = {"mean": "the mean", "var": "the variance", "inv_std": "1/√(σ² + ε)"}
+TAUGHT |= {name: name for name in ("x_hat", "dx_hat")}
 # How a factor may depend on a number, such as n, the number of values in a channel.
 OF_A_NUMBER: dict[str, Callable[[float], float]] = {
     "{0}": lambda n: n,
@@ -46,23 +41,16 @@ class Case:
     name: str
     inputs: Probe
     expected: Values
-    observed: Values
+    found: np.ndarray
     recipe: Recipe
-
-    @property
-    def found(self) -> np.ndarray:
-        return self.observed[self.name]
 
     @property
     def right(self) -> np.ndarray:
         return self.expected[self.name]
 
-    @cached_property
+    @property
     def is_right(self) -> bool:
         return same(self.found, self.right)
-
-    def has_right_shape(self) -> bool:
-        return self.found.shape == self.right.shape
 
     @cached_property
     def known(self) -> dict[str, np.ndarray]:
@@ -85,13 +73,11 @@ class Case:
         """The axis of the channels."""
         return self.inputs.get("channel_axis", 1)
 
-    @cached_property
+    @property
     def n(self) -> float:
         """How many values a channel has; 0 when there is no batch."""
-        batches = [
-            value for value in self.inputs.values() if isinstance(value, np.ndarray) and value.ndim > 1
-        ]
-        return batches[0].size / max(1, batches[0].shape[self.axis]) if batches else 0
+        batch = next((value for value in self.inputs.values() if np.ndim(value) > 1), None)
+        return 0 if batch is None else batch.size / max(1, batch.shape[self.axis])
 
     def channels(self, value: np.ndarray) -> np.ndarray:
         """A row for each channel."""
@@ -102,7 +88,7 @@ def about(cases: list[Case]) -> str:
     """The first thing to say about a quantity that is true in each of these cases; else how far it is off."""
     with np.errstate(all="ignore"):
         odd = next((words for case in cases if (words := odd_shape(case) or not_finite(case))), "")
-        tests = (whole, multiple, by_channel, parts)
+        tests = (whole, multiple, shifted_or_stretched, parts)
         common = (words for test in tests if (words := in_common(test, cases)))
         return odd or next(common, "") or paths_of_dx(cases) or how_far(cases[0])
 
@@ -116,7 +102,7 @@ def in_common(test: Callable[[Case], Iterator[str]], cases: list[Case]) -> str:
 def odd_shape(case: Case) -> str:
     """What is odd about the shape; empty when nothing is."""
     mine, wanted = case.found, case.right
-    if case.has_right_shape():
+    if mine.shape == wanted.shape:
         return ""
     of_inputs = ", ".join(grouped(case.inputs)) or "this input"
     words = f"it has shape {mine.shape}, expected {wanted.shape} for {of_inputs}."
@@ -155,11 +141,9 @@ def multiple(case: Case) -> Iterator[str]:
     factor = float(np.vdot(mine, wanted) / max(np.vdot(wanted, wanted), 1e-300))
     if wanted.size < 2 or abs(factor) < 1e-9 or not same(mine, factor * wanted):
         return
-    yield (
-        "it has the wrong sign."
-        if abs(factor + 1) < 1e-3
-        else f"every value is {factor:.4g} times the right one."
-    )
+    if abs(factor + 1) < 1e-3:
+        yield "it has the wrong sign."
+    yield f"every value is {factor:.4g} times the right one."
     numbers = {"n": case.n, **{name: float(value) for name, value in case.known.items() if value.ndim == 0}}
     for name, number in numbers.items():
         for words, of_number in OF_A_NUMBER.items():
@@ -169,20 +153,22 @@ def multiple(case: Case) -> Iterator[str]:
     yield "it is a multiple of the right one, but the factor changes with the input."
 
 
-def by_channel(case: Case) -> Iterator[str]:
-    """Is it right but for a shift, the same everywhere or one for each channel; or but for a factor?"""
-    apart = case.found.astype(float) - case.right
-    if apart.size > 2 and np.ptp(apart) <= ROUNDING * np.sqrt(np.mean(case.right.astype(float) ** 2)):
-        yield "all values are off by the same amount. Look at what is subtracted or added."
-    if case.right.ndim < 2 or case.n < 3:
-        return
-    pairs = list(zip(case.channels(case.found), case.channels(case.right), strict=True))
-    if all(same(a - a.mean() + b.mean(), b) for a, b in pairs):
-        yield "in each channel all values are off by the same amount. Look at what is subtracted or added."
-    if all(same(a, b * np.vdot(a, b) / np.vdot(b, b)) for a, b in pairs):
-        yield "in each channel all values are the same multiple of the right ones. Look at the factors."
-    if all(np.ptp(b) > 0 and same(np.polyval(np.polyfit(b, a, 1), b), a) for a, b in pairs):
-        yield "in each channel the values are stretched and shifted. Look at factors and what is subtracted."
+def shifted_or_stretched(case: Case) -> Iterator[str]:
+    """Is it right but for a shift or a factor, the same everywhere, or one for each channel?"""
+    pairs = {"": [(case.found.astype(float).ravel(), case.right.astype(float).ravel())]}
+    if case.right.ndim > 1:
+        pairs["in each channel "] = list(
+            zip(case.channels(case.found), case.channels(case.right), strict=True)
+        )
+    for where, both in pairs.items():
+        if any(len(b) < 3 or np.ptp(b) == 0 for _, b in both):
+            continue
+        if all(same(a - a.mean() + b.mean(), b) for a, b in both):
+            yield f"{where}all values are off by the same amount. Look at what is subtracted or added."
+        if all(same(a, b * np.vdot(a, b) / np.vdot(b, b)) for a, b in both):
+            yield f"{where}all values are the same multiple of the right ones. Look at the factors."
+        if all(same(np.polyval(np.polyfit(b, a, 1), b), a) for a, b in both):
+            yield f"{where}the values are stretched and shifted. Look at factors, and at what is subtracted."
 
 
 def parts(case: Case) -> Iterator[str]:

@@ -25,9 +25,6 @@ class Printed(io.StringIO):
         super().write(text[: max(0, CHARACTERS - self.tell())])
         return len(text)
 
-    def close(self) -> None:
-        """Stay open: what was printed is still to be read."""
-
 
 @contextmanager
 def settings_kept() -> Iterator[None]:

@@ -71,18 +71,6 @@ def test_swapped_values_are_not_named_as_two_mistakes_beside_another_one():
     assert check.batch_norm_backward(answer).mistakes == ()
 
 
-def test_the_number_told_is_one_of_the_example():
-    verdict = check.update_running_statistics(
-        lambda x, running_mean, running_var, momentum: (np.tanh(x.mean(axis=0) / 9), np.cos(x.sum(axis=0)))
-    )
-    table = verdict.details[0].replace("[", " ").replace("]", " ").replace(",", " ").split()
-    mine, wanted = (
-        verdict.why.split("The farthest off is ")[1].split("\n")[0].rstrip(".").split(", expected ")
-    )
-    for number in (mine, wanted):
-        assert any(abs(float(number) - float(word)) < 1e-3 for word in table if word[-1].isdigit())
-
-
 def test_a_factor_that_is_a_number_of_the_exercise_is_recognized():
     right = check.merge_statistics.answer_from(check.merge_statistics.recipe)
 

@@ -83,12 +83,6 @@ def test_an_odd_value(value, words):
     assert words in why(lambda x, eps: value)
 
 
-def test_a_value_that_fits_the_first_probe_alone():
-    assert "it has shape (3, 2), expected (6, 4)" in why(
-        lambda x, eps: right(np.array([[1.0, 10], [2, 10], [6, 40]]), 0.5)
-    )
-
-
 @pytest.mark.parametrize(
     ("value", "words"),
     [
@@ -171,10 +165,6 @@ def test_arguments_that_fit_are_fine(answer):
     assert check.standardize(answer).state == "passed"
 
 
-def test_a_function_without_a_signature_is_called():
-    assert "ValueError: The truth value of an array" in why(max)
-
-
 @pytest.mark.parametrize(
     ("answer", "words"), [(3, "an int"), ("text", "a str"), ([right], "a list"), (np.ones(3), "an array of")]
 )
@@ -242,18 +232,6 @@ def test_different_results_for_the_same_input():
     )
 
 
-def test_right_at_the_first_call_alone():
-    calls = []
-
-    def once(x, eps):
-        calls.append(1)
-        if len(calls) > 5:
-            raise ValueError("called too often")
-        return right(x, eps)
-
-    assert "ValueError: called too often" in why(once)
-
-
 def test_not_attempted():
     def only_a_docstring(x, eps):
         """Standardize."""
@@ -315,15 +293,6 @@ def test_what_is_printed_is_shown_and_cut(capsys):
     assert text.count("\n") < 15
     assert max(map(len, text.splitlines())) < 110
     assert capsys.readouterr() == ("", "")
-
-
-def test_stdout_may_be_closed_or_replaced():
-    def closes(x, eps):
-        sys.stdout.close()
-        sys.stdout = None
-        return right(x, eps)
-
-    assert check.standardize(closes).state == "passed"
 
 
 def test_the_keyboard_is_not_waited_for():
@@ -391,7 +360,3 @@ def test_it_works_where_the_working_directory_is_gone(tmp_path, monkeypatch):
     tmp_path.rmdir()
     assert check.standardize(right).state == "passed"
     monkeypatch.undo()
-
-
-def test_an_empty_answer_array():
-    assert "it has shape (0,)" in why(lambda x, eps: np.array([]))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import weakref
 from collections.abc import Callable, Iterable, Mapping
+from functools import reduce  # noqa: F401 (a mistake below calls it)
 from typing import Any
 
 import numpy as np
@@ -81,7 +82,7 @@ MERGING = """
         | Weight each block by its number of rows: mean = mean + delta * n_b / (n + n_b).
 
     latest_block_counts_half: each new block counts for one half of the mean
-        mean = halfway([part.mean for part in parts])
+        mean = reduce(lambda mean, mean_b: (mean + mean_b) / 2, [part.mean for part in parts])
         | (mean + mean_b) / 2 is right for two blocks of equal length. Later, the new block is a small part of
         | all rows, and must count for that part only: mean = mean + delta * n_b / (n + n_b).
 
@@ -146,14 +147,6 @@ def squares_of_steps(rows: np.ndarray) -> np.ndarray:
         d = row - mean
         mean, total = mean + d / k, total + d * d
     return total
-
-
-def halfway(means: list[np.ndarray]) -> np.ndarray:
-    """Go half of the way to each next mean."""
-    mean = means[0]
-    for other in means[1:]:
-        mean = (mean + other) / 2
-    return mean
 
 
 class Blocks:
