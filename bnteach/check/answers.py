@@ -21,12 +21,6 @@ def as_array(name: str, value: Any) -> np.ndarray:
     """The returned value as an array of numbers, a copy.
 
     Tensors and nested lists are taken for the arrays that they hold. Raises OddAnswer for anything else.
-
-    >>> as_array("mean", [1, 2])
-    array([1, 2])
-    >>> as_array("mean", "1, 2")
-    Traceback (most recent call last):
-    bnteach.check.answers.OddAnswer: mean is a str, expected an array of real numbers.
     """
     if value is None:
         raise OddAnswer(f"{name} is None, expected an array. Is a `return` missing?")
@@ -53,30 +47,21 @@ def plain(value: Any) -> Any:
 
 
 def unpacked(names: tuple[str, ...], value: Any) -> list[Any]:
-    """What a function returned, as one value for each name. Raises OddAnswer when the number is not right.
-
-    >>> unpacked(("mean", "var"), (2.0, 1.0))
-    [2.0, 1.0]
-    >>> unpacked(("mean", "var"), 2.0)
-    Traceback (most recent call last):
-    bnteach.check.answers.OddAnswer: Your function returns a float, expected 2 values: mean, var.
-    """
+    """What a function returned, as one value for each name. Raises OddAnswer when the number is not right."""
+    how_many = f"{len(names)} values" if len(names) > 1 else "one"
+    wanted = f"expected {how_many}: {', '.join(names)}."
     if value is None:
         raise OddAnswer(f"Your function returns None, expected {', '.join(names)}. Is a `return` missing?")
     if value is ...:
         raise NotWritten("Your function still returns `...`: it is not written yet.")
     if inspect.isgenerator(value) or inspect.iscoroutine(value):
-        raise OddAnswer(
-            f"Your function gives {described(value)}. Use `def` and `return`, no `async` or `yield`."
-        )
-    if len(names) == 1:
-        if isinstance(value, tuple):
-            raise OddAnswer(f"Your function returns {counted(len(value))}, expected one: {names[0]}.")
+        given = described(value)
+        raise OddAnswer(f"Your function gives {given}. Use `def` and `return`, no `async` or `yield`.")
+    if len(names) == 1 and not isinstance(value, tuple):
         return [value]
-    wanted = f"expected {len(names)} values: {', '.join(names)}."
     if not isinstance(value, (tuple, list)):
         raise OddAnswer(f"Your function returns {described(value)}, {wanted}")
-    if len(value) != len(names):
+    if len(names) == 1 or len(value) != len(names):
         raise OddAnswer(f"Your function returns {counted(len(value))}, {wanted}")
     return list(value)
 
@@ -86,11 +71,7 @@ def counted(number: int) -> str:
 
 
 def described(value: Any) -> str:
-    """A value in a few words: its type, and shape and dtype if it has them.
-
-    >>> described(np.zeros(3)), described({})
-    ('an array of shape (3,) and dtype float64', 'a dict')
-    """
+    """A value in a few words: its type, and shape and dtype if it has them."""
     name = "array" if isinstance(value, np.ndarray) else type(value).__name__
     about = f" of shape {value.shape} and dtype {value.dtype}" if isinstance(value, np.ndarray) else ""
     return f"a{'n' * (name[0] in 'aeiouAEIOU')} {name}{about}"

@@ -11,20 +11,11 @@ EMPTY = {"RESUME", "NOP", "POP_TOP", "RETURN_VALUE", "LOAD_CONST", "RETURN_CONST
 
 
 def is_blank(answer: Any) -> bool:
-    """True for None, `...`, an empty function, and a class with nothing written but perhaps its `__init__`.
-
-    >>> def empty(x):
-    ...     '''To be written.'''
-    >>> is_blank(empty), is_blank(lambda x: ...), is_blank(lambda x: x)
-    (True, True, False)
-    """
+    """True for None, `...`, an empty function, and a class with nothing but an `__init__`."""
     if isinstance(answer, type):
-        own = (
-            member
-            for name, member in vars(answer).items()
-            if isinstance(member, FunctionType) and name != "__init__"
-        )
-        return answer.__base__ is object and all(is_blank(method) for method in own)
+        own = {name: member for name, member in vars(answer).items() if isinstance(member, FunctionType)}
+        own.pop("__init__", None)
+        return answer.__base__ is object and all(map(is_blank, own.values()))
     code = getattr(answer, "__code__", None)
     if code is None:
         return answer is None or answer is ...

@@ -12,8 +12,9 @@ def eps_outside(x, eps):
 
 
 def test_two_mistakes_that_look_the_same_are_both_offered(monkeypatch):
-    known = check.CATALOGUE["eps_outside"]
-    monkeypatch.setitem(check.CATALOGUE, "twin", dataclasses.replace(known, key="twin", title="a twin of it"))
+    known = check.standardize.known["eps_outside"]
+    twin = dataclasses.replace(known, key="twin", title="a twin of it")
+    monkeypatch.setitem(check.standardize.known, "twin", twin)
     verdict = check.standardize(eps_outside)
     assert verdict.mistakes == ()
     assert "It may be one of these:" in verdict.why
@@ -68,18 +69,6 @@ def test_swapped_values_are_not_named_as_two_mistakes_beside_another_one():
         return dx, len(dy) * dbeta, len(dy) * dgamma
 
     assert check.batch_norm_backward(answer).mistakes == ()
-
-
-def test_the_number_told_is_one_of_the_example():
-    verdict = check.update_running_statistics(
-        lambda x, running_mean, running_var, momentum: (np.tanh(x.mean(axis=0) / 9), np.cos(x.sum(axis=0)))
-    )
-    table = verdict.details[0].replace("[", " ").replace("]", " ").replace(",", " ").split()
-    mine, wanted = (
-        verdict.why.split("The farthest off is ")[1].split("\n")[0].rstrip(".").split(", expected ")
-    )
-    for number in (mine, wanted):
-        assert any(abs(float(number) - float(word)) < 1e-3 for word in table if word[-1].isdigit())
 
 
 def test_a_factor_that_is_a_number_of_the_exercise_is_recognized():

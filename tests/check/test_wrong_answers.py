@@ -1,13 +1,18 @@
-"""Wrong answers that are not in the catalogue: nothing is named, and what is said is true."""
+"""Of wrong answers that match no mistake nothing is named, and what is said is true."""
+
+import time
 
 import numpy as np
 import pytest
 
 from bnteach import check
-from test_catalogue import ALIKE
 
 # The checks that compare what a function returns, value by value.
-FUNCTIONS = [name for name, one in check.CHECKS.items() if not one.make and not one.trial]
+FUNCTIONS = [
+    name
+    for name, one in check.CHECKS.items()
+    if isinstance(one, check.Check) and not one.answer and not one.trial
+]
 
 
 def noise(value, scale):
@@ -17,12 +22,8 @@ def noise(value, scale):
 
 SPOILED = {
     "times 1.37": lambda value: 1.37 * value,
-    "times 1.003": lambda value: 1.003 * value,
-    "plus 0.31": lambda value: value + 0.31,
     "a little noise": lambda value: value + noise(value, 0.003),
     "much noise": lambda value: value + noise(value, 1),
-    "noise as a factor": lambda value: value * (1 + noise(value, 0.1)),
-    "noise alone": lambda value: noise(value, 1),
     "rounded": lambda value: np.round(value, 1) + 0.013,
     "tanh": lambda value: np.tanh(0.7 * value),
     "rows rolled": lambda value: np.roll(value, 1, axis=0) + 0.02,
@@ -62,29 +63,14 @@ def test_nothing_is_named(name, spoil):
     quantities = quantities_for(one, spoil)
     if not quantities:
         pytest.skip("single numbers have no rows")
-    for which in [[index] for index in quantities] + [list(quantities)]:
+    for which in (quantities[-1:], quantities):
+        begin = time.process_time()
         verdict = one.judge(with_spoiled(one, which, SPOILED[spoil]), seed=len(spoil))
+        assert time.process_time() - begin < 2
         assert verdict.state == "not yet"
         assert verdict.mistakes == (), verdict
         assert f"{one.recipe.returns[which[0]]}" in verdict.why
         assert max(map(len, str(verdict).splitlines())) < 130
-
-
-@pytest.mark.parametrize("name", FUNCTIONS)
-def test_three_mistakes_at_once_are_not_named_as_others(name):
-    one, rng = check.CHECKS[name], np.random.default_rng(0)
-    mistakes = [mistake for mistake in one.mistakes() if mistake.key not in ("input_modified", "digits_lost")]
-    for _ in range(6):
-        chosen, touched = [], set()
-        for mistake in rng.permutation(np.array(mistakes, dtype=object)):
-            if len(chosen) < 3 and not mistake.touches() & touched:
-                chosen.append(mistake)
-                touched |= mistake.touches()
-        recipe = one.recipe
-        for mistake in chosen:
-            recipe = mistake.spoil(recipe)
-        named = set(one.judge(one.answer_from(recipe)).mistakes)
-        assert named <= {mistake.key for mistake in chosen} | ALIKE.get(name, set())
 
 
 def pieces(x, eps):
@@ -108,7 +94,6 @@ def backward(change):
     ("change", "words"),
     [
         (lambda dx, h, s, g, d: 3 * dx, "dx: every value is 3 times the right one."),
-        (lambda dx, h, s, g, d: -dx, "dx: it has the wrong sign."),
         (lambda dx, h, s, g, d: len(dx) * dx, "dx: every value is n times the right one, where n counts"),
         (lambda dx, h, s, g, d: dx / np.sqrt(len(dx)), "dx: every value is 1/√n times the right one"),
         (lambda dx, h, s, g, d: dx * np.sqrt(1 - 1 / len(dx)), "dx: every value is √((n − 1)/n) times"),
@@ -120,11 +105,8 @@ def backward(change):
             lambda dx, h, s, g, d: dx * g**2 * 0 + dx * (1 + g),
             "dx: in each channel all values are the same multiple",
         ),
-        (lambda dx, h, s, g, d: dx * h, "dx: it is the right one times x_hat."),
-        (lambda dx, h, s, g, d: dx + h, "dx: it is the right one plus x_hat."),
         (lambda dx, h, s, g, d: 0 * dx, "dx: every value is 0."),
         (lambda dx, h, s, g, d: 0 * dx + 7, "dx: all its values are the same number."),
-        (lambda dx, h, s, g, d: h, "dx: it equals x_hat."),
         (lambda dx, h, s, g, d: dx.T, "dx: it has shape (2, 3), expected (3, 2)"),
         (lambda dx, h, s, g, d: dx.T, "It is the transpose of the right array."),
         (lambda dx, h, s, g, d: dx[None], "The numbers are right: only the shape is not."),
@@ -132,11 +114,11 @@ def backward(change):
         (lambda dx, h, s, g, d: dx + 0.3 * g, "dx: in each channel all values are off by the same amount."),
         (
             lambda dx, h, s, g, d: np.where(np.arange(dx.shape[1]) == 0, dx, h),
-            "dx: the first channel is right, the o",
+            "dx: the first channel is right, others are not.",
         ),
         (
             lambda dx, h, s, g, d: np.where(np.arange(len(dx))[:, None] == 0, h, dx),
-            "the first row is wrong, the",
+            "the first row is wrong.",
         ),
         (lambda dx, h, s, g, d: dx + 0.3 * h**2, "Look at both paths"),
         (lambda dx, h, s, g, d: dx + 0.3 * h * (d * h).mean(0), "Look at the path through the variance."),
@@ -161,12 +143,6 @@ def perpendicular(x_hat):
     return apart - x_hat * (apart * x_hat).sum(0) / (x_hat**2).sum(0)
 
 
-def test_the_order_of_returns():
-    verdict = check.batch_norm_backward.judge(lambda *inputs: backward(lambda dx, *others: dx)(*inputs)[::-1])
-    assert verdict.mistakes in ((), ("returns_swapped",))
-    assert verdict.mistakes or "their order is dbeta, dgamma, dx; expected dx, dgamma, dbeta" in verdict.why
-
-
 def test_right_on_some_inputs_alone():
     def answer(x, eps):
         return pieces(x, eps)[0] if len(x) != 9 else x
@@ -174,19 +150,6 @@ def test_right_on_some_inputs_alone():
     words = check.standardize(answer).why
     assert "x_hat: it equals x. It is wrong with x of shape (9, 3), eps = 0.00001" in words
     assert "right with the other inputs" in words
-
-
-def test_a_mistake_that_matches_while_another_thing_fails_is_not_named():
-    def answer(dy, x, gamma, eps):
-        if len(x) == 7:
-            raise ValueError("seven")
-        x_hat, inv_std = pieces(x, eps)
-        d = dy * gamma
-        return (d - d.mean(0)) * inv_std, (dy * x_hat).sum(0), dy.sum(0)
-
-    verdict = check.batch_norm_backward(answer)
-    assert verdict.mistakes == ()
-    assert "ValueError: seven" in verdict.why
 
 
 def test_one_wrong_quantity_is_named_beside_another_that_is_wrong_in_its_own_way():
@@ -201,3 +164,23 @@ def test_one_wrong_quantity_is_named_beside_another_that_is_wrong_in_its_own_way
     assert any(
         "dgamma is off too, and not by this alone; mend dx first." in detail for detail in verdict.details
     )
+
+
+def test_returns_in_another_order_are_named():
+    verdict = check.batch_norm_backward.judge(lambda *inputs: backward(lambda dx, *others: dx)(*inputs)[::-1])
+    assert verdict.mistakes == ("returns_swapped",)
+    assert "their order is dbeta, dgamma, dx." in verdict.why
+
+
+def test_arguments_in_another_order_are_named():
+    verdict = check.standardize(lambda eps, x: pieces(x, eps)[0])
+    assert verdict.mistakes == ("arguments_swapped",)
+    assert "your function takes eps, x, in this order. The check calls it with x, eps" in verdict.why
+
+
+@pytest.mark.parametrize("typed", [1e-8, 1e-3])
+def test_a_number_typed_in_the_place_of_eps_is_named(typed):
+    verdict = check.batch_norm_forward(
+        lambda x, gamma, beta, eps: gamma * (x - x.mean(0)) / np.sqrt(x.var(0) + typed) + beta
+    )
+    assert verdict.mistakes == ("eps_without_effect",)
