@@ -17,7 +17,7 @@ from .mistakes import Mistake
 from .running import Observed, Probe, Values
 
 NEARER = 50  # a match must be this much nearer to the learner's values than the right ones are
-LIKELY = 100  # slips that are looked for beside another mistake
+PAIRS = 1500  # of a mistake and a slip that are looked for together
 NOTHING = np.empty(0)
 
 
@@ -40,13 +40,15 @@ class Evidence:
     expected: list[Values]
     seen: list[Observed]
 
-    def of(self, mistakes: Iterable[Mistake]) -> Iterator[tuple[Values, Observed, Observed]]:
+    def of(
+        self, mistakes: Iterable[Mistake], to_first_difference: bool = False
+    ) -> Iterator[tuple[Values, Observed, Observed]]:
         """For each probe the right values, what these mistakes give, and what was observed."""
         recipe = self.check.recipe
         for mistake in mistakes:
             recipe = mistake.in_recipe(recipe)
         for probe, right, run in zip(self.probes, self.expected, self.seen, strict=True):
-            yield right, self.check.observed_of(recipe, probe), run
+            yield right, self.check.observed_of(recipe, probe, run if to_first_difference else None), run
 
     @cached_property
     def wrong_and_right(self) -> tuple[list[str], list[str]]:
@@ -118,7 +120,8 @@ def candidates(known: list[Mistake], slips: list[Mistake]) -> Iterator[tuple[Ite
     yield ((mistake,) for mistake in known), False
     yield ((slip,) for slip in slips), True
     yield (pair for pair in combinations(known, 2) if are_apart(*pair)), False
-    yield (pair for pair in product(known, slips[:LIKELY]) if are_apart(*pair)), True
+    likely = slips[: PAIRS // max(len(known), 1)]
+    yield (pair for pair in product(known, likely) if are_apart(*pair)), True
 
 
 def are_apart(first: Mistake, second: Mistake) -> bool:
@@ -143,7 +146,7 @@ def is_match(evidence: Evidence, mistakes: Iterable[Mistake]) -> bool:
     else in common.
     """
     far, near = 0.0, 0.0
-    for right, wrong, run in evidence.of(mistakes):
+    for right, wrong, run in evidence.of(mistakes, to_first_difference=True):
         if (wrong.failure, wrong.error) != (
             run.failure,
             run.error,
