@@ -36,12 +36,13 @@ def stored(layer: Any, when: str) -> Iterable[tuple[str, Any]]:
     for name, start in zip(STORED, ("zeros", "ones"), strict=True):
         if not hasattr(layer, name):
             raise OddAnswer(f"{described(layer)[2:]} has no attribute {name}.")
-        if getattr(layer, name) is None:
+        value = getattr(layer, name)
+        if when == "initial" and np.ndim(value) == 0:
             raise OddAnswer(
-                f"{name} is None. A layer that has seen no batch has statistics too, and can be saved or "
-                f"evaluated: begin with self.{name} = np.{start}(num_features)."
+                f"{name} begins as {value}. Each channel has one of its own, before the first batch too: "
+                f"self.{name} = np.{start}(num_features)."
             )
-        yield f"{name}_{when}", np.array(getattr(layer, name))
+        yield f"{name}_{when}", np.array(value)
 
 
 def give(layer: Any, name: str, value: np.ndarray) -> None:
@@ -51,7 +52,7 @@ def give(layer: Any, name: str, value: np.ndarray) -> None:
     except (TypeError, AttributeError):
         start = {"gamma": "ones", "beta": "zeros"}[name]
         raise OddAnswer(
-            f"The check sets {name} to a NumPy array, and your class does not take one. Is it an nn.Parameter? "
+            f"The check sets {name} to a NumPy array, and your class takes none. Is it an nn.Parameter? "
             f"Write self.{name} = np.{start}(num_features): the gradient is yours to compute."
         ) from None
 

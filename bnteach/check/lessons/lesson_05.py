@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -37,7 +38,7 @@ OF_UPDATE = """
         unbiased = x.std(axis=0, ddof=1)
         | The stored number is a variance; the root is taken when it is used.
 
-    running_std_biased: the standard deviation is averaged, not the variance, and it divides by n
+    running_std_biased: the standard deviation is averaged, and it divides by n
         unbiased = x.std(axis=0)
         | The stored number is a variance, an estimate for all data. The root is taken when it is used.
 
@@ -51,8 +52,7 @@ OF_UPDATE = """
 
     whole_var_corrected: N/(N − 1) multiplies the whole running variance
         new_var = ((1 - momentum) * running_var + momentum * x.var(axis=0)) * len(x) / (len(x) - 1)
-        | The old average was made of unbiased variances already. Only the variance of the new batch is
-        | corrected, before it is mixed in.
+        | The old average is unbiased already. Only the new variance is corrected, before it is mixed in.
 
     never_updated: the running statistics are never updated
         new_mean = running_mean
@@ -83,8 +83,7 @@ ALONG_ANOTHER_AXIS = """
     wrong_axis: the statistics run over axis 1, along a sample
         mean = x.mean(axis=1)
         unbiased = x.var(axis=1, ddof=1)
-        | The axis that you name is the one that disappears. axis=1 mixes the channels of one sample; BN wants
-        | one mean for each channel, over all samples.
+        | The axis that you name is the one that disappears. BN wants one mean for each channel.
 
     one_mean_for_all: one mean and one variance serve all channels
         mean = x.mean()
@@ -93,8 +92,7 @@ ALONG_ANOTHER_AXIS = """
 
     one_variance_for_all: each channel has its own mean, but one variance serves all channels
         unbiased = x.var(ddof=1)
-        | Without an axis it is the variance of all values. It does not know that one channel is wide and
-        | another one narrow.
+        | Without an axis it is the variance of all values, of wide channels and of narrow ones.
 """
 
 
@@ -145,13 +143,11 @@ OF_STORED = """
 
     stored_var_corrected: the stored variance is multiplied by (n − 1)/n
         var = running_var * (len(x) - 1) / len(x)
-        | n is the number of samples that come now, not of those that the variance was measured on. A single
-        | sample would get the variance 0.
+        | n counts the samples that come now. A single one would get the variance 0.
 
     stored_var_corrected_again: the stored variance is multiplied by n/(n − 1)
         var = running_var * len(x) / (len(x) - 1)
-        | That was done when it was stored. n is the number of samples that come now: with one, this divides
-        | by 0.
+        | That was done when it was stored. n counts the samples that come now: with one, this divides by 0.
 """
 
 
@@ -216,12 +212,6 @@ OF_LAYER = """
         initial_var = np.zeros(num_features)
         | Before any training the layer should change nothing: mean 0 and variance 1. With 0 it divides by √ε.
 
-    starts_as_numbers: the running statistics begin as numbers, not as arrays
-        initial_mean = 0.0
-        initial_var = 1.0
-        | Each channel has a mean and a variance of its own, from the beginning: an array of shape
-        | (num_features,). Then a new layer can be evaluated, and a saved one loaded into it.
-
     > 05_train_and_infer: A network that changes its mind
 
     batch_statistics_in_evaluation: evaluation uses the statistics of the batch
@@ -256,8 +246,7 @@ OF_LAYER = """
     batch_dx_in_evaluation: the backward pass in evaluation uses the statistics of the batch
         dx = batch_norm_backward(dy, x, gamma, eps)[0]
         dgamma = batch_norm_backward(dy, x, gamma, eps)[1]
-        | It must use what the forward pass used: the stored statistics. Keep x_hat and the standard deviation
-        | of the last forward pass, whatever its mode.
+        | Keep x_hat and the standard deviation that the last forward pass used, whatever its mode.
 """
 
 
@@ -287,21 +276,15 @@ IN_TRAINING += ("inv_std_squared", "inv_std_missing", "dgamma_with_centered", "d
 IN_EVALUATION = ("eps_outside", "eps_forgotten", "variance_for_std", "affine_forgotten")
 
 
-def in_one_mode(check: Check, keys: tuple[str, ...], mode: str, condition: str) -> dict[str, Mistake]:
+def in_one_mode(check: Check, keys: tuple[str, ...], mode: str, condition: str) -> Iterator[Mistake]:
     """These mistakes, made where the condition holds."""
-    found = [check.known[key] for key in keys]
-    return {
-        f"{mistake.key}_in_{mode}": replace(
-            mistake,
-            key=f"{mistake.key}_in_{mode}",
-            title=f"in {mode}: {mistake.title}",
-            lines={
-                name: f"({wrong}) if {condition} else ({check.recipe.steps[name]})"
-                for name, wrong in mistake.lines.items()
-            },
-        )
-        for mistake in found
-    }
+    for key in keys:
+        both = check.known[key]
+        lines = {
+            name: f"({wrong}) if {condition} else ({check.recipe.steps[name]})"
+            for name, wrong in both.lines.items()
+        }
+        yield replace(both, key=f"{key}_in_{mode}", title=f"in {mode}: {both.title}", lines=lines)
 
 
 EXERCISES = [
@@ -350,5 +333,8 @@ EXERCISES = [
     ),
 ]
 BatchNorm = EXERCISES[-1]
-BatchNorm.known.update(in_one_mode(BatchNorm, IN_TRAINING, "training", "training"))
-BatchNorm.known.update(in_one_mode(BatchNorm, IN_EVALUATION, "evaluation", "not training"))
+for mistake in (
+    *in_one_mode(BatchNorm, IN_TRAINING, "training", "training"),
+    *in_one_mode(BatchNorm, IN_EVALUATION, "evaluation", "not training"),
+):
+    BatchNorm.known[mistake.key] = mistake

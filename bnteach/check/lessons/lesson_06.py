@@ -31,20 +31,18 @@ OF_CHANNELS = """
 
     per_element: each place of the picture has statistics of its own
         axes = 0
-        | axis=0 alone gives a mean for each pixel of each channel. A filter works in the same way at every
-        | place, so all places of a channel share one mean.
+        | axis=0 alone gives a mean for each pixel. A filter works in the same way at every place, so all
+        | places of a channel share one mean.
 
     > 06_normalize_channels: Nothing new: a table with N·H·W rows
 
     per_picture: each picture has statistics of its own
         axes = tuple(axis for axis in (1, 2, 3) if axis != channel_axis % 4)
-        | A mean over height and width alone is one for each picture: instance normalization. BN takes all
-        | pictures of the batch together.
+        | That is instance normalization. BN takes all pictures of the batch together.
 
     per_picture_all_channels: each picture is normalized as a whole, all channels together
         axes = (1, 2, 3)
-        | A mean over all axes but the first is one for each sample: that is layer normalization. BN has one
-        | mean for each channel.
+        | That is layer normalization. BN has one mean for each channel, over all pictures.
 
     mean_over_channels: the mean runs over the channel axis alone
         axes = channel_axis
@@ -56,13 +54,11 @@ OF_CHANNELS = """
 
     one_variance_for_all: each channel has its own mean, but one variance serves all channels
         var = x.var()
-        | Without an axis it is the variance of all values. It does not know that one channel is wide and
-        | another one narrow.
+        | Without an axis it is the variance of all values, of wide channels and of narrow ones.
 
     not_centered: the mean is not subtracted before the squares are taken
         var = (x**2).mean(axis=axes, keepdims=True)
-        | The mean of x² measures how far the values are from 0. The variance measures how far they are from
-        | their mean.
+        | The mean of x² measures how far the values are from 0, and not from their mean.
 
     count_of_samples: the sum of squares is divided by N, not by N·H·W
         n = len(x)
