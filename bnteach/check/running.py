@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from .answers import as_array
-from .comparing import same
+from .comparing import Values, same
 from .failures import failed
 from .limits import time_limit
 from .settings import kept_quiet
@@ -21,7 +21,6 @@ AT_LEAST = 0.1
 FATAL = ("time", "exit", "recursion")  # not worth a second run
 
 Probe = dict[str, Any]
-Values = dict[str, np.ndarray]
 Trial = Callable[[Any, Mapping[str, Any]], Iterable[tuple[str, Any]]]
 
 
