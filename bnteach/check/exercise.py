@@ -15,7 +15,7 @@ from .recipe import Recipe, recipe_of
 from .running import Observed, Probe, Trial, Values, rehearse
 from .slips import slips_of
 
-MOST = 800  # of the slips in a long recipe only those that people make most often
+MOST = 900  # of the slips in a long recipe only those that people make most often
 
 
 @dataclass(frozen=True, eq=False)
