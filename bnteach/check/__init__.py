@@ -11,23 +11,21 @@
 `verdict.hint(1)` to `verdict.hint(3)` help on. `check.report()` shows how a notebook's exercises stand.
 
 CHECKS: name -> check. Each check is an attribute of this module too.
-CATALOGUE: key -> Mistake. A teacher adds one with `check.add`.
+A teacher adds a mistake with `check.add`.
 """
 
 from __future__ import annotations
 
 from .adding import add, remove
-from .catalogue import CATALOGUE
 from .checking import Check
-from .exercises import CHECKS
-from .mistake import Mistake
+from .lessons import CHECKS
+from .mistakes import Mistake
 from .standing import Report, report, require
 from .verdict import Hint, Verdict
 
 globals().update(CHECKS)
 
 __all__ = [
-    "CATALOGUE",
     "CHECKS",
     "Check",
     "Hint",

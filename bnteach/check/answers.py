@@ -61,22 +61,20 @@ def unpacked(names: tuple[str, ...], value: Any) -> list[Any]:
     Traceback (most recent call last):
     bnteach.check.answers.OddAnswer: Your function returns a float, expected 2 values: mean, var.
     """
+    how_many = f"{len(names)} values" if len(names) > 1 else "one"
+    wanted = f"expected {how_many}: {', '.join(names)}."
     if value is None:
         raise OddAnswer(f"Your function returns None, expected {', '.join(names)}. Is a `return` missing?")
     if value is ...:
         raise NotWritten("Your function still returns `...`: it is not written yet.")
     if inspect.isgenerator(value) or inspect.iscoroutine(value):
-        raise OddAnswer(
-            f"Your function gives {described(value)}. Use `def` and `return`, no `async` or `yield`."
-        )
-    if len(names) == 1:
-        if isinstance(value, tuple):
-            raise OddAnswer(f"Your function returns {counted(len(value))}, expected one: {names[0]}.")
+        given = described(value)
+        raise OddAnswer(f"Your function gives {given}. Use `def` and `return`, no `async` or `yield`.")
+    if len(names) == 1 and not isinstance(value, tuple):
         return [value]
-    wanted = f"expected {len(names)} values: {', '.join(names)}."
     if not isinstance(value, (tuple, list)):
         raise OddAnswer(f"Your function returns {described(value)}, {wanted}")
-    if len(value) != len(names):
+    if len(names) == 1 or len(value) != len(names):
         raise OddAnswer(f"Your function returns {counted(len(value))}, {wanted}")
     return list(value)
 

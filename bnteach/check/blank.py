@@ -19,12 +19,9 @@ def is_blank(answer: Any) -> bool:
     (True, True, False)
     """
     if isinstance(answer, type):
-        own = (
-            member
-            for name, member in vars(answer).items()
-            if isinstance(member, FunctionType) and name != "__init__"
-        )
-        return answer.__base__ is object and all(is_blank(method) for method in own)
+        own = {name: member for name, member in vars(answer).items() if isinstance(member, FunctionType)}
+        own.pop("__init__", None)
+        return answer.__base__ is object and all(map(is_blank, own.values()))
     code = getattr(answer, "__code__", None)
     if code is None:
         return answer is None or answer is ...

@@ -2,46 +2,54 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from . import standing
+from . import facts, standing
 from .answers import OddAnswer, as_function, described
 from .blank import is_blank
-from .catalogue import CATALOGUE
 from .comparing import agree, is_right
-from .diagnosis import Diagnosis, diagnose
+from .everywhere import DIGITS_LOST, INPUT_MODIFIED, arguments_swapped, returns_swapped, without_effect
+from .evidence import Evidence
 from .exercise import Exercise, in_double
-from .running import Observed, Probe, Runs
-from .shelter import put_back, settings_kept
+from .naming import Diagnosis, diagnose, named
+from .running import FATAL, Observed, Runs
+from .settings import settings_kept
 from .verdict import NOT_ATTEMPTED, NOT_YET, PASSED, Verdict
 
 IMPRECISE_WITHIN = 0.03
+CHANGEABLE = (
+    "Your code gives different results for the same input. Does it use random numbers, or change something "
+    "outside the function that it uses again?"
+)
+Decision = tuple[str, Diagnosis]  # the state, and why
+_this_thread = threading.local()
+
+
+@contextmanager
+def one_at_a_time() -> Iterator[None]:
+    """A check that is called by the code that a check runs ends that code at once."""
+    if getattr(_this_thread, "is_checking", False):
+        raise OddAnswer(
+            "Your function calls a check. Move that line out of it: it must begin at the left margin."
+        )
+    _this_thread.is_checking = True
+    try:
+        yield
+    finally:
+        _this_thread.is_checking = False
 
 
 @dataclass(frozen=True, eq=False)
 class Check(Exercise):
     """The check of an `Exercise`. Call it with the learner's function or class; it returns a Verdict.
 
-    It never raises (Ctrl-C excepted), never hangs, and leaves the kernel as it was.
-
-    >>> from bnteach.check.recipe import Recipe
-    >>> double = Check(
-    ...     name="double",
-    ...     takes=("x",),
-    ...     recipe=Recipe({"doubled": lambda x: 2 * x}, returns=("doubled",)),
-    ...     probes=lambda rng: [{"x": np.array([1.0, 2.0])}, {"x": rng.normal(3, 1, 5)}],
-    ...     hints=("Twice.", "x and x.", "x + x"),
-    ...     lesson=("01_measure_a_batch", "Scale"),
-    ... )
-    >>> double.judge(lambda x: x + x)
-    ✓ double: passed
-    >>> print(double.judge(lambda x: x).why)
-    doubled is off.
-    doubled: it equals x.
+    It never raises (Ctrl-C excepted), never hangs, and leaves the settings of the kernel as they were.
     """
 
     def __call__(self, answer: Any, *, seed: int = 0) -> Verdict:
@@ -52,18 +60,18 @@ class Check(Exercise):
 
     def judge(self, answer: Any, seed: int = 0) -> Verdict:
         """The verdict, without a note in the standing."""
-        if is_blank(answer):
-            return Verdict(self.name, NOT_ATTEMPTED, hints=self.hints)
-        repaired = put_back()
-        with settings_kept():
+        with one_at_a_time(), settings_kept():
+            if is_blank(answer):
+                return Verdict(self.name, NOT_ATTEMPTED, hints=self.hints)
             try:
                 runs = Runs(self.own_trial(), self.checked(answer))
             except OddAnswer as error:
                 return self.verdict(NOT_YET, Diagnosis(str(error)))
             probes = self.probes(np.random.default_rng(seed))
-            seen = runs.on([*probes, probes[0]])
-            state, diagnosis = self.decided(runs, probes, seen, seed)
-        return self.verdict(state, diagnosis, seen, repaired)
+            *seen, again = runs.on([*probes, probes[0]])
+            evidence = Evidence(self, probes, [self.expected(probe) for probe in probes], seen)
+            decided = self.decided(evidence, again) or self.decided_if_wrong(evidence, runs, answer)
+            return self.verdict(*(decided or self.decided_on_hard_probes(runs, seed)), seen)
 
     def checked(self, answer: Any) -> Any:
         """The answer, ready to be called. Raises OddAnswer for one that is not what the exercise asks for."""
@@ -73,56 +81,46 @@ class Check(Exercise):
             raise OddAnswer(f"{self.name} is {given}, expected a {what}.")
         return answer if self.is_of_class() else as_function(answer, self.takes)
 
-    def decided(
-        self, runs: Runs, probes: list[Probe], seen: list[Observed], seed: int
-    ) -> tuple[str, Diagnosis]:
-        """State and diagnosis, from what was observed on the probes and on the first of them again."""
-        *seen, again = seen
-        expected = [self.expected(probe) for probe in probes]
-        if seen[0].failure == "not written" and not seen[0].values:
-            return NOT_ATTEMPTED, Diagnosis("" if seen[0].error == "NotImplementedError" else seen[0].words)
-        if not seen[0].failure and not agree(again.values, seen[0].values):
-            return NOT_YET, Diagnosis(
-                again.words
-                or "Your code gives different results for the same input. Does it use random numbers, "
-                "or change something outside the function that it uses again?"
-            )
-        if not all(is_right(run, right) for run, right in zip(seen, expected, strict=True)):
-            return NOT_YET, diagnose(self, probes, expected, seen)
-        if modified := sorted({name for run in seen for name in run.modified}):
-            return NOT_YET, Diagnosis.of([CATALOGUE["input_modified"]], f"It changes {', '.join(modified)}.")
-        return self.decided_on_hard_probes(runs, seed)
+    def decided(self, evidence: Evidence, again: Observed) -> Decision | None:
+        """What can be said before values are compared; `again` is a second run on the first probe."""
+        first = evidence.seen[0]
+        if first.failure == "not written" and not first.values:
+            return NOT_ATTEMPTED, Diagnosis("" if first.error == "NotImplementedError" else first.words)
+        if not first.failure and not agree(again.values, first.values):
+            return NOT_YET, Diagnosis(again.words or CHANGEABLE)
+        if any(run.failure in FATAL for run in evidence.seen):
+            return NOT_YET, Diagnosis(facts.why(evidence))
+        return None
 
-    def decided_on_hard_probes(self, runs: Runs, seed: int) -> tuple[str, Diagnosis]:
+    def decided_if_wrong(self, evidence: Evidence, runs: Runs, answer: Any) -> Decision | None:
+        """Of a wrong answer: what can go wrong in every exercise, or in this one. None if all is right."""
+        if all(map(is_right, evidence.seen, evidence.expected)):
+            modified = ", ".join(sorted({name for run in evidence.seen for name in run.modified}))
+            return (NOT_YET, named(self, (INPUT_MODIFIED,), f"It changes {modified}.")) if modified else None
+        if found := arguments_swapped(self, answer) or returns_swapped(evidence):
+            return NOT_YET, named(self, (found,))
+        diagnosis = diagnose(evidence)
+        if not diagnosis.keys and (found := without_effect(evidence, runs)):
+            if found.key:
+                return NOT_YET, named(self, (found,), diagnosis.why, diagnosis.details)
+            diagnosis = replace(diagnosis, why=f"{diagnosis.why}\nAnd {found.title}. {found.why}")
+        return NOT_YET, diagnosis
+
+    def decided_on_hard_probes(self, runs: Runs, seed: int) -> Decision:
         """The same for code that is right so far: are digits lost where the mean is large?"""
-        hard = self.hard_probes(np.random.default_rng(seed)) if self.hard_probes else []
-        for probe in hard:
+        for probe in self.hard_probes(np.random.default_rng(seed)):
             right = self.expected(probe)
             single, double = runs.on([probe, in_double(probe)])
             if is_right(single, right, IMPRECISE_WITHIN):
                 continue
             if is_right(double, right, IMPRECISE_WITHIN):
-                return NOT_YET, Diagnosis.of([CATALOGUE["digits_lost"]])
+                return NOT_YET, named(self, (DIGITS_LOST,))
             words = single.words or "the values are off."
             return NOT_YET, Diagnosis(f"It is right on small numbers. Where the mean is large: {words}")
         return PASSED, Diagnosis("")
 
-    def verdict(
-        self,
-        state: str,
-        diagnosis: Diagnosis,
-        seen: list[Observed] | tuple = (),
-        repaired: Iterable[str] = (),
-    ) -> Verdict:
-        """The verdict, with what else was seen: prints, and names that had been replaced."""
-        replaced = sorted({*repaired, *(name for run in seen for name in run.repaired)})
-        notes = [f"Your code had replaced {', '.join(replaced)}; that is put back."] if replaced else []
-        return Verdict(
-            self.name,
-            state,
-            diagnosis.why,
-            diagnosis.keys,
-            (*diagnosis.details, *notes),
-            next((run.printed for run in seen if run.printed), ""),
-            (*self.hints[:2], diagnosis.mend or self.hints[2]),
-        )
+    def verdict(self, state: str, diagnosis: Diagnosis, seen: list[Observed] | tuple = ()) -> Verdict:
+        """The verdict, with what the code printed."""
+        printed = next((run.printed for run in seen if run.printed), "")
+        hints = (*self.hints[:2], diagnosis.mend or self.hints[2])
+        return Verdict(self.name, state, diagnosis.why, diagnosis.keys, diagnosis.details, printed, hints)

@@ -14,9 +14,7 @@ ROUNDING = 1e-4
 
 
 def same(found: np.ndarray, expected: np.ndarray, within: float = ROUNDING) -> bool:
-    """True when the shapes agree, NaN and inf are in the same places, and the largest difference is small.
-
-    Small is `within` times the root mean square of the expected values.
+    """True when the largest difference is small beside the root mean square of the expected values.
 
     >>> same(np.array([1.0, 2.0]), np.array([1.0, 2.00001])), same(np.array([1.0, 2.0]), np.array([1.0, 2.1]))
     (True, False)

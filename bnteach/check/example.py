@@ -1,4 +1,4 @@
-"""A counter-example in numbers that a student can read."""
+"""Inputs and values in words and numbers that a student can read."""
 
 from __future__ import annotations
 
@@ -7,23 +7,24 @@ from typing import Any
 import numpy as np
 
 from .comparing import same
-from .running import Observed, Probe, Values
+from .evidence import Evidence
+from .running import Probe
 
 READABLE = 24  # values; a larger array is told by its shape
 
 
-def example(probes: list[Probe], expected: list[Values], seen: list[Observed]) -> tuple[str, ...]:
+def example(evidence: Evidence) -> tuple[str, ...]:
     """The first wrong quantity of the first probe: inputs, what was expected, what came."""
-    for name, right in expected[0].items():
-        found = seen[0].values.get(name)
+    for name, right in evidence.expected[0].items():
+        found = evidence.seen[0].values.get(name)
         if found is not None and not same(found, right):
-            inputs = [assigned(key, value) for key, value in probes[0].items()]
+            inputs = [assigned(f"  {key}", value) for key, value in evidence.probes[0].items()]
             places = enough_places(found, right)
             both = [
                 assigned(f"{word} {name}", v, places)
                 for word, v in (("expected", right), ("yours   ", found))
             ]
-            return ("\n".join(["For", *(indented(line) for line in inputs), *both]),)
+            return ("\n".join(["For", *inputs, *both]),)
     return ()
 
 
@@ -37,50 +38,26 @@ def assigned(name: str, value: Any, places: int | None = None) -> str:
     return f"{name} = {numbers(value, places, start=len(name) + 3)}"
 
 
-def indented(text: str) -> str:
-    return "\n".join(f"  {line}" for line in text.split("\n"))
-
-
 def numbers(value: Any, places: int | None = None, start: int = 0) -> str:
     """A number or an array, in decimals where that is readable. `start`: column of the first character.
 
-    >>> numbers(1e-5), numbers(0.5), numbers(np.array([0.25, 1.0]))
-    ('0.00001', '0.5', '[0.25, 1.00]')
-    """
-    if not isinstance(value, np.ndarray):
-        return f"{value:.4g}" if isinstance(value, float) and not 1e-6 < abs(value) < 1e6 else spelled(value)
-    if value.size > READABLE:
-        return f"an array of shape {value.shape}"
-    value = value.astype(float)
-    places = enough_places(value) if places is None else places
-    texts = [one(v, places) for v in value.ravel()]
-    width = max(map(len, texts), default=0)
-    lines = np.array2string(
-        value + 0.0,
-        separator=", ",
-        max_line_width=1000,
-        formatter={"float_kind": lambda v: one(v, places).rjust(width)},
-        prefix=" " * start,
-    ).split("\n")
-    return "\n".join(line for line in lines if line.strip())
-
-
-def spelled(value: Any) -> str:
-    """A number without an exponent; anything else as Python shows it, in a line.
-
-    >>> spelled(0.00004), spelled(3.0), spelled((2, 1))
-    ('0.00004', '3.0', '(2, 1)')
+    >>> numbers(1e-5), numbers(0.5), numbers(np.array([0.25, 1.0])), numbers((2, 1))
+    ('0.00001', '0.5', '[0.25, 1.00]', '(2, 1)')
     """
     if isinstance(value, float):
         return np.format_float_positional(value, precision=4, fractional=False, trim="0")
-    return repr(value).replace("\n", "")[:100]
-
-
-def one(value: float, places: int) -> str:
-    """A value with so many decimal places; with an exponent when `places` is -1."""
-    if not np.isfinite(value):
-        return str(value)
-    return f"{value:.3e}" if places < 0 else f"{round(value, places) + 0.0:.{places}f}"
+    if not isinstance(value, np.ndarray):
+        return repr(value).replace("\n", "")[:100]
+    if value.size > READABLE:
+        return f"an array of shape {value.shape}"
+    places = enough_places(value) if places is None else places
+    style = {"precision": places, "suppress_small": True}
+    if places < 0:
+        style = {"formatter": {"float": "{:.3e}".format}}
+    value = np.round(value.astype(float), places) + 0.0 if places > 0 else value.astype(float)
+    wide = {"separator": ", ", "max_line_width": 1000, "floatmode": "fixed", "prefix": " " * start}
+    lines = np.array2string(value, **wide, **style).split("\n")
+    return "\n".join(line for line in lines if line.strip())
 
 
 def enough_places(*arrays: np.ndarray) -> int:
@@ -93,16 +70,42 @@ def enough_places(*arrays: np.ndarray) -> int:
     largest = np.abs(finite).max(initial=0.0)
     if largest and not 1e-6 < largest < 1e7:
         return -1
-    wanted = 4 - digits_before(largest)
-    if len(arrays) == 2 and arrays[0].shape == arrays[1].shape:
-        apart = np.abs(arrays[0].astype(float) - arrays[1])
-        wanted = max(wanted, 2 - digits_before(np.max(apart[np.isfinite(apart)], initial=0.0)))
-    wanted = int(np.clip(wanted, 1, 9))
-    while wanted > 1 and np.allclose(np.round(finite, wanted - 1), finite, rtol=0, atol=1e-12):
-        wanted -= 1
-    return wanted
+    sizes = [(4, largest)]
+    if len({array.shape for array in arrays}) < len(arrays):
+        sizes.append((2, np.nanmax(np.abs(arrays[0].astype(float) - arrays[1]), initial=0.0)))
+    places = [digits - 1 - np.floor(np.log10(size)) for digits, size in sizes if 0 < size < np.inf]
+    wanted = int(np.clip(max(places, default=1), 1, 9))
+    trimmed = (p for p in range(1, wanted) if np.allclose(np.round(finite, p), finite, rtol=0, atol=1e-12))
+    return next(trimmed, wanted)
 
 
-def digits_before(value: float) -> int:
-    """How many digits a number has before the point; 0.02 has -1."""
-    return int(np.floor(np.log10(value))) + 1 if value else 1
+def shapes(probe: Probe) -> str:
+    """The shapes of a probe's arrays and its other values.
+
+    >>> shapes({"x": np.zeros((3, 2)), "eps": 0.5})
+    'x of shape (3, 2), eps = 0.5'
+    """
+    others = {name: value for name, value in probe.items() if not isinstance(value, np.ndarray)}
+    return ", ".join([*grouped(probe), *(f"{name} = {numbers(value)}" for name, value in others.items())])
+
+
+def grouped(probe: Probe) -> list[str]:
+    """The arrays of a probe with their shapes; those of one shape together.
+
+    >>> grouped({"x": np.zeros((3, 2)), "gamma": np.ones(2), "beta": np.ones(2)})
+    ['x of shape (3, 2)', 'gamma and beta of shape (2,)']
+    """
+    names: dict[tuple[int, ...], list[str]] = {}
+    for name, value in probe.items():
+        if isinstance(value, np.ndarray):
+            names.setdefault(value.shape, []).append(name)
+    return [f"{listed(together)} of shape {shape}" for shape, together in names.items()]
+
+
+def listed(names: list[str]) -> str:
+    """Names in a sentence.
+
+    >>> listed(["dx", "dgamma", "dbeta"])
+    'dx, dgamma and dbeta'
+    """
+    return " and ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))

@@ -1,57 +1,88 @@
-"""What an exercise is: the right computation in steps, inputs, hints, and how an answer is run."""
+"""What an exercise is: the right answer, inputs, hints, mistakes, and how an answer is run."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from .answers import unpacked
-from .catalogue import CATALOGUE
-from .mistake import Mistake
-from .recipe import Recipe
+from .mistakes import Mistake, mistakes_in
+from .recipe import Recipe, recipe_of
 from .running import Observed, Probe, Trial, Values, rehearse
+from .slips import slips_of
 
 
 @dataclass(frozen=True, eq=False)
 class Exercise:
     """One exercise, as data; `Check` in checking.py judges answers to it.
 
-    name: name of the check; also of the function or class that the learner writes.
-    takes: names of the arguments of the learner's function, in order.
-    recipe: the right computation, in steps.
+    right: the right answer, as a plain function: lines `name = expression`, then `return` and names.
     probes: from a random generator to a list of inputs. The first is small enough to read; the others have
         random values, off-center, with N ≥ 3 and unequal sizes.
-    hard_probes: the same for float32 inputs on which right formulas lose digits.
     hints: three, the last nearly the answer.
     lesson: the lesson and section that the exercise belongs to.
-    make: from a recipe to an answer as a learner might write it; how the catalogue's mistakes are run.
-    trial: runs an answer on inputs and gives (name, value) pairs.
+    mistakes: texts that `mistakes_in` reads.
+    hard_probes: the same as probes, for float32 inputs on which right formulas lose digits.
+    name: of the check, and of what the learner writes; the name of `right` if it is not given.
+    takes: names of the arguments of the learner's function, if they are not those of `right`.
+    answer: from a recipe to an answer as a learner writes it; how the mistakes are run. If it is not given: a
+        function.
+    trial: runs an answer on inputs and gives (name, value) pairs. If it is not given: one call.
+    has_slips: whether small slips in the lines of `right` are looked for.
     asks_for_formula: whether a value may be called measured, where it is near the right one.
     tell: from what was observed, what is off, and why that may be, in words; where the values themselves
-        would tell a learner nothing.
+        tell a learner nothing.
     """
 
-    name: str
-    takes: tuple[str, ...]
-    recipe: Recipe
+    right: Callable[..., Any]
     probes: Callable[[np.random.Generator], list[Probe]]
     hints: tuple[str, str, str]
     lesson: tuple[str, str]
-    hard_probes: Callable[[np.random.Generator], list[Probe]] | None = None
-    make: Callable[[Exercise, Recipe], Any] | None = None
-    trial: Callable[[Exercise], Trial] | None = None
+    mistakes: tuple[str, ...] = ()
+    hard_probes: Callable[[np.random.Generator], list[Probe]] = lambda rng: []
+    name: str = ""
+    takes: tuple[str, ...] = ()
+    answer: Callable[[Recipe], Any] | None = None
+    trial: Callable[[Any, Mapping[str, Any]], Iterable[tuple[str, Any]]] | None = None
+    has_slips: bool = True
     asks_for_formula: bool = False
     tell: Callable[[list[Observed]], tuple[str, str]] | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "name", self.name or self.right.__name__)
+        object.__setattr__(self, "takes", self.takes or self.recipe.takes)
+
+    @cached_property
+    def recipe(self) -> Recipe:
+        return recipe_of(self.right)
+
+    @cached_property
+    def known(self) -> dict[str, Mistake]:
+        """The mistakes that have words of their own, by key. A teacher's own are added here."""
+        return {mistake.key: mistake for text in self.mistakes for mistake in mistakes_in(text)}
+
+    @cached_property
+    def slips(self) -> list[Mistake]:
+        """Small slips that give values at all; of those that give the same ones only the first."""
+        probes = self.probes(np.random.default_rng(0))[:2]
+        found = {}
+        for slip in slips_of(self.recipe) if self.has_slips else ():
+            runs = [self.observed_of(slip.in_recipe(self.recipe), probe) for probe in probes]
+            if not any(run.failure for run in runs):
+                found.setdefault(fingerprint(runs), slip)
+        found.pop(fingerprint([self.observed_of(self.recipe, probe) for probe in probes]), None)
+        return list(found.values())
 
     def is_of_class(self) -> bool:
         """True when the learner writes a class: its name begins with a capital letter."""
         return self.name[0].isupper()
 
     def own_trial(self) -> Trial:
-        return self.trial(self) if self.trial else self.call_function
+        return self.trial or self.call_function
 
     def call_function(self, answer: Any, inputs: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:
         """The usual trial: call the function once."""
@@ -59,12 +90,12 @@ class Exercise:
         return zip(names, unpacked(names, answer(*(inputs[name] for name in self.takes))), strict=True)
 
     def answer_from(self, recipe: Recipe) -> Any:
-        """A recipe as an answer that a learner might write."""
-        return self.make(self, recipe) if self.make else self.function_from(recipe)
+        """An answer as a learner writes it whose every value comes from the recipe."""
+        if self.answer:
+            return self.answer(recipe)
 
-    def function_from(self, recipe: Recipe) -> Callable[..., Any]:
-        def answer(*values: Any) -> Any:
-            found = recipe.values(dict(zip(self.takes, values, strict=True)), recipe.returns)
+        def answer(*inputs: Any) -> Any:
+            found = recipe.values(dict(zip(self.takes, inputs, strict=True)), recipe.returns)
             results = tuple(found[name] for name in recipe.returns)
             return results if len(results) > 1 else results[0]
 
@@ -78,10 +109,6 @@ class Exercise:
         """What the check would observe of a learner who wrote this recipe."""
         return rehearse(self.own_trial(), self.answer_from(recipe), probe)
 
-    def mistakes(self) -> list[Mistake]:
-        """The mistakes of the catalogue that can happen here."""
-        return [mistake for mistake in CATALOGUE.values() if self.name in mistake.checks]
-
 
 def in_double(probe: Probe) -> Probe:
     """The probe with its floating-point arrays in float64."""
@@ -89,3 +116,12 @@ def in_double(probe: Probe) -> Probe:
         name: value.astype(np.float64) if isinstance(value, np.ndarray) and value.dtype.kind == "f" else value
         for name, value in probe.items()
     }
+
+
+def fingerprint(runs: list[Observed]) -> tuple:
+    """What differs when the values of two runs do."""
+    return tuple(
+        (value.shape, (np.round(value.astype(float), 9) + 0.0).tobytes())
+        for run in runs
+        for value in run.values.values()
+    )

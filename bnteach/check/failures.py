@@ -26,27 +26,28 @@ ELSEWHERE = (
 LENGTH = 300  # characters of an error's own message
 
 
+# Type of an exception -> the kind of failure, and what to say; {at} stands for the learner's own line.
+KINDS: dict[type[BaseException], tuple[str, str]] = {
+    NotWritten: ("not written", "{message}"),
+    OddAnswer: ("odd", "{message}"),
+    NotImplementedError: ("not written", "Not written yet{at}."),
+    TimeUp: ("time", "Stopped after {after}{at}. Is there a loop that never ends?"),
+    RecursionError: ("recursion", "Your function calls itself without end{at}."),
+    MemoryError: ("raised", "Your code asks for more memory than there is{at}."),
+    SystemExit: ("exit", "Your code ends the kernel{at}. Return a value instead."),
+    BaseException: ("raised", "{type}{message}{at}.{about}"),
+}
+
+
 def failed(error: BaseException, seconds: float) -> tuple[str, str]:
     """The kind of a failure, and the failure in words."""
     message = own_words(error)
-    if isinstance(error, NotWritten):
-        return "not written", message
-    if isinstance(error, OddAnswer):
-        return "odd", message
-    if isinstance(error, NotImplementedError):
-        return "not written", f"Not written yet{at(error)}."
-    if "ellipsis" in message:
+    if "ellipsis" in message and not isinstance(error, OddAnswer):
         return "not written", f"A `...` is still there{at(error)}."
-    if isinstance(error, TimeUp):
-        after = f"{seconds:g} second{'s' * (seconds != 1)}"
-        return "time", f"Stopped after {after}{at(error)}. Is there a loop that never ends?"
-    if isinstance(error, RecursionError):
-        return "recursion", f"Your function calls itself without end{at(error)}."
-    if isinstance(error, MemoryError):
-        return "memory", f"Your code asks for more memory than it may have{at(error)}."
-    if isinstance(error, SystemExit):
-        return "exit", f"Your code ends the kernel{at(error)}. Return a value instead."
-    return "raised", f"{type(error).__name__}{': ' * bool(message)}{message}{at(error)}.{about(message)}"
+    kind, words = next(found for known, found in KINDS.items() if isinstance(error, known))
+    named = f"{type(error).__name__}{': ' * bool(message)}" if kind == "raised" else ""
+    after = f"{seconds:g} second{'s' * (seconds != 1)}"
+    return kind, words.format(type=named, message=message, at=at(error), after=after, about=about(message))
 
 
 def about(message: str) -> str:

@@ -1,184 +1,256 @@
-"""What a wrong quantity has in common with the right one: is it a multiple, a transpose, another quantity?
+"""What a wrong quantity has in common with the right one: its shape, a factor, a shift, a path.
 
-Each test below says what is true of one case, in sentences. Only a sentence that is true on every probe on
-which the quantity is wrong is told to the learner.
+Said is only what is true on every probe on which the quantity is wrong.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
-from .case import Case, of_inputs
-from .comparing import ROUNDING, off_by, same
-from .factors import multiple, times_or_plus
-from .gradient_paths import paths_of_dx
+from .comparing import ROUNDING, same
+from .example import grouped
+from .recipe import Recipe
+from .running import Probe, Values
 
+# Steps of recipes that the lessons name too, as the lessons name them.
+TAUGHT = {
+    "mean": "the mean",
+    "var": "the variance",
+    "inv_std": "1/√(σ² + ε)",
+    "x_hat": "x_hat",
+    "dx_hat": "dx_hat",
+}
+# How a factor may depend on a number, such as n, the number of values in a channel.
+OF_A_NUMBER: dict[str, Callable[[float], float]] = {
+    "{0}": lambda n: n,
+    "1/{0}": lambda n: 1 / n,
+    "√{0}": lambda n: n**0.5,
+    "1/√{0}": lambda n: n**-0.5,
+    "{0}/({0} − 1)": lambda n: n / (n - 1),
+    "({0} − 1)/{0}": lambda n: (n - 1) / n,
+    "√({0}/({0} − 1))": lambda n: (n / (n - 1)) ** 0.5,
+    "√(({0} − 1)/{0})": lambda n: ((n - 1) / n) ** 0.5,
+}
+NUMBERS = (int, float, np.number, np.ndarray)
 MEASURED = 0.05  # what is measured on some thousand random numbers is this near
+
+
+@dataclass(frozen=True)
+class Case:
+    """One quantity on one probe, with all that it can be compared with."""
+
+    name: str
+    inputs: Probe
+    expected: Values
+    observed: Values
+    recipe: Recipe
+
+    @property
+    def found(self) -> np.ndarray:
+        return self.observed[self.name]
+
+    @property
+    def right(self) -> np.ndarray:
+        return self.expected[self.name]
+
+    @cached_property
+    def is_right(self) -> bool:
+        return same(self.found, self.right)
+
+    def has_right_shape(self) -> bool:
+        return self.found.shape == self.right.shape
+
+    @cached_property
+    def known(self) -> dict[str, np.ndarray]:
+        """What the learner knows by name: inputs, results, and steps on the way."""
+        steps = {}
+        for step, words in TAUGHT.items():
+            try:
+                steps[words] = self.recipe.values(self.inputs, [step])[step]
+            except Exception:  # a step that needs what this probe does not give
+                continue
+        known = {**self.inputs, **self.expected, **steps}
+        return {
+            name: np.asarray(value)
+            for name, value in known.items()
+            if name != self.name and isinstance(value, NUMBERS) and np.asarray(value).dtype.kind in "fiu"
+        }
+
+    @property
+    def axis(self) -> int:
+        """The axis of the channels."""
+        return self.inputs.get("channel_axis", 1)
+
+    @cached_property
+    def n(self) -> float:
+        """How many values a channel has; 0 when there is no batch."""
+        batches = [
+            value for value in self.inputs.values() if isinstance(value, np.ndarray) and value.ndim > 1
+        ]
+        return batches[0].size / max(1, batches[0].shape[self.axis]) if batches else 0
+
+    def channels(self, value: np.ndarray) -> np.ndarray:
+        """A row for each channel."""
+        return np.moveaxis(value.astype(float), self.axis, 0).reshape(value.shape[self.axis], -1)
 
 
 def about(cases: list[Case]) -> str:
     """The first thing to say about a quantity that is true in each of these cases; else how far it is off."""
-    for case in cases:
-        if odd := odd_shape(case) or not_finite(case):
-            return odd
     with np.errstate(all="ignore"):
-        return (
-            in_common(plain_values, cases)
-            or in_common(another_quantity, cases)
-            or multiple(cases)
-            or in_common(times_or_plus, cases)
-            or in_common(parts_that_are_right, cases)
-            or in_common(same_up_to, cases)
-            or paths_of_dx(cases)
-            or in_common(moments, cases)
-            or how_far(cases)
-        )
+        odd = next((words for case in cases if (words := odd_shape(case) or not_finite(case))), "")
+        tests = (whole, multiple, by_channel, parts)
+        common = (words for test in tests if (words := in_common(test, cases)))
+        return odd or next(common, "") or paths_of_dx(cases) or how_far(cases[0])
 
 
 def in_common(test: Callable[[Case], Iterator[str]], cases: list[Case]) -> str:
     """The first sentence of a test that is true in every case; empty when there is none."""
-    sentences = [list(test(case)) for case in cases]
-    return next(
-        (sentence for sentence in sentences[0] if all(sentence in others for others in sentences)), ""
-    )
+    first, *others = [list(test(case)) for case in cases]
+    return next((words for words in first if all(words in more for more in others)), "")
 
 
 def odd_shape(case: Case) -> str:
     """What is odd about the shape; empty when nothing is."""
     mine, wanted = case.found, case.right
-    if mine.shape == wanted.shape:
+    if case.has_right_shape():
         return ""
-    words = f"it has shape {mine.shape}, expected {wanted.shape} for {of_inputs(case)}."
+    of_inputs = ", ".join(grouped(case.inputs)) or "this input"
+    words = f"it has shape {mine.shape}, expected {wanted.shape} for {of_inputs}."
     if mine.T.shape == wanted.shape and same(mine.T, wanted):
         return f"{words} It is the transpose of the right array."
     if mine.size == wanted.size and same(mine.reshape(wanted.shape), wanted):
         return f"{words} The numbers are right: only the shape is not."
-    for name, value in case.known.items():
-        if same(mine, value):
-            return f"{words} It equals {name}."
-    return words
+    equal = [f" It equals {name}." for name, value in case.known.items() if value.ndim and same(mine, value)]
+    return words + "".join(equal[:1])
 
 
 def not_finite(case: Case) -> str:
     bad = int((~np.isfinite(case.found)).sum() - (~np.isfinite(case.right)).sum())
-    return (
-        f"{bad} of its {case.found.size} values {'is' if bad == 1 else 'are'} NaN or infinite."
-        if bad > 0
-        else ""
-    )
+    are = "is" if bad == 1 else "are"
+    return f"{bad} of its {case.found.size} values {are} NaN or infinite." if bad > 0 else ""
 
 
-def plain_values(case: Case) -> Iterator[str]:
+def whole(case: Case) -> Iterator[str]:
+    """Is it one number everywhere, another quantity of the same computation, or the transpose?"""
     if not case.found.any():
         yield "every value is 0."
-    elif case.found.size > 1 and np.ptp(case.found.astype(float)) == 0:
+    if case.found.size > 1 and np.ptp(case.found.astype(float)) == 0:
         yield "all its values are the same number."
-
-
-def another_quantity(case: Case) -> Iterator[str]:
-    """Is it another quantity of the same computation, or the transpose?"""
     for name, value in case.known.items():
-        if same(case.found, value):
+        if value.size > 1 and same(case.found, value):
             yield f"it equals {name}."
-        if same(-case.found, value):
+        if value.size > 1 and same(-case.found.astype(float), value):
             yield f"it equals −{name}."
     if case.found.ndim > 1 and same(case.found.T, case.right):
         yield "it is the transpose of the right array."
 
 
-def parts_that_are_right(case: Case) -> Iterator[str]:
-    """Are some channels right and others not, or some rows?"""
-    if case.right.ndim < 2:
+def multiple(case: Case) -> Iterator[str]:
+    """Is every value the same factor times the right one? One that depends on a number is recognized."""
+    mine, wanted = case.found.astype(float), case.right.astype(float)
+    factor = float(np.vdot(mine, wanted) / max(np.vdot(wanted, wanted), 1e-300))
+    if wanted.size < 2 or abs(factor) < 1e-9 or not same(mine, factor * wanted):
         return
-    for part, mine, wanted in (
-        ("channel", case.channels(case.found), case.channels(case.right)),
-        ("row", case.found.reshape(len(case.found), -1), case.right.reshape(len(case.right), -1)),
-    ):
-        good = [off_by(*pair) <= ROUNDING for pair in zip(mine, wanted, strict=True)]
-        if sum(good) == 1 and len(good) > 1 and (good[0] or good[-1]):
-            yield f"the {'first' if good[0] else 'last'} {part} is right, the others are not."
-        if sum(good) == len(good) - 1 > 0 and not (good[0] and good[-1]):
-            yield f"the {'last' if good[0] else 'first'} {part} is wrong, the others are right."
-        if any(good) and not all(good):
-            yield f"some {part}s are right, others are not."
+    yield (
+        "it has the wrong sign."
+        if abs(factor + 1) < 1e-3
+        else f"every value is {factor:.4g} times the right one."
+    )
+    numbers = {"n": case.n, **{name: float(value) for name, value in case.known.items() if value.ndim == 0}}
+    for name, number in numbers.items():
+        for words, of_number in OF_A_NUMBER.items():
+            if number > 1 and abs(factor / of_number(number) - 1) < 1e-3:
+                where = ", where n counts the values in a channel" * (name == "n")
+                yield f"every value is {words.format(name)} times the right one{where}."
+    yield "it is a multiple of the right one, but the factor changes with the input."
 
 
-def same_up_to(case: Case) -> Iterator[str]:
-    """Is it right up to one number, or up to one number for each channel?"""
+def by_channel(case: Case) -> Iterator[str]:
+    """Is it right but for a shift, the same everywhere or one for each channel; or but for a factor?"""
     apart = case.found.astype(float) - case.right
-    if case.right.size > 2 and same(apart - apart.mean(), np.zeros_like(apart), within_of(case)):
+    if apart.size > 2 and np.ptp(apart) <= ROUNDING * np.sqrt(np.mean(case.right.astype(float) ** 2)):
         yield "all values are off by the same amount. Look at what is subtracted or added."
     if case.right.ndim < 2 or case.n < 3:
         return
-    mine, wanted = case.channels(case.found), case.channels(case.right)
-    if all(same(a - a.mean() + b.mean(), b) for a, b in zip(mine, wanted, strict=True)):
+    pairs = list(zip(case.channels(case.found), case.channels(case.right), strict=True))
+    if all(same(a - a.mean() + b.mean(), b) for a, b in pairs):
         yield "in each channel all values are off by the same amount. Look at what is subtracted or added."
-    ratios = [np.vdot(a, b) / np.vdot(b, b) for a, b in zip(mine, wanted, strict=True)]
-    if np.isfinite(ratios).all() and all(
-        same(a, ratio * b) for a, b, ratio in zip(mine, wanted, ratios, strict=True)
-    ):
+    if all(same(a, b * np.vdot(a, b) / np.vdot(b, b)) for a, b in pairs):
         yield "in each channel all values are the same multiple of the right ones. Look at the factors."
-    lines = [nearest_line(a, b) for a, b in zip(mine, wanted, strict=True)]
-    if all(np.ptp(b) > 0 and same(line, a) for line, a, b in zip(lines, mine, wanted, strict=True)):
-        yield (
-            "in each channel the values are the right ones, stretched and shifted. Look at what is "
-            "subtracted or added, and at the factors."
-        )
+    if all(np.ptp(b) > 0 and same(np.polyval(np.polyfit(b, a, 1), b), a) for a, b in pairs):
+        yield "in each channel the values are stretched and shifted. Look at factors and what is subtracted."
 
 
-def nearest_line(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """The values slope·b + shift that come nearest to a."""
-    apart = b - b.mean()
-    return a.mean() + apart * np.vdot(apart, a) / np.vdot(apart, apart)
+def parts(case: Case) -> Iterator[str]:
+    """Are some channels right and others not, or some rows?"""
+    for part, axis in (("channel", case.axis), ("row", 0)):
+        if case.right.ndim > 1:
+            pairs = zip(np.moveaxis(case.found, axis, 0), np.moveaxis(case.right, axis, 0), strict=True)
+            good = [same(*pair) for pair in pairs]
+            if any(good) and not all(good):
+                yield (
+                    f"the first {part} is right, others are not."
+                    if good[0]
+                    else f"the first {part} is wrong."
+                )
+                yield f"some {part}s are right, others are not."
 
 
-def within_of(case: Case) -> float:
-    return ROUNDING * float(np.sqrt(np.mean(case.right.astype(float) ** 2)))
+def paths_of_dx(cases: list[Case]) -> str:
+    """Sums of dx, and of dx·x_hat, over the batch: which path of the gradient may be missing?
+
+    In training, dx sums to 0 in each channel. In evaluation the statistics are constants: no paths.
+    """
+    sums = [sums_of_dx(case) for case in cases]
+    if None in sums:
+        return ""
+    through_mean, through_var = (any(off) for off in zip(*sums, strict=True))
+    words = f"its sum is {'not ' * through_mean}0, and its sum times x_hat is {'not ' * through_var}right."
+    if through_mean and through_var:
+        return f"{words} Look at both paths, the one through the mean and the one through the variance."
+    if through_mean or through_var:
+        return f"{words} Look at the path through the {'mean' if through_mean else 'variance'}."
+    return f"{words} Both paths seem to be there. Look at the factors."
 
 
-def moments(case: Case) -> Iterator[str]:
-    """Are the mean and the spread of each channel right?"""
-    if case.right.ndim < 2 or case.n < 3:
-        return
-    mine, wanted = case.channels(case.found.astype(float)), case.channels(case.right.astype(float))
-    spread = np.sqrt(np.mean(wanted**2))
-    right = [
-        np.allclose(of(mine, axis=1), of(wanted, axis=1), rtol=0, atol=ROUNDING * spread)
-        for of in (np.mean, np.std)
-    ]
-    if any(right):
-        words = ("mean", "spread") if right[0] else ("spread", "mean")
-        yield f"the {words[0]} of each channel is right" + (
-            f", the {words[1]} is not."
-            if not all(right)
-            else ", and so is the spread, but the values are not."
-        )
+def sums_of_dx(case: Case) -> tuple[bool, bool] | None:
+    """Is the sum of dx wrong, and of dx·x_hat? None where the question makes no sense."""
+    x_hat = case.known.get("x_hat")
+    if case.name != "dx" or x_hat is None or x_hat.shape != case.right.shape:
+        return None
+    right, found, hat = map(case.channels, (case.right, case.found, x_hat))
+    scale = np.sqrt(np.mean(right**2)) * right.shape[1]
+    if np.abs(right.sum(axis=1)).max() > 1e-6 * scale:
+        return None
+    off = [np.abs(((found - right) * other).sum(axis=1)).max() > 1e-3 * scale for other in (1.0, hat)]
+    return bool(off[0]), bool(off[1])
+
+
+def how_far(case: Case) -> str:
+    """How much of the array differs, and where it differs most."""
+    mine, wanted = (value.astype(float).ravel() for value in (case.found, case.right))
+    apart = np.abs(mine - wanted)
+    worst = f"{mine[apart.argmax()]:.4g}, expected {wanted[apart.argmax()]:.4g}"
+    if mine.size == 1:
+        return f"it is {worst}, with {', '.join(grouped(case.inputs)) or 'this input'}."
+    share = np.mean(apart > ROUNDING * np.sqrt(np.mean(wanted**2)))
+    return f"{share:.0%} of its values differ. The farthest off is {worst}."
 
 
 def measured(cases: list[Case]) -> str:
     """Is every value near the right one, but hardly any right, with some above and some below?"""
-    found = np.concatenate([case.found.ravel() for case in cases]).astype(float)
-    right = np.concatenate([case.right.ravel() for case in cases]).astype(float)
-    with np.errstate(all="ignore"):
-        apart = found / right - 1
+    found, right = (
+        np.concatenate([value.ravel() for value in values]).astype(float)
+        for values in ([case.found for case in cases], [case.right for case in cases])
+    )
+    apart = found / np.where(right == 0, np.nan, right) - 1
     if not np.abs(apart).max() < MEASURED or not 0.1 < np.mean(apart > 0) < 0.9:
         return ""
     if np.array_equal(found, np.round(found, 3)):
         return " It looks rounded."
-    if len(apart) < 10 or not np.median(np.abs(apart)) > 1e-3:
-        return ""
-    return " It looks measured, not computed: a formula is asked for."
-
-
-def how_far(cases: list[Case]) -> str:
-    """How much of the array differs, and where it differs most, in the case that is shown as an example."""
-    case = cases[0]
-    mine, wanted = (value.astype(float).ravel() for value in (case.found, case.right))
-    worst = int(np.abs(mine - wanted).argmax())
-    apart = f"{mine[worst]:.4g}, expected {wanted[worst]:.4g}"
-    if mine.size == 1:
-        return f"it is {apart}, with {of_inputs(case)}."
-    share = np.mean(np.abs(mine - wanted) > ROUNDING * np.sqrt(np.mean(wanted**2)))
-    return f"{share:.0%} of its values differ. The farthest off is {apart}."
+    is_far = len(apart) >= 10 and np.median(np.abs(apart)) > 1e-3
+    return " It looks measured, not computed: a formula is asked for." * bool(is_far)

@@ -12,17 +12,16 @@ import numpy as np
 
 from .answers import as_array
 from .failures import failed
-from .limits import interrupts_wait, time_limit
-from .memory import memory_limit
-from .shelter import put_back, shelter
+from .limits import time_limit
+from .settings import kept_quiet
 
 SECONDS = 5.0  # for all that a check runs of a learner's code
 AT_LEAST = 0.1
-FATAL = ("time", "memory", "exit", "recursion")  # not worth a second run
+FATAL = ("time", "exit", "recursion")  # not worth a second run, nor a search for mistakes
 
 Probe = dict[str, Any]
 Values = dict[str, np.ndarray]
-Trial = Callable[[Any, Mapping[str, Any]], Iterable[tuple[str, Any]]]
+Trial = Callable[[Any, Mapping[str, Any]], Iterable[tuple[str, Any]]]  # gives (name, value) pairs
 
 
 @dataclass
@@ -30,12 +29,10 @@ class Observed:
     """What a learner's code did on one probe.
 
     values: name of a quantity -> the array it computed, in the order in which they came.
-    failure: why it stopped before the end, as a word ("raised", "odd", "time", "memory", "exit",
-        "recursion", "not written"), or None.
+    failure: why it stopped, as a word ("raised", "odd", "time", "exit", "recursion", "not written"), or None.
     words: the failure in words for the learner.
     error: type of the exception, if one was raised.
     modified: names of the inputs that it changed.
-    printed, repaired: what it printed; names in NumPy and other modules that it had replaced.
     """
 
     values: Values = field(default_factory=dict)
@@ -44,7 +41,10 @@ class Observed:
     error: str = ""
     modified: tuple[str, ...] = ()
     printed: str = ""
-    repaired: tuple[str, ...] = ()
+
+    def fail(self, error: BaseException) -> None:
+        self.failure, self.words = failed(error, SECONDS)
+        self.error = type(error).__name__
 
 
 class Runs:
@@ -59,12 +59,38 @@ class Runs:
         seen: list[Observed] = []
         for probe in probes:
             if seen and seen[-1].failure in FATAL:
-                last = seen[-1]
-                seen.append(Observed(failure=last.failure, words=last.words, error=last.error))
+                seen.append(Observed(failure=seen[-1].failure, words=seen[-1].words, error=seen[-1].error))
             else:
                 left = max(self.end - time.monotonic(), AT_LEAST)
                 seen.append(observe(self.trial, self.answer, probe, left))
         return seen
+
+
+def observe(trial: Trial, answer: Any, inputs: Probe, seconds: float) -> Observed:
+    """Run the trial on a copy of the inputs, and keep what came. Only Ctrl-C gets through."""
+    seen, lent = Observed(), copied(inputs)
+    with kept_quiet() as printed:
+        try:
+            with time_limit(seconds):
+                collect(trial, answer, lent, seen.values)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # the learner's code may raise anything
+            seen.fail(error)
+        seen.printed = printed.getvalue()
+    seen.modified = tuple(name for name, value in inputs.items() if differ(lent[name], value))
+    return seen
+
+
+def rehearse(trial: Trial, answer: Any, inputs: Probe) -> Observed:
+    """The same for an answer made from a recipe, which needs no shelter."""
+    seen = Observed()
+    try:
+        with np.errstate(all="ignore"):
+            collect(trial, answer, copied(inputs), seen.values)
+    except Exception as error:
+        seen.fail(error)
+    return seen
 
 
 def collect(trial: Trial, answer: Any, inputs: Mapping[str, Any], values: Values) -> None:
@@ -73,31 +99,8 @@ def collect(trial: Trial, answer: Any, inputs: Mapping[str, Any], values: Values
         values[name] = as_array(name, value)
 
 
-def observe(trial: Trial, answer: Any, inputs: Probe, seconds: float) -> Observed:
-    """Run `trial(answer, inputs)`, which gives (name, value) pairs, and keep what came. Never raises,
-    but for KeyboardInterrupt, so that Ctrl-C and the kernel's stop button work.
-
-    The inputs are copied first: the learner's code never sees the arrays of the check.
-    """
-    seen, lent, code = Observed(), copied(inputs), collect.__code__
-    with interrupts_wait(code), shelter() as printed:
-        try:
-            with memory_limit(), time_limit(seconds, code):
-                collect(trial, answer, lent, seen.values)
-        except KeyboardInterrupt:
-            raise
-        except BaseException as error:  # the learner's code may raise anything
-            seen.failure, seen.words = failed(error, SECONDS)
-            seen.error = type(error).__name__
-        finally:
-            seen.repaired = tuple(put_back())
-    seen.printed = printed.getvalue()
-    seen.modified = tuple(name for name, value in inputs.items() if differ(lent[name], value))
-    return seen
-
-
 def copied(inputs: Mapping[str, Any]) -> Probe:
-    """A copy of the inputs that shares nothing with them."""
+    """A copy of the inputs that shares nothing with them, and keeps the order of arrays in memory."""
     return {
         name: value.copy(order="K") if type(value) is np.ndarray else copy.deepcopy(value)
         for name, value in inputs.items()
@@ -109,15 +112,3 @@ def differ(lent: Any, value: Any) -> bool:
     if isinstance(value, (list, tuple)):
         return len(lent) != len(value) or any(map(differ, lent, value))
     return isinstance(value, np.ndarray) and not np.array_equal(lent, value, equal_nan=True)
-
-
-def rehearse(trial: Trial, answer: Any, inputs: Probe) -> Observed:
-    """The same for an answer of the catalogue, which needs no shelter."""
-    seen = Observed()
-    try:
-        with np.errstate(all="ignore"):
-            collect(trial, answer, copied(inputs), seen.values)
-    except Exception as error:
-        seen.failure, seen.words = failed(error, SECONDS)
-        seen.error = type(error).__name__
-    return seen

@@ -35,13 +35,12 @@ class Report:
 
     def summary(self) -> str:
         """The last line."""
-        if not self.verdicts:
-            return "No check has been called in this session yet."
-        return f"{self.passed} of {len(self.verdicts)} passed"
+        passed = f"{self.passed} of {len(self.verdicts)} passed"
+        return passed if self.verdicts else "No check has been called in this session yet."
 
     def __str__(self) -> str:
         rows = [
-            f"{SIGNS[v.state]} {v.check}: {v.state}{f' ({named(v)})' * bool(v.mistakes)}"
+            f"{SIGNS[v.state]} {v.check}: {v.state}" + f" ({', '.join(v.mistakes)})" * bool(v.mistakes)
             for v in self.verdicts
         ]
         return "\n".join([*rows, self.summary()])
@@ -49,28 +48,16 @@ class Report:
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        rows = [[v.check, f"{SIGNS[v.state]} {v.state}", named(v)] for v in self.verdicts]
-        head = "".join(
-            f'<th scope="col" style="text-align:left">{heading}</th>'
-            for heading in ("check", "state", "mistake")
-        )
-        body = "".join(
-            "<tr>"
-            + "".join(f'<td style="text-align:left">{html.escape(cell)}</td>' for cell in row)
-            + "</tr>"
-            for row in rows
-        )
-        table = (
-            f'<table style="color:inherit"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
-            if rows
-            else ""
-        )
+        rows = [(v.check, f"{SIGNS[v.state]} {v.state}", ", ".join(v.mistakes)) for v in self.verdicts]
+        head = cells("th scope=col", ("check", "state", "mistake"))
+        body = "".join(f"<tr>{cells('td', row)}</tr>" for row in rows)
+        table = f'<table style="color:inherit;text-align:left"><tr>{head}</tr>{body}</table>' if rows else ""
         return f"{table}<p>{self.summary()}</p>"
 
 
-def named(verdict: Verdict) -> str:
-    """The mistakes of a verdict, by their keys."""
-    return ", ".join(verdict.mistakes)
+def cells(tag: str, texts: tuple[str, ...]) -> str:
+    """Cells of a table's row."""
+    return "".join(f'<{tag} style="text-align:left">{html.escape(text)}</{tag[:2]}>' for text in texts)
 
 
 def report() -> Report:

@@ -64,30 +64,23 @@ class Verdict:
 
     def paragraphs(self) -> list[str]:
         """All that it says below its headline."""
+        printed = f"Your code printed:\n{indented(first_lines(self.printed))}" * bool(self.printed.strip())
         hint = "For a hint, write behind the check: .hint(1), then .hint(2), then .hint(3)"
-        return [
-            *self.why.split("\n"),
-            *self.details,
-            *([f"Your code printed:\n{indented(first_lines(self.printed))}"] if self.printed.strip() else []),
-            *([hint] if self.state == NOT_YET and self.hints else []),
-        ]
+        hint *= bool(self.state == NOT_YET and self.hints)
+        return list(filter(None, [*self.why.split("\n"), *self.details, printed, hint]))
 
     def __str__(self) -> str:
         head = f"{SIGNS[self.state]} {self.check}: {self.state}"
-        return "\n".join(
-            [head, *(indented(wrapped(paragraph)) for paragraph in self.paragraphs() if paragraph)]
-        )
+        return "\n".join([head, *(indented(wrapped(paragraph)) for paragraph in self.paragraphs())])
 
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        color = COLORS[self.state]
-        head = f"{SIGNS[self.state]} {html.escape(self.check)}: {self.state}"
+        color, head = COLORS[self.state], f"{SIGNS[self.state]} {html.escape(self.check)}: {self.state}"
         parts = [
             f'<{tag} style="margin:4px 0;white-space:pre-wrap">{html.escape(paragraph)}</{tag}>'
             for paragraph in self.paragraphs()
             for tag in ["pre" if is_table(paragraph) else "p"]
-            if paragraph
         ]
         return (
             f'<div style="border-left:4px solid {color};padding:2px 10px;max-width:60em">'
@@ -101,7 +94,6 @@ def is_table(paragraph: str) -> bool:
 
 
 def wrapped(paragraph: str) -> str:
-    """The paragraph in lines that fit a page."""
     return paragraph if is_table(paragraph) else textwrap.fill(paragraph, WIDTH, break_on_hyphens=False)
 
 

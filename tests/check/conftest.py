@@ -3,7 +3,6 @@
 import pytest
 
 from bnteach.check import checking, running, standing
-from bnteach.check.recipe import Recipe
 
 
 @pytest.fixture
@@ -18,19 +17,21 @@ def nothing_checked(monkeypatch):
     monkeypatch.setattr(standing, "_latest", {})
 
 
+def two_values_of(dy, x):
+    total = dy.sum(axis=0)
+    product = dy * x
+    return total, product
+
+
 @pytest.fixture
 def two_values():
     """A small check: the row sums of dy, and dy times x."""
     return checking.Check(
-        name="two_values",
-        takes=("dy", "x"),
-        recipe=Recipe(
-            {"total": lambda dy: dy.sum(axis=0), "product": lambda dy, x: dy * x},
-            returns=("total", "product"),
-        ),
-        probes=lambda rng: [
+        two_values_of,
+        lambda rng: [
             {"dy": rng.normal(1, 1, size), "x": rng.normal(3, 2, size)} for size in ((3, 2), (5, 4), (4, 4))
         ],
+        name="two_values",
         hints=("one", "two", "three"),
         lesson=("00_meet_batch_normalization", "Names"),
     )

@@ -1,90 +1,86 @@
-"""A teacher's own mistake is added in ten lines, or refused with a reason."""
+"""A teacher's own mistake is added in a few lines, or refused with a reason."""
 
 import numpy as np
 import pytest
 
 from bnteach import check
 
+OWN = """
+    > 02_normalize: Subtract, divide
 
-def own(**changes):
-    """ε added twice, with some fields changed."""
-    fields = {
-        "key": "eps_doubled",
-        "title": "ε is added twice",
-        "confuses": "Once is enough.",
-        "mend": "Write np.sqrt(var + eps).",
-        "lesson": ("02_normalize", "Subtract, divide"),
-        "checks": ("standardize",),
-        "steps": {"inv_std": lambda var, eps: 1 / np.sqrt(var + 2 * eps)},
-    }
-    return check.Mistake(**{**fields, **changes})
+    eps_thrice: ε is added three times
+        inv_std = 1 / np.sqrt(var + 3 * eps)
+        | Once is enough.
+"""
 
 
 def code(x, eps):
-    return (x - x.mean(0)) / np.sqrt(x.var(0) + 2 * eps)
+    return (x - x.mean(0)) / np.sqrt(x.var(0) + 3 * eps)
 
 
 def test_it_is_named_then_removed():
     assert check.standardize(code).mistakes == ()
-    check.add(own())
+    check.add("standardize", OWN)
     try:
         verdict = check.standardize(code)
-        assert verdict.mistake == "eps_doubled"
-        assert "It looks like this: ε is added twice. Once is enough." in verdict.why
+        assert verdict.mistake == "eps_thrice"
+        assert "It looks like this: ε is added three times. Once is enough." in verdict.why
         assert "Lesson 02 explains it. Section: Subtract, divide" in verdict.details
-        assert verdict.hint(3) == "Write np.sqrt(var + eps)."
+        assert verdict.hint(3) == "Write: inv_std = 1 / np.sqrt(var + eps)"
     finally:
-        check.remove("eps_doubled")
+        check.remove("standardize", "eps_thrice")
     assert check.standardize(code).mistakes == ()
 
 
 @pytest.mark.parametrize(
-    ("changes", "error", "words"),
+    ("old", "new", "words"),
     [
-        ({"key": "eps_outside"}, ValueError, "key is 'eps_outside', which the catalogue has already"),
-        ({"checks": ("standardized",)}, KeyError, "checks has 'standardized', which is no check"),
-        ({"checks": ()}, ValueError, r"checks is \(\), expected at least one name"),
-        ({"steps": {"root": lambda var: var}}, KeyError, "the recipe has no step"),
-        ({"steps": {}}, ValueError, "cannot tell 'eps_doubled' from the right answer"),
+        ("eps_thrice", "eps_outside", "key is 'eps_outside', which standardize has already"),
         (
-            {"steps": {"inv_std": lambda var, eps: 1 / (eps + var) ** 0.5}},
-            ValueError,
-            "from the right answer",
+            "eps_thrice: ",
+            "",
+            "the first line of a mistake is 'ε is added three times', expected `key: title`",
         ),
+        ("inv_std =", "root =", "eps_thrice: it gives root, expected one of n, mean, sum_of_squares, var"),
+        ("inv_std =", "return", "eps_thrice: the line is 'return"),
         (
-            {"steps": {"inv_std": lambda var, eps: 1 / (np.sqrt(var) + eps)}},
-            ValueError,
-            "from another mistake",
+            "        inv_std = 1 / np.sqrt(var + 3 * eps)\n",
+            "",
+            "eps_thrice: it has no line `name = expression`",
         ),
+        ("var + 3", "vra + 3", "eps_thrice: inv_std is made of vra, expected some of eps, mean, n"),
+        ("var + 3", "inv_std + 3", "eps_thrice: inv_std is made of inv_std, expected some of"),
+        ("var + 3 *", "var + ", "the probes of standardize cannot tell it from the right answer"),
         (
-            {"steps": {"inv_std": lambda var, eps: no_such_name}},  # noqa: F821
-            ValueError,
-            "the code of 'eps_doubled' stops: NameError",
+            "np.sqrt(var + 3 * eps)",
+            "(np.sqrt(var) + eps)",
+            "cannot tell it from another mistake; it says: x_hat",
         ),
-        (
-            {"steps": {"inv_std": lambda vra, eps: 1}},
-            KeyError,
-            r"steps\['inv_std'\] takes 'vra', expected one",
-        ),
-        ({"steps": {"inv_std": 3}}, TypeError, r"steps\['inv_std'\] is 3, expected a function"),
-        ({"checks": "standardize"}, TypeError, "checks is 'standardize', expected names in a tuple"),
-        ({"returns": 3}, TypeError, "returns is 3, expected None or a function"),
-        ({"lesson": "02_normalize"}, TypeError, "lesson is '02_normalize', expected None or a pair"),
+        ("np.sqrt(var", "np.squirt(var", "its code stops: AttributeError: module 'numpy' has no attribute"),
+        ("3 * eps)", "3 * eps", "eps_thrice: '(' was never closed"),
     ],
 )
-def test_it_is_refused(changes, error, words):
-    before = dict(check.CATALOGUE)
+def test_it_is_refused(old, new, words):
+    before = dict(check.standardize.known)
+    with pytest.raises(ValueError, match=r".") as refused:
+        check.add("standardize", OWN.replace(old, new))
+    assert words in str(refused.value)
+    assert before == check.standardize.known
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "error", "words"),
+    [
+        ("standardized", OWN, KeyError, "name is 'standardized', which is no check"),
+        (check.standardize, OWN, TypeError, "name is a Check, expected the name of a check"),
+        ("standardize", {"key": "eps_thrice"}, TypeError, "text is a dict, expected a string"),
+    ],
+)
+def test_only_a_name_and_a_text_will_do(name, text, error, words):
     with pytest.raises(error, match=words):
-        check.add(own(**changes))
-    assert before == check.CATALOGUE
-
-
-@pytest.mark.parametrize("given", [{"key": "eps_doubled"}, None, check.Mistake], ids=["dict", "None", "type"])
-def test_only_a_mistake_is_one(given):
-    with pytest.raises(TypeError, match=r"mistake is a \w+, expected a check\.Mistake"):
-        check.add(given)
+        check.add(name, text)
 
 
 def test_a_mistake_that_is_not_there_cannot_be_removed():
-    with pytest.raises(KeyError, match="key is 'eps_doubled', which the catalogue has not"):
-        check.remove("eps_doubled")
+    with pytest.raises(KeyError, match="key is 'eps_thrice', which standardize has not"):
+        check.remove("standardize", "eps_thrice")

@@ -12,8 +12,9 @@ def eps_outside(x, eps):
 
 
 def test_two_mistakes_that_look_the_same_are_both_offered(monkeypatch):
-    known = check.CATALOGUE["eps_outside"]
-    monkeypatch.setitem(check.CATALOGUE, "twin", dataclasses.replace(known, key="twin", title="a twin of it"))
+    known = check.standardize.known["eps_outside"]
+    twin = dataclasses.replace(known, key="twin", title="a twin of it")
+    monkeypatch.setitem(check.standardize.known, "twin", twin)
     verdict = check.standardize(eps_outside)
     assert verdict.mistakes == ()
     assert "It may be one of these:" in verdict.why

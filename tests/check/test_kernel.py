@@ -1,4 +1,4 @@
-"""In a real kernel: exit(), Ctrl-C, input() and what a cell shows."""
+"""In a real kernel: Ctrl-C, input() and what a cell shows."""
 
 import time
 
@@ -42,18 +42,6 @@ def kernel():
         manager.shutdown_kernel(now=True)
 
 
-@pytest.mark.parametrize(
-    "way", ["exit()", "quit()", "exit", "sys.exit(0)", "get_ipython().ask_exit()", "os._exit(0)"]
-)
-def test_a_kernel_survives_leaving(kernel, way):
-    shown = kernel(
-        f"import os, sys\ndef leaves(x, eps):\n    {way}\n    return {way}\ncheck.standardize(leaves)"
-    )
-    assert shown.startswith("✗ standardize: not yet")
-    assert way == "exit" or "Your code ends the kernel" in shown
-    assert kernel("check.standardize(right)") == "✓ standardize: passed"
-
-
 def test_the_line_is_named_by_the_cell(kernel):
     shown = kernel("def f(x, eps):\n    return x.nothing\n\ncheck.standardize(f)")
     assert "at line 2 of the cell: return x.nothing" in shown.replace("\n  ", " ")
@@ -71,23 +59,18 @@ def test_interrupt(kernel):
         manager.interrupt_kernel()
 
     kernel("running.SECONDS = 30")
-    shown = kernel(
-        "def f(x, eps):\n    np.mean = None\n    while True:\n        pass\ncheck.standardize(f)", interrupt
-    )
+    shown = kernel("def f(x, eps):\n    while True:\n        pass\ncheck.standardize(f)", interrupt)
     assert shown == "raised KeyboardInterrupt"
     kernel("running.SECONDS = 1.0")
-    assert kernel("print(np.mean is None); check.standardize(right)") == "False\n\n✓ standardize: passed"
+    assert kernel("check.standardize(right)") == "✓ standardize: passed"
 
 
 def test_input_is_not_waited_for(kernel):
     assert "EOFError: a check cannot answer input()" in kernel("check.standardize(lambda x, eps: input())")
 
 
-def test_input_and_exit_are_as_they_were(kernel):
-    assert (
-        kernel("print(input.__self__.__class__.__name__, 'ask_exit' in vars(get_ipython()))")
-        == "IPythonKernel False\n"
-    )
+def test_input_is_as_it_was(kernel):
+    assert kernel("print(input.__self__.__class__.__name__)") == "IPythonKernel\n"
 
 
 def test_hints_and_the_report(kernel):

@@ -12,12 +12,12 @@ from bnteach import check
         (lambda var, eps: np.sqrt(var), "eps_forgotten"),
         (lambda var, eps: np.sqrt(var + 1e-5), "eps_hard_coded"),
         (lambda var, eps: np.sqrt(var) + eps, "eps_outside"),
-        (lambda var, eps: np.sqrt(var + eps**2), "eps_squared"),
+        (lambda var, eps: np.sqrt(var + eps**2), "slip_in_inv_std"),
         (lambda var, eps: np.maximum(np.sqrt(var), eps), "eps_as_floor"),
-        (lambda var, eps: np.sqrt(var + 1e-8), None),
+        (lambda var, eps: np.sqrt(var + 1e-8), "eps_without_effect"),
         (lambda var, eps: np.sqrt(var + eps) + eps, None),
         (lambda var, eps: np.sqrt(np.maximum(var, eps)), None),
-        (lambda var, eps: np.sqrt(var + 2 * eps), None),
+        (lambda var, eps: np.sqrt(var + 2 * eps), "slip_in_inv_std"),
         (lambda var, eps: np.sqrt(abs(var - eps)), None),
     ],
 )
@@ -33,7 +33,6 @@ def test_each_way_with_epsilon_has_its_own_name_or_none(std, mistake):
         (lambda x, eps: (x - x.min(0)) / (np.ptp(x, axis=0) + eps), "stretched and shifted"),
         (lambda x, eps: (x - np.median(x, axis=0)) / np.sqrt(x.var(0) + eps), "subtracted or added"),
         (lambda x, eps: (x - x.mean(0)) / (abs(x).max(0) + eps), "Look at the factors"),
-        (lambda x, eps: x, "it equals x"),
     ],
 )
 def test_what_is_not_in_the_catalogue_is_led_on(answer, words):

@@ -9,7 +9,7 @@ from bnteach import check
 from bnteach.authoring.exercises import Solution
 from bnteach.authoring.lessons import NOTEBOOKS, code_cells, read_source
 from bnteach.check.comparing import same
-from bnteach.check.exercises.bug_hunt import BUGS
+from bnteach.check.first.exercises.bug_hunt import BUGS
 
 CELLS = code_cells(read_source(Solution("06_normalize_channels", NOTEBOOKS)))
 

@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 
 from bnteach import check
-from bnteach.check.exercises.outcome_trial import READ, RULE, first_word
+from bnteach.check.first.exercises.outcome_trial import READ, RULE, first_word
 from bnteach.training import SeedSummary
 from bnteach.training.claims import outcome
 

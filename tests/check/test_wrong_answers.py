@@ -1,13 +1,16 @@
-"""Wrong answers that are not in the catalogue: nothing is named, and what is said is true."""
+"""Of wrong answers that match no mistake nothing is named, and what is said is true."""
 
 import numpy as np
 import pytest
 
 from bnteach import check
-from test_catalogue import ALIKE
 
 # The checks that compare what a function returns, value by value.
-FUNCTIONS = [name for name, one in check.CHECKS.items() if not one.make and not one.trial]
+FUNCTIONS = [
+    name
+    for name, one in check.CHECKS.items()
+    if isinstance(one, check.Check) and not one.answer and not one.trial
+]
 
 
 def noise(value, scale):
@@ -62,29 +65,12 @@ def test_nothing_is_named(name, spoil):
     quantities = quantities_for(one, spoil)
     if not quantities:
         pytest.skip("single numbers have no rows")
-    for which in [[index] for index in quantities] + [list(quantities)]:
+    for which in (quantities[-1:], quantities):
         verdict = one.judge(with_spoiled(one, which, SPOILED[spoil]), seed=len(spoil))
         assert verdict.state == "not yet"
         assert verdict.mistakes == (), verdict
         assert f"{one.recipe.returns[which[0]]}" in verdict.why
         assert max(map(len, str(verdict).splitlines())) < 130
-
-
-@pytest.mark.parametrize("name", FUNCTIONS)
-def test_three_mistakes_at_once_are_not_named_as_others(name):
-    one, rng = check.CHECKS[name], np.random.default_rng(0)
-    mistakes = [mistake for mistake in one.mistakes() if mistake.key not in ("input_modified", "digits_lost")]
-    for _ in range(6):
-        chosen, touched = [], set()
-        for mistake in rng.permutation(np.array(mistakes, dtype=object)):
-            if len(chosen) < 3 and not mistake.touches() & touched:
-                chosen.append(mistake)
-                touched |= mistake.touches()
-        recipe = one.recipe
-        for mistake in chosen:
-            recipe = mistake.spoil(recipe)
-        named = set(one.judge(one.answer_from(recipe)).mistakes)
-        assert named <= {mistake.key for mistake in chosen} | ALIKE.get(name, set())
 
 
 def pieces(x, eps):
@@ -108,7 +94,6 @@ def backward(change):
     ("change", "words"),
     [
         (lambda dx, h, s, g, d: 3 * dx, "dx: every value is 3 times the right one."),
-        (lambda dx, h, s, g, d: -dx, "dx: it has the wrong sign."),
         (lambda dx, h, s, g, d: len(dx) * dx, "dx: every value is n times the right one, where n counts"),
         (lambda dx, h, s, g, d: dx / np.sqrt(len(dx)), "dx: every value is 1/√n times the right one"),
         (lambda dx, h, s, g, d: dx * np.sqrt(1 - 1 / len(dx)), "dx: every value is √((n − 1)/n) times"),
@@ -120,11 +105,8 @@ def backward(change):
             lambda dx, h, s, g, d: dx * g**2 * 0 + dx * (1 + g),
             "dx: in each channel all values are the same multiple",
         ),
-        (lambda dx, h, s, g, d: dx * h, "dx: it is the right one times x_hat."),
-        (lambda dx, h, s, g, d: dx + h, "dx: it is the right one plus x_hat."),
         (lambda dx, h, s, g, d: 0 * dx, "dx: every value is 0."),
         (lambda dx, h, s, g, d: 0 * dx + 7, "dx: all its values are the same number."),
-        (lambda dx, h, s, g, d: h, "dx: it equals x_hat."),
         (lambda dx, h, s, g, d: dx.T, "dx: it has shape (2, 3), expected (3, 2)"),
         (lambda dx, h, s, g, d: dx.T, "It is the transpose of the right array."),
         (lambda dx, h, s, g, d: dx[None], "The numbers are right: only the shape is not."),
@@ -132,11 +114,11 @@ def backward(change):
         (lambda dx, h, s, g, d: dx + 0.3 * g, "dx: in each channel all values are off by the same amount."),
         (
             lambda dx, h, s, g, d: np.where(np.arange(dx.shape[1]) == 0, dx, h),
-            "dx: the first channel is right, the o",
+            "dx: the first channel is right, others are not.",
         ),
         (
             lambda dx, h, s, g, d: np.where(np.arange(len(dx))[:, None] == 0, h, dx),
-            "the first row is wrong, the",
+            "the first row is wrong.",
         ),
         (lambda dx, h, s, g, d: dx + 0.3 * h**2, "Look at both paths"),
         (lambda dx, h, s, g, d: dx + 0.3 * h * (d * h).mean(0), "Look at the path through the variance."),

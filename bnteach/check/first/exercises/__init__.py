@@ -1,0 +1,1 @@
+"""The checks that are still to be moved."""

@@ -1,0 +1,96 @@
+"""The compact backward pass, and the mistakes in it, for the function and for the class."""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def batch_norm_backward(dy, x, gamma, eps):
+    n = len(x)
+    mean = x.mean(axis=0)
+    sum_of_squares = ((x - mean) ** 2).sum(axis=0)
+    var = sum_of_squares / n
+    inv_std = 1 / np.sqrt(var + eps)
+    x_hat = (x - mean) * inv_std
+    dx_hat = dy * gamma
+    along_mean = dx_hat.mean(axis=0)
+    along_x_hat = x_hat * (dx_hat * x_hat).mean(axis=0)
+    dx = inv_std * (dx_hat - along_mean - along_x_hat)
+    dgamma = (dy * x_hat).sum(axis=0)
+    dbeta = dy.sum(axis=0)
+    return dx, dgamma, dbeta
+
+
+BACKWARD = """
+    > 04_derive_the_backward_pass: Multiply it out
+
+    variance_path_missing: the path through the variance is missing
+        along_x_hat = 0 * x_hat
+        | x also moves σ², and σ² moves every x̂ of the channel. Treated as a constant, dx is no longer
+        | perpendicular to x̂.
+
+    mean_path_missing: the path through the mean is missing
+        along_mean = 0 * dx_hat
+        | x also moves the mean, and the mean moves every sample of the channel. Treated as a constant, dx no
+        | longer adds up to 0.
+
+    sums_for_means: the two sums are not divided by N
+        along_mean = dx_hat.sum(axis=0)
+        along_x_hat = x_hat * (dx_hat * x_hat).sum(axis=0)
+        | In dx both parts are means over the batch. The sums without 1/N are dβ and dγ.
+
+    means_by_n_minus_one: the two sums are divided by N − 1
+        along_mean = dx_hat.sum(axis=0) / (len(dx_hat) - 1)
+        along_x_hat = x_hat * (dx_hat * x_hat).sum(axis=0) / (len(dx_hat) - 1)
+        | The forward pass divides by N, and so does its derivative.
+
+    gamma_in_one_term: γ is in the first term of dx alone
+        along_mean = dy.mean(axis=0)
+        along_x_hat = x_hat * (dy * x_hat).mean(axis=0)
+        | dx_hat contains γ; dβ and dγ do not. dβ/N is the mean of dy, not of dx_hat.
+
+    mean_without_gamma: γ is missing in the mean that is subtracted
+        along_mean = dy.mean(axis=0)
+        | dx_hat contains γ; dβ does not. dβ/N is the mean of dy, not of dx_hat.
+
+    share_without_gamma: γ is missing in the share along x̂
+        along_x_hat = x_hat * (dy * x_hat).mean(axis=0)
+        | dx_hat contains γ; dγ does not. dγ/N is the mean of dy·x̂, not of dx_hat·x̂.
+
+    inv_std_missing: dx lacks the factor 1/√(σ² + ε)
+        dx = dx_hat - along_mean - along_x_hat
+        | x̂ changes by 1/√(σ² + ε) when x changes by 1. This slope stands before the brackets.
+
+    > 04_derive_the_backward_pass: Who is who?
+
+    both_paths_missing: mean and variance are treated as constants
+        along_mean = 0 * dx_hat
+        along_x_hat = 0 * x_hat
+        | γ/√(σ² + ε) · dy is the slope when the statistics are fixed, as in evaluation, or after detach(). In
+        | training they move with x.
+
+    inv_std_squared: dx has the factor 1/(σ² + ε), not 1/√(σ² + ε)
+        dx = inv_std**2 * (dx_hat - along_mean - along_x_hat)
+        | x is divided by the standard deviation, so dx is divided by the standard deviation too.
+
+    > 04_derive_the_backward_pass: The formula is a picture
+
+    centered_for_x_hat: x − μ stands where x̂ should be, or a power −1/2 where −3/2 belongs
+        along_x_hat = (x - mean) * (dx_hat * (x - mean)).mean(axis=0)
+        | x̂ is x − μ divided by √(σ² + ε). Without the division the part along x̂ is too large or too small.
+
+    > 04_derive_the_backward_pass: Five rules for the backward pass
+
+    gamma_forgotten_in_dx: γ is forgotten in dx
+        dx_hat = dy
+        | y = γ·x̂ + β, so dx_hat is dy·γ. The directions are right without it, the length is not.
+
+    dgamma_with_gamma: dγ has the factor γ
+        dgamma = (dx_hat * x_hat).sum(axis=0)
+        | y = γ·x̂ + β has the slope x̂ with respect to γ, whatever γ is. dx_hat has the factor γ; dγ is made
+        | with dy.
+
+    dgamma_with_centered: dγ is made with x − μ, not with x̂
+        dgamma = (dy * (x - mean)).sum(axis=0)
+        | γ multiplies x̂, and x̂ is x − μ divided by √(σ² + ε).
+"""

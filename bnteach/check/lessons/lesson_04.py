@@ -1,0 +1,158 @@
+"""Lesson 04, derive the backward pass: its exercises and their mistakes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..checking import Check
+from . import gradient_checking
+from .backward import BACKWARD, batch_norm_backward
+from .lesson_03 import OF_PARAMETERS
+from .normalizing import IN_ROOT, IN_VARIANCE
+
+ALONG_SAMPLES = """
+    x_for_x_hat: x stands where x̂ should be
+        along_x_hat = x * (dx_hat * x).mean(axis=0)
+        | The second part lies along x̂, the normalized value. x has another length and another mean.
+
+    means_along_samples: the means in dx are taken along axis 1
+        along_mean = dx_hat.mean(axis=1, keepdims=True)
+        along_x_hat = x_hat * (dx_hat * x_hat).mean(axis=1, keepdims=True)
+        | axis=1 averages the channels of one sample. The parts belong to a channel: they are means over the
+        | samples.
+"""
+
+
+def probes(rng: np.random.Generator) -> list[dict[str, Any]]:
+    """A batch to read; then random ones with N ≥ 3, γ away from 1, and a random upstream gradient. The last
+    two: one that varies less than ε, one as wide as long."""
+
+    def random(n: int, c: int, eps: float) -> dict[str, Any]:
+        return {
+            "dy": rng.normal(size=(n, c)),
+            "x": rng.normal(3, 2, size=(n, c)),
+            "gamma": rng.uniform(0.5, 2, size=c),
+            "eps": eps,
+        }
+
+    read = {
+        "dy": np.array([[1.0, 2.0], [0.0, -1.0], [-2.0, 4.0]]),
+        "x": np.array([[1.0, 10.0], [2.0, 10.0], [6.0, 40.0]]),
+        "gamma": np.array([2.0, 0.5]),
+        "eps": 0.5,
+    }
+    small = {**random(5, 3, 0.01), "x": rng.normal(0.02, 0.003, size=(5, 3))}
+    return [read, random(5, 4, 0.3), random(7, 3, 1e-5), random(4, 6, 1.0), small, random(4, 4, 0.2)]
+
+
+def staged_backward(dy, gamma, x_centered, std):
+    dx_hat = dy * gamma
+    dinv_std = (dx_hat * x_centered).sum(axis=0)
+    dstd = -dinv_std / std**2
+    dvar = dstd / (2 * std)
+    dx_centered = dx_hat / std + 2 * x_centered * dvar / len(x_centered)
+    dmean = -dx_centered.sum(axis=0)
+    dx = dx_centered + dmean / len(dx_centered)
+    return dx_hat, dinv_std, dstd, dvar, dx_centered, dmean, dx
+
+
+NODE_BY_NODE = """
+    > 04_derive_the_backward_pass: Five rules for the backward pass
+
+    dinv_std_mean: the gradient of inv_std is a mean
+        dinv_std = (dx_hat * x_centered).mean(axis=0)
+        | inv_std is one number, used for all rows: its gradient is the sum of theirs.
+
+    not_summed_back: the gradients of numbers that all rows share are not summed
+        dinv_std = dx_hat * x_centered
+        dmean = -dx_centered
+        | inv_std and the mean are one number for a channel: shape (C,), and so are their gradients.
+
+    > 04_derive_the_backward_pass: Back, part 3: two gradients meet
+
+    square_path_missing: x_centered gets nothing from the square
+        dx_centered = dx_hat / std
+        | x_centered was used twice: in x̂ and in the square. The two gradients add up.
+
+    product_path_missing: x_centered gets nothing from x̂
+        dx_centered = 2 * x_centered * dvar / len(x_centered)
+        | x_centered was used twice: in x̂ and in the square. The two gradients add up.
+
+    dmean_is_a_mean: the gradient of the mean is a mean
+        dmean = -dx_centered.mean(axis=0)
+        | The mean is one number, subtracted from all rows: its gradient is a sum. The 1/N comes one step
+        | later, from the mean's own formula.
+
+    mean_node_left_out: x gets nothing from the mean
+        dx = dx_centered
+        | x was used twice: directly, and in the mean. The two gradients add up.
+"""
+
+
+def nodes(rng: np.random.Generator) -> list[dict[str, Any]]:
+    """What the forward pass left behind, for the batches of `probes`."""
+    found = []
+    for probe in probes(rng):
+        x = probe["x"]
+        std = np.sqrt(x.var(axis=0) + probe["eps"])
+        centered = x - x.mean(axis=0)
+        found.append({"dy": probe["dy"], "gamma": probe["gamma"], "x_centered": centered, "std": std})
+    return found
+
+
+EXERCISES = [
+    Check(
+        batch_norm_backward,
+        probes,
+        hints=(
+            "Begin with x̂, then `dgamma` and `dbeta`: one line each. For `dx` make `dx_hat` first: by what "
+            "is x̂ multiplied on its path to y?",
+            "`dx_hat = dy * gamma`. From it take away two parts: its mean, and its share along x̂. Before "
+            "the brackets stands 1/√(σ² + ε).",
+            "The share along x̂ is `x_hat * (dx_hat * x_hat).mean(axis=0)`: a number for each channel, times "
+            "x̂ of each sample.",
+        ),
+        lesson=("04_derive_the_backward_pass", "Multiply it out"),
+        mistakes=(BACKWARD, ALONG_SAMPLES, OF_PARAMETERS, IN_VARIANCE, IN_ROOT),
+    ),
+    Check(
+        staged_backward,
+        nodes,
+        hints=(
+            "Go from right to left, one line for each gradient. Each gradient has the shape of its node: (N, "
+            "C) or (C,).",
+            "A number that all rows share gets the sum of their gradients. A node that is used twice gets "
+            "the sum of two gradients: `x_centered` is used in `x_hat` and in `square`, `x` in `x_centered` "
+            "and in `mean`.",
+            "The derivative of 1/s is −1/s². That of √v is 1/(2√v), and √v is `std`. Then `dx_centered = "
+            "dx_hat / std + 2 * x_centered * dvar / N`, and `dx` is made in the same way of `dx_centered` "
+            "and `dmean / N`.",
+        ),
+        lesson=("04_derive_the_backward_pass", "Five rules for the backward pass"),
+        mistakes=(NODE_BY_NODE,),
+    ),
+    Check(
+        gradient_checking.options,
+        lambda rng: [{"eps": eps} for eps in (1e-5, *rng.uniform(1e-5, 1e-3, size=2))],
+        name="gradient_check",
+        takes=("forward", "backward"),
+        answer=gradient_checking.by_differences,
+        trial=gradient_checking.try_out,
+        tell=gradient_checking.decisions_in_words,
+        has_slips=False,
+        hints=(
+            "Write a small function inside that measures the gradient of L with respect to any of the three "
+            "arrays: move one entry up and down by `h = 1e-5`, and see by how much L changes.",
+            "Which inputs hide a fault? Think of `dy`, of γ and of the number of samples. And which of the "
+            'three gradients can be wrong while the others are right? See "Which test catches what?" in the '
+            "lesson.",
+            "For each entry `((up - down) * dy).sum() / (2 * h)`, where `up` and `down` are what `forward` "
+            "gives. Then `np.allclose(found, measured, atol=1e-6)`, for each gradient. Return a real `True` "
+            "or `False`.",
+        ),
+        lesson=("04_derive_the_backward_pass", "Which test catches what?"),
+        mistakes=(gradient_checking.SEES_LITTLE,),
+    ),
+]

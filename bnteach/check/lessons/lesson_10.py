@@ -1,0 +1,214 @@
+"""Lesson 10, across devices: its exercises and their mistakes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+from ..answers import OddAnswer, unpacked
+from ..checking import Check
+from ..recipe import Recipe
+
+
+def merge_statistics(count_a, mean_a, var_a, count_b, mean_b, var_b):
+    count = count_a + count_b
+    share = count_b / count
+    mean = (1 - share) * mean_a + share * mean_b
+    m2_within = count_a * var_a + count_b * var_b
+    m2_between = count_a * count_b / count * (mean_b - mean_a) ** 2
+    var = (m2_within + m2_between) / count
+    return count, mean, var
+
+
+MERGING = """
+    merge_unweighted_mean: the two means are averaged one to one
+        mean = (mean_a + mean_b) / 2
+        | A device with more values counts more.
+
+    merge_unweighted_var: the two variances are averaged one to one
+        m2_within = count * (var_a + var_b) / 2
+        | A device with more values counts more.
+
+    merge_weights_swapped: each device has the weight of the other
+        share = count_a / count
+        m2_within = count_b * var_a + count_a * var_b
+        | The share of b is count_b / count, and it belongs to the mean and the variance of b.
+
+    merge_between_forgotten: the distance of the two means is forgotten
+        m2_between = 0 * mean_a
+        | The variances say how far the values are from the mean of their own device. The means are apart as
+        | well.
+
+    merge_between_quarter: the distance of the means is weighted as if both devices were equal
+        m2_between = count * (mean_b - mean_a) ** 2 / 4
+        | The weight is share_a · share_b. It is a quarter only where both have the same number.
+
+    merge_between_unweighted: the distance of the means has no weight
+        m2_between = count * (mean_b - mean_a) ** 2
+        | The part between the devices is share_a · share_b · δ²; δ² alone is too much.
+
+    merge_var_as_m2: the variances stand where M₂ belongs
+        m2_within = var_a + var_b
+        | M₂ is a sum of squared deviations, the variance their mean: M₂ = count · var.
+
+    merge_parts_of_less: M₂ of each device is made with its count − 1
+        m2_within = (count_a - 1) * var_a + (count_b - 1) * var_b
+        | The variances given here are divided by the count. So M₂ = count · var.
+"""
+
+
+def two_devices(rng: np.random.Generator) -> list[dict[str, Any]]:
+    """Two devices to read; then random ones, with unequal numbers of values and means far apart."""
+
+    def device(name: str, count: int, mean: Any, var: Any) -> dict[str, Any]:
+        return {f"count_{name}": count, f"mean_{name}": np.array(mean), f"var_{name}": np.array(var)}
+
+    def random(a: int, b: int, c: int) -> dict[str, Any]:
+        first = device("a", a, rng.normal(2, 2, c), rng.uniform(0.5, 3, c))
+        return {**first, **device("b", b, rng.normal(-2, 2, c), rng.uniform(2, 6, c))}
+
+    read = {**device("a", 4, [1.0, 10.0], [2.0, 4.0]), **device("b", 1, [6.0, 10.0], [0.0, 0.0])}
+    return [read, random(3, 8, 4), random(12, 5, 3), random(6, 6, 2)]
+
+
+def sync_backward(dy, x_hat, gamma, std, count, other_dgamma, other_dbeta):
+    asked = True  # noqa: F841 (only the trial looks at it)
+    dgamma = (dy * x_hat).sum(axis=0)
+    dbeta = dy.sum(axis=0)
+    all_dgamma = dgamma + other_dgamma
+    all_dbeta = dbeta + other_dbeta
+    m = count
+    dx = gamma / std * (dy - all_dbeta / m - x_hat * all_dgamma / m)
+    return dx, dgamma, dbeta
+
+
+OF_ALL_DEVICES = """
+    sync_own_sums: dx uses the sums of this device alone
+        asked = False
+        all_dgamma = dgamma
+        all_dbeta = dbeta
+        | Mean and variance belong to all devices, so the gradient comes back from all of them. Use all_reduce
+        | on the two sums.
+
+    sync_return_ignored: all_reduce is called, but the totals that it returns are not used
+        all_dgamma = dgamma
+        all_dbeta = dbeta
+        | Here all_reduce leaves its argument as it is and returns the totals. (The one of torch.distributed
+        | writes them into its argument.)
+
+    sync_own_count: the sums of all devices are divided by the number of this device
+        m = len(dy)
+        | The sums run over the values of all devices: so must the count.
+
+    sync_not_divided: the totals are not divided by count
+        m = 1
+        | In dx both parts are means over the values of all devices.
+
+    sync_totals_returned: the totals are returned as dgamma and dbeta
+        dgamma = (dy * x_hat).sum(axis=0) + other_dgamma
+        dbeta = dy.sum(axis=0) + other_dbeta
+        all_dgamma = dgamma
+        all_dbeta = dbeta
+        | Data parallelism adds up the gradients of all parameters afterward. Totals would be added once for
+        | each device.
+
+    sync_sums_swapped: the two totals have changed places
+        dx = gamma / std * (dy - all_dgamma / m - x_hat * all_dbeta / m)
+        | Σ dy stands alone in dx; Σ dy·x̂ has the factor x̂.
+
+    sync_rows_swapped: the two rows that are sent have changed places
+        all_dgamma = dgamma + other_dbeta
+        all_dbeta = dbeta + other_dgamma
+        | The other devices send Σ dy·x̂ in row 0 and Σ dy in row 1: np.stack([dgamma, dbeta]). What is added
+        | up must be the same thing on all of them.
+"""
+
+
+def upstreams(rng: np.random.Generator) -> list[dict[str, Any]]:
+    """The share of one device, and the sums that the other devices have."""
+
+    def random(n: int, c: int, others: int) -> dict[str, Any]:
+        own = {"dy": rng.normal(size=(n, c)), "x_hat": rng.normal(0.3, 1, size=(n, c))}
+        layer = {"gamma": rng.uniform(1.5, 3, size=c), "std": rng.uniform(0.5, 3, size=c)}
+        sums = {"other_dgamma": rng.normal(size=c), "other_dbeta": rng.normal(size=c)}
+        return {**own, **layer, "count": n + others, **sums}
+
+    return [random(3, 2, 2), random(5, 4, 9), random(8, 3, 4)]
+
+
+class AllReduce:
+    """Adds what the other devices have. Says what it wants when it is given anything but two rows."""
+
+    def __init__(self, others: np.ndarray) -> None:
+        self.others, self.called = others, False
+
+    def __call__(self, *given: Any) -> np.ndarray:
+        self.called, shape = True, self.others.shape
+        if len(given) != 1:
+            raise OddAnswer(
+                f"all_reduce takes one array, of shape (2, C), here {shape}; it got {len(given)}."
+            )
+        sums = np.asarray(given[0])
+        if sums.shape != shape:
+            raise OddAnswer(
+                f"all_reduce got an array of shape {sums.shape}. It wants both sums at once, in shape "
+                f"(2, C), here {shape}: Σ dy·x̂ in row 0 and Σ dy in row 1."
+            )
+        return sums + self.others
+
+
+def with_all_reduce(answer: Any, inputs: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:
+    """Call the function, and note whether it called all_reduce: not to call it is another mistake than not to
+    use what it returns."""
+    *own, other_dgamma, other_dbeta = inputs.values()
+    all_reduce, names = AllReduce(np.stack([other_dgamma, other_dbeta])), ("dx", "dgamma", "dbeta")
+    yield from zip(names, unpacked(names, answer(*own, all_reduce)), strict=True)
+    yield "the call of all_reduce", int(all_reduce.called)
+
+
+def device_from(recipe: Recipe) -> Callable[..., tuple]:
+    """A device that learns from all_reduce what the others have."""
+
+    def answer(*inputs: Any) -> tuple:
+        *own, all_reduce = inputs
+        asks = recipe.values({}, ["asked"])["asked"]
+        others = all_reduce(np.zeros(all_reduce.others.shape)) if asks else all_reduce.others * np.nan
+        return tuple(
+            recipe.values(dict(zip(recipe.takes, [*own, *others], strict=True)), recipe.returns).values()
+        )
+
+    return answer
+
+
+EXERCISES = [
+    Check(
+        merge_statistics,
+        two_devices,
+        hints=(
+            "The larger device counts more. And how far are the two means apart?",
+            "The variance has two parts: what is inside the devices (a weighted mean of the variances), and "
+            "what is between them.",
+            "The part between is n_a · n_b / n² · (μ_b − μ_a)².",
+        ),
+        lesson=("10_across_devices", "Two shares are not one batch"),
+        mistakes=(MERGING,),
+    ),
+    Check(
+        sync_backward,
+        upstreams,
+        takes=("dy", "x_hat", "gamma", "std", "count", "all_reduce"),
+        answer=device_from,
+        trial=with_all_reduce,
+        hints=(
+            "It is the compact formula of lesson 04. What is its m? And who adds up dγ and dβ later?",
+            "In dx, the two sums and the count come from all devices. `dgamma` and `dbeta` stay this "
+            "device's own.",
+            "`totals = all_reduce(np.stack([dgamma, dbeta]))`, then `totals[0] / count` and `totals[1] / "
+            "count` in dx.",
+        ),
+        lesson=("10_across_devices", "What must travel"),
+        mistakes=(OF_ALL_DEVICES,),
+    ),
+]

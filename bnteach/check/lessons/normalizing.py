@@ -1,0 +1,135 @@
+"""Mistakes of all that normalizes. They fit every recipe that has these lines, whatever the axes are:
+
+var = sum_of_squares / n
+inv_std = 1 / np.sqrt(var + eps)
+x_hat = (x - mean) * inv_std
+"""
+
+IN_VARIANCE = """
+    > 01_measure_a_batch: Divide by N or by N − 1?
+
+    n_minus_one: the variance divides by n − 1
+        var = sum_of_squares / (n - 1)
+        | n − 1 estimates the variance of a population from a sample. To give these very values a variance of
+        | 1, as BN does, divide by n.
+
+    > 01_measure_a_batch: Three ways to a variance
+
+    sum_not_divided: the squared deviations are added up, but not divided by n
+        var = sum_of_squares
+        | The variance is a mean of squared deviations. Their sum grows with the batch; a mean does not.
+
+    std_for_variance: the standard deviation stands where the variance belongs
+        var = np.sqrt(sum_of_squares / n)
+        | The standard deviation is the root of the variance. x.std() has taken the root already.
+"""
+
+IN_ROOT = """
+    > 02_normalize: Subtract, divide
+
+    variance_for_std: the variance stands where its root belongs
+        inv_std = 1 / (var + eps)
+        | The variance is in the square of the unit of x. Only its root has the unit of x, so only that gives
+        | a standard deviation of 1.
+
+    half_power: `** 1/2` is half of it, not the root
+        inv_std = 1 / (var + eps) / 2
+        | Powers come before division: a ** 1/2 is (a ** 1) / 2. Write a ** 0.5, or np.sqrt(a).
+
+    half_power_below: `** 1/2` is half of it, not the root, in what is divided by
+        inv_std = 2 / (var + eps)
+        | Powers come before division: a ** 1/2 is (a ** 1) / 2. Write a ** 0.5, or np.sqrt(a).
+
+    > 02_normalize: "After BN the standard deviation is 1": where ε goes, and when it matters
+
+    eps_outside: ε is outside the root
+        inv_std = 1 / (np.sqrt(var) + eps)
+        | √σ² + ε is not √(σ² + ε). The difference is large where the variance is small.
+
+    eps_forgotten: ε is not used
+        inv_std = 1 / np.sqrt(var)
+        | Without ε, a channel that hardly varies is blown up to full size, and a constant one becomes 0/0.
+
+    eps_hard_coded: ε is always 0.00001, whatever eps is given
+        inv_std = 1 / np.sqrt(var + 1e-5)
+        | 1e-5 is only the usual value. Whoever calls your function chooses eps, and it must have an effect.
+
+    eps_as_floor: ε is only a lower limit for the standard deviation
+        inv_std = 1 / np.maximum(np.sqrt(var), eps)
+        | max(σ, ε) leaves σ as it is, unless σ is below ε. In √(σ² + ε), ε counts a little in every channel.
+"""
+
+IN_X_HAT = """
+    > 02_normalize: Subtract, divide
+
+    mean_not_subtracted: the mean is not subtracted
+        x_hat = x * inv_std
+        | Dividing sets the spread to 1, but leaves the values where they were: around mean/σ, not around 0.
+
+    division_forgotten: the mean is subtracted, but nothing is divided
+        x_hat = x - mean
+        | Subtracting sets the mean to 0. The channels still have their different spreads.
+
+    brackets_missing: brackets are missing around x − mean
+        x_hat = x - mean * inv_std
+        | Division comes before subtraction: x - mean / std is x - (mean / std).
+
+    > 02_normalize: "After BN the standard deviation is 1": where ε goes, and when it matters
+
+    eps_after_division: ε is added after the division
+        x_hat = (x - mean) / np.sqrt(var) + eps
+        | Division comes before addition: a / b + eps is (a / b) + eps. All values are moved by ε, and the
+        | root is left without it.
+"""
+
+OF_COLUMNS = """
+    > 01_measure_a_batch: Along which axis?
+
+    wrong_axis: the statistics run over axis 1, along a sample
+        mean = x.mean(axis=1)
+        var = x.var(axis=1)
+        | The axis that you name is the one that disappears. axis=1 mixes the channels of one sample; BN wants
+        | one mean for each channel, over all samples. When N = C, no error tells you.
+
+    wrong_axis_by_hand: the statistics run over axis 1, both times
+        mean = x.mean(axis=1)
+        var = ((x - mean) ** 2).mean(axis=1)
+        | The axis that you name is the one that disappears. BN wants one mean for each channel, over all
+        | samples.
+
+    one_mean_for_all: one mean and one variance serve all channels
+        mean = x.mean()
+        var = x.var()
+        | Without an axis, NumPy takes the mean of all values, whatever their channel. Each needs its own.
+
+    one_variance_for_all: each channel has its own mean, but one variance serves all channels
+        var = x.var()
+        | Without an axis it is the variance of all values. It does not know that one channel is wide and
+        | another one narrow.
+
+    > 01_measure_a_batch: Three ways to a variance
+
+    not_centered: the mean is not subtracted before the squares are taken
+        var = (x**2).mean(axis=0)
+        | The mean of x² measures how far the values are from 0. The variance measures how far they are from
+        | their mean.
+
+    absolute_deviation: absolute deviations stand where squared ones belong
+        var = np.abs(x - mean).mean(axis=0)
+        | The mean of |x − μ| is a measure of spread too, but it is not the variance, nor its root.
+
+    last_row_left_out: the last row is left out
+        mean = x[:-1].mean(axis=0)
+        var = x[:-1].var(axis=0)
+        | range(n - 1) ends at n − 2, and x[:-1] leaves the last row out. Each sample counts.
+"""
+
+PER_SAMPLE = """
+    > 01_measure_a_batch: Along which axis?
+
+    per_sample: each sample is normalized by itself (axis 1, with keepdims)
+        mean = x.mean(axis=1, keepdims=True)
+        var = x.var(axis=1, keepdims=True)
+        | With keepdims=True the wrong axis always fits, so no error tells you. This is layer normalization:
+        | it compares the channels of one sample, not the samples of one channel.
+"""
