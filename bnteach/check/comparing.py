@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from .running import Observed, Values
-
 # float32 arithmetic on the probes is within 1e-5 of float64; the catalogue's mistakes are 1e-2 and more away.
 ROUNDING = 1e-4
+
+Values = dict[str, np.ndarray]
 
 
 def same(found: np.ndarray, expected: np.ndarray, within: float = ROUNDING) -> bool:
@@ -52,7 +51,7 @@ def agree(first: Values, second: Values) -> bool:
     return first.keys() == second.keys() and all(same(first[name], second[name]) for name in first)
 
 
-def is_right(seen: Observed, expected: Values, within: float = ROUNDING) -> bool:
+def is_right(seen: Any, expected: Values, within: float = ROUNDING) -> bool:
     """True when nothing failed and every quantity agrees."""
     return seen.failure is None and all(
         name in seen.values and same(seen.values[name], value, within) for name, value in expected.items()

@@ -60,10 +60,12 @@ class Evidence:
         values = [run.values[name] for run in self.seen for name in self.wrong if name in run.values]
         return all(value.size < 2 or np.ptp(value) > 0 for value in values)
 
-    def of(self, mistakes: Iterable[Mistake]) -> Iterator[tuple[Values, Observed, Observed]]:
+    def of(
+        self, mistakes: Iterable[Mistake], to_first_difference: bool = False
+    ) -> Iterator[tuple[Values, Observed, Observed]]:
         """For each probe the right values, what these mistakes give, and what was observed."""
         recipe = self.check.recipe
         for mistake in mistakes:
             recipe = mistake.in_recipe(recipe)
         for probe, right, run in zip(self.probes, self.expected, self.seen, strict=True):
-            yield right, self.check.observed_of(recipe, probe), run
+            yield right, self.check.observed_of(recipe, probe, run if to_first_difference else None), run

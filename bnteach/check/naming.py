@@ -15,7 +15,7 @@ from .mistakes import Mistake
 from .running import Observed, Values
 
 NEARER = 50  # a match must be this much nearer to the learner's values than the right ones are
-LIKELY = 100  # slips that are looked for beside another mistake
+PAIRS = 1500  # of a mistake and a slip that are looked for together
 
 Together = tuple[Mistake, ...]  # mistakes that one learner makes
 Run = tuple[Values, Observed, Observed]  # what is right, what mistakes give, what was observed
@@ -74,7 +74,8 @@ def candidates(known: list[Mistake], slips: list[Mistake]) -> Iterator[Iterable[
     yield ((mistake,) for mistake in known)
     yield from ([(slip,)] for slip in slips)
     yield filter(are_apart, combinations(known, 2))
-    yield from ([pair] for pair in filter(are_apart, product(known, slips[:LIKELY])))
+    likely = slips[: PAIRS // max(len(known), 1)]
+    yield from ([pair] for pair in filter(are_apart, product(known, likely)))
 
 
 def are_apart(mistakes: Iterable[Mistake]) -> bool:
@@ -90,7 +91,7 @@ def is_match(evidence: Evidence, mistakes: Together) -> bool:
     else in common.
     """
     runs: list[Run] = []
-    for right, made, run in evidence.of(mistakes):
+    for right, made, run in evidence.of(mistakes, to_first_difference=True):
         if (made.failure, made.error, made.values.keys()) != (run.failure, run.error, run.values.keys()):
             return False
         if not all(same(value, made.values[name]) for name, value in run.values.items()):
