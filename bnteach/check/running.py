@@ -83,7 +83,7 @@ def observe(trial: Trial, answer: Any, inputs: Probe, seconds: float) -> Observe
 
 
 def rehearse(trial: Trial, answer: Any, inputs: Probe, like: Observed | None = None) -> Observed:
-    """The same for an answer made from a recipe, which needs no shelter; up to the first value not in `like`."""
+    """The same for an answer made from a recipe, without shelter; up to the first value not in `like`."""
     seen = Observed()
     try:
         with np.errstate(all="ignore"):
