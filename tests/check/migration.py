@@ -52,6 +52,22 @@ DROPPED = {
     ): "the fact says it: a backward pass whose dβ is a mean is accepted",
     ("dgamma_not_compared", "gradient_check"): "the fact says it: one whose dγ is a mean is accepted",
     ("dx_not_compared", "gradient_check"): "the fact says it: one whose dx is too long is accepted",
+    (
+        "eps_squared",
+        "BatchNorm",
+    ): "made in training alone; one line serves both modes, made in both it is a slip",
+    ("multiplied_by_std_back", "BatchNorm"): "made in training alone; one line serves both modes",
+    ("initial_mean_one", "BatchNorm"): "over-specific; the facts say which value is off",
+    ("t_of_five_rounded", "difference_interval"): "a typed number of the example; n = 5 typed has words",
+    ("root_of_five", "difference_interval"): "a typed number of the example; n = 5 typed has words",
+    ("spreads_subtracted", "difference_interval"): "over-specific: nobody subtracts two standard deviations",
+    ("shorter_than_margin", "interval_outcome"): "a shade of shorter_than_band; the first wrong one is told",
+    ("short_around_the_middle", "interval_outcome"): "a mix of shorter_than_band and middle_in_the_band",
+    ("pull_on_beta", "slimming_gradient"): "beta_pulled_too has the words; the facts say what is off",
+    ("threshold_as_share", "cut_channels"): "over-specific: threshold_times_largest has words",
+    ("constant_of_zero_input", "cut_channels"): "over-specific: BN of an input of 0",
+    ("relu_on_products", "cut_channels"): "a shade of relu_behind_the_sum",
+    ("next_old_bias_scaled", "fold_into_next"): "half of bias_of_the_layer_before",
 }
 
 
