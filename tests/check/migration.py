@@ -55,7 +55,7 @@ DROPPED = {
     (
         "eps_squared",
         "BatchNorm",
-    ): "made in training alone; one line serves both modes, made in both it is a slip",
+    ): "made in training alone; in both modes it is a slip",
     ("multiplied_by_std_back", "BatchNorm"): "made in training alone; one line serves both modes",
     ("initial_mean_one", "BatchNorm"): "over-specific; the facts say which value is off",
     ("t_of_five_rounded", "difference_interval"): "a typed number of the example; n = 5 typed has words",
