@@ -9,7 +9,7 @@ from bnteach import check
 from bnteach.authoring.exercises import Solution
 from bnteach.authoring.lessons import NOTEBOOKS, code_cells, read_source
 from bnteach.check.comparing import same
-from bnteach.check.first.exercises.bug_hunt import BUGS
+from bnteach.check.lessons.lesson_06 import BUGS
 
 CELLS = code_cells(read_source(Solution("06_normalize_channels", NOTEBOOKS)))
 
@@ -30,14 +30,12 @@ def first_layout(seed):
     return [probe for probe in probes if probe["channel_axis"] == 1]
 
 
-def by_catalogue(key, probe):
+def with_bug(key, probe):
+    """What the named mistake gives; β before γ is a slip, and has no words of its own."""
     one = check.batch_norm_channels
-    mistake = check.CATALOGUE[key]
-    if key == "beta_scaled":  # a mistake of the forward pass of lesson 03: there it works on a table
-        recipe = one.recipe.replace({"scaled": lambda gamma, x_hat, beta: gamma * (x_hat + beta)})
-    else:
-        recipe = mistake.spoil(one.recipe)
-    return recipe.values(probe, ["y"])["y"]
+    scaled = {"y": "gamma.reshape(shape) * (x_hat + beta.reshape(shape))"}
+    lines = scaled if key == "beta_scaled" else one.known[key].lines
+    return one.recipe.with_lines(lines).values(probe, ["y"])["y"]
 
 
 @pytest.mark.parametrize("letter", BUGS)
@@ -45,7 +43,7 @@ def test_a_bug_is_what_its_name_says(bugs, letter):
     differs = False
     for probe in first_layout(0):
         found = bugs[letter](*(probe[name] for name in ("x", "gamma", "beta", "eps")))
-        assert same(found, by_catalogue(BUGS[letter], probe))
+        assert same(found, with_bug(BUGS[letter], probe))
         differs |= not same(found, check.batch_norm_channels.recipe.values(probe, ["y"])["y"])
     assert differs
 
@@ -68,7 +66,3 @@ def test_the_hunt_counts_the_right_letters_and_gives_none_away():
 )
 def test_odd_answers_are_told(answer, words):
     assert words in check.spot_the_bug(answer).why
-
-
-def test_all_right_passes():
-    assert check.spot_the_bug(lambda: dict(BUGS)).state == "passed"

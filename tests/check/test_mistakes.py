@@ -59,7 +59,7 @@ def test_a_check_is_whole(name):
     assert getattr(check, name) is one
     assert len(one.hints) == 3
     assert all(one.hints)
-    assert one.known or not one.recipe.returns
+    assert one.known or not one.takes
     assert str(one.probes(np.random.default_rng(5))) == str(one.probes(np.random.default_rng(5)))
     probes = one.probes(np.random.default_rng(0))
     assert len(probes) >= 3

@@ -1,0 +1,287 @@
+"""Lesson 06, normalize channels: its exercises and their mistakes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+from ..answers import OddAnswer, described
+from ..checking import Check
+from .lesson_02 import standardize  # noqa: F401 (a mistake below normalizes with it)
+from .normalizing import IN_ROOT, IN_VARIANCE, IN_X_HAT
+
+
+def batch_norm_channels(x, gamma, beta, eps, channel_axis):
+    axes = tuple(axis for axis in range(4) if axis != channel_axis % 4)
+    shape = tuple(-1 if axis == channel_axis % 4 else 1 for axis in range(4))
+    mean = x.mean(axis=axes, keepdims=True)
+    n = x.size / mean.size
+    sum_of_squares = ((x - mean) ** 2).sum(axis=axes, keepdims=True)
+    var = sum_of_squares / n
+    inv_std = 1 / np.sqrt(var + eps)
+    x_hat = (x - mean) * inv_std
+    y = gamma.reshape(shape) * x_hat + beta.reshape(shape)
+    return y
+
+
+OF_CHANNELS = """
+    > 06_normalize_channels: The mistake: statistics for each place
+
+    per_element: each place of the picture has statistics of its own
+        axes = 0
+        | axis=0 alone gives a mean for each pixel. A filter works in the same way at every place, so all
+        | places of a channel share one mean.
+
+    > 06_normalize_channels: Nothing new: a table with N·H·W rows
+
+    per_picture: each picture has statistics of its own
+        axes = tuple(axis for axis in (1, 2, 3) if axis != channel_axis % 4)
+        | That is instance normalization. BN takes all pictures of the batch together.
+
+    per_picture_all_channels: each picture is normalized as a whole, all channels together
+        axes = (1, 2, 3)
+        | That is layer normalization. BN has one mean for each channel, over all pictures.
+
+    mean_over_channels: the mean runs over the channel axis alone
+        axes = channel_axis
+        | The axis that you name is the one that disappears. Name all axes but the channels.
+
+    one_mean_for_all: one mean and one variance serve all channels
+        axes = (0, 1, 2, 3)
+        | Without an axis, NumPy takes the mean of all values, whatever their channel. Each needs its own.
+
+    one_variance_for_all: each channel has its own mean, but one variance serves all channels
+        var = x.var()
+        | Without an axis it is the variance of all values, of wide channels and of narrow ones.
+
+    not_centered: the mean is not subtracted before the squares are taken
+        var = (x**2).mean(axis=axes, keepdims=True)
+        | The mean of x² measures how far the values are from 0, and not from their mean.
+
+    count_of_samples: the sum of squares is divided by N, not by N·H·W
+        n = len(x)
+        | A channel has N·H·W values. Divided by N alone the variance is H·W times too large.
+
+    not_moved_back: the result is a table, not in the shape of x
+        y = (gamma * np.moveaxis(x_hat, channel_axis, -1) + beta).reshape(-1, len(gamma))
+        | The next layer wants pictures. Undo the reshape and the transpose at the end.
+
+    reshaped_not_transposed: the table is made by reshape alone
+        y = (gamma * standardize(x.reshape(-1, len(gamma)), eps) + beta).reshape(x.shape)
+        | reshape(-1, C) on (N, C, H, W) does not move the channels: it mixes them. Move the channel axis to
+        | the end first: np.moveaxis(x, channel_axis, -1).
+
+    reshaped_back_alone: the table is brought back into the shape of x by reshape alone
+        y = (gamma * np.moveaxis(x_hat, channel_axis, -1) + beta).reshape(x.shape)
+        | The channels are the table's last axis, and reshape does not move them back. Reshape to (N, H, W, C)
+        | first, then move the last axis to channel_axis.
+
+    > 06_normalize_channels: Channels last: the same function
+
+    always_channels_first: the statistics always take axis 1 for the channels
+        axes = (0, 2, 3)
+        | In (N, H, W, C) axis 1 is the height. The caller says where the channels are.
+
+    always_channels_last: the statistics always take the last axis for the channels
+        axes = (0, 1, 2)
+        | In (N, C, H, W) the last axis is the width. The caller says where the channels are.
+
+    channel_axis_unused: channel_axis is not used: axis 1 always serves as the channels
+        axes = (0, 2, 3)
+        shape = (1, -1, 1, 1)
+        | In (N, H, W, C) axis 1 is the height. The caller says where the channels are.
+
+    channel_axis_unused_last: channel_axis is not used: the last axis always serves as the channels
+        axes = (0, 1, 2)
+        shape = (1, 1, 1, -1)
+        | In (N, C, H, W) the last axis is the width. The caller says where the channels are.
+
+    minus_one_not_left_out: with channel_axis −1 no axis is left out: −1 is not 3
+        axes = tuple(axis for axis in range(4) if axis != channel_axis)
+        | The axes are counted 0, 1, 2, 3, and none of them equals −1. So the mean runs over all four, the
+        | channels too. channel_axis % 4 turns −1 into 3.
+
+    parameters_on_last_axis: γ and β meet the last axis, not the channels
+        y = gamma * x_hat + beta
+        | NumPy lines up shape (C,) with the last axis: the width. It is an error or, where W = C, silently
+        | wrong.
+
+    statistics_on_last_axis: mean and variance meet the last axis, not the channels
+        mean = x.mean(axis=axes)
+        var = x.var(axis=axes)
+        | Without keepdims they have shape (C,), and NumPy lines that up with the last axis: the width.
+"""
+
+
+def pictures(rng: np.random.Generator) -> list[dict[str, Any]]:
+    """Pictures to read; random ones in both layouts; one that varies less than ε; some with W or H = C."""
+
+    def random(shape: tuple[int, ...], channel_axis: int, eps: float, spread: float = 2.0) -> dict[str, Any]:
+        c = shape[channel_axis]
+        offset = rng.uniform(1, 6, size=c).reshape([-1 if a == channel_axis % 4 else 1 for a in range(4)])
+        return {
+            "x": spread * (offset + rng.normal(size=shape)),
+            "gamma": rng.uniform(1.5, 3, size=c),
+            "beta": rng.uniform(-2, 2, size=c),
+            "eps": eps,
+            "channel_axis": channel_axis,
+        }
+
+    read = {
+        "x": np.arange(12.0).reshape(3, 2, 1, 2) ** 1.5,
+        "gamma": np.array([2.0, 0.5]),
+        "beta": np.array([-1.0, 4.0]),
+        "eps": 0.5,
+        "channel_axis": 1,
+    }
+    return [
+        read,
+        random((4, 3, 5, 2), 1, 0.3),
+        random((4, 5, 2, 3), -1, 1e-5),
+        random((3, 4, 2, 5), 1, 0.01, 0.003),
+        random((5, 4, 3, 4), 1, 0.2),
+        random((4, 4, 3, 4), 3, 0.4),
+    ]
+
+
+def fold_batch_norm(weight, bias, gamma, beta, running_mean, running_var, eps):
+    var = running_var
+    inv_std = 1 / np.sqrt(var + eps)
+    scale = gamma * inv_std
+    new_weight = weight * scale[:, None, None, None]
+    new_bias = (bias - running_mean) * scale + beta
+    return new_weight, new_bias
+
+
+FOLDED = """
+    fold_old_bias_forgotten: the old bias is forgotten
+        new_bias = -running_mean * scale + beta
+        | BN subtracts the running mean from weight·x + bias. The bias goes through BN as well.
+
+    fold_mean_not_scaled: the running mean is not scaled
+        new_bias = bias * scale - running_mean + beta
+        | BN subtracts the mean before it divides. So the mean has the factor γ/√(σ² + ε) too.
+
+    fold_beta_scaled: β is scaled
+        new_bias = (bias - running_mean + beta) * scale
+        | β is added after the factor.
+
+    fold_bias_unchanged: only the weight is folded; the bias is as before
+        new_bias = bias
+        | BN is a factor and a shift. The shift must come along, in the bias.
+
+    fold_input_axis: the factor meets the input channels of the weight
+        new_weight = weight * scale[None, :, None, None]
+        | weight has shape (out, in, height, width). BN's channels are those that come out: axis 0.
+"""
+
+
+def convolutions(rng: np.random.Generator) -> list[dict[str, Any]]:
+    """One to read, with factors 0.5 and 3; random ones; one varies less than ε, one has as many in as out."""
+
+    def random(shape: tuple[int, ...], eps: float, scale: float = 1.0) -> dict[str, Any]:
+        c = shape[0]
+        return {
+            "weight": rng.normal(size=shape),
+            "bias": rng.normal(1, 1, size=c),
+            "gamma": rng.uniform(1.5, 3, size=c),
+            "beta": rng.uniform(1, 2, size=c),
+            "running_mean": rng.normal(2, 1, size=c),
+            "running_var": scale * rng.uniform(2, 4, size=c),
+            "eps": eps,
+        }
+
+    read = {
+        "weight": np.array([1.0, 2.0, 3.0, 4.0]).reshape(2, 2, 1, 1),
+        "bias": np.array([1.0, -1.0]),
+        "gamma": np.array([2.0, 6.0]),
+        "beta": np.array([0.5, -4.0]),
+        "running_mean": np.array([3.0, 1.0]),
+        "running_var": np.array([15.5, 3.5]),
+        "eps": 0.5,
+    }
+    return [read, random((4, 3, 2, 3), 0.2), random((3, 5, 3, 3), 0.01, 1e-5), random((3, 3, 1, 2), 1e-5)]
+
+
+# The functions stand in the exercise notebook of lesson 06.
+BUGS = {
+    "A": "eps_outside",
+    "B": "per_element",
+    "C": "n_minus_one",
+    "D": "beta_scaled",
+    "E": "per_picture",
+    "F": "one_mean_for_all",
+    "G": "variance_for_std",
+    "H": "count_of_samples",
+}
+
+
+def spot_the_bug():
+    named = dict(BUGS)
+    return named
+
+
+def hunt(answer: Any, inputs: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:
+    """Compares the letters one by one; the words give no answer away."""
+    named = answer()
+    if not isinstance(named, dict):
+        raise OddAnswer(f"Your function returns {described(named)}, expected a dictionary: letter -> name.")
+    named = {str(letter).removeprefix("bn_").upper(): name for letter, name in named.items()}
+    if named and not named.keys() & BUGS.keys():
+        yours = ", ".join(list(named)[:3]) + (", …" if len(named) > 3 else ".")
+        raise OddAnswer(f"The keys are the letters A to H; yours: {yours}")
+    if unknown := [str(name) for name in named.values() if name not in BUGS.values()]:
+        raise OddAnswer(f"{', '.join(unknown)}: not in the list of names.")
+    if missing := [letter for letter in BUGS if letter not in named]:
+        raise OddAnswer(f"No name yet for {', '.join(missing)}.")
+    if wrong := [letter for letter, name in BUGS.items() if named[letter] != name]:
+        right = len(BUGS) - len(wrong)
+        raise OddAnswer(f"{right} of {len(BUGS)} are right. Look again at {', '.join(wrong)}.")
+    yield "bugs_found", len(BUGS)
+
+
+EXERCISES = [
+    Check(
+        batch_norm_channels,
+        pictures,
+        hints=(
+            "One mean for each channel. So over which axes does the mean run?",
+            "With `keepdims=True` the statistics fit `x` as they are. For γ and β make such a shape: "
+            "`gamma.reshape(shape)`, with C at the channel axis and 1 elsewhere.",
+            "The axes are all of 0, 1, 2, 3 but one. Leave out `channel_axis % 4`, not `channel_axis`: the "
+            "`% 4` turns −1 into 3. Begin with `shape = [1, 1, 1, 1]`.",
+        ),
+        lesson=("06_normalize_channels", "Channels last: the same function"),
+        mistakes=(OF_CHANNELS, IN_VARIANCE, IN_ROOT, IN_X_HAT),
+    ),
+    Check(
+        fold_batch_norm,
+        convolutions,
+        hints=(
+            "Write down what BN does to z = conv(x) + bias, and multiply out.",
+            "One factor for each channel: `scale = gamma / np.sqrt(running_var + eps)`. What does it "
+            "multiply?",
+            "The filter, the old bias, and the running mean. β is added after it. For the filter, give "
+            "`scale` three axes more: `scale[:, None, None, None]`.",
+        ),
+        lesson=("06_normalize_channels", "Fold it away"),
+        mistakes=(FOLDED, IN_ROOT),
+    ),
+    Check(
+        spot_the_bug,
+        lambda rng: [{}, {}, {}],
+        trial=hunt,
+        has_slips=False,
+        hints=(
+            "Read each line beside the formula. What is measured, over which axes, and what is it divided "
+            "by?",
+            "Or try them on a batch, with γ = 2, β = 1 and ε = 0.5: is the mean of each channel β? Does a "
+            "picture change when its neighbors do?",
+            "Two of them use the wrong axes, and one no axes at all. Three have a wrong variance or a wrong "
+            "count. What is left is the order of operations.",
+        ),
+        lesson=("06_normalize_channels", "The mistake: statistics for each place"),
+    ),
+]

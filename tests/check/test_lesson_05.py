@@ -1,0 +1,62 @@
+"""What a class can get wrong beside its formulas is told in words."""
+
+import numpy as np
+import pytest
+import torch
+
+from bnteach import check
+
+
+class ByHand:
+    """ε is outside the root, in both modes: one line serves both."""
+
+    def __init__(self, num_features, eps=1e-5, momentum=0.1):
+        self.eps, self.momentum = eps, momentum
+        self.running_mean, self.running_var = np.zeros(num_features), np.ones(num_features)
+
+    def forward(self, x, training):
+        self.training, mean, var = training, self.running_mean, self.running_var
+        if training:
+            mean, var, unbiased = x.mean(0), x.var(0), x.var(0, ddof=1)
+            self.running_mean = (1 - self.momentum) * self.running_mean + self.momentum * mean
+            self.running_var = (1 - self.momentum) * self.running_var + self.momentum * unbiased
+        self.std = np.sqrt(var) + self.eps
+        self.x_hat = (x - mean) / self.std
+        return self.gamma * self.x_hat + self.beta
+
+    def backward(self, dy):
+        d, h = dy * self.gamma, self.x_hat
+        dx = d - d.mean(0) - h * (d * h).mean(0) if self.training else d
+        return dx / self.std, (dy * h).sum(0), dy.sum(0)
+
+
+class NoneAtFirst(ByHand):
+    start = None
+
+    def __init__(self, *args, **options):
+        super().__init__(*args, **options)
+        self.running_mean = self.start
+
+
+class NumberAtFirst(NoneAtFirst):
+    start = 0.0
+
+
+class Module(torch.nn.Module):
+    def __init__(self, num_features, eps=1e-5, momentum=0.1):
+        super().__init__()
+        self.running_mean, self.running_var = torch.zeros(num_features), torch.ones(num_features)
+        self.gamma = torch.nn.Parameter(torch.ones(num_features))
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (ByHand, "It looks like this: ε is outside the root"),
+        (NoneAtFirst, "running_mean begins as None. Each channel has one of its own"),
+        (NumberAtFirst, "running_mean begins as 0.0. Each channel has one of its own"),
+        (Module, "sets gamma to a NumPy array, and your class takes none. Is it an nn.Parameter?"),
+    ],
+)
+def test_a_class_is_told_what_is_wrong(answer, words):
+    assert words in check.BatchNorm.judge(answer).why

@@ -1,0 +1,60 @@
+"""The mistakes that all norms share are named in lesson 08's norms too, written as a learner writes them."""
+
+import numpy as np
+import pytest
+
+from bnteach import check
+
+
+def layer_norm(x_hat):
+    return lambda x, gamma, beta, eps: gamma * x_hat(x, eps) + beta
+
+
+def group_norm(x_hat):
+    def answer(x, num_groups, gamma, beta, eps):
+        normalized = x_hat(x.reshape(len(x), num_groups, -1), eps).reshape(x.shape)
+        return gamma[:, None, None] * normalized + beta[:, None, None]
+
+    return answer
+
+
+def deviations(x):
+    return x - x.mean(axis=-1, keepdims=True)
+
+
+def var(x, **options):
+    return x.var(axis=-1, keepdims=True, **options)
+
+
+WRONG = {
+    ("eps_outside",): lambda x, eps: deviations(x) / (np.sqrt(var(x)) + eps),
+    ("eps_forgotten",): lambda x, eps: deviations(x) / np.sqrt(var(x)),
+    ("eps_hard_coded",): lambda x, eps: deviations(x) / np.sqrt(var(x) + 1e-5),
+    ("eps_without_effect",): lambda x, eps: deviations(x) / np.sqrt(var(x) + 1e-3),
+    ("n_minus_one",): lambda x, eps: deviations(x) / np.sqrt(var(x, ddof=1) + eps),
+    ("eps_outside", "n_minus_one"): lambda x, eps: deviations(x) / (np.sqrt(var(x, ddof=1)) + eps),
+    ("variance_for_std",): lambda x, eps: deviations(x) / (var(x) + eps),
+    ("half_power_below",): lambda x, eps: deviations(x) / ((var(x) + eps) ** 1 / 2),
+    ("std_for_variance",): lambda x, eps: deviations(x) / np.sqrt(np.sqrt(var(x)) + eps),
+    ("slip_in_inv_std",): lambda x, eps: deviations(x) / (var(x) + eps) ** 2,
+    ("mean_not_subtracted",): lambda x, eps: x / np.sqrt(var(x) + eps),
+}
+
+
+@pytest.mark.parametrize("keys", WRONG)
+@pytest.mark.parametrize("norm", [layer_norm, group_norm])
+def test_a_shared_mistake_is_named(norm, keys):
+    verdict = getattr(check, norm.__name__).judge(norm(WRONG[keys]))
+    assert {*verdict.mistakes} == {*keys}
+
+
+@pytest.mark.parametrize(("scale", "shift", "words"), [(0, 1, "gamma"), (1, 0, "beta"), (0, 0, "neither")])
+@pytest.mark.parametrize("norm", ["layer_norm", "group_norm"])
+def test_forgotten_parameters_are_named(norm, scale, shift, words):
+    one = getattr(check, norm)
+    right = one.answer_from(one.recipe)
+    verdict = one.judge(
+        lambda *inputs: right(*inputs[:-3], inputs[-3] ** scale, inputs[-2] * shift, inputs[-1])
+    )
+    assert verdict.mistakes
+    assert words in verdict.why
