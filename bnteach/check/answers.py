@@ -18,10 +18,7 @@ class NotWritten(OddAnswer):
 
 
 def as_array(name: str, value: Any) -> np.ndarray:
-    """The returned value as an array of numbers, a copy.
-
-    Tensors and nested lists are taken for the arrays that they hold. Raises OddAnswer for anything else.
-    """
+    """The returned value in float64, a copy; tensors and nested lists are taken for arrays."""
     if value is None:
         raise OddAnswer(f"{name} is None, expected an array. Is a `return` missing?")
     if value is ...:
@@ -34,7 +31,7 @@ def as_array(name: str, value: Any) -> np.ndarray:
         raise
     if array.dtype.kind not in "fiub":
         raise OddAnswer(f"{name} is {described(value)}, expected an array of real numbers.")
-    return array
+    return array.astype(np.float64)
 
 
 def plain(value: Any) -> Any:

@@ -31,10 +31,9 @@ def off_by(found: np.ndarray, expected: np.ndarray) -> float:
         return np.inf
     if not expected.size:
         return 0.0
-    found, expected = found.astype(float), expected.astype(float)
-    with np.errstate(over="ignore"):
-        scale = np.sqrt((expected**2).mean())
-        return float(np.abs(found - expected).max() / (scale if scale > 1e-12 else 1.0))
+    peak = np.abs(expected).max()
+    scale = peak * np.sqrt(np.mean((expected / peak) ** 2)) if peak > 1e-12 else 1.0
+    return float(np.abs(found / scale - expected / scale).max())
 
 
 def agree(first: Values, second: Values) -> bool:

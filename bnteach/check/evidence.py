@@ -58,7 +58,7 @@ class Evidence:
     def varies(self) -> bool:
         """False where a wrong quantity is the same number everywhere: many slips together give that."""
         values = [run.values[name] for run in self.seen for name in self.wrong if name in run.values]
-        return all(value.size < 2 or np.ptp(value) > 0 for value in values)
+        return all(value.size < 2 or np.ptp(value) > 1e-12 for value in values)
 
     def of(
         self, mistakes: Iterable[Mistake], *, to_first_difference: bool = False

@@ -124,7 +124,5 @@ def in_double(probe: Probe) -> Probe:
 def fingerprint(runs: list[Observed]) -> tuple:
     """What differs when the values of two runs do."""
     return tuple(
-        (value.shape, (np.round(value.astype(float), 9) + 0.0).tobytes())
-        for run in runs
-        for value in run.values.values()
+        (value.shape, (np.round(value, 9) + 0.0).tobytes()) for run in runs for value in run.values.values()
     )

@@ -81,7 +81,7 @@ class Case:
 
     def channels(self, value: np.ndarray) -> np.ndarray:
         """A row for each channel."""
-        return np.moveaxis(value.astype(float), self.axis, 0).reshape(value.shape[self.axis], -1)
+        return np.moveaxis(value, self.axis, 0).reshape(value.shape[self.axis], -1)
 
 
 def about(cases: list[Case]) -> str:
@@ -124,12 +124,12 @@ def whole(case: Case) -> Iterator[str]:
     """Is it one number everywhere, another quantity of the same computation, or the transpose?"""
     if not case.found.any():
         yield "every value is 0."
-    if case.found.size > 1 and np.ptp(case.found.astype(float)) == 0:
+    if case.found.size > 1 and np.ptp(case.found) == 0:
         yield "all its values are the same number."
     for name, value in case.known.items():
         if value.size > 1 and same(case.found, value):
             yield f"it equals {name}."
-        if value.size > 1 and same(-case.found.astype(float), value):
+        if value.size > 1 and same(-case.found, value):
             yield f"it equals −{name}."
     if case.found.ndim > 1 and same(case.found.T, case.right):
         yield "it is the transpose of the right array."
@@ -137,7 +137,7 @@ def whole(case: Case) -> Iterator[str]:
 
 def multiple(case: Case) -> Iterator[str]:
     """Is every value the same factor times the right one? One that depends on a number is recognized."""
-    mine, wanted = case.found.astype(float), case.right.astype(float)
+    mine, wanted = case.found, case.right
     factor = float(np.vdot(mine, wanted) / max(np.vdot(wanted, wanted), 1e-300))
     if wanted.size < 2 or abs(factor) < 1e-9 or not same(mine, factor * wanted):
         return
@@ -155,7 +155,7 @@ def multiple(case: Case) -> Iterator[str]:
 
 def shifted_or_stretched(case: Case) -> Iterator[str]:
     """Is it right but for a shift or a factor, the same everywhere, or one for each channel?"""
-    pairs = {"": [(case.found.astype(float).ravel(), case.right.astype(float).ravel())]}
+    pairs = {"": [(case.found.ravel(), case.right.ravel())]}
     if case.right.ndim > 1:
         pairs["in each channel "] = list(
             zip(case.channels(case.found), case.channels(case.right), strict=True)
@@ -218,7 +218,7 @@ def sums_of_dx(case: Case) -> tuple[bool, bool] | None:
 
 def how_far(case: Case) -> str:
     """How much of the array differs, and where it differs most."""
-    mine, wanted = (value.astype(float).ravel() for value in (case.found, case.right))
+    mine, wanted = (value.ravel() for value in (case.found, case.right))
     apart = np.abs(mine - wanted)
     worst = f"{mine[apart.argmax()]:.4g}, expected {wanted[apart.argmax()]:.4g}"
     if mine.size == 1:
@@ -230,7 +230,7 @@ def how_far(case: Case) -> str:
 def measured(cases: list[Case]) -> str:
     """Is every value near the right one, but hardly any right, with some above and some below?"""
     found, right = (
-        np.concatenate([value.ravel() for value in values]).astype(float)
+        np.concatenate([value.ravel() for value in values])
         for values in ([case.found for case in cases], [case.right for case in cases])
     )
     apart = found / np.where(right == 0, np.nan, right) - 1

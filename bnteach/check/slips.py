@@ -41,7 +41,7 @@ def slips_of(recipe: Recipe) -> list[Mistake]:
     found: dict[tuple[str, str], str] = {}
     steps = list(recipe.steps)
     above = {step: [*recipe.takes, *steps[:number]] for number, step in enumerate(steps)}
-    for kind in (operations, comparisons, functions, axes, brackets, names, values):
+    for kind in (operations, comparisons, functions, axes, brackets, values, names):
         for step, text in recipe.steps.items():
             for words, line in changed(text, kind, above[step]):
                 if line != text:

@@ -73,7 +73,7 @@ class BadWords(Exception):
         (1.5, "it has shape (), expected (3, 2)"),
         (np.full((3, 2), np.nan), "6 of its 6 values are NaN or infinite."),
         (torch.ones(3, 2, requires_grad=True), "x_hat: "),
-        (np.ma.masked_all((3, 2)), "x_hat"),
+        (np.ones((3, 2)) > 0, "it has shape (3, 2), expected (6, 4)"),
         (np.ones((3, 2), dtype=[("a", float)]), "expected an array of real numbers"),
         (np.datetime64("2020-01-01"), "expected an array of real numbers"),
         (right, "x_hat is a function, expected"),

@@ -31,6 +31,7 @@ SPOILED = {
         np.arange(value.size).reshape(value.shape) == value.size // 2, 7.77, value
     ),
     "cumulated": lambda value: np.cumsum(value, axis=0) * 0.9,
+    "huge": lambda value: 1e300 * value,
     "a constant": lambda value: np.full(value.shape, 0.123),
 }
 OF_ROWS = ("rows rolled", "cumulated")  # these spoil nothing in a single number

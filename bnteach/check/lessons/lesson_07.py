@@ -177,8 +177,8 @@ def outcomes_in_words(seen: list[Observed]) -> tuple[str, str]:
         return "", ""
     wrong = []
     for (low, high), place in zip(READ.tolist(), seen[0].values["outcome"], strict=True):
-        if WORDS[place] != (right := interval_outcome(low, high, 1.0)):
-            given = f"it says {WORDS[place]!r}, expected {right!r}"
+        if WORDS[int(place)] != (right := interval_outcome(low, high, 1.0)):
+            given = f"it says {WORDS[int(place)]!r}, expected {right!r}"
             wrong.append(f"From {low} to {high}, with the margin 1, {given}.")
     if not wrong:
         return "With the margin 1 it says the right words, with another margin it does not.", ""
