@@ -10,17 +10,32 @@ from nbformat import NotebookNode
 
 from .exercises import BLOCK, SOLUTION, Exercise, Solution, checked
 from .first_cell import begins_with_first_cell
+from .first_edition import is_first_edition
 from .lessons import code_cells, raw_cells, tags
+from .numbers import lines
 from .output_checks import numbered_code_cells, texts
 from .prose_checks import images_in_text_have_alt, links_resolve, markdown
+from .rules import first_code_imports
 
-FEWEST_CELLS, MOST_CELLS = 10, 16
+FEWEST_CELLS, MOST_CELLS = 9, 16
+MOST_IMPORTS = 3
 TIME_AND_DIFFICULTY = re.compile(r"\*\d+ minutes · difficulty: [1-4] of 4\*")
 HINTS = 3
 
 
+def begins_with_imports(exercise: Solution, notebook: NotebookNode) -> Iterator[str]:
+    """The first code cell imports, in three lines at most."""
+    if is_first_edition(exercise):
+        yield from begins_with_first_cell(exercise, notebook)
+        return
+    yield from first_code_imports(exercise, notebook)
+    first = next(iter(code_cells(notebook)), None)
+    if first and lines(first.source) > MOST_IMPORTS:
+        yield f"imports: {lines(first.source)} lines in the first code cell, at most {MOST_IMPORTS}"
+
+
 def number_of_cells(exercise: Solution, notebook: NotebookNode) -> Iterator[str]:
-    """A sitting's worth: 10 to 16 cells, explanations not counted."""
+    """A sitting's worth: 9 to 16 cells, explanations not counted."""
     cells = [c for c in notebook.cells if c.cell_type == "code" or SOLUTION not in tags(c)]
     if not FEWEST_CELLS <= len(cells) <= MOST_CELLS:
         yield f"has {len(cells)} cells, expected {FEWEST_CELLS} to {MOST_CELLS}"
@@ -68,15 +83,15 @@ def no_solution_is_left(exercise: Solution, notebook: NotebookNode) -> Iterator[
     if not isinstance(exercise, Exercise):
         return
     answers = [
-        lines(match["answer"]) for cell in raw_cells(exercise) for match in BLOCK.finditer(cell.source)
+        stripped(match["answer"]) for cell in raw_cells(exercise) for match in BLOCK.finditer(cell.source)
     ]
     for number, cell in numbered_code_cells(notebook):
-        shown = lines("\n".join([cell.source, *texts(cell)]))
+        shown = stripped("\n".join([cell.source, *texts(cell)]))
         if any(answer in shown for answer in answers):
             yield f"cell {number} shows a solution"
 
 
-def lines(text: str) -> str:
+def stripped(text: str) -> str:
     """The text without empty lines and indentation, between line ends."""
     return "\n" + "".join(f"{line.strip()}\n" for line in text.splitlines() if line.strip())
 
@@ -96,7 +111,7 @@ def leads_back(exercise: Solution, notebook: NotebookNode) -> Iterator[str]:
 
 
 EXERCISE_CHECKS = (
-    begins_with_first_cell,
+    begins_with_imports,
     number_of_cells,
     each_exercise_is_complete,
     solutions_are_explained,

@@ -25,7 +25,7 @@ DIGITS_LOST = Mistake(
     "On paper the two formulas are the same. In float32 both terms are large and nearly equal when the mean "
     "is large, and their difference keeps few digits, or is negative. Subtract the mean first, then square: "
     "((x - mean)**2).mean(axis=0).",
-    ("01_measure_a_batch", "Three ways to a variance"),
+    ("deeper/which_variance_survives_float32", "Three ways to a variance"),
 )
 
 # Numbers that are typed where an input belongs.

@@ -39,7 +39,7 @@ def named(check: Exercise, mistakes: Together, more: str = "", details: tuple[st
         how_many = "two" if len(said) == 2 else "several"
         what = "\n- ".join([f"It looks like {how_many} things at once:", *said])
     places = dict.fromkeys(mistake.lesson or check.lesson for mistake in mistakes)
-    read = [f"Lesson {lesson[:2]} explains it. Section: {section}" for lesson, section in places]
+    read = [f"{notebook(lesson)} explains it. Section: {section}" for lesson, section in places]
     right = "; ".join(mistake.right_lines(check.recipe) for mistake in mistakes if mistake.lines)
     return Diagnosis(
         f"{more}\n{what}" if more else what,
@@ -47,6 +47,15 @@ def named(check: Exercise, mistakes: Together, more: str = "", details: tuple[st
         (*details, *read),
         f"Write: {right}" if right else mistakes[0].why,
     )
+
+
+def notebook(lesson: str) -> str:
+    """
+    >>> notebook("02_normalize"), notebook("deeper/fold_it_away")
+    ('Lesson 02', 'The deeper notebook fold_it_away')
+    """
+    name = lesson.removeprefix("deeper/")
+    return f"Lesson {name[:2]}" if name == lesson else f"The deeper notebook {name}"
 
 
 def diagnose(evidence: Evidence) -> Diagnosis:

@@ -13,20 +13,16 @@ from bnteach.authoring.build import build
 from bnteach.authoring.checks import problems_of
 from bnteach.authoring.exercise_checks import verdicts_are_right
 from bnteach.authoring.exercises import Exercise, Solution, find_exercises
-from bnteach.authoring.first_cell import FIRST_CELL
 from bnteach.authoring.lessons import code_cells, read_source
 from tiny import TINY as LESSON
 from tiny import write_lesson
 
 ALL = find_exercises()
 
-TINY = f"""\
+TINY = """\
 # %% [markdown]
 # # Exercises
 # *10 minutes · after [the lesson](../00_tiny.ipynb)*
-
-# %%
-{FIRST_CELL}
 
 # %%
 import numpy as np
@@ -110,8 +106,8 @@ def test_the_solution_is_shown_in_one_and_erased_in_the_other(tiny):
 
 def test_the_verdicts_are_those_of_solved_and_unsolved_work(tiny):
     solution, exercise = (nbformat.read(one.notebook, as_version=4) for one in tiny)
-    assert "✓ standardize: passed" in str(code_cells(solution)[2].outputs)
-    assert "○ standardize: not attempted" in str(code_cells(exercise)[2].outputs)
+    assert "✓ standardize: passed" in str(code_cells(solution)[1].outputs)
+    assert "○ standardize: not attempted" in str(code_cells(exercise)[1].outputs)
     assert all(output.output_type != "error" for cell in code_cells(exercise) for output in cell.outputs)
 
 
@@ -121,13 +117,18 @@ SPOILED = {
     "no line \\*10 minutes": (Solution, "# *10 minutes · difficulty: 2 of 4*", "# 10 minutes"),
     "fewer than 3 hints": (Exercise, "<details>three</details>", ""),
     "0 cells that explain solutions": (Solution, '# %% [markdown] tags=["solution"]', "# %% [markdown]"),
+    "imports: 4 lines in the first code cell, at most 3": (
+        Solution,
+        "import numpy as np\n",
+        "import math\nimport time\nimport numpy as np\n",
+    ),
     "does not link its lesson": (Exercise, "(../00_tiny.ipynb)", "../00_tiny.ipynb"),
     "the link ../00_other.ipynb leads nowhere": (Exercise, "# A word.", "# [A word](../00_other.ipynb)."),
-    "has 9 cells, expected 10 to 16": (Exercise, "# %% [markdown]\n# Another word.\n", ""),
+    "has 8 cells, expected 9 to 16": (Exercise, "# %% [markdown]\n# Another word.\n", ""),
     "not the tag solution": (
         Exercise,
-        "import numpy as np\n",
-        "import numpy as np\n\ndef f():\n    ### BEGIN SOLUTION\n    pass\n    ### END SOLUTION\n",
+        'print("given")\n',
+        "def f():\n    ### BEGIN SOLUTION\n    pass\n    ### END SOLUTION\n",
     ),
     "check.standardize is in 2 cells": (
         Solution,
@@ -137,7 +138,7 @@ SPOILED = {
         '# %% tags=["solution"]\ncheck.standardize(standardize)\n\n'
         '# %% [markdown] tags=["solution"]\n# Explained.\n\n# %%\ncheck.report()',
     ),
-    "cell 7 shows a solution": (
+    "cell 6 shows a solution": (
         Exercise,
         'print("given")',
         "def f(x, eps):\n  secret = np.sqrt(x.var(axis=0) + eps)\n\n  return (x - x.mean(axis=0)) / secret",
@@ -158,9 +159,9 @@ def test_a_spoiled_source_is_reported(problem, tmp_path):
 
 def test_an_exercise_that_passes_unsolved_is_reported(tiny):
     notebook = nbformat.read(tiny[1].notebook, as_version=4)
-    notebook.cells[4].outputs[0].data["text/plain"] = "✓ standardize: passed"
-    notebook.cells[4].outputs[0].data["text/html"] = ""
-    assert list(verdicts_are_right(tiny[1], notebook)) == ["cell 5: its check does not say not attempted"]
+    notebook.cells[3].outputs[0].data["text/plain"] = "✓ standardize: passed"
+    notebook.cells[3].outputs[0].data["text/html"] = ""
+    assert list(verdicts_are_right(tiny[1], notebook)) == ["cell 4: its check does not say not attempted"]
 
 
 MISMARKED = {
@@ -196,8 +197,8 @@ def test_exercises_are_built_and_checked_with_the_lessons(tmp_path, capsys):
     source = tmp_path / "source" / "exercises" / "00_tiny.py"
     source.write_text(TINY.replace("Another", "One more"), encoding="utf-8")
     assert main(["check", "--folder", str(tmp_path)]) == 1
-    assert "solutions/00_tiny: cell 9 differs from its source" in (err := capsys.readouterr().err)
-    assert "exercises/00_tiny: cell 8 differs from its source" in err
+    assert "solutions/00_tiny: cell 8 differs from its source" in (err := capsys.readouterr().err)
+    assert "exercises/00_tiny: cell 7 differs from its source" in err
     source.unlink()
     assert main(["check", "--folder", str(tmp_path)]) == 1
     assert "exercises/00_tiny.ipynb: no source builds it" in capsys.readouterr().err

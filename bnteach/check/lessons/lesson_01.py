@@ -32,7 +32,7 @@ IN_STATISTICS = """
         var = x.var(axis=0, keepdims=True)
         | keepdims=True gives shape (1, C). Asked for is one number for each channel: shape (C,).
 
-    > 01_measure_a_batch: Three ways to a variance
+    > deeper/which_variance_survives_float32: Three ways to a variance
 
     mean_not_squared: the mean is subtracted from the mean of the squares without being squared
         var = (x**2).mean(axis=0) - mean
@@ -115,7 +115,7 @@ MERGING = """
         | δ is the distance between the mean of the rows so far and the mean of the new block. Once the mean
         | has moved, the distance is shorter. Use delta for S first, and move the mean last.
 
-    > 01_measure_a_batch: Three ways to a variance
+    > deeper/which_variance_survives_float32: Three ways to a variance
 
     old_mean_twice: Welford's S grows by d², with the old mean twice
         sum_of_squares = squares_of_steps(np.concatenate([part.rows for part in parts]))

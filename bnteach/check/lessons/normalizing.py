@@ -13,7 +13,7 @@ IN_VARIANCE = """
         | n − 1 estimates the variance of a population from a sample. To give these very values a variance of
         | 1, as BN does, divide by n.
 
-    > 01_measure_a_batch: Three ways to a variance
+    > deeper/which_variance_survives_float32: Three ways to a variance
 
     sum_not_divided: the squared deviations are added up, but not divided by n
         var = sum_of_squares
@@ -107,7 +107,7 @@ OF_COLUMNS = """
         | Without an axis it is the variance of all values. It does not know that one channel is wide and
         | another one narrow.
 
-    > 01_measure_a_batch: Three ways to a variance
+    > deeper/which_variance_survives_float32: Three ways to a variance
 
     not_centered: the mean is not subtracted before the squares are taken
         var = (x**2).mean(axis=0)
