@@ -394,7 +394,7 @@ assert abs(along_x_hat).max() < 1e-4
 # ## What was shown
 #
 # - Each node gives one line of the backward pass; multiplied out, three terms are left, one for each path.
-# - Now the [exercises](exercises/04_derive_the_backward_pass.ipynb) (60 minutes). Deeper:
+# - Now the [exercises](exercises/04_derive_the_backward_pass.ipynb) (30 minutes). Deeper:
 #   [Which test catches a wrong backward pass?](deeper/test_a_backward_pass.ipynb) and
 #   [What does a batch of two teach?](deeper/what_a_small_batch_teaches.ipynb).
 # - Next: [04b · Train with your own](04b_train_with_your_own.ipynb). A network learns with the function above.

@@ -309,7 +309,7 @@ labs.Jacobian()
 #
 # - The BN that you derived trains a deep network in plain NumPy. The path through the mean keeps the steps from shifting
 #   a channel, the path through the variance from stretching it.
-# - The [exercises of lesson 04](exercises/04_derive_the_backward_pass.ipynb), if not done yet (60 minutes). Deeper:
+# - The [exercises of lesson 04](exercises/04_derive_the_backward_pass.ipynb), if not done yet (30 minutes). Deeper:
 #   [Which test catches a wrong backward pass?](deeper/test_a_backward_pass.ipynb) and
 #   [What does a batch of two teach?](deeper/what_a_small_batch_teaches.ipynb).
 # - Next: [05 · Train and infer](05_train_and_infer.ipynb). Why are there running averages, and what can go wrong with them?

@@ -89,7 +89,7 @@ def test_shapes_that_do_not_fit_are_explained():
 def test_many_right_ones_are_not_listed():
     verdict = check.staged_backward(
         lambda *inputs: tuple(
-            value + 0.1 * (number == 6)
+            value + 0.1 * (number == 5)
             for number, value in enumerate(
                 check.staged_backward.answer_from(check.staged_backward.recipe)(*inputs)
             )

@@ -11,6 +11,7 @@ from bnteach.authoring.lessons import NOTEBOOKS, read_source
 SAME = (
     "02_normalize",
     "04_derive_the_backward_pass",
+    "04_derive_the_backward_pass",
     "05_train_and_infer",
     "06_normalize_channels",
     "07_put_the_claims_on_trial",
@@ -40,7 +41,7 @@ def hints_of(lesson):
 @pytest.mark.parametrize("lesson", SAME)
 def test_notebook_and_check_give_the_same_hints(lesson):
     found = dict(hints_of(lesson))
-    assert len(found) == 3
+    assert len(found) >= 3
     for name, hints in found.items():
         assert hints == [plain(hint) for hint in check.CHECKS[name].hints]
 

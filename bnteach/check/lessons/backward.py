@@ -61,7 +61,7 @@ BACKWARD = """
         dx = dx_hat - along_mean - along_x_hat
         | x̂ changes by 1/√(σ² + ε) when x changes by 1. This slope stands before the brackets.
 
-    > 04_derive_the_backward_pass: Who is who?
+    > deeper/test_a_backward_pass: Who is who?
 
     both_paths_missing: mean and variance are treated as constants
         along_mean = 0 * dx_hat

@@ -1,4 +1,4 @@
-"""Lesson 04's third exercise: a learner's gradient check is tried on right and on wrong backward passes."""
+"""Lesson 04's second exercise: a learner's gradient check is tried on right and on wrong backward passes."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def options(rng):
 
 
 SEES_LITTLE = """
-    > 04_derive_the_backward_pass: What follows: tests that see little
+    > deeper/test_a_backward_pass: Tests that see little
 
     upstream_of_ones: the upstream gradient is all ones
         dy = np.ones(shape)
@@ -107,7 +107,7 @@ SEES_LITTLE = """
         | A test that cannot fail tests nothing. Compare with finite differences; return False where they
         | differ.
 
-    > 04_derive_the_backward_pass: Which test catches what?
+    > deeper/test_a_backward_pass: Which test catches what?
 
     batch_of_two: the batch has fewer than three samples
         shape = (2, 3)
@@ -128,7 +128,7 @@ SEES_LITTLE = """
         | In BN each column of dx adds up to 0. That holds too when its length is wrong, or when the path
         | through the variance is missing. Compare dx entry by entry.
 
-    > 04_derive_the_backward_pass: Measure it right
+    > deeper/test_a_backward_pass: Measure it right
 
     step_too_small: the step is so small that rounding drowns the difference
         h = 1e-12

@@ -11,6 +11,7 @@ from . import gradient_checking
 from .backward import BACKWARD, batch_norm_backward
 from .lesson_03 import OF_PARAMETERS
 from .normalizing import IN_ROOT, IN_VARIANCE
+from .own_experiment import experiment
 
 ALONG_SAMPLES = """
     x_for_x_hat: x stands where x̂ should be
@@ -47,38 +48,53 @@ def probes(rng: np.random.Generator) -> list[dict[str, Any]]:
     return [read, random(5, 4, 0.3), random(7, 3, 1e-5), random(4, 6, 1.0), small, random(4, 4, 0.2)]
 
 
-def staged_backward(dy, gamma, x_centered, std):
+def staged_backward(dy, gamma, x_centered, deviation):
     dx_hat = dy * gamma
-    dinv_std = (dx_hat * x_centered).sum(axis=0)
-    dstd = -dinv_std / std**2
-    dvar = dstd / (2 * std)
-    dx_centered = dx_hat / std + 2 * x_centered * dvar / len(x_centered)
+    dinverse = (dx_hat * x_centered).sum(axis=0)
+    ddeviation = -dinverse / deviation**2
+    dx_centered = dx_hat / deviation + np.sign(x_centered) * ddeviation / len(x_centered)
     dmean = -dx_centered.sum(axis=0)
     dx = dx_centered + dmean / len(dx_centered)
-    return dx_hat, dinv_std, dstd, dvar, dx_centered, dmean, dx
+    return dx_hat, dinverse, ddeviation, dx_centered, dmean, dx
 
 
 NODE_BY_NODE = """
     > 04_derive_the_backward_pass: Five rules for the backward pass
 
-    dinv_std_mean: the gradient of inv_std is a mean
-        dinv_std = (dx_hat * x_centered).mean(axis=0)
-        | inv_std is one number, used for all rows: its gradient is the sum of theirs.
+    dinverse_mean: the gradient of inverse is a mean
+        dinverse = (dx_hat * x_centered).mean(axis=0)
+        | inverse is one number, used for all rows: its gradient is the sum of theirs.
 
     not_summed_back: the gradients of numbers that all rows share are not summed
-        dinv_std = dx_hat * x_centered
+        dinverse = dx_hat * x_centered
         dmean = -dx_centered
-        | inv_std and the mean are one number for a channel: shape (C,), and so are their gradients.
+        | inverse and the mean are one number for a channel: shape (C,), and so are their gradients.
+
+    inverse_not_squared: the derivative of 1/d is taken for 1/d
+        ddeviation = -dinverse / deviation
+        | 1/d has the derivative −1/d².
+
+    share_forgotten: each row gets the whole gradient of the deviation, not 1/N of it
+        dx_centered = dx_hat / deviation + np.sign(x_centered) * ddeviation
+        | The deviation is a sum divided by N, so each row gets 1/N of its gradient.
+
+    derivative_of_a_square: the size is taken for a square
+        dx_centered = dx_hat / deviation + 2 * x_centered * ddeviation / len(x_centered)
+        | 2c is the derivative of c², as in BN. Here the size is |c|: its slope is the sign of c, +1 or −1.
+
+    sign_forgotten: the derivative of the size is left out
+        dx_centered = dx_hat / deviation + ddeviation / len(x_centered)
+        | The derivative of |c| is the sign of c: +1 above the mean, −1 below it.
 
     > 04_derive_the_backward_pass: Back, part 3: two gradients meet
 
-    square_path_missing: x_centered gets nothing from the square
-        dx_centered = dx_hat / std
-        | x_centered was used twice: in x̂ and in the square. The two gradients add up.
+    size_path_missing: x_centered gets nothing from the size
+        dx_centered = dx_hat / deviation
+        | x_centered was used twice: in x̂ and in the size. The two gradients add up.
 
     product_path_missing: x_centered gets nothing from x̂
-        dx_centered = 2 * x_centered * dvar / len(x_centered)
-        | x_centered was used twice: in x̂ and in the square. The two gradients add up.
+        dx_centered = np.sign(x_centered) * ddeviation / len(x_centered)
+        | x_centered was used twice: in x̂ and in the size. The two gradients add up.
 
     dmean_is_a_mean: the gradient of the mean is a mean
         dmean = -dx_centered.mean(axis=0)
@@ -88,6 +104,13 @@ NODE_BY_NODE = """
     mean_node_left_out: x gets nothing from the mean
         dx = dx_centered
         | x was used twice: directly, and in the mean. The two gradients add up.
+
+    > 04_derive_the_backward_pass: Multiply it out
+
+    path_through_both_missing: the path through the mean and then through the deviation is missing
+        dmean = -(dx_hat / deviation).sum(axis=0)
+        | In BN that path is 0, since Σ x_centered = 0. Here it has Σ sign(x_centered): as many rows above the
+        | mean as below are needed for 0.
 """
 
 
@@ -95,11 +118,10 @@ def nodes(rng: np.random.Generator) -> list[dict[str, Any]]:
     """What the forward pass left behind, for the batches of `probes`."""
     found = []
     for probe in probes(rng):
-        x = probe["x"]
-        std = np.sqrt(x.var(axis=0) + probe["eps"])
-        centered = x - x.mean(axis=0)
-        found.append({"dy": probe["dy"], "gamma": probe["gamma"], "x_centered": centered, "std": std})
-    return found
+        centered = probe["x"] - probe["x"].mean(axis=0)
+        deviation = np.abs(centered).mean(axis=0)
+        found.append({**probe, "x_centered": centered, "deviation": deviation})
+    return [{name: probe[name] for name in ("dy", "gamma", "x_centered", "deviation")} for probe in found]
 
 
 EXERCISES = [
@@ -124,11 +146,11 @@ EXERCISES = [
             "Go from right to left, one line for each gradient. Each gradient has the shape of its node: (N, "
             "C) or (C,).",
             "A number that all rows share gets the sum of their gradients. A node that is used twice gets "
-            "the sum of two gradients: `x_centered` is used in `x_hat` and in `square`, `x` in `x_centered` "
-            "and in `mean`.",
-            "The derivative of 1/s is −1/s². That of √v is 1/(2√v), and √v is `std`. Then `dx_centered = "
-            "dx_hat / std + 2 * x_centered * dvar / N`, and `dx` is made in the same way of `dx_centered` "
-            "and `dmean / N`.",
+            "the sum of two gradients. And what is the slope of |c| where c is above 0, and where it is "
+            "below?",
+            "The slope is `np.sign(x_centered)`, and each row has a share of 1/N in `deviation`. So "
+            "`x_centered` gets `dx_hat / deviation` from one arrow, and `np.sign(x_centered) * ddeviation / "
+            "N` from the other.",
         ),
         lesson=("04_derive_the_backward_pass", "Five rules for the backward pass"),
         mistakes=(NODE_BY_NODE,),
@@ -146,13 +168,23 @@ EXERCISES = [
             "Write a small function inside that measures the gradient of L with respect to any of the three "
             "arrays: move one entry up and down by `h = 1e-5`, and see by how much L changes.",
             "Which inputs hide a fault? Think of `dy`, of γ and of the number of samples. And which of the "
-            'three gradients can be wrong while the others are right? See "Which test catches what?" in the '
-            "lesson.",
+            "three gradients can be wrong while the others are right?",
             "For each entry `((up - down) * dy).sum() / (2 * h)`, where `up` and `down` are what `forward` "
             "gives. Then `np.allclose(found, measured, atol=1e-6)`, for each gradient. Return a real `True` "
             "or `False`.",
         ),
-        lesson=("04_derive_the_backward_pass", "Which test catches what?"),
+        lesson=("deeper/test_a_backward_pass", "Which test catches what?"),
         mistakes=(gradient_checking.SEES_LITTLE,),
+    ),
+    experiment(
+        "effect_on_dx",
+        hints=(
+            "Draw `x` and `dy` from `np.random.default_rng(seed)`. Measure once, change one thing, measure "
+            "again.",
+            "Rows 1 and later are `dx[1:]`. To change row 0 alone: `x[0] += 50`.",
+            "Both numbers come from `size_of_dx(x, dy)`, called before the change and after it. Return them "
+            "in this order.",
+        ),
+        lesson=("04_derive_the_backward_pass", "Multiply it out"),
     ),
 ]

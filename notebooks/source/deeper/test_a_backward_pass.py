@@ -280,5 +280,5 @@ for name in ("path through the mean missing", "path through the variance missing
 # 5. **float64**, and a step $h$ in the valley
 # 6. the error divided by a size that cannot be 0, such as that of $\frac{\gamma}{s}\,dy$
 #
-# Exercise 3 of [lesson 04](../exercises/04_derive_the_backward_pass.ipynb) (25 minutes) asks for such a test. Back to
+# Exercise 2 of [lesson 04](../exercises/04_derive_the_backward_pass.ipynb) (15 minutes) asks for such a test. Back to
 # [04 · Derive the backward pass](../04_derive_the_backward_pass.ipynb).

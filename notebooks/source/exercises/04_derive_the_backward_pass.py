@@ -1,26 +1,14 @@
 # %% [markdown]
 # # 04 · Derive the backward pass: exercises
 #
-# *60 minutes · after the lesson [04 · Derive the backward pass](../04_derive_the_backward_pass.ipynb)*
+# *30 minutes · after the lesson [04 · Derive the backward pass](../04_derive_the_backward_pass.ipynb)*
 #
-# Three functions to write. You will practice:
-#
-# - the backward pass node by node
-# - the compact formula
-# - a gradient check that a wrong backward pass cannot fool
+# You send a gradient back through a norm that the lesson does not have, write a test that a wrong backward pass cannot
+# fool, and make an experiment of your own.
 #
 # **How it works.** Write your code in the place of `raise NotImplementedError()`, and run the cell. Its last line
-# checks your function and says what it sees. If you are stuck, open a hint.
-# The solutions, explained, are in the folder `solutions`.
-
-# %%
-try:
-    import bnteach
-except ImportError:
-    raise ImportError(
-        "This kernel cannot find the package bnteach. In a copy of the project, run  pip install -e .  in\n"
-        "its top folder and restart the kernel, or type  make lab  in a terminal there."
-    ) from None
+# checks your function and says what it sees. If you are stuck, open a hint. When you are done, see
+# [the solutions, explained](../solutions/04_derive_the_backward_pass.ipynb).
 
 # %%
 import numpy as np
@@ -28,20 +16,22 @@ import numpy as np
 from bnteach import check
 
 # %% [markdown]
-# ## Exercise 1: node by node
+# ## Exercise 1: another graph
 #
-# *20 minutes · difficulty: 3 of 4*
+# *10 minutes · difficulty: 3 of 4*
 #
-# The forward pass has run, and left four arrays: `dy` $(N, C)$ comes from above; `gamma` $(C,)$; `x_centered` $(N, C)$, that is
-# $x - \mu$; and `std` $(C,)$, that is $\sqrt{\sigma^2 + \varepsilon}$.
+# A cousin of BN divides by the **mean absolute deviation**, the mean of $|x - \mu|$, in place of the standard deviation:
+# it needs no squares and no root. Its graph, with `size` for $|x - \mu|$ and `inverse` for 1 / `deviation`:
 #
 # ```text
-# x ─┬────────► x_centered ─┬──────────────────────────► x_hat ─► y
-#    └─► mean ─────┘        └─► square ─► var ─► std ─► inv_std
+# x ──┬────────────► x_centered ──┬─────────────────────────────► x_hat ──► y = gamma * x_hat + beta
+#     │                  ▲        │                                 ▲
+#     └──► mean ─────────┘        └─► size ─► deviation ─► inverse ─┘
 # ```
 #
-# Write `staged_backward(dy, gamma, x_centered, std)`. Return seven gradients in this order: `dx_hat`, `dinv_std`, `dstd`, `dvar`,
-# `dx_centered`, `dmean`, `dx`.
+# The forward pass has left `x_centered` $(N, C)$ and `deviation` $(C,)$. From above comes `dy` $(N, C)$, the gradient of `y`.
+# Write `staged_backward(dy, gamma, x_centered, deviation)`. Return six gradients in this order: `dx_hat`, `dinverse`,
+# `ddeviation`, `dx_centered`, `dmean`, `dx`.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -51,30 +41,29 @@ from bnteach import check
 # <details><summary>Hint 2</summary>
 #
 # A number that all rows share gets the *sum* of their gradients. A node that is used twice gets the *sum* of two
-# gradients: `x_centered` is used in `x_hat` and in `square`, `x` in `x_centered` and in `mean`.
+# gradients. And what is the slope of |c| where c is above 0, and where it is below?
 #
 # </details>
 # <details><summary>Hint 3</summary>
 #
-# The derivative of 1/s is −1/s². That of √v is 1/(2√v), and √v is `std`. Then `dx_centered = dx_hat / std + 2 *
-# x_centered * dvar / N`, and `dx` is made in the same way of `dx_centered` and `dmean / N`.
+# The slope is `np.sign(x_centered)`, and each row has a share of 1/N in `deviation`. So `x_centered` gets `dx_hat /
+# deviation` from one arrow, and `np.sign(x_centered) * ddeviation / N` from the other.
 #
 # </details>
 
 
 # %% tags=["solution", "points-3"]
-def staged_backward(dy, gamma, x_centered, std):
-    """dx_hat, dinv_std, dstd, dvar, dx_centered, dmean, dx."""
+def staged_backward(dy, gamma, x_centered, deviation):
+    """dx_hat, dinverse, ddeviation, dx_centered, dmean, dx."""
     ### BEGIN SOLUTION
     N = len(dy)
     dx_hat = dy * gamma
-    dinv_std = (dx_hat * x_centered).sum(axis=0)
-    dstd = -dinv_std / std**2
-    dvar = dstd / (2 * std)
-    dx_centered = dx_hat / std + 2 * x_centered * dvar / N
+    dinverse = (dx_hat * x_centered).sum(axis=0)
+    ddeviation = -dinverse / deviation**2
+    dx_centered = dx_hat / deviation + np.sign(x_centered) * ddeviation / N
     dmean = -dx_centered.sum(axis=0)
     dx = dx_centered + dmean / N
-    return dx_hat, dinv_std, dstd, dvar, dx_centered, dmean, dx
+    return dx_hat, dinverse, ddeviation, dx_centered, dmean, dx
     ### END SOLUTION
 
 
@@ -83,72 +72,20 @@ check.staged_backward(staged_backward)
 # %% [markdown] tags=["solution"]
 # ### The solution, explained
 #
-# Seven lines, and each is one of the five rules of the lesson. The shapes alone find many faults: `dinv_std`, `dstd`, `dvar` and `dmean` have
-# shape $(C,)$, all others $(N, C)$.
+# Six lines, and each is one of the five rules of the lesson. The shapes alone find many faults: `dinverse`, `ddeviation` and
+# `dmean` have shape $(C,)$, the others $(N, C)$.
 #
-# - `square` has no line of its own: its gradient is `dvar / N` in each row, and `2 * x_centered` is the derivative of the square.
-# - `dmean = -(dx_hat / std).sum(axis=0)` is right too. The part that came through the variance adds up to 0, because `x_centered` does.
+# - `2 * x_centered` from the lesson is wrong here: it belongs to a square. The slope of $|c|$ is +1 or −1. (At $c = 0$ it
+#   has none; `np.sign` gives 0 there.)
+# - `dmean = -(dx_hat / deviation).sum(axis=0)` is right in BN and wrong here. It leaves out the path through the mean and
+#   then through the deviation. In BN this path is 0, because `x_centered` adds up to 0. The signs of `x_centered` do not,
+#   unless as many rows lie above the mean as below it.
 # - A mean in place of a sum in `dmean` is $N$ times too small. The $1/N$ comes in the next line: the mean is $\sum x / N$.
 
 # %% [markdown]
-# ## Exercise 2: the compact formula
+# ## Exercise 2: a test that can fail
 #
-# *15 minutes · difficulty: 2 of 4*
-#
-# Write `batch_norm_backward(dy, x, gamma, eps)`. This time nothing is left from the forward pass: compute what you need from `x`.
-#
-# - `dy` and `x` have shape $(N, C)$; `gamma` has shape $(C,)$.
-# - Return `dx` $(N, C)$, `dgamma` $(C,)$ and `dbeta` $(C,)$.
-#
-# <details><summary>Hint 1</summary>
-#
-# Begin with x̂, then `dgamma` and `dbeta`: one line each. For `dx` make `dx_hat` first: by what is x̂ multiplied on its
-# path to y?
-#
-# </details>
-# <details><summary>Hint 2</summary>
-#
-# `dx_hat = dy * gamma`. From it take away two parts: its mean, and its share along x̂. Before the brackets stands
-# 1/√(σ² + ε).
-#
-# </details>
-# <details><summary>Hint 3</summary>
-#
-# The share along x̂ is `x_hat * (dx_hat * x_hat).mean(axis=0)`: a number for each channel, times x̂ of each sample.
-#
-# </details>
-
-
-# %% tags=["solution", "points-3"]
-def batch_norm_backward(dy, x, gamma, eps):
-    """dx, dgamma, dbeta of y = γ·x̂ + β, in training."""
-    ### BEGIN SOLUTION
-    inv_std = 1 / np.sqrt(x.var(axis=0) + eps)
-    x_hat = (x - x.mean(axis=0)) * inv_std
-    dgamma = (dy * x_hat).sum(axis=0)
-    dbeta = dy.sum(axis=0)
-    dx_hat = dy * gamma
-    dx = inv_std * (dx_hat - dx_hat.mean(axis=0) - x_hat * (dx_hat * x_hat).mean(axis=0))
-    return dx, dgamma, dbeta
-    ### END SOLUTION
-
-
-check.batch_norm_backward(batch_norm_backward)
-
-# %% [markdown] tags=["solution"]
-# ### The solution, explained
-#
-# The two means are old friends: $\gamma\,d\beta/N$ and $\gamma\,d\gamma/N$. So `dx = gamma * inv_std / N * (N * dy - dbeta - x_hat * dgamma)` is the same
-# in one line.
-#
-# Two quick tests that need no second program: each column of `dx` adds up to 0, and (but for ε) so does each column of `dx * x_hat`. If the first
-# fails, look at the path through the mean; if the second fails, at the path through the variance. If both hold and `dx` is still wrong,
-# only its length can be wrong: γ, or the factor $1/\sqrt{\sigma^2 + \varepsilon}$.
-
-# %% [markdown]
-# ## Exercise 3: a test that can fail
-#
-# *25 minutes · difficulty: 4 of 4*
+# *15 minutes · difficulty: 4 of 4*
 #
 # Write `gradient_check(forward, backward)`. Return `True` if the backward pass is right, else `False`.
 #
@@ -168,7 +105,7 @@ check.batch_norm_backward(batch_norm_backward)
 # <details><summary>Hint 2</summary>
 #
 # Which inputs hide a fault? Think of `dy`, of γ and of the number of samples. And which of the three gradients can be
-# wrong while the others are right? See "Which test catches what?" in the lesson.
+# wrong while the others are right?
 #
 # </details>
 # <details><summary>Hint 3</summary>
@@ -187,19 +124,19 @@ def gradient_check(forward, backward):
     x, dy = rng.normal(3, 2, size=(6, 3)), rng.normal(size=(6, 3))
     inputs = [x, np.array([0.5, 2.0, 3.0]), np.array([1.0, -1.0, 0.5])]  # x, γ, β
 
-    def measured(place, h=1e-5):
-        gradient = np.zeros_like(inputs[place])
+    def measured(which, h=1e-5):
+        gradient = np.zeros_like(inputs[which])
         for index in np.ndindex(gradient.shape):
             step = np.zeros_like(gradient)
             step[index] = h
             up, down = (
-                forward(*inputs[:place], inputs[place] + s, *inputs[place + 1 :]) for s in (step, -step)
+                forward(*inputs[:which], inputs[which] + s, *inputs[which + 1 :]) for s in (step, -step)
             )
             gradient[index] = ((up - down) * dy).sum() / (2 * h)
         return gradient
 
     found = backward(dy, x, inputs[1])
-    return all(np.allclose(found[place], measured(place), atol=1e-6) for place in range(3))
+    return all(np.allclose(found[which], measured(which), atol=1e-6) for which in range(3))
     ### END SOLUTION
 
 
@@ -211,10 +148,91 @@ check.gradient_check(gradient_check)
 # Everything in it has a reason: $N = 6$, because with $N = 2$ a wrong length is not seen; a random `dy`, because ones point along a direction that BN takes
 # out; γ away from 1, because otherwise a forgotten γ is not seen; data with mean 3 and standard deviation 2, because with a standard deviation of 1 the factor
 # $1/\sigma^2$ looks like $1/\sigma$; all three gradients; a tolerance that is larger than the error of the measurement and far smaller than any fault.
+# [Which test catches a wrong backward pass?](../deeper/test_a_backward_pass.ipynb) shows each of these.
 #
 # In your own work use a library: `torch.autograd.gradcheck` does this. But choose its inputs well: it sees only what they show.
 
 # %% [markdown]
+# ## Exercise 3: an experiment of your own
+#
+# *5 minutes · difficulty: 1 of 4*
+#
+# One row of a batch is an outlier: a broken sensor. How large are the gradients of the *other* rows?
+
+
+# %%
+def size_of_dx(x, dy):
+    """Root mean square of dx in all rows but row 0. (BN, with γ = 1.)"""
+    s = np.sqrt(x.var(axis=0) + 1e-5)
+    x_hat = (x - x.mean(axis=0)) / s
+    dx = (dy - dy.mean(axis=0) - x_hat * (dy * x_hat).mean(axis=0)) / s
+    return np.sqrt((dx[1:] ** 2).mean())
+
+
+# %% [markdown]
+# Write `effect_on_dx(seed)`: make a batch `x` and a `dy` of 32 rows and 4 channels from the seed, measure, change row 0 of
+# `x`, and measure again. Return both numbers, before and after. You may change something else instead: one row of `dy` (a
+# wrong label), the scale of `x`, the number of rows.
+#
+# **Predict first**, and write it down: do the gradients of the other rows get larger or smaller, and how many times? When the check has
+# passed, open a cell below and run five seeds: `for seed in range(5): print(*effect_on_dx(seed))`.
+#
+# <details><summary>Hint 1</summary>
+#
+# Draw `x` and `dy` from `np.random.default_rng(seed)`. Measure once, change one thing, measure again.
+#
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# Rows 1 and later are `dx[1:]`. To change row 0 alone: `x[0] += 50`.
+#
+# </details>
+# <details><summary>Hint 3</summary>
+#
+# Both numbers come from `size_of_dx(x, dy)`, called before the change and after it. Return them in this order.
+#
+# </details>
+
+
+# %% tags=["solution", "points-2"]
+def effect_on_dx(seed):
+    """The size of dx in the other rows, before and after the change."""
+    ### BEGIN SOLUTION
+    rng = np.random.default_rng(seed)
+    x, dy = rng.normal(size=(32, 4)), rng.normal(size=(32, 4))
+    before = size_of_dx(x, dy)
+    x[0] += 50
+    return before, size_of_dx(x, dy)
+    ### END SOLUTION
+
+
+check.effect_on_dx(effect_on_dx)
+
+# %% [markdown] tags=["solution"]
+# ### The solution, explained
+#
+# For seeds 0 to 4 the size falls from about 1 to about 0.11: nine times smaller, in every seed. The outlier makes $s$ nine times larger, and
+# $1/s$ stands in front of all of dx.
+#
+# - With `dy[0] *= 50` in its place (one very wrong label) it is the other way around: about twice as large. The error of one row
+#   reaches all rows, through the mean and through the variance.
+# - `10 * x` gives a tenth. `x + 100` changes nothing but the rounding.
+# - What goes wrong most often: `x` and `dy` are drawn anew for the second measurement. Then two things have changed, and nobody can tell
+#   which one it was.
+
+# %% [markdown]
+# **In words.** The other 31 rows are good. Why do they learn so little here, and is it cured if the outlier gets `dy = 0`, so
+# that its own error does not count? Write two or three sentences before you open the answer.
+#
+# <details><summary>A model answer</summary>
+#
+# All rows of a channel share one mean and one standard deviation. The outlier alone makes $s$ large, so the other rows
+# become nearly equal after BN, and their gradients are divided by the same large $s$. With `dy = 0` the outlier's own
+# error is gone, but it is still in $\mu$ and in $s$: the others learn as little as before. It must be taken out of the batch, not
+# only out of the loss.
+#
+# </details>
+#
 # ## How far you are
 
 # %%
