@@ -24,7 +24,7 @@ DOORS = {
     "matplotlib": ["bnteach.figures*", "bnteach.labs.canvas", "bnteach.site.recorder"],
     "ipywidgets": ["bnteach.labs*"],
     "sklearn": ["bnteach.data", "bnteach.training*", "bnteach.trials*"],
-    "scipy": ["bnteach.check.quantile"]
+    "scipy": ["bnteach.check.lessons.lesson_07"]
     + [f"bnteach.{name}*" for name in ("training", "trials", "labs", "figures")],
     "pandas": ["bnteach.training*", "bnteach.trials*", "bnteach.authoring*"],
     "jupytext": ["bnteach.authoring*"],

@@ -1,1 +1,0 @@
-"""The checks that are still to be moved."""
