@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-# float32 arithmetic on the probes is within 1e-5 of float64; the catalogue's mistakes are 1e-2 and more away.
+# float32 arithmetic on the probes is within 1e-5 of float64; mistakes are 1e-2 and more away.
 ROUNDING = 1e-4
 
 Values = dict[str, np.ndarray]  # by the name of the quantity

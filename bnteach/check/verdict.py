@@ -28,7 +28,7 @@ class Verdict:
     check: name of the check.
     state: "not attempted", "not yet" or "passed".
     why: what was seen, in words; empty when there is nothing to add.
-    mistakes: keys of the catalogue's mistakes that the code matches; two when two happen together.
+    mistakes: keys of the mistakes that the code matches; two when two happen together.
     details: further lines, such as a counter-example in numbers.
     printed: what the code printed while it ran.
     hints: three hints, the last nearly the answer.

@@ -34,6 +34,16 @@ RENAMED = {
 }
 # (mistake, check) pairs that are dropped on purpose, each with its reason.
 DROPPED = {
+    ("shorter_than_margin", "interval_outcome"): "a shade of one wrong rule; the check tells it",
+    (
+        "short_around_the_middle",
+        "interval_outcome",
+    ): "a shade of one wrong rule; the check tells it",
+    ("pull_on_beta", "slimming_gradient"): "beta_pulled_too is the one that people make",
+    ("threshold_as_share", "cut_channels"): "one way to misread a threshold is enough",
+    ("constant_of_zero_input", "cut_channels"): "over-specific",
+    ("relu_on_products", "cut_channels"): "over-specific",
+    ("next_old_bias_scaled", "fold_into_next"): "it stops, and NumPy's words are explained",
     ("eps_squared", "BatchNorm"): "made in training alone; in both modes it is a slip",
     ("multiplied_by_std_back", "BatchNorm"): "made in training alone; in both modes it is a slip",
     (

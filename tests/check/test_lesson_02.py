@@ -35,7 +35,7 @@ def test_each_way_with_epsilon_has_its_own_name_or_none(std, mistake):
         (lambda x, eps: (x - x.mean(0)) / (abs(x).max(0) + eps), "Look at the factors"),
     ],
 )
-def test_what_is_not_in_the_catalogue_is_led_on(answer, words):
+def test_what_has_no_name_is_led_on(answer, words):
     verdict = check.standardize(answer)
     assert verdict.mistake is None
     assert words in verdict.why

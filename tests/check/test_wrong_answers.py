@@ -8,11 +8,7 @@ import pytest
 from bnteach import check
 
 # The checks that compare what a function returns, value by value.
-FUNCTIONS = [
-    name
-    for name, one in check.CHECKS.items()
-    if isinstance(one, check.Check) and not one.answer and not one.trial
-]
+FUNCTIONS = [name for name, one in check.CHECKS.items() if not one.answer and not one.trial]
 
 
 def noise(value, scale):

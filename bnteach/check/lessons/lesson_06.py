@@ -168,10 +168,6 @@ FOLDED = """
         new_bias = (bias - running_mean + beta) * scale
         | β is added after the factor.
 
-    fold_bias_unchanged: only the weight is folded; the bias is as before
-        new_bias = bias
-        | BN is a factor and a shift. The shift must come along, in the bias.
-
     fold_input_axis: the factor meets the input channels of the weight
         new_weight = weight * scale[None, :, None, None]
         | weight has shape (out, in, height, width). BN's channels are those that come out: axis 0.

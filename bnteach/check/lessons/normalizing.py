@@ -114,10 +114,6 @@ OF_COLUMNS = """
         | The mean of x² measures how far the values are from 0. The variance measures how far they are from
         | their mean.
 
-    absolute_deviation: absolute deviations stand where squared ones belong
-        var = np.abs(x - mean).mean(axis=0)
-        | The mean of |x − μ| is a measure of spread too, but it is not the variance, nor its root.
-
     last_row_left_out: the last row is left out
         mean = x[:-1].mean(axis=0)
         var = x[:-1].var(axis=0)
