@@ -70,10 +70,7 @@ def as_labels(name: str, value: Any, number: int) -> np.ndarray:
 # Name of a fact -> what it should be, and what to say if it is not.
 FACTS = {
     "hard_has_both_labels": (1, "hard: fewer than a quarter of the points have one of the two labels."),
-    "hard_is_no_ring": (
-        1,
-        "hard: the distance from the mean gives the label away, as in the rings.",
-    ),
+    "hard_is_no_ring": (1, "hard: the distance from the mean gives the label away, as in the rings."),
     "hard_is_learned_with_beta": (1, "hard: a network with β does not learn these labels."),
     "hard_is_learned_without_beta": (0, "hard: a network without β learns these labels."),
     "easy_has_both_labels": (1, "easy: fewer than a quarter of the points have one of the two labels."),

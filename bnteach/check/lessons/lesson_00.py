@@ -73,6 +73,26 @@ CHOOSING = """
     eight_layers_alone: only the networks of 8 layers are looked at
         depths = (8,)
         | A scale that suits 8 layers may be too small for 16: each layer multiplies by its factor once more.
+
+    one_seed: each network is trained with one seed
+        seeds = range(1)
+        | One training can be an accident. Take five seeds, different ones.
+
+    average_taken: the scales are compared by an average
+        judged = [np.mean(ten) for ten in accuracies]
+        | An average hides a network that did not learn. All ten must; so the lowest of them counts.
+
+    seeds_averaged: of each depth the average over the seeds is taken
+        judged = [min(np.mean(ten[: len(ten) // 2]), np.mean(ten[len(ten) // 2 :])) for ten in accuracies]
+        | An average hides a seed that did not learn. All ten trainings must; so the lowest counts.
+
+    luckiest_taken: the scales are compared by their best training
+        judged = [max(ten) for ten in accuracies]
+        | The best of ten is luck. All ten must learn; so the lowest counts.
+
+    position_returned: the position in the list is returned, not the scale
+        scale = int(np.argmax(judged))
+        | np.argmax says where the largest stands: scales[np.argmax(...)] is the scale itself.
 """
 
 

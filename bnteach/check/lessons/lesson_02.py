@@ -134,6 +134,10 @@ MATCHING = """
         compared = losses.mean(axis=1)
         | That is the rate that learns fastest. Asked for is the one that learns as the usual network does. Or
         | is an `abs` missing? −0.3 is smaller than 0.01, and yet not nearer to 0.
+
+    position_returned: the position in the list is returned, not the rate
+        rate = int(np.argmin(compared))
+        | np.argmin says where the smallest stands: rates[np.argmin(...)] is the rate itself.
 """
 
 
