@@ -141,7 +141,7 @@ class Ratios(Trainings):
         for setting in self.tried:
             if ratio in self.results[setting]:
                 return setting
-        raise OddAnswer(f"{which} is {ratio!r}; none of your calls of `ratio` gave this number.")
+        raise OddAnswer(f"Your function returns as {which} a number that none of its calls of `ratio` gave.")
 
 
 USUAL = (True, True, False)
