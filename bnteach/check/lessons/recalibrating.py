@@ -88,9 +88,7 @@ NOT_RECALIBRATED = """
 
 def seeds(rng: np.random.Generator) -> list[dict[str, Any]]:
     """From the seed come the weights and the batches."""
-    return [
-        {"seed": int(seed), "number_of_batches": n} for seed, n in zip(rng.integers(1000, size=3), (3, 5, 4))
-    ]
+    return [{"seed": int(rng.integers(1000)), "number_of_batches": number} for number in (3, 5, 4)]
 
 
 def bn_layers(network: Any) -> list[Any]:
