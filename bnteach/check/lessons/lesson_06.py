@@ -10,6 +10,7 @@ from ..checking import Check
 from .lesson_02 import standardize  # noqa: F401 (a mistake below normalizes with it)
 from .letters import match_letters
 from .normalizing import IN_ROOT, IN_VARIANCE, IN_X_HAT
+from .own_experiment import experiment
 
 
 def batch_norm_channels(x, gamma, beta, eps, channel_axis):
@@ -248,6 +249,18 @@ EXERCISES = [
         ),
         lesson=("deeper/fold_it_away", "The fold"),
         mistakes=(FOLDED, IN_ROOT),
+    ),
+    experiment(
+        "effect_of_moving",
+        hints=(
+            "The network of a seed is `per_position[seed]`. It is trained already: show it two sets of "
+            "pictures.",
+            "The pictures in the middle are `framed(digits.x_test)`, those two columns farther right "
+            "`framed(digits.x_test, right=2)`.",
+            "`share_right(per_position[seed], pictures)` is the number to return: once with the first "
+            "pictures, once with the others.",
+        ),
+        lesson=("06_normalize_channels", "The mistake: statistics for each position"),
     ),
     Check(
         spot_the_bug,
