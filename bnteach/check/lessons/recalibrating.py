@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from copy import deepcopy  # noqa: F401 (a mistake below copies with it)
 from typing import Any
 
 import numpy as np
@@ -11,27 +10,15 @@ import numpy as np
 from ..recipe import Recipe
 
 
-def itself(given: Any) -> Any:
-    return given
-
-
-def joined(batches: list[Any]) -> list[Any]:
-    from torch import cat
-
-    return [cat(batches)]
-
-
 def choices():
     """What a learner decides."""
-    where = itself
-    layers = slice(None)
     forgets = ("running_mean", "running_var", "num_batches_tracked")
     momentum = None
+    layers = slice(None)
     training = True
-    shown = itself
     gives_momentum_back = True
     training_at_the_end = False
-    return where, layers, forgets, momentum, training, shown, gives_momentum_back, training_at_the_end
+    return forgets, momentum, layers, training, gives_momentum_back, training_at_the_end
 
 
 NOT_RECALIBRATED = """
@@ -56,23 +43,9 @@ NOT_RECALIBRATED = """
         | If the network is trained further, its statistics would follow too slowly. Keep the old momentum and
         | set it again.
 
-    one_batch_shown: only the first batch is shown
-        shown = lambda batches: batches[:1]
-        | One batch is a small sample. Show all of them: the average is over the batches.
-
-    batches_joined: all batches are joined to one
-        shown = joined
-        | The variance of all is not the average of the batches' variances, and the layers behind see other
-        | values. And in use so large a batch may not fit into the memory.
-
     one_layer_recalibrated: only the first BN layer is recalibrated
         layers = slice(1)
-        | Every BN layer has statistics of its own. network.modules() gives all, also those
-        | inside other layers.
-
-    copy_recalibrated: a copy is recalibrated, and the network is as it was
-        where = deepcopy
-        | The exercise asks for the network itself to be changed.
+        | Every BN layer has its own statistics. network.modules() gives all, also those inside other layers.
 
     > 05_train_and_infer: Is this evaluation?
 
@@ -95,19 +68,18 @@ def bn_layers(network: Any) -> list[Any]:
     return [layer for layer in network.modules() if hasattr(layer, "num_batches_tracked")]
 
 
-def broken(seed: int) -> Any:
+def broken_network(seed: int) -> Any:
     """Two BN layers, one of them inside another layer; what they store fits nothing."""
-    from torch import Generator, nn, randn
+    import torch
+    from torch import nn
 
-    inner = nn.Sequential(nn.Linear(4, 2), nn.BatchNorm1d(2))
-    network = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4, momentum=0.2), nn.ReLU(), inner).double()
-    random = Generator().manual_seed(seed)
-    for parameter in network.parameters():
-        parameter.data = randn(parameter.shape, generator=random).double()
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        inner = nn.Sequential(nn.Linear(4, 2), nn.BatchNorm1d(2))
+        network = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4, momentum=0.2), nn.ReLU(), inner).double()
     for layer in bn_layers(network):
-        layer.running_mean.fill_(2)
-        layer.running_var.fill_(5)
-        layer.num_batches_tracked.fill_(7)
+        for name, number in (("running_mean", 2), ("running_var", 5), ("num_batches_tracked", 7)):
+            getattr(layer, name).fill_(number)
     return network
 
 
@@ -115,7 +87,7 @@ def try_out(answer: Any, inputs: Mapping[str, Any]) -> Iterable[tuple[str, Any]]
     """What is stored in the network afterward, its modes and its parameters."""
     from torch import from_numpy
 
-    network = broken(inputs["seed"])
+    network = broken_network(inputs["seed"])
     table = np.random.default_rng(inputs["seed"]).normal(3, 2, size=(6 * inputs["number_of_batches"], 3))
     answer(network, list(from_numpy(table).split(6)))
     for number, layer in enumerate(bn_layers(network), start=1):
@@ -131,19 +103,17 @@ def by_choices(recipe: Recipe) -> Callable[..., None]:
     choice = recipe.values({}, recipe.returns)
 
     def recalibrate(network: Any, batches: list[Any]) -> None:
-        network = choice["where"](network)
         layers = bn_layers(network)[choice["layers"]]
         momenta = [layer.momentum for layer in layers]
-        for layer in layers:
-            layer.momentum = None if choice["momentum"] is None else layer.momentum
+        for layer, momentum in zip(layers, momenta, strict=True):
+            layer.momentum = momentum if choice["momentum"] else None
             for name in choice["forgets"]:
                 getattr(layer, name).fill_(int(name == "running_var"))
         network.train(choice["training"])
-        for batch in choice["shown"](batches):
+        for batch in batches:
             network(batch)
-        if choice["gives_momentum_back"]:
-            for layer, momentum in zip(layers, momenta, strict=True):
-                layer.momentum = momentum
+        for layer, momentum in zip(layers, momenta, strict=True):
+            layer.momentum = momentum if choice["gives_momentum_back"] else layer.momentum
         network.train(choice["training_at_the_end"])
 
     return recalibrate
