@@ -376,7 +376,7 @@ print("after freeze_bn again:      ", moved_by_one_batch(network))
 #
 # **Shown:** training normalizes with the batch, evaluation with running averages, and only `eval()` switches.
 #
-# **Practice:** [the exercises](exercises/05_train_and_infer.ipynb), 45 minutes.
+# **Practice:** [the exercises](exercises/05_train_and_infer.ipynb), 30 minutes.
 #
 # **Next:** [06 · Normalize channels](06_normalize_channels.ipynb), BN on pictures.
 #

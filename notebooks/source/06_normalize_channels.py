@@ -335,7 +335,7 @@ for n in (60, 1):
 #
 # **Shown:** one mean for each channel, over all other axes; a wrong axis is found by the property, not by an error.
 #
-# **Practice:** [the exercises](exercises/06_normalize_channels.ipynb), 50 minutes. Deeper: [NumPy's BN trains a PyTorch network](deeper/train_pytorch_with_numpy.ipynb), [fold BN away](deeper/fold_it_away.ipynb).
+# **Practice:** [the exercises](exercises/06_normalize_channels.ipynb), 30 minutes. Deeper: [NumPy's BN trains a PyTorch network](deeper/train_pytorch_with_numpy.ipynb), [fold BN away](deeper/fold_it_away.ipynb).
 #
 # **Next:** [07 · Put the claims on trial](07_put_the_claims_on_trial.ipynb).
 #

@@ -16,7 +16,10 @@ from ..mistakes import Mistake
 from .backward import BACKWARD, batch_norm_backward  # noqa: F401 (a mistake below calls it)
 from .layer_trial import class_from, drive
 from .lesson_03 import AFFINE
+from .letters import match_letters
 from .normalizing import IN_ROOT, IN_VARIANCE, IN_X_HAT
+from .own_experiment import experiment
+from .recalibrating import NOT_RECALIBRATED, by_choices, choices, seeds, try_out
 
 
 def update_running_statistics(x, running_mean, running_var, momentum):
@@ -287,6 +290,21 @@ def in_one_mode(check: Check, keys: tuple[str, ...], mode: str, condition: str) 
         yield replace(both, key=f"{key}_in_{mode}", title=f"in {mode}: {both.title}", lines=lines)
 
 
+# The networks are made by bnteach.trials.clinic; the names stand in the exercise notebook.
+FAULTS = {
+    "A": "momentum_too_small",
+    "B": "one_class_a_batch",
+    "C": "validated_in_training_mode",
+    "D": "buffers_not_loaded",
+}
+OTHER_NAMES = ("momentum_zero", "momentum_from_keras", "no_training")
+
+
+def diagnose():
+    named = dict(FAULTS)
+    return named
+
+
 EXERCISES = [
     Check(
         update_running_statistics,
@@ -314,6 +332,52 @@ EXERCISES = [
         mistakes=(OF_STORED, IN_ROOT, IN_X_HAT, AFFINE),
     ),
     Check(
+        diagnose,
+        lambda rng: [{}, {}, {}],
+        trial=match_letters(FAULTS, [*FAULTS.values(), *OTHER_NAMES]),
+        has_slips=False,
+        hints=(
+            "Compare each row with the healthy one. Is the training loss good? Then the weights are good, "
+            "and what is stored is not.",
+            "How many batches are counted after 110 steps? A new layer has the running variance 1: how much "
+            "of this 1 is left?",
+            "0.999 to the power of 110 is 0.90. A running variance of exactly 1 has never moved; but with "
+            "momentum 0 the batches would be counted all the same. And what else than training counts "
+            "batches?",
+        ),
+        lesson=("05_train_and_infer", "When a network with BN fails"),
+    ),
+    Check(
+        choices,
+        seeds,
+        name="recalibrate",
+        takes=("network", "batches"),
+        answer=by_choices,
+        trial=try_out,
+        has_slips=False,
+        hints=(
+            "A BN layer forgets by `layer.reset_running_stats()`. Which momentum gives the plain average? In "
+            "which mode do the statistics move?",
+            "`network.modules()` gives all layers, also those inside others; those with "
+            "`isinstance(layer, torch.nn.BatchNorm1d)` are the BN layers. Show them every batch in training "
+            "mode, under `torch.no_grad()`.",
+            "Keep each `layer.momentum` in a list before you set it to `None`, and set it again afterward. "
+            "End with `network.eval()`.",
+        ),
+        lesson=("deeper/diagnose_the_stored_statistics", "Training fine, evaluation far worse"),
+        mistakes=(NOT_RECALIBRATED,),
+    ),
+    experiment(
+        "effect_of_batches",
+        hints=(
+            "Make the network from the seed, recalibrate it, measure. Make it again, recalibrate it on other "
+            "batches, measure.",
+            "`torch.from_numpy(digits.x_train).split(60)` gives batches of 60; with `[:1]` only the first.",
+            "`share_right(network)` is the number to return: once for each list of batches.",
+        ),
+        lesson=("deeper/diagnose_the_stored_statistics", "Training fine, evaluation far worse"),
+    ),
+    Check(
         layer,
         layer_probes,
         name="BatchNorm",
@@ -322,7 +386,7 @@ EXERCISES = [
         trial=drive,
         hints=(
             "You have all the parts: the forward pass, the compact formula of lesson 04 for the backward "
-            "pass, and the two functions above. `forward` must keep what `backward` needs.",
+            "pass, and the running averages of lesson 05. `forward` must keep what `backward` needs.",
             "Keep three things: `x_hat`, the standard deviation that was used, and the mode. In training, "
             "normalize with the batch itself; the running statistics are updated beside it.",
             "In evaluation mean and variance are constants. Two of the three parts of `dx` are gone: what is "

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 
-from ..answers import OddAnswer, described
 from ..checking import Check
 from .lesson_02 import standardize  # noqa: F401 (a mistake below normalizes with it)
+from .letters import match_letters
 from .normalizing import IN_ROOT, IN_VARIANCE, IN_X_HAT
+from .own_experiment import experiment
 
 
 def batch_norm_channels(x, gamma, beta, eps, channel_axis):
@@ -27,12 +27,12 @@ def batch_norm_channels(x, gamma, beta, eps, channel_axis):
 
 
 OF_CHANNELS = """
-    > 06_normalize_channels: The mistake: statistics for each place
+    > 06_normalize_channels: The mistake: statistics for each position
 
-    per_element: each place of the picture has statistics of its own
+    per_element: each position of the picture has statistics of its own
         axes = 0
-        | axis=0 alone gives a mean for each pixel. A filter works in the same way at every place, so all
-        | places of a channel share one mean.
+        | axis=0 alone gives a mean for each pixel. A filter works in the same way at every position, so all
+        | positions of a channel share one mean.
 
     > 06_normalize_channels: Nothing new: a table with N·H·W rows
 
@@ -219,25 +219,6 @@ def spot_the_bug():
     return named
 
 
-def hunt(answer: Any, inputs: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:
-    """Compares the letters one by one; the words give no answer away."""
-    named = answer()
-    if not isinstance(named, dict):
-        raise OddAnswer(f"Your function returns {described(named)}, expected a dictionary: letter -> name.")
-    named = {str(letter).removeprefix("bn_").upper(): name for letter, name in named.items()}
-    if named and not named.keys() & BUGS.keys():
-        yours = ", ".join(list(named)[:3]) + (", …" if len(named) > 3 else ".")
-        raise OddAnswer(f"The keys are the letters A to H; yours: {yours}")
-    if unknown := [str(name) for name in named.values() if name not in BUGS.values()]:
-        raise OddAnswer(f"{', '.join(unknown)}: not in the list of names.")
-    if missing := [letter for letter in BUGS if letter not in named]:
-        raise OddAnswer(f"No name yet for {', '.join(missing)}.")
-    if wrong := [letter for letter, name in BUGS.items() if named[letter] != name]:
-        right = len(BUGS) - len(wrong)
-        raise OddAnswer(f"{right} of {len(BUGS)} are right. Look again at {', '.join(wrong)}.")
-    yield "bugs_found", len(BUGS)
-
-
 EXERCISES = [
     Check(
         batch_norm_channels,
@@ -262,13 +243,25 @@ EXERCISES = [
             "The filter, the old bias, and the running mean. β is added after it. For the filter, give "
             "`scale` three axes more: `scale[:, None, None, None]`.",
         ),
-        lesson=("06_normalize_channels", "Fold it away"),
+        lesson=("deeper/fold_it_away", "The fold"),
         mistakes=(FOLDED, IN_ROOT),
+    ),
+    experiment(
+        "effect_of_moving",
+        hints=(
+            "The network of a seed is `per_position[seed]`. It is trained already: show it two sets of "
+            "pictures.",
+            "The pictures in the middle are `framed(digits.x_test)`, those two columns farther right "
+            "`framed(digits.x_test, right=2)`.",
+            "`share_right(per_position[seed], pictures)` is the number to return: once with the first "
+            "pictures, once with the others.",
+        ),
+        lesson=("06_normalize_channels", "The mistake: statistics for each position"),
     ),
     Check(
         spot_the_bug,
         lambda rng: [{}, {}, {}],
-        trial=hunt,
+        trial=match_letters(BUGS, BUGS.values()),
         has_slips=False,
         hints=(
             "Read each line beside the formula. What is measured, over which axes, and what is it divided "
@@ -278,6 +271,6 @@ EXERCISES = [
             "Two of them use the wrong axes, and one no axes at all. Three have a wrong variance or a wrong "
             "count. What is left is the order of operations.",
         ),
-        lesson=("06_normalize_channels", "The mistake: statistics for each place"),
+        lesson=("06_normalize_channels", "The mistake: statistics for each position"),
     ),
 ]

@@ -27,7 +27,7 @@ def trial_of_one_seed(seed):
 
 
 NOT_TO_BE_BELIEVED = """
-    > 00_meet_batch_normalization: Was it luck?
+    > 00_meet_batch_normalization: Build it, and try five seeds
 
     not_reproducible: what is random does not come from the seed
         rng = np.random.default_rng()

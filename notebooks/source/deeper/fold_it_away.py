@@ -136,6 +136,7 @@ for words, models, pictures, repeat in (
 #
 # **Shown:** BN after a convolution costs nothing in use, if it is folded in evaluation mode, with its $b$.
 #
-# **Practice:** [the exercises of lesson 06](../exercises/06_normalize_channels.ipynb), 50 minutes.
+# **Practice:** write the fold in NumPy: `fold_batch_norm(weight, bias, gamma, beta, running_mean, running_var, eps)`, which returns the new weight and
+# the new bias. `bnteach.check.fold_batch_norm(fold_batch_norm)` says what it sees. Then [the exercises of lesson 06](../exercises/06_normalize_channels.ipynb), 30 minutes.
 #
 # **Back to** [06 · Normalize channels](../06_normalize_channels.ipynb); [lesson 09](../09_slim_and_fold.ipynb) folds what is left after channels are cut.

@@ -180,6 +180,6 @@ by_norm.round(0).astype(int)
 #
 # **Shown:** statistics for each position are noisy, and belong to a position; a convolution does not.
 #
-# **Practice:** [the exercises of lesson 06](../exercises/06_normalize_channels.ipynb), 50 minutes.
+# **Practice:** [the exercises of lesson 06](../exercises/06_normalize_channels.ipynb), 30 minutes.
 #
 # **Back to** [06 · Normalize channels](../06_normalize_channels.ipynb).

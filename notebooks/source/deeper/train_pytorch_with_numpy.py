@@ -162,6 +162,6 @@ assert max(apart) < 1e-9
 #
 # **Shown:** the backward pass of lesson 04 with other sums trains a convolutional network.
 #
-# **Practice:** [the exercises of lesson 06](../exercises/06_normalize_channels.ipynb), 50 minutes.
+# **Practice:** [the exercises of lesson 06](../exercises/06_normalize_channels.ipynb), 30 minutes.
 #
 # **Back to** [06 · Normalize channels](../06_normalize_channels.ipynb).

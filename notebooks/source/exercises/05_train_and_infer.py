@@ -1,128 +1,246 @@
 # %% [markdown]
 # # 05 · Train and infer: exercises
 #
-# *45 minutes · after the lesson [05 · Train and infer](../05_train_and_infer.ipynb)*
+# *30 minutes · after the lesson [05 · Train and infer](../05_train_and_infer.ipynb)*
 #
-# Two functions and a class to write. You will practice:
-#
-# - the running averages, with PyTorch's momentum
-# - BN after the training
-# - a whole BN layer with both modes, forward and backward
+# You find out what is wrong with four broken networks, repair what can be repaired without training, and write the whole BN
+# layer.
 #
 # **How it works.** Write your code in the place of `raise NotImplementedError()`, and run the cell. Its last line
-# checks your code and says what it sees. If you are stuck, open a hint.
-# The solutions, explained, are in the folder `solutions`.
-
-# %%
-try:
-    import bnteach
-except ImportError:
-    raise ImportError(
-        "This kernel cannot find the package bnteach. In a copy of the project, run  pip install -e .  in\n"
-        "its top folder and restart the kernel, or type  make lab  in a terminal there."
-    ) from None
+# checks your code and says what it sees. If you are stuck, open a hint. When you are done, see
+# [the solutions, explained](../solutions/05_train_and_infer.ipynb).
 
 # %%
 import numpy as np
+import torch
 
-from bnteach import check
+from bnteach import check, data, training
 
 # %% [markdown]
-# ## Exercise 1: the running averages
+# ## Exercise 1: four broken networks
 #
-# *10 minutes · difficulty: 2 of 4*
+# *5 minutes · difficulty: 2 of 4*
 #
-# Write `update_running_statistics(x, running_mean, running_var, momentum)`, as PyTorch does it in training.
+# The network of lesson 05 was trained four times, and each time something went wrong. The training had 5 epochs of 22 batches. Then
+# the network was saved and loaded again. *Evaluation* is the share of right answers to the test digits, in evaluation mode;
+# the last two columns are from the first BN layer. (Guessing has the loss 2.30.)
+
+# %%
+_ = torch.set_num_threads(1)  # so small a network is fastest on one thread
+from bnteach.trials import clinic
+
+digits = data.digits()
+
+
+def share_right(network):
+    return training.accuracy(network, digits.x_test, digits.y_test)
+
+
+networks = clinic.broken_networks()
+print(f"{'':8}{'training loss':>14}{'evaluation':>12}{'batches tracked':>17}{'running variance':>18}")
+for letter, (network, loss) in networks.items():
+    tracked, variance = network.bn_1.num_batches_tracked.item(), network.bn_1.running_var.mean().item()
+    print(f"{letter:8}{loss:14.2f}{share_right(network):12.0%}{tracked:17}{variance:18.2f}")
+
+# %% [markdown]
+# Name the fault of each. These are the names; three of them you do not need:
 #
-# - `x` is a batch of shape $(N, C)$; `running_mean` and `running_var` have shape $(C,)$. They must stay as they are.
-# - Return the new running mean and the new running variance, both of shape $(C,)$.
+# | name | what was done |
+# |---|---|
+# | `buffers_not_loaded` | only the parameters were saved and loaded |
+# | `momentum_from_keras` | a momentum of 0.99 was copied from Keras |
+# | `momentum_too_small` | the momentum was 0.001 |
+# | `momentum_zero` | the momentum was 0 |
+# | `no_training` | it was never trained |
+# | `one_class_a_batch` | each batch held one digit only |
+# | `validated_in_training_mode` | after each epoch it was tested on brighter pictures, without `eval()` |
 #
 # <details><summary>Hint 1</summary>
 #
-# New average = a share of the old one + a share of the batch's. The two shares add up to 1.
+# Compare each row with the healthy one. Is the training loss good? Then the weights are good, and what is stored is not.
 #
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# PyTorch's momentum is the share of the new batch. The variance that is stored is an estimate for all data: divided by
-# N − 1, not by N.
+# How many batches are counted after 110 steps? A new layer has the running variance 1: how much of this 1 is left?
 #
 # </details>
 # <details><summary>Hint 3</summary>
 #
-# For the mean: `(1 - momentum) * running_mean + momentum * x.mean(axis=0)`. With `ddof=1` NumPy's variance divides by N
-# − 1.
+# 0.999 to the power of 110 is 0.90. A running variance of exactly 1 has never moved; but with momentum 0 the batches
+# would be counted all the same. And what else than training counts batches?
 #
 # </details>
 
 
 # %% tags=["solution", "points-2"]
-def update_running_statistics(x, running_mean, running_var, momentum):
-    """The running mean and variance after one more batch; two arrays of shape (C,)."""
+def diagnose():
+    """A dictionary: the letters "A" to "D", and for each the name of its fault."""
     ### BEGIN SOLUTION
-    new_mean = (1 - momentum) * running_mean + momentum * x.mean(axis=0)
-    new_var = (1 - momentum) * running_var + momentum * x.var(axis=0, ddof=1)
-    return new_mean, new_var
+    return {
+        "A": "momentum_too_small",
+        "B": "one_class_a_batch",
+        "C": "validated_in_training_mode",
+        "D": "buffers_not_loaded",
+    }
     ### END SOLUTION
 
 
-check.update_running_statistics(update_running_statistics)
+check.diagnose(diagnose)
 
 # %% [markdown] tags=["solution"]
 # ### The solution, explained
 #
-# - Keras and ONNX weigh the *old* average with their momentum: their 0.9 is PyTorch's 0.1.
-# - The batch is normalized with the variance divided by $N$; what is stored is divided by $N - 1$. Both are right, each for its purpose.
-# - Also right: `running_mean + momentum * (x.mean(axis=0) - running_mean)`. But not with `+=`: that changes the caller's array.
+# - **A**: the loss is that of the healthy network to the last digit, since the momentum does not touch the weights. All 110 batches are
+#   counted, but the variance has gone only a tenth of the way from 1: $0.999^{110} = 0.90$.
+# - **B**: here the loss is bad too, worse than guessing. No statistics can help weights that have learned nothing.
+# - **C**: 150 batches are counted, 40 more than there were steps. Each test on the 450 brighter pictures had eight batches. (The variance
+#   does not show it: brighter pictures have another mean, not another variance.)
+# - **D**: no batch is counted. With `momentum_zero` the variance would be 1 as well, but the count 110.
+#
+# What goes wrong most often is to look at the accuracy alone: A and D differ little there.
 
 # %% [markdown]
-# ## Exercise 2: after the training
+# ## Exercise 2: recalibrate
 #
-# *5 minutes · difficulty: 1 of 4*
+# *5 minutes · difficulty: 2 of 4*
 #
-# Write `batch_norm_inference(x, gamma, beta, running_mean, running_var, eps)`: BN in evaluation mode.
+# Where the weights are good, no training is needed: what is stored can be measured again. Write `recalibrate(network, batches)`.
 #
-# - `x` has shape $(N, C)$, and $N$ may be 1. All others have shape $(C,)$, but for the number `eps`.
-# - Return `y`, shape $(N, C)$.
+# - `network` has BN layers (`torch.nn.BatchNorm1d`), some perhaps inside other layers. `batches` is a list of tensors.
+# - Afterward each BN layer stores the plain average of its statistics over the batches, and nothing of the old ones.
+# - The network itself is changed; nothing is returned. Its parameters and the momentum of each layer are as before, and it is
+#   in evaluation mode.
+#
+# When the check has passed, open a cell below: recalibrate the four networks on `torch.from_numpy(digits.x_train).split(60)`.
+# Which of them are repaired?
 #
 # <details><summary>Hint 1</summary>
 #
-# It is the formula of the forward pass. Where do the mean and the variance come from now?
+# A BN layer forgets by `layer.reset_running_stats()`. Which momentum gives the plain average? In which mode do the
+# statistics move?
 #
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# Nothing may be measured on `x`: no `x.mean`, no `x.var`, not even `len(x)`. A batch of one must work.
+# `network.modules()` gives all layers, also those inside others; those with `isinstance(layer, torch.nn.BatchNorm1d)`
+# are the BN layers. Show them every batch in training mode, under `torch.no_grad()`.
 #
 # </details>
 # <details><summary>Hint 3</summary>
 #
-# Subtract `running_mean`, divide by `np.sqrt(running_var + eps)`, then γ and β.
+# Keep each `layer.momentum` in a list before you set it to `None`, and set it again afterward. End with
+# `network.eval()`.
 #
 # </details>
 
 
-# %% tags=["solution", "points-1"]
-def batch_norm_inference(x, gamma, beta, running_mean, running_var, eps):
-    """y of each sample by itself, with the stored statistics; shape (N, C)."""
+# %% tags=["solution", "points-3"]
+def recalibrate(network, batches):
+    """Measure the stored statistics of every BN layer again, on these batches."""
     ### BEGIN SOLUTION
-    x_hat = (x - running_mean) / np.sqrt(running_var + eps)
-    return gamma * x_hat + beta
+    layers = [layer for layer in network.modules() if isinstance(layer, torch.nn.BatchNorm1d)]
+    momenta = [layer.momentum for layer in layers]
+    for layer in layers:
+        layer.reset_running_stats()
+        layer.momentum = None
+    network.train()
+    with torch.no_grad():
+        for batch in batches:
+            network(batch)
+    for layer, momentum in zip(layers, momenta, strict=True):
+        layer.momentum = momentum
+    network.eval()
     ### END SOLUTION
 
 
-check.batch_norm_inference(batch_norm_inference)
+check.recalibrate(recalibrate)
 
 # %% [markdown] tags=["solution"]
 # ### The solution, explained
 #
-# With fixed numbers BN is a factor and a shift for each channel: `scale = gamma / np.sqrt(running_var + eps)`, then `x * scale + (beta - running_mean * scale)`.
-# So each sample stands for itself, and a batch of one works. Lesson 06 folds this factor into the layer before.
+# A, C and D are repaired: 97 % right, as the healthy network. B stays near 10 %.
+#
+# - Without `reset_running_stats()` the old numbers stay in the average; and with `momentum=None` each new batch weighs
+#   1 / `num_batches_tracked`, so after 110 old batches the new ones hardly count.
+# - With the old momentum 0.1 the last ten batches or so make the result. That is often good enough, and not what was asked.
+# - Without `network.train()` nothing happens at all, and nobody says so.
 
 # %% [markdown]
-# ## Exercise 3: the whole layer
+# ## Exercise 3: an experiment of your own
 #
-# *30 minutes · difficulty: 4 of 4*
+# *5 minutes · difficulty: 1 of 4*
+#
+# `clinic.lagging_network(seed)` gives a network such as A, for any seed. How much worse is it if only 20 pictures are at hand to recalibrate it?
+# Or ask something else: batches of two, batches of one digit only, brighter pictures.
+#
+# Write `effect_of_batches(seed)`. Return two shares of right answers: recalibrated on the batches of 60, and on the batches that you
+# chose. **Predict first**, and write it down: which is better, and by how many percent? When the check has passed, open a cell below and run five
+# seeds: `for seed in range(5): print(*effect_of_batches(seed))`.
+#
+# <details><summary>Hint 1</summary>
+#
+# Make the network from the seed, recalibrate it, measure. Make it again, recalibrate it on other batches, measure.
+#
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# `torch.from_numpy(digits.x_train).split(60)` gives batches of 60; with `[:1]` only the first.
+#
+# </details>
+# <details><summary>Hint 3</summary>
+#
+# `share_right(network)` is the number to return: once for each list of batches.
+#
+# </details>
+
+
+# %% tags=["solution", "points-2"]
+def effect_of_batches(seed):
+    """The share of right answers, recalibrated on batches of 60, and on others."""
+    ### BEGIN SOLUTION
+    pictures = torch.from_numpy(digits.x_train)
+    shares = []
+    for batches in (pictures.split(60), pictures[:20].split(20)):
+        network = clinic.lagging_network(seed)
+        recalibrate(network, batches)
+        shares.append(share_right(network))
+    return tuple(shares)
+    ### END SOLUTION
+
+
+check.effect_of_batches(effect_of_batches)
+
+# %% [markdown] tags=["solution"]
+# ### The solution, explained
+#
+# Twenty pictures are nearly enough: 91 to 94 % for seeds 0 to 4, against 95 to 97 % with all of them, and 56 to 80 % before. In every seed
+# they are worse, by 3 to 5 points.
+#
+# - Batches of two do as well as batches of 60, when all pictures are shown: both averages are right on average.
+# - Batches of one digit only cost about one point. The means average out; the variances are too small, since within one digit
+#   the pictures differ less.
+# - Brighter pictures spoil it: 32 to 70 %. Recalibrate on pictures like those that will come.
+# - What goes wrong most often: the two networks have different seeds, or the second number is measured with the first network.
+
+# %% [markdown]
+# **In words: freeze, recalibrate, or neither?** Decide for each case, in one sentence each, before you open the answer.
+#
+# 1. A network trained on a million photographs is trained further on 200 photographs of the same kind, in batches of four.
+# 2. A network that works well gets a new camera, which makes all pictures darker. There are many new pictures, without labels.
+# 3. A new network is trained from scratch on 100 000 pictures, in batches of 64, and validated after each epoch.
+#
+# <details><summary>A model answer</summary>
+#
+# 1. Freeze: statistics of four pictures are noise, and the stored ones fit.
+# 2. Recalibrate on the new pictures: the weights are good, the stored statistics are those of the old camera. No labels are needed.
+# 3. Neither: the statistics must follow the weights while these learn. But call `eval()` before each validation, and `train()` after it.
+#
+# </details>
+#
+# ## Exercise 4: the whole layer
+#
+# *15 minutes · difficulty: 4 of 4*
 #
 # Write the class `BatchNorm`, for batches of shape $(N, C)$.
 #
@@ -135,7 +253,7 @@ check.batch_norm_inference(batch_norm_inference)
 # <details><summary>Hint 1</summary>
 #
 # You have all the parts: the forward pass, the compact formula of [lesson 04](../04_derive_the_backward_pass.ipynb) for
-# the backward pass, and the two functions above. `forward` must keep what `backward` needs.
+# the backward pass, and the running averages of lesson 05. `forward` must keep what `backward` needs.
 #
 # </details>
 # <details><summary>Hint 2</summary>
@@ -192,7 +310,8 @@ check.BatchNorm(BatchNorm)
 # ### The solution, explained
 #
 # - The layer begins with running mean 0 and variance 1: before any training, evaluation changes (nearly) nothing.
-# - Two variances are computed from one batch: divided by $N$ to normalize, by $N - 1$ to store.
+# - Two variances are computed from one batch: divided by $N$ to normalize, by $N - 1$ to store. (The layer of lesson 04b stored the
+#   first one; with 60 pictures in a batch that makes 2 %.)
 # - `forward` keeps `std` and `x_hat` of the statistics that it *used*. So `backward` needs no second look at the mode, but for the two paths that
 #   are missing in evaluation.
 # - `dgamma` and `dbeta` are the same formula in both modes.
