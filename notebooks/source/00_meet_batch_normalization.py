@@ -86,8 +86,10 @@ x = np.array([[1.0, 10.0], [2.0, 30.0], [3.0, 50.0], [6.0, 70.0]])  # N = 4, C =
 ax = figures.new_axes(size=(4.4, 2.4))
 rows = ["picture 1", "picture 2", "picture 3", "picture 4", "mean μ", "variance σ²"]
 cells = [[f"{value:g}" for value in values] for values in [*x, x.mean(axis=0), x.var(axis=0)]]
-look = {"cellColours": [["#BFE3F7", "white"]] * 6, "cellLoc": "center", "bbox": [0.25, 0, 0.75, 1]}
+look = {"cellLoc": "center", "bbox": [0.25, 0, 0.75, 1]}
 table = ax.table(cells, rowLabels=rows, colLabels=["channel 1", "channel 2"], **look)
+for row in range(1, 7):
+    table[row, 0].set_facecolor("#BFE3F7")
 ax.axis("off")
 figures.show(ax)
 

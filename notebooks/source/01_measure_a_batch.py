@@ -63,10 +63,9 @@ for ax, x, rate, steps in zip(axes, (age, z_score(age)), (0.007, 1), (100, 1), s
     ax.plot(*path.T, "o-", ms=4, color=figures.role("moved").color, label="steps")
     ax.plot(*np.polyfit(x[:, 0], cars.price, 1), "k*", ms=13, ls="", label="lowest loss")
     ax.set_aspect("equal")
-    figures.frame(ax, x="w", y="b", xlim=(-30, 30), ylim=(-15, 90))
-axes[0].legend(loc="center right", framealpha=0.9)
-axes[0].set_title("Age in years: 100 steps")
-axes[1].set_title("z-score: 1 step")
+figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
+figures.frame(axes[0], title="Age: 100 steps", x="w", y="b")
+figures.frame(axes[1], title="z-score: 1 step", x="w", y="b")
 figures.show(figure)
 
 # %% [markdown]
