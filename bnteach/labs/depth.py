@@ -82,7 +82,7 @@ class Depth(Lab):
 
     def controls(self):
         return {
-            "depth": controls.whole_slider("Layers", "how deep the network is", 1, DEEPEST, 10),
+            "depth": controls.whole_slider("Layers", "how deep the network is", 1, DEEPEST, DEEPEST),
             "scale": controls.steps("Initial weight scale", "1 keeps a linear layer's size", SCALES, 1.0),
             "activation": controls.choice("Activation", "after each layer", list(ACTIVATIONS), "sigmoid"),
             "batch_norm": controls.switch("Batch normalization", "before each activation", False),
@@ -106,10 +106,12 @@ class Depth(Lab):
         outputs, signal, gradient = axes
         across = {"x": "layer", "xlim": (0.3, DEEPEST + 0.7)}
         limits = ACTIVATIONS[state.activation][2]
-        figures.frame(outputs, title="One unit a layer", y="output, a dot a digit", ylim=limits, **across)
+        figures.frame(
+            outputs, title="One unit of each layer", y="its output; a dot: a picture", ylim=limits, **across
+        )
         size = {"ylim": SIZES, "log": "y", **across}
-        figures.frame(signal, title="Signal, forward", y="input = 1", **size)
-        figures.frame(gradient, title="Gradient, backward", y="last layer = 1", **size)
+        figures.frame(signal, title="Signal, forward", y="relative to the input", **size)
+        figures.frame(gradient, title="Gradient, backward", y="relative to the last layer", **size)
         for ax in axes:
             ax.set_xticks(range(2, DEEPEST + 1, 2))
         for ax in (signal, gradient):

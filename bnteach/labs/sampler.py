@@ -88,24 +88,26 @@ class Sampler(Lab):
 
     def background(self, axes, state):
         population, means, variances = axes
-        figures.frame(population, title="Population and a batch", x="value", xlim=(-2, 13), ylim=(-0.08, 0.5))
+        figures.frame(
+            population, title="Population; dots: one batch", x="value", xlim=(-2, 13), ylim=(-0.08, 0.5)
+        )
         population.axvline(MEAN, color="black", linewidth=2)
         population.set_yticks([])
         figures.frame(
             means,
-            title="Mean of each batch",
-            x="batch; the band is μ ± σ/√N",
+            title="Means; band: μ ± σ/√N",
+            x="batch",
             xlim=(-8, 409),
             ylim=MEAN_LIMITS,
         )
         figures.frame(
             variances,
-            title="Variance of each batch",
-            x="thick bar: their average",
+            title="Variances; bars: averages",
+            x="divided by",
             xlim=(0.5, 2.5),
             ylim=VARIANCE_LIMITS,
         )
-        variances.set_xticks([1, 2], ["divided by N", "by N − 1"])
+        variances.set_xticks([1, 2], ["N", "N − 1"])
         variances.axhline(STD**2, color="black", linewidth=2, zorder=1)
         variances.set_yticks([0, 4, 8, 12, 16])
 
