@@ -208,14 +208,15 @@ figure, axes = figures.new_figure(columns=3, size=(7.0, 2.9))
 side = np.linspace(-1.4, 1.4, 141, dtype=np.float32)
 grid = np.stack(np.meshgrid(side, side), axis=-1)
 points, ring = rings(0)
-shown = {"sigmoid, β only": "with β", "sigmoid, neither": "without β", "ReLU, neither": "without β"}
-for ax, (name, words) in zip(axes, shown.items(), strict=True):
+names = ("sigmoid, β only", "sigmoid, neither", "ReLU, neither")
+titles = ("Sigmoid with β", "Sigmoid without β", "ReLU without β")
+for ax, name, title in zip(axes, names, titles, strict=True):
     logits = nets[name][0](torch.from_numpy(grid.reshape(-1, 2))).detach().numpy().reshape(141, 141, 2)
     inner = figures.role("biased").color
     ax.contourf(side, side, logits[..., 1] - logits[..., 0], levels=[0, np.inf], colors=[inner], alpha=0.3)
     for number, role in ((1, "biased"), (0, "population")):
         figures.points(*points[ring == number].numpy().T, ax=ax, role=role)
-    figures.frame(ax, title=f"{name.split(',')[0].capitalize()} {words}", xlim=(-1.4, 1.4), ylim=(-1.4, 1.4))
+    figures.frame(ax, title=title, xlim=(-1.4, 1.4), ylim=(-1.4, 1.4))
     ax.set(aspect="equal", xticks=[], yticks=[])
 figure.supxlabel("Squares: the inner ring.  Shaded: what the network takes for it.", fontsize=10)
 figures.show(figure)
