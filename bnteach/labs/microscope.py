@@ -160,8 +160,10 @@ class Microscope(Lab):
         figures.frame(before, title="Input x", x="x", xlim=SHOWN, ylim=(0, 1))
         z, into = ("x̂", "x̂ = BN(x)") if state.batch_norm else ("x", "x")
         shared = {"ylim": activation.outputs}
-        figures.frame(through, title=f"{z} goes into the {activation.name}", x=into, xlim=SHOWN, **shared)
-        figures.frame(after, title="Its output", x="how often", xlim=(0, 1), **shared)
+        color = "blue" if state.batch_norm else "orange"
+        title = f"{z} ({color}) goes into the {activation.name} (black)"
+        figures.frame(through, title=title, x=into, y="output", xlim=SHOWN, **shared)
+        figures.frame(after, title="Outputs", x="how often", xlim=(0, 1), **shared)
         figures.transfer(GRID, activation.function(GRID), activation.flat(GRID), ax=through)
         before.set_yticks([])
         after.set_xticks([])
@@ -173,7 +175,7 @@ class Microscope(Lab):
         role = "with_bn" if frame.state.batch_norm else "without_bn"
         figures.outline(frame.x, limits=SHOWN, ax=before, role="population")
         figures.outline(frame.z, limits=SHOWN, ax=through, height=0.6, role=role)
-        figures.note(f"{frame.flat:.0%} {activation.flat_word}", ax=through)
+        figures.note(f"gray: {frame.flat:.0%} {activation.flat_word}", ax=through)
         figures.outline(frame.h, limits=activation.outputs, ax=after, bins=30, role=role, sideways=True)
 
     def read(self, frame):

@@ -15,7 +15,6 @@ from torch import nn
 
 from bnteach import batch_norm_forward, figures, labs
 from bnteach.data import digits
-from bnteach.training import over_seeds
 
 # %% [markdown]
 # ## Subtract, divide
@@ -46,7 +45,7 @@ assert np.allclose(x_hat, batch_norm_forward(x, gamma=None, beta=None)[0])
 # %%
 centered = x - x.mean(axis=0)
 print("divided by σ²:       ", (centered / x.var(axis=0)).std(axis=0).round(3))
-print("variance with N − 1: ", (centered / x.std(axis=0, ddof=1)).std(axis=0).round(3))
+print("variance with N − 1: ", (centered / x.std(axis=0, ddof=1)).std(axis=0).round(3))  # ddof=1: N − 1
 
 # %% [markdown]
 # <details><summary>Answer</summary>
@@ -55,19 +54,13 @@ print("variance with N − 1: ", (centered / x.std(axis=0, ddof=1)).std(axis=0).
 #
 # </details>
 #
-# **As a matrix.** Subtracting the mean is a product with the **centering matrix** $H = I - \frac{1}{N}\mathbf{1}\mathbf{1}^\top$, where $\mathbf{1}$ is a
-# column of $N$ ones. Centering a second time changes nothing: $HH = H$.
-
-# %%
-H = np.eye(4) - 1 / 4
-print(H @ x)
-assert np.allclose(H @ x, centered)
-assert np.allclose(H @ H, H)
+# You may meet the first step written with a matrix: $Hx$, with the **centering matrix** $H = I - \frac{1}{N}\mathbf{1}\mathbf{1}^\top$ ($\mathbf{1}$ is a column of
+# $N$ ones). It means the same: subtract the mean of each column.
 
 # %% [markdown]
 # ## Does the shape change?
 #
-# Three channels: a bell curve, a skewed one, one with two humps. One number for the shape is the **skewness**, the mean of the third
+# Three channels: a bell curve, a skewed one, one with two unequal humps. One number for the shape is the **skewness**, the mean of the third
 # powers of the z-scores: 0 for everything symmetric.
 #
 # **Predict.** What happens to the skewness? And which share of the bell curve lies outside $(-1, 1)$ after BN?
@@ -77,22 +70,23 @@ rng = np.random.default_rng(0)
 channels = {
     "bell curve": rng.normal(5, 2, 20_000),
     "skewed": rng.exponential(2, 20_000),
-    "two humps": np.concatenate([rng.normal(-4, 1, 12_000), rng.normal(6, 1, 8_000)]),
+    "unequal humps": np.concatenate([rng.normal(-4, 1, 12_000), rng.normal(6, 1, 8_000)]),
 }
 
 
-def skewness(x):
-    return np.mean(((x - x.mean()) / x.std()) ** 3)
+def skewness(values):
+    return np.mean(((values - values.mean()) / values.std()) ** 3)
 
 
-print("             skewness of x   of x̂   outside (−1, 1)")
-for name, x in channels.items():
-    x_hat = normalize(x)
-    print(f"{name:12} {skewness(x):13.2f} {skewness(x_hat):6.2f} {np.mean(abs(x_hat) > 1):17.0%}")
+print("              skewness of x   of x̂   outside (−1, 1)")
+for name, values in channels.items():
+    normalized = normalize(values)
+    outside = np.mean(abs(normalized) > 1)
+    print(f"{name:13} {skewness(values):13.2f} {skewness(normalized):6.2f} {outside:17.0%}")
 
-# %% tags=["draws"] alt="Two panels, for a skewed channel and for one with two humps. In each, the wide gray histogram of x and the narrow blue one of x-hat stand on the same axis. They have the same shape; x-hat is centered at 0 and narrower."
+# %% tags=["draws"] alt="Two panels, for a skewed channel and for one with two unequal humps. In each, the wide gray histogram of x and the narrow blue one of x-hat stand on the same axis. They have the same shape; x-hat is centered at 0 and narrower."
 figure, axes = figures.new_figure(columns=2, size=(7.0, 2.8))
-for ax, name, limits in zip(axes, ("skewed", "two humps"), ((-2, 10), (-8, 10)), strict=True):
+for ax, name, limits in zip(axes, ("skewed", "unequal humps"), ((-2, 10), (-8, 10)), strict=True):
     for values, role in ((channels[name], "before"), (normalize(channels[name]), "with_bn")):
         figures.histogram(values, ax=ax, limits=limits, bins=72, role=role)
     figures.frame(ax, title=f"{name}: the shape stays", x="value", xlim=limits)
@@ -104,7 +98,8 @@ figures.show(figure)
 # <details><summary>Answer</summary>
 #
 # Two sentences that you can often read are false. "BN brings the values into $(-1, 1)$": about a third of a bell curve lies
-# outside. "After BN the values follow $N(0, 1)$", the bell curve with mean 0 and variance 1: mean and variance are right, but what was skewed stays skewed. Subtracting and dividing moves and stretches a histogram; it cannot bend it.
+# outside. "After BN the values follow $N(0, 1)$", the bell curve with mean 0 and variance 1: mean and variance are right, but what was skewed stays skewed. Subtracting only moves a histogram, and dividing makes it
+# wider or narrower. (Each histogram has an area of 1: the narrower one is higher.)
 #
 # </details>
 #
@@ -119,17 +114,20 @@ figures.show(figure)
 # %%
 def x_hat_of_one(value, n):
     """One value among n − 1 zeros, normalized."""
-    return normalize(np.array([value, *[0.0] * (n - 1)]))[0]
+    batch = np.zeros(n)
+    batch[0] = value
+    return normalize(batch)[0]
 
 
-print(f"N = 10: 1 000 000 becomes {x_hat_of_one(1e6, 10):.3f}, 1 000 becomes {x_hat_of_one(1e3, 10):.3f}")
-print("N = 2, 5, 10, 17, 101:", *(f"{x_hat_of_one(1e6, n):.3f}" for n in (2, 5, 10, 17, 101)))
+print(f"N = 10:  1 000 becomes {x_hat_of_one(1e3, 10):.3f}")
+for n in (2, 5, 10, 17, 101):
+    print(f"N = {n:3}: 1 000 000 becomes {x_hat_of_one(1e6, n):.3f}")
 
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# It is 3, for 1 000 too. The extreme value pulls the mean, and even more the standard deviation, along with it. All five numbers
-# are $\sqrt{N - 1}$.
+# It is 3, for 1 000 too. The larger the value, the larger is also the standard deviation by which it is divided. The last five
+# numbers are $\sqrt{N - 1}$.
 #
 # </details>
 #
@@ -141,14 +139,14 @@ sizes = np.array([2, 3, 5, 9, 17, 33, 65])
 found = [abs(normalize(rng.standard_cauchy(size=(n, 4000)))).max() for n in sizes]
 print("largest found:", np.round(found, 3))
 print("√(N − 1):     ", np.sqrt(sizes - 1).round(3))
-assert (found < np.sqrt(sizes - 1)).all()
 
-# %% tags=["draws"] alt="The largest normalized value found in 4000 wild channels for each batch size, as large points, and the thin curve square root of N minus 1. Each point lies on the curve, and none above."
+# %% tags=["draws"] alt="The largest normalized value found in 4000 wild channels for each batch size, as large points, and the thin curve square root of N minus 1. Each point lies on the curve."
+assert (found < np.sqrt(sizes - 1)).all()
 ax, n = figures.new_axes(), np.linspace(1, 70, 300)
 ax.plot(n, np.sqrt(n - 1), color=figures.role("truth").color, lw=1, label="√(N − 1)")
 color = figures.role("with_bn").color
 ax.plot(sizes, found, "o", ms=8, color=color, clip_on=False, label="largest in 4 000 wild channels")
-figures.frame(ax, title="No |x̂| gets above √(N − 1)", x="batch size N", y="largest |x̂|", ylim=(0, 9))
+figures.frame(ax, title="The largest |x̂| is √(N − 1)", x="batch size N", y="largest |x̂|", ylim=(0, 9))
 ax.legend(loc="lower right", frameon=False)
 figures.show(ax)
 
@@ -156,8 +154,9 @@ figures.show(ax)
 # A proof takes three lines. Call one of the normalized values $t$.
 #
 # 1. The normalized values sum to 0. So the other $N - 1$ values sum to $-t$.
-# 2. The squares of $N - 1$ numbers that sum to $-t$ add up to at least $t^2/(N-1)$. That is their sum when all are equal; if two of
-#    them differ, replacing both by their average keeps the sum and makes the squares smaller.
+# 2. Among all sets of $N - 1$ numbers with the sum $-t$, the set of equal numbers has the smallest sum of squares. (In any other set, take two
+#    numbers that differ and replace each by the average of the two: the sum stays, the sum of squares falls.) The equal numbers are
+#    $-t/(N-1)$ each. So the squares of the other values add up to at least $t^2/(N-1)$.
 # 3. All $N$ squares together add up to $N$, or a little less because of $\varepsilon$. So
 #    $t^2 + \frac{t^2}{N-1} \le N$, which means $t^2 \le N - 1$.
 #
@@ -224,14 +223,14 @@ labs.Microscope()
 #
 # ## "BN makes the bias redundant"
 #
-# A linear layer computes $xW + b$. The **bias** $b$ is one number for each unit, added to all samples alike.
+# A linear layer computes $hW + b$ from the outputs $h$ of the layer before. The **bias** $b$ is one number for each unit, added to all samples alike.
 #
 # **Predict.** Does $b$ make any difference to the output of BN?
 
 # %%
-x, w = rng.normal(3, 2, size=(8, 5)), rng.normal(size=(5, 4))
+h, w = rng.normal(3, 2, size=(8, 5)), rng.normal(size=(5, 4))
 b = np.array([0.0, 1.0, -20.0, 300.0])
-print("largest difference:", abs(normalize(x @ w + b) - normalize(x @ w)).max().round(9))
+print("largest difference:", abs(normalize(h @ w + b) - normalize(h @ w)).max().round(9))
 
 # %% [markdown]
 # <details><summary>Answer</summary>
@@ -240,45 +239,45 @@ print("largest difference:", abs(normalize(x @ w + b) - normalize(x @ w)).max().
 #
 # </details>
 #
-# What makes no difference gets no gradient. We train a network in which the first bias meets BN directly, and the second one a ReLU first.
-# We also keep the length of the first layer's weights (the root of the sum of their squares), for the next section.
-#
-# **Predict.** Which of the two biases has a gradient at the end of the training?
+# What makes no difference to the loss gets no gradient. Here is a network with two biases: the first one is followed by BN directly, the
+# second one by a ReLU and then BN.
 
-# %% tags=["nbval-ignore-output"]
+
+# %%
 data = digits(dtype=np.float64)
 pictures, labels = torch.from_numpy(data.x_train), torch.from_numpy(data.y_train)
 
 
-def train_and_watch(seed):
+def bias_gradients(seed):
+    """Train, and return the largest gradient of each of the two biases in the last step."""
     torch.manual_seed(seed)
-    net = nn.Sequential(
-        nn.Linear(64, 50), nn.BatchNorm1d(50), nn.ReLU(),
-        nn.Linear(50, 50), nn.ReLU(), nn.BatchNorm1d(50),
-        nn.Linear(50, 10),
-    ).double()  # fmt: skip
+    linear_1, linear_2 = nn.Linear(64, 50), nn.Linear(50, 50)
+    layer_1 = [linear_1, nn.BatchNorm1d(50), nn.ReLU()]
+    layer_2 = [linear_2, nn.ReLU(), nn.BatchNorm1d(50)]
+    net = nn.Sequential(*layer_1, *layer_2, nn.Linear(50, 10)).double()
     optimizer = torch.optim.SGD(net.parameters(), lr=0.5)
-    lengths = [net[0].weight.norm().item()]
-    for _ in range(10):
+    for _ in range(5):
         for rows in torch.randperm(len(pictures)).split(60):
             loss = nn.functional.cross_entropy(net(pictures[rows]), labels[rows])
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
-        lengths.append(net[0].weight.norm().item())
-    return [*(net[k].bias.grad.abs().max().item() for k in (0, 3)), *lengths]
+    return [linear.bias.grad.abs().max().item() for linear in (linear_1, linear_2)]
 
 
-runs = over_seeds(train_and_watch, range(5), progress=False).values  # a row for each seed
-print("linear → BN:       ", *(f"{gradient:.0e}" for gradient in runs[:, 0]))
-print("linear → ReLU → BN:", *(f"{gradient:.0e}" for gradient in runs[:, 1]))
-assert (runs[:, 0] < 1e-14).all()
-assert (runs[:, 1] > 1e-5).all()
+# %% [markdown]
+# **Predict.** Which of the two biases has a gradient at the end of the training?
+
+# %% tags=["nbval-ignore-output"]
+gradients = np.array([bias_gradients(seed) for seed in range(5)])
+print("        linear → BN   linear → ReLU → BN")
+for seed, (first, second) in enumerate(gradients):
+    print(f"seed {seed} {first:12.0e} {second:20.0e}")
 
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# Only the second. The first is zero to rounding, for every seed. This is not a bug in the network but a theorem.
+# Only the second. The first gradient is zero up to rounding, for every seed: this bias cannot change the loss.
 #
 # </details>
 #
@@ -287,54 +286,52 @@ assert (runs[:, 1] > 1e-5).all()
 #
 # ## "The scale of the weights does not matter"
 #
-# Multiply all weights of a unit by the same number $a > 0$. Its values, their mean and their standard deviation all grow by $a$.
+# Multiply all weights of a layer by the same number $a > 0$.
 #
 # **Predict.** What happens to $\hat{x}$? And is the gradient of the loss with respect to the weights larger, smaller or the same?
 
 
 # %%
-dy = torch.from_numpy(rng.normal(size=(8, 4)))  # the gradient that comes back to BN
+factors = torch.from_numpy(rng.normal(size=(8, 4)))
 
 
 def output_and_gradient(w):
     w = torch.tensor(w, requires_grad=True)
-    z = torch.from_numpy(x) @ w
-    x_hat = (z - z.mean(dim=0)) / z.std(dim=0, correction=0)
-    x_hat.backward(dy)
+    z = torch.from_numpy(h) @ w
+    x_hat = (z - z.mean(dim=0)) / z.std(dim=0, correction=0)  # PyTorch divides by N − 1 without correction=0
+    loss = (factors * x_hat).sum()  # a simple loss: any other will do
+    loss.backward()
     return x_hat.detach().numpy(), w.grad.numpy()
 
 
 x_hat, dw = output_and_gradient(w)
 x_hat_10, dw_10 = output_and_gradient(10 * w)
 print("largest change of x̂: ", abs(x_hat_10 - x_hat).max().round(9))
-print("gradients, divided:  ", (dw_10 / dw)[:, 0].round(6))
-print("Σ w·dw of each unit: ", abs((w * dw).sum(axis=0)).round(9))
+print("new / old gradient:  ", (dw_10 / dw)[:, 0].round(6))
+assert gradients[:, 0].max() < 1e-14  # of the two biases above
+assert gradients[:, 1].min() > 1e-5
 
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# $\hat{x}$ stays. The gradient becomes 10 times *smaller*. In a line: the loss has $L(aw) = L(w)$ for all $w$; differentiate both sides with respect to
-# $w$, and you get $a\,L'(aw) = L'(w)$. ($\varepsilon$ is 0 in this cell, so that the numbers are exact.)
+# $\hat{x}$ stays the same: the values, their mean and their standard deviation all grow by $a$, and $a$ cancels. (In this cell $\varepsilon$ is 0; with
+# $\varepsilon$ all this is nearly true.) The gradient becomes 10 times *smaller*.
 #
 # </details>
 #
-# The last row says more. Longer weights do not change the loss, so the gradient has no part along the weights: the two are **perpendicular**. Each
-# step of gradient descent is then perpendicular to the weights, and makes them *longer* (Pythagoras). Here is their length in the training above.
-
-# %% tags=["nbval-ignore-output"]
-growth = runs[:, 2:] / runs[:, 2:3]
-print("length / length at the start, epochs 0 to 10, mean of five seeds:")
-print(*(f"{factor:.2f}" for factor in growth.mean(axis=0)))
-assert (np.diff(growth) > 0).all()
-
-# %% [markdown]
-# They grow in every epoch, for every seed: fast at first, then more slowly. What matters for $\hat{x}$ is only the *direction* of the weights. With $a$ times longer
-# weights the step is $a$ times shorter, so it turns them $a^2$ times less: learning slows down by itself. The sentence is **true forward**. Backward, the scale decides how fast
-# the layer learns.
+# Why is the gradient smaller? Write $L(w)$ for the loss as a function of the weights. Since $\hat{x}$ stays the same, $L(aw) = L(w)$ for all $w$. Differentiate both sides with respect
+# to $w$. On the left the chain rule gives a factor $a$:
+#
+# $$a\,L'(aw) = L'(w)$$
+#
+# So the sentence is **true for the output** of the layer and **false for its training**. Make the weights 10 times longer. Then a step with the same learning rate is 10 times
+# shorter, and it meets weights that are 10 times longer: it turns their direction 100 times less. And $\hat{x}$ depends on nothing but this direction. So the layer learns more slowly.
+#
+# Deeper: [Do the weights before BN grow?](deeper/do_the_weights_grow.ipynb)
 #
 # ---
 # **Shown:** $\hat{x}$ has mean 0 and, unless $\sigma^2$ is near $\varepsilon$, standard deviation 1; it keeps its shape and stays within $\sqrt{N-1}$. A bias right before BN does nothing; the scale
-# of the weights changes only how fast they turn.
+# of the weights changes only how fast the layer learns.
 #
 # **Practice:** [the exercises](exercises/02_normalize.ipynb), 30 minutes.
 #

@@ -129,7 +129,7 @@ def test_every_value_of_a_control_has_its_own_picture(name):
 def test_the_share_is_written_in_the_picture():
     lab = labs.Microscope(batch_norm=False)
     words = [text.get_text() for ax in lab.canvas.axes for text in ax.texts]
-    assert words == [f"{lab.frame.flat:.0%} saturated"]
+    assert words == [f"gray: {lab.frame.flat:.0%} saturated"]
 
 
 def test_gray_lies_where_the_activation_is_flat():
