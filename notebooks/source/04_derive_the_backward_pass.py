@@ -198,8 +198,8 @@ compare(x_centered=dx_centered, mean=dmean, x=dx)
 # where all values are known. The table below takes dx apart into its paths, with a column for each sample.
 #
 # 1. Press *Next step* until step 24. Into which boxes do two arrows lead on the way back?
-# 2. Choose for *Gradient dy* *one, the others 0*, with sample 2 and the value 1. Through which paths do samples 1 and 4 still
-#    get a gradient? Why does sample 3 get none through the variance?
+# 2. Choose for *Gradient dy* *one, the others 0*, with sample 2 and the value 1. Through which paths do samples 1 and 4
+#    still get a gradient? Why does sample 3 get none through the variance?
 
 # %% tags=["nbval-ignore-output"]
 labs.BackpropGraph(step=12)
@@ -327,7 +327,7 @@ figures.arrow((0, 0), dy_tip, ax=ax, role="before", words="dy", place=(1.6, 1.4)
 down = "1. minus the projection onto 1:\n    the path through the mean"
 figures.arrow(dy_tip, on_floor, ax=ax, role="theory", words=down, place=(4.05, 0.9))
 across = "2. minus the projection onto x̂:\n    the path through the variance"
-figures.arrow(on_floor, dx_tip, ax=ax, role="with_bn", words=across, place=(3.6, -1.0))
+figures.arrow(on_floor, dx_tip, ax=ax, role="with_bn", words=across, place=(3.8, -1.2))
 figures.arrow((0, 0), dx_tip, ax=ax, role="truth", words="dx", place=(1.6, 0.1))
 figures.frame(ax, title="What is left of dy (here γ/s = 1)", xlim=(-1.4, 7.6), ylim=(-2.0, 3.3))
 ax.set_aspect("equal")

@@ -258,8 +258,8 @@ labs.BackpropGraph()
 #
 # BN subtracts each shift again, with the mean of the batch. So in training the loss does not see it, and nothing stops it.
 # At the test, however, BN subtracts the running mean. Three numbers for each layer show what happens to the values $z$ that
-# enter BN: how far their means lie from 0, how large their standard deviations are, and how far from 0 their means still lie
-# *after* the test's normalization.
+# enter BN: how far their means lie from 0, how large their standard deviations are, and how far the mean of $\hat{x}$ lies
+# from 0 in the test.
 
 
 # %% tags=["nbval-ignore-output"]
@@ -268,22 +268,26 @@ def statistics(network):
     network.forward(data.x_train, training=False)
     x_hats = [(each.z - each.running_mean) / np.sqrt(each.running_var + eps) for each in network.layers]
     network.forward(data.x_train, training=True)
-    zs = [each.z for each in network.layers]
+    zs = [each.z for each in network.layers]  # 8 layers, N pictures, 100 units
     means, stds, means_in_test = np.mean(zs, axis=1), np.std(zs, axis=1), np.mean(x_hats, axis=1)
-    return np.mean(np.abs([means, stds, means_in_test]), axis=2)  # over the 100 units
+    return np.mean(np.abs([means, stds, means_in_test]), axis=2)
 
 
 found = {}
 for missing, five in networks.items():
     found[missing] = np.mean([statistics(network) for network in five], axis=0)
-    print(f"missing: {missing:14}", "in layer 5:", found[missing][:, 4].round(2))
+    print(
+        f"missing: {missing:14}",
+        "layer 5: mean, std of z; mean of x̂ in the test:",
+        found[missing][:, 4].round(2),
+    )
 assert min(own["mean path"]) > 0.8
 
-# %% tags=["draws", "nbval-ignore-output"] alt="Three panels over the eight hidden layers, averages over five seeds. Size of the means: about 0.4 with the path through the mean, one to two without it. Standard deviation: near 0.23 when nothing is missing, rising to 0.6 in layer 8 without the path through the variance; without the path through the mean about 0.4, falling to 0.22 in layer 8. Mean after BN in the test: near 0 with the path through the mean; without it, it grows from layer to layer, to 2 standard deviations, and to 1 when both paths are missing."
+# %% tags=["draws", "nbval-ignore-output"] alt="Three panels over the eight hidden layers, averages over five seeds. Size of the means: about 0.4 with the path through the mean, one to two without it. Standard deviation: near 0.23 when nothing is missing, rising to 0.6 in layer 8 without the path through the variance; without the path through the mean about 0.4, falling to 0.22 in layer 8. Mean of x-hat in the test: near 0 with the path through the mean; without it, it grows from layer to layer, to 2 standard deviations, and to 1 when both paths are missing."
 figure, axes = figures.new_figure(columns=3, size=(8.4, 3.0))
 roles = dict(zip(MISSING, ("truth", "theory", "with_bn", "before"), strict=True))
 titles = ("The means run away", "The values spread out", "The test sees a shift")
-labels = ("size of the means", "standard deviation", "mean after BN, in the test")
+labels = ("size of the means", "standard deviation", "mean of x̂, in the test")
 for row, (ax, title, top) in enumerate(zip(axes, titles, (3.4, 0.7, 2.6), strict=True)):
     for missing, role in roles.items():
         figures.curve(range(1, 9), found[missing][row], ax=ax, role=role)
@@ -292,14 +296,15 @@ figures.key(axes[0], {role: f"missing: {missing}" for missing, role in roles.ite
 figures.show(figure)
 
 # %% [markdown]
-# - **Nothing missing** (black). The means and the standard deviations stay small, and after the test's normalization the
-#   means are close to 0.
-# - **The path through the mean is missing** (brown). Each step shifts whole channels, and the means run away. The running mean
-#   remembers some ten batches, so it comes too late: in layer 1 it is wrong by about 0.15 standard deviations. Layer 2 gets
-#   these wrong values and adds an error of its own, and so on. From layer 5 on, the error is about 2 standard deviations:
-#   too much for the test.
-# - **The path through the variance is missing** (blue). Each step stretches channels, so the standard deviations grow, up to 0.6
-#   in layer 8. But the running averages keep up, and little is lost.
+# - **Nothing is missing** (black). The means and the standard deviations stay small, and in the test the mean of $\hat{x}$
+#   is close to 0.
+# - **The path through the mean is missing** (brown). Each step shifts whole channels, and the means run away. (There is no
+#   bias. But the inputs from a sigmoid are all positive, so weights that grow together shift $z$.) The running mean
+#   remembers some ten batches, so it comes too late: in layer 1 it is wrong by about 0.15 standard deviations. Layer 2
+#   gets these wrong values and adds an error of its own, and so on. From layer 5 on, the error is about 2 standard
+#   deviations: too much for the test.
+# - **The path through the variance is missing** (blue). Each step stretches channels, so the standard deviations grow, up
+#   to 0.6 in layer 8. But the running averages keep up, and little is lost.
 # - **Both are missing** (gray). The means run away here, too, but the errors add up to about 1 standard deviation only. So
 #   the accuracies lie above those of the brown networks.
 #
@@ -307,7 +312,7 @@ figures.show(figure)
 # make its weights longer.) This is one network with one learning rate. Others will give other numbers.
 #
 # **In practice**: if you write BN in PyTorch and compute the mean and the standard deviation inside `torch.no_grad()`, or
-# detach them, both paths are missing. The training loss falls, no error message comes, and only the test shows it.
+# detach them, both paths are missing. No error message comes, the network learns, and only the test shows the fault.
 #
 # ## What was shown
 #
