@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 04 · Derive the backward pass
 #
-# *35 minutes · previous: [03 · Scale and shift](03_scale_and_shift.ipynb) · next:
+# *30 minutes · previous: [03 · Scale and shift](03_scale_and_shift.ipynb) · next:
 # [04b · Train with your own](04b_train_with_your_own.ipynb) ·
 # [exercises](exercises/04_derive_the_backward_pass.ipynb)*
 #
@@ -29,8 +29,9 @@ from bnteach import figures, labs
 # that is $\partial L/\partial x_i$, and `dgamma` and `dbeta`. In code, a `d` in front of a name always means "the
 # derivative of the loss with respect to it".
 #
-# We can *measure* dx without a formula. The loss $L = \sum y \cdot dy$, summed over all entries, has just this
-# gradient dy. Move one entry of $x$ up and down by a small step $h$. This is a **finite difference**:
+# We can *measure* dx without a formula. By the chain rule, any loss with the same dy gives the same dx, so we take the
+# simplest one: $L = \sum y \cdot dy$, summed over all entries. Its derivative with respect to $y_i$ is $dy_i$. Now move one
+# entry of $x$ up and down by a small step $h$. This is a **finite difference**:
 #
 # $$\frac{\partial L}{\partial x_i} \approx \frac{L(x_i + h) - L(x_i - h)}{2h}$$
 #
@@ -80,8 +81,7 @@ print("measured  ", np.array([measure(row) for row in range(4)]).round(3))
 #     └──► mean ─────────┘        └─► square ─► var ─► std ─► inv_std ─┘     gamma    beta
 # ```
 #
-# From two nodes *two* arrows start: from `x` and from `x_centered`. Remember these two places. In Python the graph has
-# one line for each node.
+# *Two* arrows start from `x`, and two from `x_centered`. Remember these two nodes. In Python each node is one line.
 #
 # **Predict.** A node has the shape $(N, C)$, one number for each entry, or $(C,)$, one number for each channel. Which
 # nodes have the shape $(C,)$?
@@ -93,7 +93,7 @@ def forward(x, gamma, beta):
     x_centered = x - mean
     square = x_centered**2
     var = square.sum(axis=0) / len(x)
-    std = (var + eps) ** 0.5
+    std = (var + eps) ** 0.5  # eps is a constant: it needs no gradient
     inv_std = 1 / std
     x_hat = x_centered * inv_std
     scaled = gamma * x_hat
@@ -103,7 +103,7 @@ def forward(x, gamma, beta):
 
 nodes = forward(x, gamma, beta)
 for name, value in nodes.items():
-    print(f"{name:10} {value.shape!s:7} channel 1: {value[..., 0].round(3)}")
+    print(f"{name:10}", value.shape, "channel 1:", value[..., 0].round(3))
 
 # %% [markdown]
 # <details><summary>Answer</summary>
@@ -115,21 +115,22 @@ for name, value in nodes.items():
 # ## Five rules for the backward pass
 #
 # Now we go from right to left with the **chain rule**: if $L$ depends on $y$ and $y$ on $x$, then
-# $\frac{\partial L}{\partial x} = \frac{\partial L}{\partial y}\cdot\frac{\partial y}{\partial x}$. For each node we
-# want its gradient, given the gradients of the nodes that use it. Five rules are enough:
+# $\frac{\partial L}{\partial x} = \frac{\partial L}{\partial y}\cdot\frac{\partial y}{\partial x}$. For each operation we
+# know the gradient `dout` of its result, and want the gradients of what went in:
 #
-# | | forward | backward |
-# |---|---|---|
-# | **plus, minus** | `out = a + b` or `out = a - b` | `da = dout`, and `db = dout` or `db = -dout` |
-# | **product** | `out = a * b` | `da = dout * b` and `db = dout * a` |
-# | **function** | `out = f(a)` | `da = dout * f'(a)` |
-# | **two uses** | `a` is used twice | the two gradients **add up** |
-# | **sum and copy** | a sum over the rows; or one number used in all rows | the gradient of the sum is **copied** to all rows; the gradients of the copies are **summed** |
+# | | forward | backward | for example |
+# |---|---|---|---|
+# | **plus, minus** | `out = a + b` or `a - b` | `da = dout`, and `db = dout` or `-dout` | `y = scaled + beta` |
+# | **product** | `out = a * b` | `da = dout * b` and `db = dout * a` | `scaled = gamma * x_hat` |
+# | **function** | `out = f(a)` | `da = dout * f'(a)` | `inv_std = 1 / std` |
+# | **sum** | `out = a.sum(axis=0)` | `da = dout` in each row | the sum in `var` |
+# | **several uses** | `a` is used in each row | `da = dout.sum(axis=0)` | `beta` |
 #
-# Two gradients add up because a small step of `a` moves both nodes, and the loss changes by both effects. The last
-# rule follows: a number used in all $N$ rows is used $N$ times. And a gradient has the **shape of its node**.
+# Why a sum in the last rule? A small step of `a` changes the loss through each of its uses, and the changes add up. So the
+# two gradients of `x_centered` will add up, too. To check a line: a gradient has the **shape of its node**.
 #
-# For comparison, PyTorch runs the *same* `forward` with tensors and keeps the gradient of each node.
+# For comparison, PyTorch runs the *same* `forward` with tensors and keeps the gradient of each node. The argument of
+# `backward` is the upstream gradient dy.
 
 # %%
 tensors = forward(*(torch.tensor(array, requires_grad=True) for array in (x, gamma, beta)))
@@ -139,18 +140,17 @@ tensors["y"].backward(torch.tensor(dy))
 
 
 def compare(**ours):
-    """Print our gradients of these nodes in channel 1, with PyTorch's beside them."""
     for name, gradient in ours.items():
         theirs = tensors[name].grad.numpy()
-        print(f"d{name:10} {gradient[..., 0].round(3)!s:30} PyTorch: {theirs[..., 0].round(3)}")
+        print(f"d{name:10}", gradient[..., 0].round(3), " PyTorch:", theirs[..., 0].round(3))  # channel 1
         assert np.allclose(gradient, theirs)
 
 
 # %% [markdown]
 # ## Back, part 1: from y to x_hat
 #
-# `y = scaled + beta` is a plus: it passes the gradient on. `beta` was copied to all rows, so its gradients are summed.
-# `scaled = gamma * x_hat` is a product: each factor gets the other one. `gamma` was copied too.
+# `y = scaled + beta` is a plus: dy goes on unchanged to `scaled`, and for `beta`, which was copied to all rows, it is
+# summed. `scaled = gamma * x_hat` is a product, and `gamma` was copied, too.
 
 # %%
 dscaled = dy
@@ -162,40 +162,31 @@ compare(beta=dbeta, gamma=dgamma, x_hat=dx_hat)
 # %% [markdown]
 # ## Back, part 2: the path square, var, std, inv_std
 #
-# `x_hat = x_centered * inv_std` is a product, and `inv_std` was copied to all rows: its gradient is a sum. Then come
-# two functions and a sum:
+# `x_hat = x_centered * inv_std` is a product, and `inv_std` was copied. Then come two functions and a sum:
 #
 # - $1/s$ has the derivative $-1/s^2$, where $s$ is our `std`
 # - $\sqrt{v + \varepsilon}$ has the derivative $1/(2\sqrt{v + \varepsilon})$, that is $1/(2s)$
-# - `var` is a sum divided by $N$: each row of `square` gets $1/N$ of its gradient
-#
-# **Predict.** Does `dstd` have the same sign as `dinv_std`, or the other one?
+# - `var` is the sum of `square`, divided by $N$: each row of `dsquare` is `dvar / N`
 
 # %%
 N, s = len(x), nodes["std"]
 dinv_std = (dx_hat * nodes["x_centered"]).sum(axis=0)
 dstd = -dinv_std / s**2
 dvar = dstd / (2 * s)
-dsquare = np.ones((N, 1)) * dvar / N
+dsquare = np.tile(dvar / N, (N, 1))  # the same in all N rows
 compare(inv_std=dinv_std, std=dstd, var=dvar, square=dsquare)
 
 # %% [markdown]
-# <details><summary>Answer</summary>
-#
-# The other one: when `std` grows, `inv_std` falls.
-#
-# </details>
-#
 # ## Back, part 3: two gradients meet
 #
-# `x_centered` was used twice: in `x_hat`, and in the square, whose derivative is $2 \cdot$ `x_centered`. The two
-# gradients add up. `mean` was subtracted from all rows: a minus, and a copy. And `x` was used twice: in `x_centered`,
-# and in the mean, where each row has a share of $1/N$.
+# `x_centered` was used twice: in `x_hat`, and in `square`, whose derivative is `2 * x_centered`. So two gradients add up.
+# `mean` was copied and subtracted: a sum with a minus. And `x` was used twice: in `x_centered`, and in `mean`, where
+# each row has a share of $1/N$.
 
 # %%
 dx_centered = dx_hat * nodes["inv_std"] + 2 * nodes["x_centered"] * dsquare
 dmean = -dx_centered.sum(axis=0)
-dx = dx_centered + dmean / N
+dx = dx_centered + dmean / N  # NumPy adds dmean / N to each row
 compare(x_centered=dx_centered, mean=dmean, x=dx)
 
 # %% [markdown]
@@ -203,34 +194,32 @@ compare(x_centered=dx_centered, mean=dmean, x=dx)
 #
 # ## Lab: forward through the graph, and back
 #
-# Each box is a node of the same batch: on the left its value, on the right its gradient. The table below takes dx apart
-# into its paths, with a column for each sample and the sum at the end.
+# Each box is a node of the same batch: on the left its value, on the right its gradient. The walk starts at step 12,
+# where all values are known. The table below takes dx apart into its paths, with a column for each sample.
 #
-# 1. Set *Step* to 1 and press *Next step* until 24. Which boxes are reached by two arrows in the backward pass?
-# 2. Choose for *Gradient dy* *one, the others 0*, with sample 2 and the value 1. Which samples have a dx of 0? Which
-#    sample gets nothing through the variance, and why?
-# 3. Choose *all the same*. Which paths cancel? And which with *value · x̂*?
+# 1. Press *Next step* until step 24. Into which boxes do two arrows lead on the way back?
+# 2. Choose for *Gradient dy* *one, the others 0*, with sample 2 and the value 1. Through which paths do samples 1 and 4
+#    still get a gradient? Why does sample 3 get none through the variance?
 
 # %% tags=["nbval-ignore-output"]
-labs.BackpropGraph()
+labs.BackpropGraph(step=12)
 
 # %% [markdown]
 # <details><summary>What you may have found</summary>
 #
 # 1. `x_centered` and `x`: the two nodes that were used twice.
-# 2. None: each sample moves the mean. Sample 3 gets nothing through the variance. It lies exactly at the mean, where
-#    a small step does not change the variance.
-# 3. With the same dy everywhere, the direct path and the path through the mean cancel. With dy = value · x̂, the direct
-#    path and the path through the variance cancel. In both cases dx is 0.
+# 2. Through the mean and through the variance: their $x$ moves both, and so the $y$ of sample 2. Sample 3 lies exactly
+#    at the mean, where a small step does not change the variance.
 #
 # </details>
 #
 # ## Multiply it out
 #
-# For computing, the twelve steps are put into each other, one channel at a time. On paper letters are handy: $c$ for `x_centered`, $q$ for `square`, $v$ for `var`, $s$ for `std`, $r$ for `inv_std`. We need
-# two facts: $c_i = s\,\hat{x}_i$, and $\sum_i \hat{x}_i = 0$.
+# A program need not go through every node: we put each step into the next one, until a single line is left. On paper,
+# letters are handy: $c$ for `x_centered`, $q$ for `square`, $v$ for `var`, $s$ for `std`, $r$ for `inv_std`. We look at one
+# channel and need two facts: $c_i = s\,\hat{x}_i$, and $\sum_i \hat{x}_i = 0$.
 #
-# **First**, what reaches $c_i$ through the variance (part 2). "mean" is the mean over the rows, a sum divided by $N$.
+# **First**, what reaches $c_i$ through the variance (part 2). A sum over the rows is $N$ times the mean.
 #
 # $$\begin{aligned}
 # dr &= \textstyle\sum_i d\hat{x}_i\,c_i = s\,N\operatorname{mean}(d\hat{x}\,\hat{x}) \\
@@ -277,9 +266,11 @@ fourth = gamma / s * (dy - dy.mean(axis=0) - x_hat * (dy * x_hat).mean(axis=0))
 compare(x=fourth)
 
 # %% [markdown]
-# The two means are $d\beta/N$ and $d\gamma/N$. Each of the three terms is a **path** from $x$ to the loss:
+# The two means are $d\beta/N$ and $d\gamma/N$: these are the three lines from the first screen. Each term of dx is a
+# **path** from $x$ to the loss:
 #
-# - $\frac{\gamma}{s}\,dy_i$ is the **direct** path, the first idea (right only for stored statistics, as after training: lesson 05)
+# - $\frac{\gamma}{s}\,dy_i$ is the **direct** path, our first idea. (It is right when the statistics are stored
+#   numbers, as after training: lesson 05.)
 # - $-\frac{\gamma}{s}\operatorname{mean}(dy)$ is the path **through the mean**: the same for each row
 # - $-\frac{\gamma}{s}\,\hat{x}_i\operatorname{mean}(dy\,\hat{x})$ is the path **through the variance**: the farther a row
 #   lies from the mean, the more it moves the variance
@@ -295,77 +286,56 @@ compare(x=fourth)
 # | $\frac{\partial\ell}{\partial\gamma} = \sum_i \frac{\partial\ell}{\partial y_i}\,\hat{x}_i$ | `dgamma = (dy * x_hat).sum(axis=0)` |
 # | $\frac{\partial\ell}{\partial\beta} = \sum_i \frac{\partial\ell}{\partial y_i}$ | `dbeta = dy.sum(axis=0)` |
 #
-# The last term of the third equation is a fourth path: through the mean *and then* through the variance. It is 0,
-# because $\sum_i (x_i - \mu) = 0$. It is the term that dropped out in our third step.
-#
-# All of it is now one function. PyTorch's own BN layer must agree.
-
-
-# %%
-def batch_norm_backward(dy, x_hat, gamma, s):
-    N = len(dy)
-    dbeta = dy.sum(axis=0)
-    dgamma = (dy * x_hat).sum(axis=0)
-    dx = gamma / s * (dy - dbeta / N - x_hat * dgamma / N)
-    return dx, dgamma, dbeta
-
-
-layer = torch.nn.BatchNorm1d(2, eps=eps, dtype=torch.float64)
-layer.weight.data[:], layer.bias.data[:] = torch.tensor(gamma), torch.tensor(beta)
-inputs = torch.tensor(x, requires_grad=True)
-layer(inputs).backward(torch.tensor(dy))
-ours = batch_norm_backward(dy, x_hat, gamma, s)
-for gradient, tensor in zip(ours, (inputs, layer.weight, layer.bias), strict=True):
-    print("ours:   ", gradient.round(3).tolist())
-    print("PyTorch:", tensor.grad.numpy().round(3).tolist())
-    assert np.allclose(gradient, tensor.grad)
-
-# %% [markdown]
-# From top to bottom: dx, dgamma, dbeta.
+# One term is missing on our side, the last one of the third equation: $x$ moves $\mu$, and $\mu$ moves $\sigma^2$. It is 0,
+# because $\sum_i (x_i - \mu) = 0$. It dropped out in our third step, too.
 #
 # ## The formula is a picture
 #
-# One channel of a gradient is a list of $N$ numbers: an arrow in $N$ dimensions. Two arrows are special:
-# $\mathbf{1} = (1, \dots, 1)$ and $\hat{x}$. The part of an arrow $g$ that points along an arrow $u$ is
-# $\frac{g \cdot u}{u \cdot u}\,u$, the **projection** of $g$ onto $u$. Now $\mathbf{1}\cdot\mathbf{1} = N$, and
-# $\hat{x}\cdot\hat{x} = N$ (up to $\varepsilon$), because the variance of $\hat{x}$ is 1. So the two means in the
-# formula are projections:
+# One channel of dy has $N$ numbers. We may call it an arrow in $N$ dimensions; for three samples it can be drawn. On
+# the line of another arrow $u$ there is one point that lies closest to the tip of dy. The arrow to this point is the
+# **projection** of dy onto $u$:
 #
-# - $\operatorname{mean}(dy)$, in each row, is the part of dy along $\mathbf{1}$
-# - $\hat{x}\operatorname{mean}(dy\,\hat{x})$ is the part of dy along $\hat{x}$
+# $$\frac{dy \cdot u}{u \cdot u}\,u$$
 #
-# In the picture the batch is 1, 2, 6, and dx is what is left when both parts are subtracted.
+# Subtract it, and what is left is perpendicular to $u$. The formula does this twice:
+#
+# - $u = \mathbf{1} = (1, \dots, 1)$. Here $\mathbf{1}\cdot\mathbf{1} = N$, so the projection is $\operatorname{mean}(dy)$ in
+#   each row.
+# - $u = \hat{x}$. Here $\hat{x}\cdot\hat{x} = N$ (up to $\varepsilon$), because $\hat{x}$ has the variance 1. So the
+#   projection is $\hat{x}\operatorname{mean}(dy\,\hat{x})$.
+#
+# In the picture $\mathbf{1}$ points up. The gray floor holds all arrows perpendicular to it, $\hat{x}$ among them, because its
+# sum is 0.
 
-# %% tags=["draws"] alt="Three dimensions: the direction 1 points up, the direction x-hat lies in a gray floor. An arrow, gamma over s times dy, points up from the origin. First its part along 1 is subtracted, straight down to the floor: the path through the mean. Then its part along x-hat, in the floor: the path through the variance. What is left is the arrow dx. It lies in the floor, perpendicular to x-hat."
-# Where x̂, the third direction and 1 point on paper.
-view = np.array([[-0.55, -0.45], [1.3, -0.06], [0.0, 0.8]])
-
-
-def paper(*point):
-    return tuple(point @ view)
-
-
-x_hat3, one = np.array([-2.0, -1.0, 3.0]) / 14**0.5, np.ones(3) / 3**0.5  # the batch 1, 2, 6
-a, b, c = np.array([x_hat3, np.cross(one, x_hat3), one]) @ [2.0, 0.0, 5.0]
-tip, shadow, end = paper(a, b, c), paper(a, b, 0), paper(0, b, 0)
-ax = figures.new_axes(size=(6.0, 3.8))
-corners = (paper(*corner, 0) for corner in ((-1.2, -0.9), (3.4, -0.9), (3.4, 2.9), (-1.2, 2.9)))
-ax.fill(*zip(*corners, strict=True), color="#EDEDED")
-for axis, name in (((0, 0, 3.4), "1"), ((3.4, 0, 0), "x̂")):
-    ax.plot(*zip((0, 0), paper(*axis), strict=True), color="#8A8A8A", linewidth=1)
-    ax.text(*paper(*axis), f"  {name}", size=13)
-figures.arrow((0, 0), tip, ax=ax, role="before", words="γ/s · dy", place=(0.75, 2.0))
-down = "1. minus its part along 1:\n    the path through the mean"
-figures.arrow(tip, shadow, ax=ax, role="theory", words=down, place=(1.15, 0.85))
-across = "2. minus its part along x̂:\n    the path through the variance"
-figures.arrow(shadow, end, ax=ax, role="with_bn", words=across, place=(2.1, -1.25))
-figures.arrow((0, 0), end, ax=ax, role="truth", words="dx", place=(2.7, -0.2))
-figures.frame(ax, title="dx is what is left of γ/s · dy", xlim=(-3.4, 5.6), ylim=(-2.0, 3.2))
+# %% tags=["draws"] alt="Three dimensions: the direction 1 points up from a gray floor, the direction x-hat lies in the floor. The arrow dy points up and to the right. First its projection onto 1 is subtracted, straight down to the floor: the path through the mean. Then its projection onto x-hat, parallel to x-hat: the path through the variance. What is left is the arrow dx in the floor. Small squares mark the two right angles."
+# What lies on paper where: x̂, a second direction in the floor, and 1.
+view = np.array([[0.5, -0.43], [0.87, 0.25], [0.0, 0.87]])
+dy_tip, on_floor, dx_tip = np.array([[2.2, 3.2, 3.0], [2.2, 3.2, 0], [0, 3.2, 0]]) @ view
+ax = figures.new_axes(size=(6.0, 3.6))
+floor = np.array([[-0.9, -0.9, 0], [3.9, -0.9, 0], [3.9, 4.2, 0], [-0.9, 4.2, 0]]) @ view
+ax.fill(*floor.T, color="#EDEDED")
+for axis, name in ((np.array([0, 0, 3.4]), "1"), (np.array([3.4, 0, 0]), "x̂")):
+    ax.plot(*zip((0, 0), axis @ view, strict=True), color="#8A8A8A", linewidth=1)
+    ax.text(*axis @ view, f" {name}", size=13)
+for corner, one_side, other_side in (
+    (on_floor, (0, 0, 0.4), (-0.4, 0, 0)),
+    (dx_tip, (0.4, 0, 0), (0, -0.4, 0)),
+):
+    sides = np.array([one_side, np.add(one_side, other_side), other_side]) @ view
+    ax.plot(*(corner + sides).T, color="#333333", linewidth=1)
+figures.arrow((0, 0), dy_tip, ax=ax, role="before", words="dy", place=(1.6, 1.4))
+down = "1. minus the projection onto 1:\n    the path through the mean"
+figures.arrow(dy_tip, on_floor, ax=ax, role="theory", words=down, place=(4.05, 0.9))
+across = "2. minus the projection onto x̂:\n    the path through the variance"
+figures.arrow(on_floor, dx_tip, ax=ax, role="with_bn", words=across, place=(3.8, -1.2))
+figures.arrow((0, 0), dx_tip, ax=ax, role="truth", words="dx", place=(1.6, 0.1))
+figures.frame(ax, title="What is left of dy (here γ/s = 1)", xlim=(-1.4, 7.6), ylim=(-2.0, 3.3))
+ax.set_aspect("equal")
 ax.axis("off")
 figures.show(ax)
 
 # %% [markdown]
-# **Predict.** Back to our batch of four: what is dx · **1**, the sum of dx over the batch? And dx · x̂?
+# Back to our batch of four. Nothing of dx is left along $\mathbf{1}$ or $\hat{x}$, so both products must be 0:
 
 # %%
 for name, gradient in (("γ/s · dy", first_idea), ("dx", dx)):
@@ -375,16 +345,10 @@ assert abs(along_1).max() < 1e-9
 assert abs(along_x_hat).max() < 1e-4
 
 # %% [markdown]
-# <details><summary>Answer</summary>
+# (With $\hat{x}$, a few millionths are left because of $\varepsilon$.)
 #
-# Both are 0: dx is **perpendicular** to $\mathbf{1}$ and to $\hat{x}$. (To $\hat{x}$ up to $\varepsilon$: a few
-# millionths are left here.)
-#
-# </details>
-#
-# It must be so, because of the forward pass. Add a number to all values of a channel (a move along $\mathbf{1}$), or
-# stretch them away from their mean (a move along $\hat{x}$): $y$ stays as it is, up to $\varepsilon$. So the loss has
-# no slope in these two directions.
+# The forward pass says the same. Add a number to all values of a channel (a move along $\mathbf{1}$), or stretch them away
+# from their mean (a move along $\hat{x}$): $y$ stays as it is, and so does the loss. A loss that stays has no slope.
 #
 # One consequence: a bias before BN moves a channel along $\mathbf{1}$, so its gradient is dx · **1** = 0, for any data
 # and any loss (lesson 02). This is not a bug: such layers are written with `bias=False`.
@@ -393,11 +357,12 @@ assert abs(along_x_hat).max() < 1e-4
 #
 # ## What was shown
 #
-# - Each node gives one line of the backward pass; multiplied out, three terms are left, one for each path.
+# - Each node gives one line of the backward pass. Multiplied out, three terms are left: three paths.
 # - Now the [exercises](exercises/04_derive_the_backward_pass.ipynb) (30 minutes). Deeper:
 #   [Which test catches a wrong backward pass?](deeper/test_a_backward_pass.ipynb) and
 #   [What does a batch of two teach?](deeper/what_a_small_batch_teaches.ipynb).
-# - Next: [04b · Train with your own](04b_train_with_your_own.ipynb). A network learns with the function above.
+# - Next: [04b · Train with your own](04b_train_with_your_own.ipynb). There you write both passes from
+#   memory, and a network learns with them.
 #
 # *Source: S. Ioffe and C. Szegedy, "Batch Normalization: Accelerating Deep Network Training by Reducing Internal
 # Covariate Shift", 2015, arXiv:1502.03167, section 3.*
