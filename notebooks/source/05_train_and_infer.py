@@ -102,7 +102,9 @@ for i in range(8):
     for k, said in enumerate(answers[0][:, i].tolist(), start=1):
         look = {} if said == y_test[i] else {"color": "white", "backgroundcolor": "#D55E00"}
         ax.text(k, i + 0.5, said, ha="center", va="center", fontsize=10, **look)
-figures.frame(ax, title="What a network says to eight digits, each in 20 batches", xlim=(-0.8, 20.6), ylim=(8, 0))
+figures.frame(
+    ax, title="What a network says to eight digits, each in 20 batches", xlim=(-0.8, 20.6), ylim=(8, 0)
+)
 ax.set(xlabel="batch", ylabel="true digit", xticks=[1, 5, 10, 15, 20])
 ax.set_yticks(np.arange(8) + 0.5, y_test[:8].tolist())
 ax.grid(False)
