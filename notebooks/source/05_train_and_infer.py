@@ -34,7 +34,7 @@ x_train, y_train = torch.from_numpy(digits.x_train), torch.from_numpy(digits.y_t
 x_test, y_test = torch.from_numpy(digits.x_test[:448]), torch.from_numpy(digits.y_test[:448])
 
 # %% [markdown]
-# With the other digits we train five small networks, one for each seed. Each has two hidden layers, with BN before each ReLU.
+# With the 1 347 training digits we train five small networks, one for each seed. Each has two hidden layers, with BN before each ReLU.
 # `network.train()` puts all its layers in training mode; `network.eval()`, the same as `network.train(False)`, puts them in
 # evaluation mode.
 
@@ -102,9 +102,7 @@ for i in range(8):
     for k, said in enumerate(answers[0][:, i].tolist(), start=1):
         look = {} if said == y_test[i] else {"color": "white", "backgroundcolor": "#D55E00"}
         ax.text(k, i + 0.5, said, ha="center", va="center", fontsize=10, **look)
-figures.frame(
-    ax, title="What a network says to eight digits, each in 20 batches", xlim=(-0.8, 20.6), ylim=(8, 0)
-)
+figures.frame(ax, title="Eight digits in 20 batches: what the network says", xlim=(-0.8, 20.6), ylim=(8, 0))
 ax.set(xlabel="batch", ylabel="true digit", xticks=[1, 5, 10, 15, 20])
 ax.set_yticks(np.arange(8) + 0.5, y_test[:8].tolist())
 ax.grid(False)
@@ -189,8 +187,9 @@ assert np.allclose(running_var, ours.running_var)
 # </details>
 #
 # **BN normalizes with ÷N, but stores ÷(N − 1)**, because the stored variance has to describe all the data, and for that ÷(N − 1) is
-# right on average (lesson 01). The paper does the same (its algorithm 2). The stored variance is a little larger. So in evaluation
-# $\hat{x}$ is a little smaller, by the factor $\sqrt{(N-1)/N}$: 0.87 for $N = 4$, and 0.99 for $N = 60$.
+# right on average (lesson 01). The paper does the same (its algorithm 2). The stored variance is a little larger. So even
+# with momentum 1, where mean and variance come from the last batch alone, the $\hat{x}$ of this batch is smaller in evaluation than in training,
+# by the factor $\sqrt{(N-1)/N}$: 0.87 for $N = 4$, and 0.99 for $N = 60$.
 #
 # ## Three conventions of momentum
 #
