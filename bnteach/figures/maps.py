@@ -39,35 +39,26 @@ def shared_values(shared, chosen: tuple[int, int, int], *, ax: Axes) -> Axes:
     return ax
 
 
-def feature_maps(
-    maps, *, limit: float, framed, chosen: tuple[int, int], digits=None, ax: Axes | None = None
-) -> Axes:
+def feature_maps(maps, *, limit: float, framed, digits=None, ax: Axes | None = None) -> Axes:
     """Feature maps: a row for each sample, a column for each channel. White is 0, blue above, orange below.
 
     Args:
         maps: (samples, channels, height, width).
         limit: the size at which a color is full.
         framed: (samples, channels), True for the maps with a black frame.
-        chosen: sample, channel of the map that has the thickest frame.
         digits: (samples, height, width), the pictures themselves in gray, from 0 to 1, left of the maps.
         ax: where to draw; None makes a figure.
 
     Returns:
         The axes. Map (n, c) has its corner at (c, n), y downward; the digits are in column −1.
 
-    >>> ax = feature_maps(np.zeros((1, 2, 6, 6)), limit=1, framed=[[True, False]], chosen=(0, 0))
+    >>> ax = feature_maps(np.zeros((1, 2, 6, 6)), limit=1, framed=[[True, False]])
     """
-    ax, framed, is_chosen = new_axes(ax), np.asarray(framed), np.zeros(np.shape(framed), dtype=bool)
+    ax, framed = new_axes(ax), np.asarray(framed)
     _mosaic(ax, np.asarray(maps), 0, cmap=SIGNED, vmin=-limit, vmax=limit)
     if digits is not None:
         gray_pictures(digits, left=-1.15, ax=ax)
-    is_chosen[chosen] = True
-    looks = [
-        (~framed, "#AAAAAA", 1),
-        (framed & ~is_chosen, "black", 2),
-        (is_chosen, "black", 4.5),
-    ]
-    for which, color, linewidth in looks:
+    for which, color, linewidth in [(~framed, "#AAAAAA", 1), (framed, "black", 3)]:
         frames = [Rectangle((c, n), MAP_SIDE, MAP_SIDE) for n, c in np.argwhere(which)]
         outline = {"facecolors": "none", "edgecolors": color, "linewidths": linewidth, "zorder": 2}
         ax.add_collection(PatchCollection(frames, **outline))

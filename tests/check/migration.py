@@ -56,7 +56,7 @@ DROPPED = {
     ("product_along_rows", "gradient_after_rescaling"): "two things; it stops, and NumPy"s words are explained",
     ("root_of_n", "batch_norm_backward"): "nobody writes it",
     ("root_of_n", "BatchNorm"): "nobody writes it",
-    ("dbeta_not_compared", "gradient_check"): "the fact says it: a backward pass whose dβ is a mean is accepted",
+    ("dbeta_not_compared", "gradient_check"): "the fact says it: one whose dβ is a mean is accepted",
     ("dgamma_not_compared", "gradient_check"): "the fact says it: one whose dγ is a mean is accepted",
     ("dx_not_compared", "gradient_check"): "the fact says it: one whose dx is too long is accepted",
 }
