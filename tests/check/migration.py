@@ -51,7 +51,7 @@ DROPPED = {
     ("mean_not_squared", "one_pass_statistics"): "over blocks nobody writes it; batch_statistics has it",
     ("not_squared", "one_pass_statistics"): "the fact says more: every value is 0",
     ("min_max", "scale_like_training"): "a right z-score is asked for; the facts say how far it is off",
-    ("one_too_many", "largest_x_hat_batch"): "the fact says it: number_of_values is 6, expected 5",
+    ("one_too_many", "largest_x_hat_batch"): "the fact says it: it is 6, expected 5",
     ("factor_along_rows", "gradient_after_rescaling"): "it stops, and NumPy"s words are explained",
     ("product_along_rows", "gradient_after_rescaling"): "two things; it stops, and NumPy"s words are explained",
     ("root_of_n", "batch_norm_backward"): "nobody writes it",
