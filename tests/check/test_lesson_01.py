@@ -17,7 +17,7 @@ def test_any_one_change_passes(change):
     [
         (lambda ratio, seed: ratio(seed) / ratio(seed, divide=False), "expected 2 values: usual, changed"),
         (lambda ratio, seed: (ratio(seed), 2 * ratio(seed)), "returns as changed a number that none"),
-        (lambda ratio, seed: (ratio(seed), ratio(seed + 1, after_relu=True)), "second_has_the_seed is off"),
+        (lambda ratio, seed: (2444.36, ratio(seed, divide=False)), "returns as usual a number that none"),
     ],
 )
 def test_what_is_no_experiment(answer, words):

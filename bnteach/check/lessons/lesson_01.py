@@ -167,11 +167,11 @@ CHANGES = """
         changed = ratio(seed)
         | Return the usual one first. Or did you change the network that stays as it is?
 
-    seed_not_passed_on: the changed network always has the same seed
+    seed_not_passed_on: the changed network has another seed than the usual one
         changed = ratio(0, divide=False)
         | Then the two also differ in their weights: a second change. Give both the seed that you were given.
 
-    no_seed_passed_on: both networks always have the same seed
+    no_seed_passed_on: neither network has the seed that was given
         usual = ratio(0)
         changed = ratio(0, divide=False)
         | Then five seeds are five times the same trial. Pass on the seed that you were given.

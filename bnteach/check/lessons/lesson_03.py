@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from statistics import NormalDist
 from typing import Any
 
 import numpy as np
-from scipy.stats import norm
 
 from ..answers import as_array, unpacked
 from ..checking import Check
@@ -60,8 +60,11 @@ OF_PARAMETERS = """
 """
 
 
+cdf, ppf = np.vectorize(NormalDist().cdf), np.vectorize(NormalDist().inv_cdf)  # as in scipy.stats.norm
+
+
 def parameters_for_share(share, std):
-    point = norm.ppf(share)
+    point = ppf(share)
     gamma = std
     beta = gamma * point
     return gamma, beta
@@ -69,12 +72,12 @@ def parameters_for_share(share, std):
 
 OF_SHARE = """
     share_below: β is such that the share lies below 0, not above
-        point = norm.ppf(1 - share)
+        point = ppf(1 - share)
         | y is above 0 where x̂ is above −β/γ. The bell curve is symmetric: that is the share that lies below
         | β/γ.
 
     cdf_for_ppf: the share of a value is taken, not the value of a share
-        point = norm.cdf(share)
+        point = cdf(share)
         | norm.cdf goes from a value to the share below it. Here the share is given, and the value is asked
         | for: norm.ppf goes that way.
 
