@@ -321,6 +321,8 @@ labs.Depth()
 # **What was shown.** BN takes the mean and the variance of each channel over the batch, normalizes, scales and shifts; with it
 # signal and gradient kept their size through eight sigmoid layers, and five seeds of five learned.
 #
+# **Exercise.** [Meet batch normalization](exercises/00_meet_batch_normalization.ipynb), 25 minutes.
+#
 # **Deeper.** [Watch two networks learn](deeper/watch_two_networks_learn.ipynb), live ·
 # [Do neighbors move you?](deeper/do_neighbors_move_you.ipynb) ·
 # [Which name is which?](deeper/which_name_is_which.ipynb)

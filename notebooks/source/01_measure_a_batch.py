@@ -333,7 +333,7 @@ labs.Sampler()
 # **What was shown.** A z-score for each channel makes curvatures alike, for cars and inside a network. A batch of $N$ misses the mean by
 # about $\sigma/\sqrt{N}$. BN normalizes with the variance divided by $N$, and stores the one divided by $N - 1$.
 #
-# **Exercise.** [Measure a batch](exercises/01_measure_a_batch.ipynb), 45 minutes.
+# **Exercise.** [Measure a batch](exercises/01_measure_a_batch.ipynb), 30 minutes.
 #
 # **Next.** [02 · Normalize](02_normalize.ipynb). **Deeper.**
 # [What does one outlier do?](deeper/what_does_one_outlier_do.ipynb) ·

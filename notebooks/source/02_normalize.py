@@ -336,7 +336,7 @@ assert (np.diff(growth) > 0).all()
 # **Shown:** $\hat{x}$ has mean 0 and, unless $\sigma^2$ is near $\varepsilon$, standard deviation 1; it keeps its shape and stays within $\sqrt{N-1}$. A bias right before BN does nothing; the scale
 # of the weights changes only how fast they turn.
 #
-# **Practice:** [the exercises](exercises/02_normalize.ipynb), 25 minutes.
+# **Practice:** [the exercises](exercises/02_normalize.ipynb), 30 minutes.
 #
 # **Next:** [03 · Scale and shift](03_scale_and_shift.ipynb).
 #

@@ -328,7 +328,7 @@ figures.show(figure)
 # **Shown:** $\beta$ is the mean of $y$ and $|\gamma|$ its standard deviation, whatever the layers below do. They can undo the normalization, and $\beta$ is the only bias that is left before the
 # activation.
 #
-# **Practice:** [the exercises](exercises/03_scale_and_shift.ipynb), 25 minutes.
+# **Practice:** [the exercises](exercises/03_scale_and_shift.ipynb), 30 minutes.
 #
 # **Next:** [04 · Derive the backward pass](04_derive_the_backward_pass.ipynb).
 #

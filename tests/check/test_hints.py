@@ -9,8 +9,10 @@ from bnteach.authoring.exercises import Solution
 from bnteach.authoring.lessons import NOTEBOOKS, read_source
 
 SAME = (
+    "00_meet_batch_normalization",
+    "01_measure_a_batch",
     "02_normalize",
-    "04_derive_the_backward_pass",
+    "03_scale_and_shift",
     "04_derive_the_backward_pass",
     "05_train_and_infer",
     "06_normalize_channels",
@@ -41,7 +43,7 @@ def hints_of(lesson):
 @pytest.mark.parametrize("lesson", SAME)
 def test_notebook_and_check_give_the_same_hints(lesson):
     found = dict(hints_of(lesson))
-    assert len(found) >= 3
+    assert len(found) >= 2
     for name, hints in found.items():
         assert hints == [plain(hint) for hint in check.CHECKS[name].hints]
 

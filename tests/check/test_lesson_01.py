@@ -1,4 +1,4 @@
-"""Checks of lesson 01: the blocks are read once and let go; what only looks alike is told apart."""
+"""Checks of lesson 01: what is changed in an experiment is free; that it is one thing is not."""
 
 import numpy as np
 import pytest
@@ -6,59 +6,31 @@ import pytest
 from bnteach import check
 
 
-def test_one_quantity_does_not_show_that_the_order_is_wrong():
-    """The variance equals the mean here, but the mean is where it should be."""
-    verdict = check.batch_statistics(lambda x: (x.mean(axis=0), x.mean(axis=0)))
-    assert verdict.mistakes == ("slip_in_var",)
-    assert "var is off; mean is right" in verdict.why
-
-
-def test_whoever_keeps_the_blocks_is_told():
-    def keeps(blocks):
-        x = np.concatenate(list(blocks))
-        return x.mean(axis=0), x.var(axis=0)
-
-    verdict = check.one_pass_statistics(keeps)
-    assert verdict.state == "not yet"
-    assert verdict.mistakes == ()
-    assert "keeps the blocks: block 2 was still in memory" in verdict.why
-
-
-def test_whoever_reads_twice_is_told():
-    def reads_twice(blocks):
-        n = sum(len(block) for block in blocks)
-        return sum(block.sum(axis=0) for block in blocks) / n, 0.0
-
-    verdict = check.one_pass_statistics(reads_twice)
-    assert verdict.mistakes == ()
-    assert "a second time" in verdict.why
-
-
-def test_with_one_block_alone_there_is_nothing_to_merge():
-    """What only fails to merge is told on which input it is right."""
-
-    def first_alone(blocks):
-        block = next(blocks)
-        return block.mean(axis=0), block.var(axis=0)
-
-    verdict = check.one_pass_statistics(first_alone)
-    assert verdict.mistakes == ()
-    assert "right with x of shape (6, 3), block_sizes = (6,)" in verdict.why
+@pytest.mark.parametrize("change", ["subtract", "divide"])
+def test_any_one_change_passes(change):
+    verdict = check.experiment(lambda ratio, seed: [ratio(seed), ratio(seed, **{change: False})])
+    assert verdict.state == "passed"
 
 
 @pytest.mark.parametrize(
-    ("answer", "mistake"),
+    ("answer", "words"),
     [
-        (lambda blocks: np.mean([(b.mean(0), b.var(0)) for b in blocks], axis=0), "mean_of_block_means"),
-        (lambda blocks: summed(blocks, lambda b: b.sum(0), lambda b: (b**2).sum(0)), "digits_lost"),
+        (lambda ratio, seed: ratio(seed) / ratio(seed, divide=False), "expected 2 values: usual, changed"),
+        (lambda ratio, seed: (ratio(seed), 2 * ratio(seed)), "returns as changed a number that none"),
+        (lambda ratio, seed: (2444.36, ratio(seed, divide=False)), "returns as usual a number that none"),
     ],
-    ids=("averages", "sums of squares"),
 )
-def test_as_learners_write_it(answer, mistake):
-    assert check.one_pass_statistics(lambda blocks: tuple(answer(blocks))).mistake == mistake
+def test_what_is_no_experiment(answer, words):
+    verdict = check.experiment(answer)
+    assert (verdict.state, verdict.mistake) == ("not yet", None)
+    assert words in verdict.why
 
 
-def summed(blocks, *of):
-    sums = np.sum([[len(b) + 0 * b[0], *(one(b) for one in of)] for b in blocks], axis=0)
-    n, total, squares = sums
-    return total / n, squares / n - (total / n) ** 2
+def test_two_mistakes_in_one_variance():
+    verdict = check.variance_within(lambda batches: batches.var(axis=(0, 1), ddof=1))
+    assert set(verdict.mistakes) == {"divided_once", "one_mean_for_all_batches"}
+
+
+def test_of_the_wrong_set():
+    verdict = check.scale_like_training(lambda train, test: (test - test.mean(0)) / np.std(test, axis=0))
+    assert verdict.mistake == "own_statistics"

@@ -44,13 +44,37 @@ def test_what_is_not_in_the_catalogue_is_led_on(answer, words):
 @pytest.mark.parametrize(
     ("answer", "words"),
     [
-        (lambda n: (n - 1) ** 0.5, "expected a batch"),
-        (lambda n: [np.inf] + [0] * (n - 1), "infinite"),
-        (lambda n: [1] + [0] * 9, "number_of_values"),
-        (lambda n: 2.0 ** np.arange(n), "largest_x_hat is off"),
+        (lambda n, mean, std: (n - 1) ** 0.5, "expected a batch"),
+        (lambda n, mean, std: [np.inf] + [0] * (n - 1), "infinite"),
+        (lambda n, mean, std: [1] + [0] * 9, "number_of_values"),
+        (lambda n, mean, std: mean + std * 1.5 ** np.arange(n), "largest_x_hat"),
     ],
 )
 def test_a_batch_that_is_none(answer, words):
     verdict = check.largest_x_hat_batch(answer)
     assert (verdict.state, verdict.mistake) == ("not yet", None)
     assert words in verdict.why
+
+
+def nearest(train, rates, distance, seeds=range(5)):
+    usual = np.array([train(1, 1, seed) for seed in seeds])
+    return min(rates, key=lambda rate: distance(usual, np.array([train(10, rate, seed) for seed in seeds])))
+
+
+@pytest.mark.parametrize(
+    "distance",
+    [
+        lambda usual, losses: abs(losses - usual).mean(),
+        lambda usual, losses: ((losses - usual) ** 2).sum(),
+        lambda usual, losses: abs(losses / usual - 1).max(),
+    ],
+)
+def test_any_distance_seed_by_seed_will_do(distance):
+    assert check.matching_rate(lambda train, rates: nearest(train, rates, distance)).state == "passed"
+
+
+def test_three_seeds_are_too_few():
+    verdict = check.matching_rate(
+        lambda train, rates: nearest(train, rates, lambda a, b: abs(a - b).max(), range(3))
+    )
+    assert "seeds_of_each is off" in verdict.why

@@ -1,25 +1,62 @@
-"""Checks of lesson 03: nothing is named that is not so."""
+"""Checks of lesson 03: labels of any pattern pass if they are hard, and easy, as asked for."""
 
 import numpy as np
 import pytest
+from scipy.stats import norm
 
 from bnteach import check
 
 
-def test_dgamma_and_dbeta_alike():
-    assert check.affine_gradients(lambda dy, x_hat: ((dy * x_hat).sum(0),) * 2).mistakes == ("slip_in_dbeta",)
-    assert check.affine_gradients(lambda dy, x_hat: (dy.sum(0),) * 2).mistakes == ("dgamma_without_x_hat",)
+def centered(points):
+    return points - points.mean(axis=0)
+
+
+def quadrants(points):
+    return np.sign(centered(points)).prod(axis=1) > 0
+
+
+def stripes(points):
+    return (abs(centered(points)[:, 0]) < 0.5).astype(int)
+
+
+def line(points):
+    return (centered(points) @ [1.0, 0.4] > 0).astype(float)
+
+
+def ring(points):
+    return np.linalg.norm(centered(points), axis=1) < 0.8
+
+
+@pytest.mark.parametrize("hard", [quadrants, stripes])
+def test_any_pattern_of_the_kind_passes(hard):
+    assert check.two_labelings(lambda points: (hard(points), line(points))).state == "passed"
 
 
 @pytest.mark.parametrize(
-    ("answer", "mistakes"),
+    ("hard", "easy", "words"),
     [
-        (lambda x, std: (1 / std, -x.mean(0) / std), {"gamma_reciprocal", "beta_over_std"}),
-        (lambda x, std: (x.mean(0), std), {"returns_swapped"}),
-        (lambda x, std: (std, x.mean(0) * std), set()),
+        (line, line, "hard: a network without β learns"),
+        (quadrants, quadrants, "easy: a network without β does not learn"),
+        (ring, line, "the distance from the mean gives the label away"),
+        (lambda points: np.arange(600) % 2, line, "hard: a network with β does not learn"),
+        (quadrants, lambda points: np.zeros(600), "easy: fewer than a quarter"),
+        (quadrants, lambda points: centered(points)[:, 0], "expected 600 labels, each 0 or 1"),
     ],
 )
-def test_as_learners_write_it(answer, mistakes):
-    verdict = check.identity_parameters(lambda x, eps: answer(x, np.sqrt(x.var(0) + eps)))
-    assert verdict.state == "not yet"
-    assert set(verdict.mistakes) == mistakes
+def test_labels_of_another_kind_are_told(hard, easy, words):
+    verdict = check.two_labelings(lambda points: (hard(points), easy(points)))
+    assert (verdict.state, verdict.mistake) == ("not yet", None)
+    assert words in verdict.why
+
+
+def test_gamma_may_be_negative():
+    answer = check.parameters_for_share(lambda share, std: (-std, std * norm.ppf(share)))
+    assert answer.state == "passed"
+
+
+def test_gamma_of_the_caller_stays():
+    def answer(gamma, beta, keep):
+        gamma *= keep
+        return gamma, beta
+
+    assert check.switched_off(answer).mistake == "input_modified"

@@ -111,8 +111,8 @@ def test_the_report():
     assert str(check.report()) == "No check has been called in this session yet."
     read(check.report()._repr_html_())
     check.standardize(eps_outside)
-    check.batch_statistics(None)
-    expected = "✗ standardize: not yet (eps_outside)\n○ batch_statistics: not attempted\n0 of 2 passed"
+    check.row_to_add(None)
+    expected = "✗ standardize: not yet (eps_outside)\n○ row_to_add: not attempted\n0 of 2 passed"
     assert str(check.report()) == expected
     check.standardize(right)
     check.standardize.judge(eps_outside)

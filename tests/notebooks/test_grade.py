@@ -18,7 +18,7 @@ from bnteach.authoring.grade_run import Limits, run_cells
 from bnteach.authoring.lessons import NOTEBOOKS, code_cells, read_source
 
 NAME = "02_normalize"
-EXERCISES = ["standardize", "largest_x_hat_batch", "gradient_after_rescaling"]
+EXERCISES = ["standardize", "largest_x_hat_batch", "matching_rate"]
 CELL_SECONDS = 5
 WRONG = ("np.sqrt(var + eps)", "(np.sqrt(var) + eps)")
 ENDLESS = "from bnteach.check import running\nrunning.SECONDS = 0.5  # a check's own limit\nwhile True: pass"
@@ -64,7 +64,7 @@ def stuck() -> nbformat.NotebookNode:
     notebook.cells.insert(0, new_code_cell(ENDLESS))
     loop = cell_of(notebook, "largest_x_hat_batch")
     loop.source = loop.source.replace("    return", "    while True: pass\n    return")
-    unreadable = cell_of(notebook, "gradient_after_rescaling")
+    unreadable = cell_of(notebook, "matching_rate")
     unreadable.source = unreadable.source.replace("def ", "def def ")
     return notebook
 
@@ -153,7 +153,7 @@ def test_what_was_judged_before_a_kernel_ended_stands(grades):
 
 def test_a_notebook_of_another_lesson_is_graded_as_such(grades):
     assert {name for name, _, _ in grades["other/03.ipynb"]} == {
-        *("batch_norm_forward", "identity_parameters", "affine_gradients")
+        *("parameters_for_share", "switched_off", "two_labelings")
     }
     assert {state for _, state, _ in grades["other/03.ipynb"]} == {"passed"}
 

@@ -24,7 +24,7 @@ pytest.importorskip("nbgrader", reason="nbgrader is not installed: pip install n
 
 NAME = "02_normalize"
 WRONG_LINE = ("np.sqrt(var + eps)", "(np.sqrt(var) + eps)")  # ε outside the root, in standardize
-POINTS = {"standardize": 2, "largest_x_hat_batch": 2, "gradient_after_rescaling": 2}
+POINTS = {"standardize": 1, "largest_x_hat_batch": 2, "matching_rate": 2}
 
 
 def nbgrader(course: Path, *arguments: str) -> str:
@@ -149,7 +149,7 @@ def test_the_feedback_has_the_words_of_the_verdicts(course):
     assert "outside the root" not in right + untouched
     assert "3 of 3 passed" in right
     assert "not yet" not in right + untouched
-    assert "○ gradient_after_rescaling: not attempted" in untouched
+    assert "○ matching_rate: not attempted" in untouched
 
 
 def test_a_duplicated_cell_stops_the_grading_until_it_is_deleted(course):

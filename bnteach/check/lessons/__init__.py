@@ -7,7 +7,7 @@ from importlib.util import find_spec
 
 from ..checking import Check
 
-LESSONS = ("01", "02", "03", "04", "05", "06", "07", "08", "09", "10", "12")
+LESSONS = ("00", "01", "02", "03", "04", "05", "06", "07", "08", "09", "10", "12")
 
 
 def exercises_of(lesson: str) -> list[Check]:

@@ -3,203 +3,18 @@
 from __future__ import annotations
 
 import re
-import weakref
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
+from itertools import product
 from typing import Any
 
 import numpy as np
 
 from ..answers import OddAnswer, unpacked
 from ..checking import Check
-from .normalizing import IN_VARIANCE, OF_COLUMNS, PER_SAMPLE
+from .normalizing import IN_VARIANCE, OF_COLUMNS
+from .trainings import SEEDS, Trainings
 
 READ = np.array([[1.0, 10.0], [2.0, 10.0], [6.0, 40.0]])
-
-
-def batch_statistics(x):
-    n = len(x)
-    mean = x.mean(axis=0)
-    sum_of_squares = ((x - mean) ** 2).sum(axis=0)
-    var = sum_of_squares / n
-    return mean, var
-
-
-IN_STATISTICS = """
-    > 01_measure_a_batch: Along which axis?
-
-    keepdims_left: the numbers are right, but keepdims leaves an axis of length 1
-        mean = x.mean(axis=0, keepdims=True)
-        var = x.var(axis=0, keepdims=True)
-        | keepdims=True gives shape (1, C). Asked for is one number for each channel: shape (C,).
-
-    > deeper/which_variance_survives_float32: Three ways to a variance
-
-    mean_not_squared: the mean is subtracted from the mean of the squares without being squared
-        var = (x**2).mean(axis=0) - mean
-        | On paper the variance is E[x²] − E[x]², with a square on the mean too. Better is not to use this
-        | formula at all: it loses digits when the mean is large.
-"""
-
-
-def batches(rng: np.random.Generator) -> list[dict[str, Any]]:
-    """A batch to read; two off center; one as wide as it is long, where a wrong axis raises no error."""
-    sizes = ((6, 4), (9, 3), (4, 4))
-    return [{"x": READ}, *({"x": rng.normal(3, rng.uniform(0.5, 4, size[1]), size)} for size in sizes)]
-
-
-def far_off(rng: np.random.Generator) -> dict[str, Any]:
-    """A batch in float32 whose mean is 3000 standard deviations."""
-    return {"x": rng.normal(3000, 1, size=(64, 3)).astype(np.float32)}
-
-
-def one_pass_statistics(blocks):
-    parts = [Part(block) for block in blocks]
-    n = sum(part.n for part in parts)
-    middle = sum(part.n * part.mean for part in parts) / n
-    mean = middle
-    within = sum(part.s for part in parts)
-    between = sum(part.n * (part.mean - middle) ** 2 for part in parts)
-    sum_of_squares = within + between
-    var = sum_of_squares / n
-    return mean, var
-
-
-class Part:
-    """What is kept of a block; the rows only for the mistakes that go row by row."""
-
-    def __init__(self, block: np.ndarray) -> None:
-        self.n, self.mean, self.rows = len(block), block.mean(axis=0), block.copy()
-        self.s = ((block - self.mean) ** 2).sum(axis=0)
-
-
-MERGING = """
-    > 01_measure_a_batch: Two batches become one
-
-    mean_of_block_means: the block means are averaged as if all blocks were equally long
-        mean = np.mean([part.mean for part in parts], axis=0)
-        | A block of one row then counts as much as a block of a hundred. Each row should count the same.
-        | Weight each block by its number of rows: mean = mean + delta * n_b / (n + n_b).
-
-    latest_block_counts_half: each new block counts for one half of the mean
-        mean = halfway([part.mean for part in parts])
-        | (mean + mean_b) / 2 is right for two blocks of equal length. Later, the new block is a small part of
-        | all rows, and must count for that part only: mean = mean + delta * n_b / (n + n_b).
-
-    mean_of_block_variances: the block variances are averaged, and nothing is added
-        var = np.mean([part.s / part.n for part in parts], axis=0)
-        | Two things are lost. A long block should count more than a short one. And blocks with different
-        | means spread around the common mean, which no block's own variance knows.
-
-    between_blocks_forgotten: the distance between the block means is forgotten
-        between = 0 * middle
-        | Adding the S of all blocks counts the spread inside the blocks. If their means differ, that distance
-        | is spread too. At each merge, S = S + S_b + delta**2 * n * n_b / (n + n_b), with delta = mean_b -
-        | mean.
-
-    delta_not_weighted: δ² is added without its weight
-        between = merged(parts, lambda delta, m, m_b: delta**2)
-        | How much the distance between two means counts depends on how many rows lie on either side: S = S +
-        | S_b + delta**2 * n * n_b / (n + n_b).
-
-    delta_weighted_by_block: δ² is weighted with n_b alone
-        between = merged(parts, lambda delta, m, m_b: delta**2 * m_b)
-        | The old rows move away from the common mean as well, so the weight is n·n_b/(n + n_b). With n_b
-        | alone even the first block adds something, though there is nothing yet to be apart from.
-
-    delta_weight_not_divided: the weight of δ² is n·n_b, not divided by n + n_b
-        between = merged(parts, lambda delta, m, m_b: delta**2 * m * m_b)
-        | S counts each row once. n·n_b counts each pair of rows.
-
-    mean_moved_first: δ is measured after the mean has moved
-        between = merged(parts, lambda delta, m, m_b: (delta * m / (m + m_b)) ** 2 * m * m_b / (m + m_b))
-        | δ is the distance between the mean of the rows so far and the mean of the new block. Once the mean
-        | has moved, the distance is shorter. Use delta for S first, and move the mean last.
-
-    > deeper/which_variance_survives_float32: Three ways to a variance
-
-    old_mean_twice: Welford's S grows by d², with the old mean twice
-        sum_of_squares = squares_of_steps(np.concatenate([part.rows for part in parts]))
-        | In Welford's step one factor has the old mean and the other has the new one: d = x - mean; mean =
-        | mean + d / k; S = S + d * (x - mean). With d² even the first row adds something.
-
-    not_centered: the mean is not subtracted before the squares are taken
-        var = sum((part.rows**2).sum(axis=0) for part in parts) / n
-        | The mean of x² measures how far the values are from 0. The variance measures how far from their
-        | mean.
-"""
-
-
-def merged(parts: list[Part], added: Callable[[np.ndarray, int, int], np.ndarray]) -> np.ndarray:
-    """Merge block after block, and add up what is added for the distance between the means."""
-    n, mean, total = 0, 0.0, 0.0
-    for part in parts:
-        delta, both = part.mean - mean, n + part.n
-        total = total + added(delta, n, part.n)
-        n, mean = both, mean + delta * part.n / both
-    return total
-
-
-def squares_of_steps(rows: np.ndarray) -> np.ndarray:
-    """The sum of d², where d leads from the mean so far to the next row."""
-    mean = total = 0.0
-    for k, row in enumerate(rows, start=1):
-        d = row - mean
-        mean, total = mean + d / k, total + d * d
-    return total
-
-
-def halfway(means: list[np.ndarray]) -> np.ndarray:
-    """Go half of the way to each next mean."""
-    mean = means[0]
-    for other in means[1:]:
-        mean = (mean + other) / 2
-    return mean
-
-
-class Blocks:
-    """Blocks of rows that come one after another, once, and that must be let go."""
-
-    def __init__(self, x: np.ndarray, sizes: tuple[int, ...]) -> None:
-        self.waiting = np.split(x, np.cumsum(sizes)[:-1])
-        self.given: list[weakref.ref] = []
-        self.finished = False
-
-    def __iter__(self) -> Blocks:
-        if self.finished:
-            raise OddAnswer("Your code reads the blocks a second time, but they can be read only once.")
-        return self
-
-    def __next__(self) -> np.ndarray:
-        # The first may serve as a pattern for shapes, and a loop still holds the latest.
-        kept = [number for number, block in enumerate(self.given[1:-1], start=2) if block() is not None]
-        if kept:
-            raise OddAnswer(
-                f"Your code keeps the blocks: block {kept[0]} was still in memory when block "
-                f"{len(self.given) + 1} was asked for. Keep three things and let the block go: how many rows "
-                "came so far, their mean, and their sum of squared deviations."
-            )
-        if not self.waiting:
-            self.finished = True
-            raise StopIteration
-        block = self.waiting.pop(0).copy()
-        self.given.append(weakref.ref(block))
-        return block
-
-
-def read_blocks(answer: Any, inputs: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:
-    """Hand over the rows of x in blocks."""
-    names = ("mean", "var")
-    return zip(names, unpacked(names, answer(Blocks(inputs["x"], inputs["block_sizes"]))), strict=True)
-
-
-def streams(rng: np.random.Generator) -> list[dict[str, Any]]:
-    """Blocks to read; unequal blocks, one of a single row; equal ones; one block alone."""
-    splits = ((3, 1, 5, 2), (4, 4, 4), (6,), (1, 7, 1, 1, 2))
-    read = {"x": READ, "block_sizes": (2, 1)}
-    return [
-        read,
-        *({"x": rng.normal(3, [1, 2, 4], (sum(sizes), 3)), "block_sizes": sizes} for sizes in splits),
-    ]
 
 
 def scale_like_training(train, test):
@@ -213,7 +28,7 @@ def scale_like_training(train, test):
 
 
 IN_SCALING = """
-    > 01_measure_a_batch: When a batch is not a fair sample
+    > deeper/is_a_batch_a_fair_sample: Another light
 
     own_statistics: the test set is scaled with its own mean and standard deviation
         mean = test.mean(axis=0)
@@ -236,7 +51,7 @@ IN_SCALING = """
         | Then the test set has a say in what the model is trained on. It no longer stands for data that
         | nobody has seen.
 
-    > 01_measure_a_batch: Two ways to one scale
+    > 01_measure_a_batch: A ravine and a bowl
 
     variance_for_std: the variance stands where its root belongs
         inv_std = 1 / var
@@ -260,38 +75,131 @@ def train_and_test(rng: np.random.Generator) -> list[dict[str, Any]]:
     return [read, shifted(8, 5, 3), shifted(5, 9, 4), shifted(4, 3, 4)]
 
 
+def variance_within(batches):
+    number = len(batches)
+    n = batches.shape[1]
+    mean = batches.mean(axis=1, keepdims=True)
+    sum_of_squares = ((batches - mean) ** 2).sum(axis=1)
+    var = sum_of_squares / (n - 1)
+    within = var.sum(axis=0) / number
+    return within
+
+
+IN_BATCHES = """
+    > 01_measure_a_batch: Divide by N or by N − 1?
+
+    divided_by_n: the squared distances of a batch are divided by N
+        var = sum_of_squares / n
+        | Each batch knows only its own mean, which lies in the middle of its own samples. So its squared
+        | distances are too small, and N − 1 makes up for it.
+
+    divided_once: one is subtracted once, not once for each batch
+        within = sum_of_squares.sum(axis=0) / (number * n - 1)
+        | Each batch has a mean of its own, so each loses one: B·(N − 1).
+
+    one_mean_for_all_batches: all batches share one mean
+        mean = batches.mean(axis=(0, 1), keepdims=True)
+        | Then the light counts as a difference between cars. Each batch has a mean of its own.
+
+    root_taken: the standard deviations are averaged
+        within = (var**0.5).sum(axis=0) / number
+        | Asked for is the variance. And even its root is not the mean of the roots.
+
+    > 01_measure_a_batch: Along which axis?
+
+    axis_of_batches: the mean runs over the batches, not over the samples
+        mean = batches.mean(axis=0, keepdims=True)
+        | axis=0 is the axis of the batches here; the samples of a batch lie along axis 1.
+
+    channels_mixed: one number serves all channels
+        within = np.full(batches.shape[2], var.mean())
+        | Each channel has its own variance.
+"""
+
+
+def batches_in_another_light(rng: np.random.Generator) -> list[dict[str, Any]]:
+    """Two batches to read; then more, each with means of its own; as many batches as samples and channels."""
+
+    def random(number: int, n: int, c: int) -> dict[str, Any]:
+        light = rng.normal(0, 5, (number, 1, c))
+        return {"batches": light + rng.normal(3, rng.uniform(1, 4, c), (number, n, c))}
+
+    read = np.array([[[1.0, 10.0], [2.0, 10.0], [6.0, 40.0]], [[11.0, 0.0], [12.0, 6.0], [13.0, 3.0]]])
+    return [{"batches": read}, random(5, 2, 3), random(3, 6, 4), random(4, 4, 4)]
+
+
+class Ratios(Trainings):
+    """Curvature ratios of networks by what is done in each layer."""
+
+    def __call__(
+        self, seed: int, subtract: bool = True, divide: bool = True, after_relu: bool = False
+    ) -> float:
+        return self.result(seed, bool(subtract), bool(divide), bool(after_relu))
+
+    def setting_of(self, which: str, ratio: float) -> tuple[int, ...]:
+        """What gave this ratio. Raises OddAnswer for one that nothing gave."""
+        for setting in self.tried:
+            if ratio in self.results[setting]:
+                return setting
+        raise OddAnswer(f"Your function returns as {which} a number that none of its calls of `ratio` gave.")
+
+
+USUAL = (True, True, False)
+
+
+def experiment(ratio, seed):
+    usual = ratio(seed)
+    changed = ratio(seed, divide=False)
+    return usual, changed
+
+
+CHANGES = """
+    nothing_changed: both numbers come from the usual network
+        changed = ratio(seed)
+        | Then there is nothing to compare. Give `ratio` one of its settings: divide=False, for example.
+
+    two_changes: two things are changed at once
+        changed = ratio(seed, subtract=False, divide=False)
+        | If the ratio changes, you will not know which of the two did it. Change one.
+
+    usual_is_last: the usual ratio is returned last
+        usual = ratio(seed, divide=False)
+        changed = ratio(seed)
+        | Return the usual one first. Or did you change the network that stays as it is?
+
+    seed_not_passed_on: the changed network has another seed than the usual one
+        changed = ratio(0, divide=False)
+        | Then the two also differ in their weights: a second change. Give both the seed that you were given.
+
+    no_seed_passed_on: neither network has the seed that was given
+        usual = ratio(0)
+        changed = ratio(0, divide=False)
+        | Then five seeds are five times the same trial. Pass on the seed that you were given.
+"""
+
+
+def ratios(rng: np.random.Generator) -> list[dict[str, Any]]:
+    """Three seeds, none of them 0."""
+
+    def random(seed: int) -> dict[str, Any]:
+        settings = product((True, False), repeat=3)
+        return {"ratio": Ratios({s: rng.uniform(10, 5000, SEEDS) for s in settings}), "seed": seed}
+
+    return [random(seed) for seed in (1, 2, 7)]
+
+
+def try_out(answer: Any, inputs: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:
+    """How the changed network differs from the usual one, and which seeds they have."""
+    ratio, seed = inputs["ratio"], inputs["seed"]
+    usual, changed = unpacked(("usual", "changed"), answer(ratio, seed))
+    first, second = ratio.setting_of("usual", usual), ratio.setting_of("changed", changed)
+    yield "changes_in_the_first", sum(a != b for a, b in zip(first, USUAL, strict=True))
+    yield "changes_in_the_second", sum(a != b for a, b in zip(second, USUAL, strict=True))
+    yield "first_has_the_seed", int(seed in ratio.tried[first])
+    yield "second_has_the_seed", int(seed in ratio.tried[second])
+
+
 EXERCISES = [
-    Check(
-        batch_statistics,
-        batches,
-        hard_probes=lambda rng: [far_off(rng)],
-        hints=(
-            "The axis that you name is the one that disappears. From (N, C) to (C,): which one is that?",
-            "The variance is a mean as well: the mean of the squared distances from the mean.",
-            "`x - mean` works for all rows at once, because the shapes (N, C) and (C,) fit. Square it, and "
-            "take the mean over `axis=0`.",
-        ),
-        lesson=("01_measure_a_batch", "Along which axis?"),
-        mistakes=(IN_VARIANCE, OF_COLUMNS, PER_SAMPLE, IN_STATISTICS),
-    ),
-    Check(
-        one_pass_statistics,
-        streams,
-        hard_probes=lambda rng: [{**far_off(rng), "block_sizes": (10, 1, 20, 33)}],
-        trial=read_blocks,
-        hints=(
-            "Which three things do you have to remember about the rows that have gone by? The lesson says so "
-            'in "Two batches become one".',
-            "Keep N, μ and S, the sum of squared deviations. A new block has its own three. With δ = μ_b − "
-            "μ, S grows by S_b + δ² · N · N_b / (N + N_b), and μ by δ · N_b / (N + N_b). In which order must "
-            "the three be renewed?",
-            "Start with `n = 0`, `mean = 0.0`, `s = 0.0`; the formulas then hold for the first block too. In "
-            "the loop work out `delta` and `total = n + n_b` first, then renew `s`, then `mean`, and `n` "
-            "last. Return `mean` and `s / n`.",
-        ),
-        lesson=("01_measure_a_batch", "Two batches become one"),
-        mistakes=(IN_VARIANCE, MERGING),
-    ),
     Check(
         scale_like_training,
         train_and_test,
@@ -301,7 +209,35 @@ EXERCISES = [
             "the model learns.",
             "Both the mean and the standard deviation come from `train`; `test` is what they are applied to.",
         ),
-        lesson=("01_measure_a_batch", "Two ways to one scale"),
+        lesson=("01_measure_a_batch", "A ravine and a bowl"),
         mistakes=(IN_VARIANCE, IN_SCALING, OF_TRAIN),
+    ),
+    Check(
+        variance_within,
+        batches_in_another_light,
+        hints=(
+            "Each batch has its own mean. Along which axis of (B, N, C) do the samples of one batch lie?",
+            "Each batch, N cars with one mean, gives one guess at the variance. By what must its squared "
+            "distances be divided, so that the guess is right on average?",
+            "`batches - batches.mean(axis=1, keepdims=True)` takes the light away. `ddof` says what is "
+            "subtracted from N. At the end, take the mean over the batches.",
+        ),
+        lesson=("01_measure_a_batch", "Divide by N or by N − 1?"),
+        mistakes=(IN_BATCHES,),
+    ),
+    Check(
+        experiment,
+        ratios,
+        trial=try_out,
+        hints=(
+            "An experiment compares two networks that differ in one thing. How many calls is that?",
+            "The usual network needs the seed alone. What does the other one need as well, and what must be "
+            "the same in both?",
+            "`usual = ratio(seed)`. The second call has the same seed and one more argument, such as "
+            "`after_relu=True`.",
+        ),
+        lesson=("01_measure_a_batch", "Inside a network: why BN helps"),
+        mistakes=(CHANGES,),
+        has_slips=False,
     ),
 ]

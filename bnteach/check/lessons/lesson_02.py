@@ -10,6 +10,7 @@ import numpy as np
 from ..answers import OddAnswer, as_array, unpacked
 from ..checking import Check
 from .normalizing import IN_ROOT, IN_VARIANCE, IN_X_HAT, OF_COLUMNS, PER_SAMPLE
+from .trainings import ENOUGH, SEEDS, Trainings
 
 
 def standardize(x, eps):
@@ -37,29 +38,41 @@ def hard_probes(rng: np.random.Generator) -> list[dict[str, Any]]:
     return [{"x": rng.normal(3000, 1, size=(64, 3)).astype(np.float32), "eps": 1e-5}]
 
 
-def largest_x_hat_batch(n):
-    batch = np.arange(n) == 0
+def largest_x_hat_batch(n, mean, std):
+    pattern = np.arange(n) == 0
+    x_hat = (pattern - pattern.mean()) / pattern.std()
+    batch = mean + std * x_hat
     return batch
 
 
 STANDING_OUT = """
     half_and_half: half of the values are at one end and half at the other
-        batch = np.arange(n) < n // 2
+        pattern = np.arange(n) < n // 2
         | That gives the batch a large spread, and x_hat divides by the spread. Then every |x_hat| is about 1:
         | none stands out. Let one value stand out, and make all the others equal.
 
     evenly_spaced: the values are evenly spaced
-        batch = np.arange(n)
+        pattern = np.arange(n)
         | However far apart the values are: x_hat divides by their spread. For evenly spaced values the
         | largest |x_hat| stays below √3. Let one value stand out, and make all the others equal.
 
     two_extremes: two values stand out, one on each side
-        batch = np.r_[-1, 1, np.zeros(n - 2)]
+        pattern = np.r_[-1, 1, np.zeros(n - 2)]
         | The two share the spread, so neither gets as far as one alone: √(n / 2) and not √(n − 1).
 
     all_equal: all values are equal
-        batch = np.zeros(n)
+        x_hat = np.zeros(n)
         | Then none differs from the mean, and every x_hat is 0. Change one value, and leave the others equal.
+
+    not_standardized: the pattern is stretched and shifted before it has mean 0 and standard deviation 1
+        x_hat = pattern
+        | Multiplying by `std` gives the standard deviation `std` only to values that had 1 before.
+
+    > 01_measure_a_batch: Divide by N or by N − 1?
+
+    n_minus_one: the pattern has the standard deviation 1 if one divides by n − 1
+        x_hat = (pattern - pattern.mean()) / pattern.std(ddof=1)
+        | BN divides by n.
 """
 
 
@@ -75,39 +88,81 @@ def largest_in(batch: np.ndarray) -> float:
 
 
 def measure_batch(answer: Any, inputs: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:
-    """What counts is the batch that is returned: how many values it has, and how large one |x̂| gets."""
-    batch = as_array("batch", unpacked(("batch",), answer(inputs["n"]))[0])
+    """What counts is the batch that is returned: how many values, which mean and std, how large one |x̂|."""
+    batch = as_array("batch", unpacked(("batch",), answer(*inputs.values()))[0])
     if batch.ndim == 0:
         raise OddAnswer(f"Your function returns the number {batch}, expected a batch: an array of n values.")
     if not np.isfinite(batch).all():
         raise OddAnswer("The batch has values that are infinite or NaN.")
-    yield "number_of_values", batch.size
+    yield from (("number_of_values", batch.size), ("mean", batch.mean()), ("std", batch.std()))
     yield "largest_x_hat", largest_in(batch)
 
 
-def gradient_after_rescaling(dw, a):
-    new_dw = dw / a
-    return new_dw
+def sizes(rng: np.random.Generator) -> list[dict[str, Any]]:
+    """Batches of 2 and more, with means and standard deviations away from 0 and 1."""
+    ns = (5, 2, 10, 17, int(rng.integers(20, 60)))
+    return [{"n": n, "mean": rng.uniform(2, 9), "std": rng.uniform(2, 4)} for n in ns]
 
 
-def rescalings(rng: np.random.Generator) -> list[dict[str, Any]]:
-    """Gradients to read; then random ones, with factors below and above 1; one as wide as it is long."""
-    read = {"dw": np.array([[4.0, 1.0], [-2.0, 3.0], [6.0, 0.0]]), "a": np.array([10.0, 0.5])}
-    sizes = ((5, 3), (3, 6), (4, 4))
-    return [read, *({"dw": rng.normal(size=(d, c)), "a": rng.uniform(0.2, 5, c)} for d, c in sizes)]
+class Losses(Trainings):
+    """Losses after a training, by the scale of the weights and the rate."""
+
+    def __call__(self, scale: float, rate: float, seed: int) -> float:
+        return self.result(seed, scale, rate)
 
 
-RESCALED = """
-    gradient_unchanged: the gradient is left as it was
-        new_dw = dw
-        | The output does not change, but its slope along the weights does: longer weights must move farther
-        | for the same change of the output. Solve a · L'(a·w) = L'(w) for the new gradient.
+def matching_rate(train, rates):
+    seeds = range(5)
+    usual = np.array([train(1, 1, seed) for seed in seeds])
+    losses = np.array([[train(10, rate, seed) for seed in seeds] for rate in rates])
+    differences = abs(losses - usual)
+    compared = differences.max(axis=1)
+    rate = rates[int(np.argmin(compared))]
+    return rate
 
-    gradient_grows: the gradient is multiplied by a
-        new_dw = dw * a
-        | Larger weights do not make the gradient larger here. The same change of the output needs a step a
-        | times as long, so the slope is a times smaller.
+
+MATCHING = """
+    one_seed: one seed decides
+        seeds = range(1)
+        | With one seed two losses may agree by chance. Take five.
+
+    means_compared: the mean losses are compared, not the losses seed by seed
+        compared = abs(losses.mean(axis=1) - usual.mean())
+        | Two means can be equal though no seed agrees. "The same training" means: the same for each seed.
+
+    lowest_loss_taken: the rate with the lowest loss is taken
+        compared = losses.mean(axis=1)
+        | That is the rate that learns fastest. Asked for is the one that learns as the usual network does. Or
+        | is an `abs` missing? −0.3 is smaller than 0.01, and yet not nearer to 0.
+
+    position_returned: the position in the list is returned, not the rate
+        rate = int(np.argmin(compared))
+        | np.argmin says where the smallest stands: rates[np.argmin(...)] is the rate itself.
 """
+
+
+def losses_by_rate(rng: np.random.Generator) -> list[dict[str, Any]]:
+    """Among the rates: one that matches, one only on average, one only with the first seed, a lower loss."""
+    rates = [0.1, 1, 10, 100, 1000]
+
+    def random(places: np.ndarray) -> dict[str, Any]:
+        usual = rng.uniform(0.4, 0.6, SEEDS)
+        mixed = np.r_[np.roll(usual[:ENOUGH], 2), np.roll(usual[ENOUGH:], 2)]
+        lucky = np.where(np.arange(SEEDS) == 0, usual, usual + rng.uniform(0.2, 0.4, SEEDS))
+        others = [usual + rng.normal(0, 1e-3, SEEDS), mixed, lucky, usual - 0.3, usual + 0.9]
+        by_rate = dict(zip([rates[place] for place in places], others, strict=True))
+        results = {(1, 1): usual, **{(10, rate): losses for rate, losses in by_rate.items()}}
+        return {"train": Losses(results), "rates": rates}
+
+    return [random(np.roll([3, 0, 2, 4, 1], shift)) for shift in range(5)]
+
+
+def try_rates(answer: Any, inputs: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:
+    """With how many seeds each training is run, and the rate that is chosen."""
+    (rate,) = unpacked(("rate",), answer(inputs["train"], inputs["rates"]))
+    yield "seeds_of_each", inputs["train"].fewest_seeds()
+    yield "rate", rate
+
 
 EXERCISES = [
     Check(
@@ -126,30 +181,30 @@ EXERCISES = [
     ),
     Check(
         largest_x_hat_batch,
-        lambda rng: [{"n": n} for n in (5, 2, 10, 17, int(rng.integers(20, 60)))],
+        sizes,
         trial=measure_batch,
         hints=(
-            "To be far from the mean is easy: take a large value. But it makes the standard deviation large "
-            "as well. What can the others do to keep that small?",
-            "Read step 2 of the proof in the lesson. When are the squares of the others as small as they can "
-            "be?",
-            "One value is different. All the others are equal.",
+            "How large the largest |x̂| is depends on the pattern of the values alone. Which pattern did the "
+            "lesson find to be the limit?",
+            "First make that pattern a batch with mean 0 and standard deviation 1: normalize it.",
+            "Then stretch and shift, and x̂ does not notice: multiply by `std`, add `mean`.",
         ),
         lesson=("02_normalize", "How large can it get?"),
         mistakes=(STANDING_OUT,),
         has_slips=False,
     ),
     Check(
-        gradient_after_rescaling,
-        rescalings,
+        matching_rate,
+        losses_by_rate,
+        trial=try_rates,
         hints=(
-            "To change the output by the same amount, must weights that are 10 times as long move farther, "
-            "or less far?",
-            "For one unit: L(a·w) = L(w) for every w. Differentiate both sides by w.",
-            "a · L′(a·w) = L′(w). Solve for L′(a·w), and do it for each column: with which axis does NumPy "
-            "line up `a` by itself?",
+            "When are two trainings the same? Compare the loss of each seed with the loss of the same seed.",
+            "First the five losses of `train(1, 1, seed)`. Then, for each rate, the five of `train(10, rate, "
+            "seed)`, and their distances from the first five.",
+            "For each rate keep the largest distance, `abs(losses - usual).max()`; return the rate where it "
+            "is smallest.",
         ),
         lesson=("02_normalize", '"The scale of the weights does not matter"'),
-        mistakes=(RESCALED,),
+        mistakes=(MATCHING,),
     ),
 ]

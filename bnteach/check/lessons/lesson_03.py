@@ -1,55 +1,16 @@
-"""Lesson 03, scale and shift: its exercises and their mistakes."""
+"""Lesson 03, scale and shift: its exercises and their mistakes, and those of γ and β in every norm."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+from statistics import NormalDist
 from typing import Any
 
 import numpy as np
 
+from ..answers import as_array, unpacked
 from ..checking import Check
-from . import lesson_02
-from .normalizing import IN_ROOT, IN_VARIANCE, IN_X_HAT, OF_COLUMNS, PER_SAMPLE
-
-
-def identity_parameters(x, eps):
-    n = len(x)
-    mean = x.mean(axis=0)
-    sum_of_squares = ((x - mean) ** 2).sum(axis=0)
-    var = sum_of_squares / n
-    inv_std = 1 / np.sqrt(var + eps)
-    gamma = 1 / inv_std
-    beta = mean
-    return gamma, beta
-
-
-UNDO = """
-    beta_over_std: β is −μ/σ
-        beta = -mean * inv_std
-        | −μ/σ belongs to the way in: x̂ = x/σ − μ/σ. On the way back γ has already stretched x̂ to the size
-        | of x, and only μ is missing.
-
-    gamma_reciprocal: γ is 1/σ
-        gamma = inv_std
-        | BN has divided by √(σ² + ε) already. 1/σ would divide a second time; to undo a division you
-        | multiply.
-
-    ones_and_zeros: γ = 1 and β = 0
-        gamma = np.ones_like(mean)
-        beta = np.zeros_like(mean)
-        | These two leave x̂ as it is. Asked for are those that give x back.
-"""
-
-
-def batch_norm_forward(x, gamma, beta, eps):
-    n = len(x)
-    mean = x.mean(axis=0)
-    sum_of_squares = ((x - mean) ** 2).sum(axis=0)
-    var = sum_of_squares / n
-    inv_std = 1 / np.sqrt(var + eps)
-    x_hat = (x - mean) * inv_std
-    y = gamma * x_hat + beta
-    return y
-
+from .labelings import TWO_LABELINGS
 
 AFFINE = """
     > 03_scale_and_shift: Two numbers for each channel
@@ -80,31 +41,6 @@ AFFINE = """
 """
 
 
-def with_parameters(probes: list[dict[str, Any]], rng: np.random.Generator) -> list[dict[str, Any]]:
-    """The probes, each with a γ away from 1 and a β away from 0."""
-    return [
-        {
-            "x": probe["x"],
-            "gamma": rng.uniform(1.5, 3, probe["x"].shape[1]).astype(probe["x"].dtype),
-            "beta": rng.uniform(-2, 2, probe["x"].shape[1]).astype(probe["x"].dtype),
-            "eps": probe["eps"],
-        }
-        for probe in probes
-    ]
-
-
-def forward_probes(rng: np.random.Generator) -> list[dict[str, Any]]:
-    """The batches of `standardize`; the first, to be read, with a round γ and β."""
-    first, *others = with_parameters(lesson_02.probes(rng), rng)
-    return [{**first, "gamma": np.array([2.0, 0.5]), "beta": np.array([-1.0, 4.0])}, *others]
-
-
-def affine_gradients(dy, x_hat):
-    dgamma = (dy * x_hat).sum(axis=0)
-    dbeta = dy.sum(axis=0)
-    return dgamma, dbeta
-
-
 OF_PARAMETERS = """
     > 03_scale_and_shift: The gradients of γ and β
 
@@ -123,77 +59,118 @@ OF_PARAMETERS = """
         | it.
 """
 
-OF_ALL_SAMPLES = """
-    summed_along_samples: the gradients are summed along axis 1
-        dgamma = (dy * x_hat).sum(axis=1)
-        dbeta = dy.sum(axis=1)
-        | axis=1 adds up the channels of one sample. γ and β belong to a channel, and what they have in common
-        | are the samples.
 
-    one_sum_for_all: one sum serves all channels
-        dgamma = (dy * x_hat).sum()
-        dbeta = dy.sum()
-        | Without an axis, NumPy adds up everything. Each channel has its own γ and its own β.
+cdf, ppf = np.vectorize(NormalDist().cdf), np.vectorize(NormalDist().inv_cdf)  # as in scipy.stats.norm
 
-    sums_multiplied: dγ is the sum of dy times the sum of x̂
-        dgamma = dy.sum(axis=0) * x_hat.sum(axis=0)
-        | A sum of products is not the product of the sums. Multiply sample by sample, then add up.
 
-    not_summed: the gradients are not added up over the batch
-        dgamma = dy * x_hat
-        dbeta = dy
-        | γ and β have one number for each channel, and so have their gradients: shape (C,). All samples of a
-        | channel share them, so their shares add up.
+def parameters_for_share(share, std):
+    point = ppf(share)
+    gamma = std
+    beta = gamma * point
+    return gamma, beta
+
+
+OF_SHARE = """
+    share_below: β is such that the share lies below 0, not above
+        point = ppf(1 - share)
+        | y is above 0 where x̂ is above −β/γ. The bell curve is symmetric: that is the share that lies below
+        | β/γ.
+
+    cdf_for_ppf: the share of a value is taken, not the value of a share
+        point = cdf(share)
+        | norm.cdf goes from a value to the share below it. Here the share is given, and the value is asked
+        | for: norm.ppf goes that way.
+
+    beta_not_scaled: β does not grow with γ
+        beta = point
+        | γ has stretched x̂, and the point that should come to 0 is stretched with it.
+
+    gamma_of_one: γ is always 1
+        gamma = np.ones_like(std)
+        | |γ| is the standard deviation of y, and `std` asks for another one.
+
+    variance_for_std: γ is the square of `std`
+        gamma = std**2
+        | |γ| is the standard deviation of y, not its variance.
 """
 
 
-def gradient_probes(rng: np.random.Generator) -> list[dict[str, Any]]:
-    """A batch to read; then random ones, with an upstream gradient whose mean is not 0."""
-    read = {
-        "dy": np.array([[1.0, 2.0], [0.0, -1.0], [-2.0, 4.0]]),
-        "x_hat": np.array([[-1.0, 1.0], [0.0, 1.0], [1.0, -2.0]]),
-    }
-    sizes = ((5, 4), (7, 3), (4, 4))
-    return [read, *({"dy": rng.normal(0.5, 1, size), "x_hat": rng.normal(size=size)} for size in sizes)]
+def shares(rng: np.random.Generator) -> list[dict[str, Any]]:
+    """Three channels to read; then shares above and below one half."""
+    read = {"share": np.array([0.5, 0.9, 0.1]), "std": np.array([1.0, 2.0, 0.5])}
+    random = [{"share": rng.uniform(0.05, 0.95, c), "std": rng.uniform(1.5, 4, c)} for c in (4, 3, 6)]
+    return [read, *random]
+
+
+def parameters_given(answer: Any, inputs: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:
+    """γ and β; the sign of γ is free, for a bell curve is symmetric."""
+    gamma, beta = unpacked(("gamma", "beta"), answer(inputs["share"], inputs["std"]))
+    yield from (("size_of_gamma", abs(as_array("gamma", gamma))), ("beta", as_array("beta", beta)))
+
+
+def switched_off(gamma, beta, keep):
+    new_gamma = np.where(keep, gamma, 0)
+    new_beta = beta
+    return new_gamma, new_beta
+
+
+SWITCHES = """
+    beta_switched_off: β is set to 0 as well
+        new_beta = np.where(keep, beta, 0)
+        | Then a channel that is switched off gives 0, where it gave β on average, and the next layer gets
+        | another mean.
+
+    beta_alone: β is set to 0 in the place of γ
+        new_gamma = gamma
+        new_beta = np.where(keep, beta, 0)
+        | γ carries what differs from sample to sample; β is the same for all.
+
+    mask_inverted: the channels to keep are switched off
+        new_gamma = np.where(keep, 0, gamma)
+        | `keep` is True for the channels that stay as they are.
+
+    gamma_of_one: the others get γ = 1
+        new_gamma = np.where(keep, gamma, 1)
+        | With γ = 1 a channel gives x̂ + β. What takes x̂ away is γ = 0.
+"""
+
+
+def masks(rng: np.random.Generator) -> list[dict[str, Any]]:
+    """Channels to read; then more, some of them switched off."""
+
+    def random(c: int) -> dict[str, Any]:
+        keep = rng.permutation(np.arange(c) < c // 2)
+        return {"gamma": rng.uniform(1.5, 3, c), "beta": rng.uniform(1, 2, c), "keep": keep}
+
+    keep = np.array([True, False, True])
+    read = {"gamma": np.array([2.0, 0.5, 1.5]), "beta": np.array([-1.0, 3.0, 4.0]), "keep": keep}
+    return [read, random(6), random(4), random(5)]
 
 
 EXERCISES = [
     Check(
-        identity_parameters,
-        lesson_02.probes,
-        hard_probes=lesson_02.hard_probes,
+        parameters_for_share,
+        shares,
+        trial=parameters_given,
         hints=(
-            "BN first subtracts and then divides. To undo two steps, go backward: which one is undone first?",
-            "Multiply by what was divided by: that is γ. Add what was subtracted: that is β.",
-            "What BN divides by is not quite σ: look at the formula in exercise 1, with the ε in it.",
-        ),
-        lesson=("03_scale_and_shift", "Undo it"),
-        mistakes=(IN_VARIANCE, OF_COLUMNS, IN_ROOT, UNDO),
-    ),
-    Check(
-        batch_norm_forward,
-        forward_probes,
-        hard_probes=lambda rng: with_parameters(lesson_02.hard_probes(rng), rng),
-        hints=(
-            "You have written most of it in the exercises of lesson 02.",
-            "Name the normalized value `x_hat`. Then one line remains. In which order: first scale, or first "
-            "shift?",
-            "`gamma` and `beta` fit the columns of `x_hat` as they are: no reshaping, no loop.",
+            "γ alone decides the standard deviation of y. Begin with it.",
+            "y is above 0 where x̂ is above −β/γ. For a bell curve that is as likely as x̂ below β/γ.",
+            "So β/γ is the point below which `share` of the bell curve lies: `norm.ppf(share)`. Solve for β.",
         ),
         lesson=("03_scale_and_shift", "Two numbers for each channel"),
-        mistakes=(AFFINE, IN_VARIANCE, OF_COLUMNS, PER_SAMPLE, IN_ROOT, IN_X_HAT),
+        mistakes=(OF_SHARE,),
     ),
     Check(
-        affine_gradients,
-        gradient_probes,
+        switched_off,
+        masks,
         hints=(
-            "Look at one sample: if γ grows by a little, by how much does its y grow? And if β grows?",
-            "The same γ and the same β serve all samples of a channel. What does the chain rule do with the "
-            "shares of all samples?",
-            "It adds them up. `dbeta` is the sum of `dy` over the samples. In `dgamma` each `dy` has a "
-            "factor first.",
+            "Which of the two, γ or β, carries what differs from sample to sample?",
+            "The mean of y over the batch is β, whatever γ is. So which one must not be touched?",
+            "`np.where(keep, ...)` chooses for each channel between two values. One of the two parameters "
+            "needs it, the other one does not.",
         ),
-        lesson=("03_scale_and_shift", "The gradients of γ and β"),
-        mistakes=(OF_PARAMETERS, OF_ALL_SAMPLES),
+        lesson=("03_scale_and_shift", "Lab: move γ and β"),
+        mistakes=(SWITCHES,),
     ),
+    TWO_LABELINGS,
 ]

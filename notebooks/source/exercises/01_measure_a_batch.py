@@ -1,169 +1,24 @@
 # %% [markdown]
 # # 01 · Measure a batch: exercises
 #
-# *45 minutes · after the lesson [01 · Measure a batch](../01_measure_a_batch.ipynb)*
+# *30 minutes · after the lesson [01 · Measure a batch](../01_measure_a_batch.ipynb)*
 #
-# Three functions to write. You will practice:
-#
-# - mean and variance of each channel, with the right axis and the right divisor
-# - the same for data that comes in blocks and can be read only once
-# - which data the statistics may come from, when there is a training set and a test set
+# Whose statistics, which divisor, an experiment of your own, and a question to answer in words.
 #
 # **How it works.** Write your code in the place of `raise NotImplementedError()`, and run the cell. Its last line
-# checks your function on several small batches and says what it sees. If you are stuck, open a hint.
-# The solutions, explained, are in the folder `solutions`. Your arrays are NumPy
-# arrays, but lists and PyTorch tensors are welcome as answers too.
-
-# %%
-try:
-    import bnteach
-except ImportError:
-    raise ImportError(
-        "This kernel cannot find the package bnteach. In a copy of the project, run  pip install -e .  in\n"
-        "its top folder and restart the kernel, or type  make lab  in a terminal there."
-    ) from None
+# checks your function on several inputs and says what it sees. If you are stuck, open a hint.
+# Afterward, read [the solutions, explained](../solutions/01_measure_a_batch.ipynb).
 
 # %%
 import numpy as np
 
 from bnteach import check
+from bnteach.data import digits
 
 # %% [markdown]
-# ## Exercise 1: two numbers for each channel
+# ## Exercise 1: scaled like the training data
 #
-# *10 minutes · difficulty: 1 of 4*
-#
-# Write `batch_statistics(x)`.
-#
-# - `x` is a batch of shape $(N, C)$: a row for each sample, a column for each channel.
-# - Return two arrays of shape $(C,)$: the mean of each channel, and its variance, divided by $N$.
-#
-# Try it without `x.var` first: you will need the steps in exercise 2.
-#
-# <details><summary>Hint 1</summary>
-#
-# The axis that you name is the one that disappears. From $(N, C)$ to $(C,)$: which one is that?
-#
-# </details>
-# <details><summary>Hint 2</summary>
-#
-# The variance is a mean as well: the mean of the squared distances from the mean.
-#
-# </details>
-# <details><summary>Hint 3</summary>
-#
-# `x - mean` works for all rows at once, because the shapes $(N, C)$ and $(C,)$ fit. Square it, and take the mean over `axis=0`.
-#
-# </details>
-
-
-# %% tags=["solution", "points-1"]
-def batch_statistics(x):
-    """The mean and the variance of each column of x: two arrays of shape (C,)."""
-    ### BEGIN SOLUTION
-    mean = x.mean(axis=0)
-    var = ((x - mean) ** 2).mean(axis=0)
-    return mean, var
-    ### END SOLUTION
-
-
-check.batch_statistics(batch_statistics)
-
-# %% [markdown] tags=["solution"]
-# ### The solution, explained
-#
-# Two passes over the data: first the mean, then the squared distances from it. `x.var(axis=0)` does the same.
-#
-# Also right: loops over the columns; Welford's way; `keepdims=True` inside, if the axis is taken away again at the end.
-#
-# Mistakes that are made most often:
-#
-# - `axis=1`, or no axis at all. Then channels are mixed.
-# - `ddof=1`, or PyTorch's `x.var(0)`: both divide by $N - 1$. BN divides by $N$ when it normalizes.
-# - `(x**2).mean(axis=0) - mean**2`. On paper it is the same. But the check also tries float32 values around 3 000 with a standard deviation
-#   of 1, and there hardly a digit is left.
-
-# %% [markdown]
-# ## Exercise 2: in one pass
-#
-# *25 minutes · difficulty: 3 of 4*
-#
-# Now the data is too large for the memory. It comes in **blocks** of rows, one after the other, and each block can be seen only once.
-# The blocks differ in length. This is how such blocks look:
-
-# %%
-example_blocks = iter([np.array([[1.0, 10.0], [2.0, 10.0]]), np.array([[6.0, 40.0]])])
-for block in example_blocks:
-    print(f"{len(block)} rows, block mean {block.mean(axis=0)}")
-print("asked again:", list(example_blocks))
-
-# %% [markdown]
-# Write `one_pass_statistics(blocks)`.
-#
-# - `blocks` gives arrays of shape $(n_i, C)$ when you write `for block in blocks`. Do this once. Do not store the blocks: the check notices.
-# - Return the mean and the variance (divided by the number of *all* rows) of each channel: two arrays of shape $(C,)$, just as if all rows had
-#   been in one batch. For the example above, that is `[3, 20]` and `[4.667, 200]`.
-#
-# <details><summary>Hint 1</summary>
-#
-# Which three things do you have to remember about the rows that have gone by? The lesson says so in "Two batches become one".
-#
-# </details>
-# <details><summary>Hint 2</summary>
-#
-# Keep $N$, $\mu$ and $S$, the sum of squared deviations. A new block has its own three. With $\delta = \mu_b - \mu$:
-#
-# $$S \leftarrow S + S_b + \delta^2\,\frac{N N_b}{N + N_b} \qquad \mu \leftarrow \mu + \delta\,\frac{N_b}{N + N_b}$$
-#
-# In which order must the three be renewed?
-#
-# </details>
-# <details><summary>Hint 3</summary>
-#
-# Start with `n = 0`, `mean = 0.0`, `s = 0.0`; the formulas then hold for the first block too. In the loop work out `delta` and `total = n + n_b` first,
-# then renew `s`, then `mean`, and `n` last. Return `mean` and `s / n`.
-#
-# </details>
-
-
-# %% tags=["solution", "points-3"]
-def one_pass_statistics(blocks):
-    """The mean and the variance of each column, over the rows of all blocks: two arrays of shape (C,)."""
-    ### BEGIN SOLUTION
-    n, mean, s = 0, 0.0, 0.0
-    for block in blocks:
-        n_b, mean_b = len(block), block.mean(axis=0)
-        s_b = ((block - mean_b) ** 2).sum(axis=0)
-        delta, total = mean_b - mean, n + n_b
-        s = s + s_b + delta**2 * n * n_b / total
-        mean = mean + delta * n_b / total
-        n = total
-    return mean, s / n
-    ### END SOLUTION
-
-
-check.one_pass_statistics(one_pass_statistics)
-
-# %% [markdown] tags=["solution"]
-# ### The solution, explained
-#
-# Each round makes one batch of two: the rows so far, and the new block. The weight $\frac{N_b}{N + N_b}$ is the share of the new rows,
-# so each *row* counts the same, not each block. The term with $\delta^2$ is the spread between the two means.
-#
-# Also right: Welford's step for each row (slower in Python); or subtract one fixed row from all rows and then use $\sum x$ and $\sum x^2$: after
-# that the values lie near 0, and few digits are lost.
-#
-# What goes wrong most often:
-#
-# - The block means are averaged. That is right only when all blocks have the same length, so it may pass your own first test.
-# - $S$ is added up without the term with $\delta^2$. Sorted data shows how wrong that is: blocks of one value each would give variance 0.
-# - $\delta$ is worked out after the mean has moved. Then it is too short.
-# - $\sum x^2$ and $\sum x$ in float32: see exercise 1.
-
-# %% [markdown]
-# ## Exercise 3: scaled like the training data
-#
-# *10 minutes · difficulty: 2 of 4*
+# *7 minutes · difficulty: 1 of 4*
 #
 # A model learns from z-scores of its training set. Later it meets other data, the test set. Here are a few cars:
 #
@@ -220,6 +75,169 @@ check.scale_like_training(scale_like_training)
 # which statistics does it use for new data? Lesson 05 answers it.
 
 # %% [markdown]
+# ## Exercise 2: cars in another light
+#
+# *8 minutes · difficulty: 3 of 4*
+#
+# The colors of cars are measured by a camera, in $B$ batches of $N$ cars. From batch to batch the light changes, and adds another number to all the
+# cars of a batch. How much do the *cars* differ, without the light?
+#
+# Write `variance_within(batches)`.
+#
+# - `batches` has shape $(B, N, C)$: $B$ batches of $N \ge 2$ cars, with $C$ channels each.
+# - Return, for each channel, a guess at the variance of the cars that is right on average: shape $(C,)$.
+#
+# <details><summary>Hint 1</summary>
+#
+# Each batch has its own mean. Along which axis of (B, N, C) do the samples of one batch lie?
+#
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# Each batch, N cars with one mean, gives one guess at the variance. By what must its squared distances be divided, so that the guess is right on
+# average?
+#
+# </details>
+# <details><summary>Hint 3</summary>
+#
+# `batches - batches.mean(axis=1, keepdims=True)` takes the light away. `ddof` says what is subtracted from N. At the end, take the mean over the
+# batches.
+#
+# </details>
+
+
+# %% tags=["solution", "points-2"]
+def variance_within(batches):
+    """The variance of the cars without the differences between the batches; shape (C,)."""
+    ### BEGIN SOLUTION
+    return batches.var(axis=1, ddof=1).mean(axis=0)
+    ### END SOLUTION
+
+
+check.variance_within(variance_within)
+
+# %% [markdown] tags=["solution"]
+# ### The solution, explained
+#
+# `var(axis=1)` subtracts each batch's own mean, and the light is in it. Each of the $B$ variances has lost one degree of freedom to its mean, so each
+# divides by $N - 1$. Their mean is then right on average, too.
+#
+# Also right: `((batches - batches.mean(axis=1, keepdims=True)) ** 2).sum(axis=(0, 1)) / (B * (N - 1))`.
+#
+# What goes wrong most often:
+#
+# - Dividing by $N$. With batches of 2, half of the variance is lost.
+# - One mean for all batches: then the light counts as a difference between cars.
+# - Dividing by $B\,N - 1$. There is not one mean here but $B$ of them.
+
+# %% [markdown]
+# ## Exercise 3: an experiment of your own
+#
+# *10 minutes · difficulty: 2 of 4*
+#
+# In the lesson, BN made the curvatures of a layer's inputs far more alike. **What in BN does it?** Here is the lesson's network as a
+# function with three settings: subtract the mean or not, divide by the standard deviation or not, and do so before or after the ReLU.
+
+# %%
+pictures = digits(dtype=np.float64).x_train
+
+
+def ratio(seed, subtract=True, divide=True, after_relu=False):
+    """The curvature ratio, largest over median, behind four layers with random weights."""
+
+    def normalized(h):
+        centered = h - h.mean(axis=0) if subtract else h
+        return centered / np.sqrt(h.var(axis=0) + 1e-9) if divide else centered
+
+    random, h = np.random.default_rng(seed), pictures
+    for _ in range(4):
+        h = h @ random.normal(0, (2 / h.shape[1]) ** 0.5, size=(h.shape[1], 100))
+        h = normalized(np.maximum(h, 0)) if after_relu else np.maximum(normalized(h), 0)
+    rows = np.column_stack([h, np.ones(len(h))])
+    curvatures = np.linalg.eigvalsh(rows.T @ rows / len(rows))
+    return curvatures[-1] / np.median(curvatures)
+
+
+# %% [markdown]
+# Choose **one** change: `subtract=False`, `divide=False` or `after_relu=True`. **Predict,** and write it down: with the usual settings the ratio is
+# about 117; does your change make it larger or smaller, and about how many times?
+#
+# Write `experiment(ratio, seed)`, one run of your experiment.
+#
+# - Return two numbers: the ratio of the usual network, and the ratio of the network with your change.
+# - Nothing else may differ between the two.
+#
+# <details><summary>Hint 1</summary>
+#
+# An experiment compares two networks that differ in one thing. How many calls is that?
+#
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# The usual network needs the seed alone. What does the other one need as well, and what must be the same in both?
+#
+# </details>
+# <details><summary>Hint 3</summary>
+#
+# `usual = ratio(seed)`. The second call has the same seed and one more argument, such as `after_relu=True`.
+#
+# </details>
+
+
+# %% tags=["solution", "points-2"]
+def experiment(ratio, seed):
+    """The curvature ratio of the usual network, and of one that differs from it in one thing."""
+    ### BEGIN SOLUTION
+    return ratio(seed), ratio(seed, subtract=False)
+    ### END SOLUTION
+
+
+check.experiment(experiment)
+
+# %% [markdown] tags=["solution"]
+# ### The solution, explained
+#
+# Two calls, one difference. The seed counts as a setting as well: with another seed the second network would also have other weights, and you
+# could not say which of the two did it.
+#
+# Also right: `divide=False` or `after_relu=True` in the place of `subtract=False`.
+#
+# What goes wrong most often: the seed is typed in (`ratio(0, subtract=False)`), so that five seeds give five times the same; and two changes at
+# once.
+
+# %% [markdown]
+# When your function has passed, run it with five seeds. What about your prediction? Then try the other two changes.
+
+# %%
+if check.experiment(experiment).state == "passed":
+    runs = [experiment(ratio, seed) for seed in range(5)]
+    for name, five in zip(("usual", "changed"), zip(*runs, strict=True), strict=True):
+        print(f"{name:8}", *(f"{value:6.0f}" for value in five))
+
+# %% [markdown]
+# <details><summary>What you may have found</summary>
+#
+# Without subtracting the mean the ratio is 30 to 50 times larger: nearly all of BN's effect is gone. Without dividing it is about 2.5 times
+# larger. And with BN *after* the ReLU it is about 6 times *smaller*, near 20. (That is a finding about curvature in a network before training. It does
+# not say that a network trains best so.)
+#
+# </details>
+#
+# ## In words
+#
+# *5 minutes*
+#
+# The inputs of the next layer come out of a ReLU. Why does it matter so much for the largest curvature whether their means are 0? Use the words
+# *all weights together*. Answer in three sentences, then compare.
+#
+# <details><summary>A model answer</summary>
+#
+# Behind a ReLU no value is negative, so the means of all channels are positive. If all weights of a unit grow together, its output moves for
+# *every* picture in the same direction, by the sum of all these means, and the loss is very steep along this direction: one huge curvature, while the
+# others stay as they are. If the means are 0, the channels cancel in this sum, and the direction is one like the others.
+#
+# </details>
+#
 # ## How far you are
 
 # %%

@@ -1,40 +1,27 @@
 # %% [markdown]
 # # 02 · Normalize: exercises
 #
-# *25 minutes · after the lesson [02 · Normalize](../02_normalize.ipynb)*
+# *30 minutes · after the lesson [02 · Normalize](../02_normalize.ipynb)*
 #
-# Three functions to write. You will practice:
-#
-# - x̂ with ε in the right place
-# - how large one x̂ can get, by building the batch that gets there
-# - what happens to the gradient when weights before BN are made larger
+# x̂ from memory, an extreme batch to order, an experiment of your own, and a question to answer in words.
 #
 # **How it works.** Write your code in the place of `raise NotImplementedError()`, and run the cell. Its last line
-# checks your function and says what it sees. If you are stuck, open a hint.
-# The solutions, explained, are in the folder `solutions`.
-
-# %%
-try:
-    import bnteach
-except ImportError:
-    raise ImportError(
-        "This kernel cannot find the package bnteach. In a copy of the project, run  pip install -e .  in\n"
-        "its top folder and restart the kernel, or type  make lab  in a terminal there."
-    ) from None
+# checks your function on several inputs and says what it sees. If you are stuck, open a hint.
+# Afterward, read [the solutions, explained](../solutions/02_normalize.ipynb).
 
 # %%
 import numpy as np
 
-from bnteach import check
+from bnteach import batch_norm_backward, batch_norm_forward, check
+from bnteach.data import digits
 
 # %% [markdown]
-# ## Exercise 1: standardize
+# ## Exercise 1: from memory
 #
-# *10 minutes · difficulty: 2 of 4*
+# *5 minutes · difficulty: 1 of 4*
 #
-# Write `standardize(x, eps)`:
-#
-# $$\hat{x}_i = \frac{x_i - \mu}{\sqrt{\sigma^2 + \varepsilon}}$$
+# Close the lesson. You have read this step twice; now write it down without looking: `standardize(x, eps)`, from $x$ to $\hat{x}$.
+# The check knows nearly every way to go wrong. Does your first try pass?
 #
 # - `x` is a batch of shape $(N, C)$; `eps` is a number above 0.
 # - Return $\hat{x}$, shape $(N, C)$. Each channel has its own $\mu$ and its own $\sigma^2$, divided by $N$.
@@ -58,7 +45,7 @@ from bnteach import check
 # </details>
 
 
-# %% tags=["solution", "points-2"]
+# %% tags=["solution", "points-1"]
 def standardize(x, eps):
     """x with mean 0 and variance σ²/(σ² + ε) in each column; shape (N, C)."""
     ### BEGIN SOLUTION
@@ -85,44 +72,42 @@ check.standardize(standardize)
 # - `x -= mean` changes the array of whoever called your function.
 
 # %% [markdown]
-# ## Exercise 2: as large as it can get
+# ## Exercise 2: an extreme batch, made to order
 #
-# *10 minutes · difficulty: 2 of 4*
+# *8 minutes · difficulty: 3 of 4*
 #
-# In a batch of $n$ values no $|\hat{x}|$ is larger than $\sqrt{n - 1}$. Build a batch that gets there.
+# Write `largest_x_hat_batch(n, mean, std)`.
 #
-# Write `largest_x_hat_batch(n)`.
+# - `n` is a whole number, at least 2; `std` is above 0.
+# - Return a batch of `n` values, shape $(n,)$, with this mean and this standard deviation (divided by $n$). Once it is normalized, its largest
+#   $|\hat{x}|$ must be $\sqrt{n - 1}$, the limit.
 #
-# - `n` is a whole number, at least 2.
-# - Return a batch of `n` values, shape $(n,)$. Once it is normalized (with an ε too small to matter), its largest $|\hat{x}|$ must be $\sqrt{n - 1}$.
-#
-# What is checked is your batch: how many values it has, and how large its largest $|\hat{x}|$ is. There are many right answers.
+# What is checked is your batch: how many values it has, its mean, its standard deviation, and its largest $|\hat{x}|$.
 #
 # <details><summary>Hint 1</summary>
 #
-# To be far from the mean is easy: take a large value. But it makes the standard deviation large as well. What can the
-# others do to keep that small?
+# How large the largest |x̂| is depends on the pattern of the values alone. Which pattern did the lesson find to be the limit?
 #
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# Read step 2 of the proof in the lesson. When are the squares of the others as small as they can be?
+# First make that pattern a batch with mean 0 and standard deviation 1: normalize it.
 #
 # </details>
 # <details><summary>Hint 3</summary>
 #
-# One value is different. All the others are equal.
+# Then stretch and shift, and x̂ does not notice: multiply by `std`, add `mean`.
 #
 # </details>
 
 
 # %% tags=["solution", "points-2"]
-def largest_x_hat_batch(n):
-    """n values, one of which is √(n − 1) standard deviations from their mean."""
+def largest_x_hat_batch(n, mean, std):
+    """n values with this mean and std, one of which is √(n − 1) standard deviations from the mean."""
     ### BEGIN SOLUTION
-    batch = np.zeros(n)
-    batch[0] = 1
-    return batch
+    x_hat = np.full(n, -1 / np.sqrt(n - 1))
+    x_hat[0] = np.sqrt(n - 1)
+    return mean + std * x_hat
     ### END SOLUTION
 
 
@@ -131,66 +116,125 @@ check.largest_x_hat_batch(largest_x_hat_batch)
 # %% [markdown] tags=["solution"]
 # ### The solution, explained
 #
-# The mean is $1/n$, and the variance is $\frac{1}{n} - \frac{1}{n^2} = \frac{n - 1}{n^2}$. So the first value has
-# $\hat{x} = \left(1 - \frac{1}{n}\right) \big/ \frac{\sqrt{n - 1}}{n} = \sqrt{n - 1}$.
+# One value stands alone and the others agree. This $\hat{x}$ is written down at once: the one is $\sqrt{n - 1}$, and the others must bring the sum to
+# 0, so each is $-\sqrt{n - 1}/(n - 1) = -1/\sqrt{n - 1}$. The squares add up to $(n - 1) + 1 = n$: standard deviation 1. To stretch it by `std` and to shift it by
+# `mean` is just what the next BN would take out again.
 #
-# Whether it is 1, −5 or a million does not matter, and neither does where the others lie: shift and scale are what normalizing takes out. All that counts is that
-# **one value stands alone and the others agree**.
+# Also right: normalize `[1, 0, …, 0]`, then stretch and shift; or the one value *below* the mean.
 #
 # Tempting, but too small: half of the values at one end and half at the other ($|\hat{x}| = 1$ for all); evenly spaced values (always below
-# $\sqrt{3}$); two extremes, one on each side ($\sqrt{n/2}$).
+# $\sqrt{3}$); two extremes, one on each side ($\sqrt{n/2}$). And `mean + std * [1, 0, …, 0]` has neither this mean nor this standard deviation.
 
 # %% [markdown]
-# ## Exercise 3: larger weights, and the gradient?
+# ## Exercise 3: an experiment of your own
 #
-# *5 minutes · difficulty: 2 of 4*
+# *12 minutes · difficulty: 2 of 4*
 #
-# A linear layer with weights $W$ of shape $(D, C)$ is followed by BN. Column $c$ holds the weights of unit $c$. Each column is
-# multiplied by a number $a_c > 0$ of its own. The output of BN stays the same, if ε does not matter. And the gradient?
+# A unit behind BN is to be high for the digits 0 to 4 and low for 5 to 9. Its weights start at random, times `scale`; gradient descent takes 100 steps
+# with the given `rate`. Weights 10 times as long learn more slowly. **With which rate do they learn exactly as the usual ones do?**
+
+# %%
+data = digits(dtype=np.float64)
+target = np.where(data.y_train < 5, 1.0, -1.0)[:, None]
+
+
+def train(scale, rate, seed):
+    """The mean squared error after 100 steps."""
+    w = scale * np.random.default_rng(seed).normal(size=(64, 1))
+    for _ in range(100):
+        x_hat, cache = batch_norm_forward(data.x_train @ w, gamma=None, beta=None)
+        dz, _, _ = batch_norm_backward(2 * (x_hat - target) / len(target), cache)  # lesson 04
+        w = w - rate * data.x_train.T @ dz
+    return np.mean((x_hat - target) ** 2)
+
+
+print("usual:", *(f"{train(1, 1, seed):.4f}" for seed in range(5)))
+
+# %% [markdown]
+# **Predict,** and write it down: the usual ones have the rate 1. Do weights of scale 10 need 0.1, 10, 100 or 1000? The lesson has all
+# you need for a reason: how long is the gradient, and how long are the weights that it turns?
 #
-# Write `gradient_after_rescaling(dw, a)`.
+# Write `matching_rate(train, rates)`.
 #
-# - `dw` is the gradient of the loss with respect to $W$ *before*; shape $(D, C)$.
-# - `a` has the factors of the units; shape $(C,)$.
-# - Return the gradient with respect to the new weights, at the new weights; shape $(D, C)$.
+# - `train(scale, rate, seed)` gives a loss. (The check has a `train` of its own, with other losses.)
+# - Return the one of the `rates` with which `train(10, rate, seed)` is nearest to `train(1, 1, seed)`. "The same training" means: the same for each
+#   of five seeds.
 #
 # <details><summary>Hint 1</summary>
 #
-# To change the output by the same amount, must weights that are 10 times as long move farther, or less far?
+# When are two trainings the same? Compare the loss of each seed with the loss of the same seed.
 #
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# For one unit: L(a·w) = L(w) for every w. Differentiate both sides by w.
+# First the five losses of `train(1, 1, seed)`. Then, for each rate, the five of `train(10, rate, seed)`, and their distances from the first five.
 #
 # </details>
 # <details><summary>Hint 3</summary>
 #
-# a · L′(a·w) = L′(w). Solve for L′(a·w), and do it for each column: with which axis does NumPy line up `a` by itself?
+# For each rate keep the largest distance, `abs(losses - usual).max()`; return the rate where it is smallest.
 #
 # </details>
 
 
 # %% tags=["solution", "points-2"]
-def gradient_after_rescaling(dw, a):
-    """The gradient after column c of the weights has been multiplied by a[c]; shape (D, C)."""
+def matching_rate(train, rates):
+    """The rate with which weights of scale 10 learn as those of scale 1 do, seed by seed."""
+
     ### BEGIN SOLUTION
-    return dw / a
+    def largest_distance(rate):
+        return max(abs(train(10, rate, seed) - train(1, 1, seed)) for seed in range(5))
+
+    return min(rates, key=largest_distance)
     ### END SOLUTION
 
 
-check.gradient_after_rescaling(gradient_after_rescaling)
+check.matching_rate(matching_rate)
 
 # %% [markdown] tags=["solution"]
 # ### The solution, explained
 #
-# The chain rule gives the factor $a$ on the left side of $a\,L'(a\,w) = L'(w)$, so the new gradient is the old one divided by $a$. `a` has shape $(C,)$ and
-# lines up with the columns by itself. `a[:, None]` would line up with the rows.
+# The distances are taken seed by seed. The mean of the distances, or of their squares, does as well.
 #
-# It is one factor, not two. But look at a step of gradient descent: the gradient is $a$ times smaller, and it acts on weights that are $a$ times longer. So the *direction* of the
-# weights turns $a^2$ times less. This is why large weights before BN learn slowly.
+# What goes wrong most often:
+#
+# - The *means* of five losses are compared. They can be equal though no two trainings are.
+# - The lowest loss is taken: that is the fastest rate, not the matching one.
+# - `abs` is missing: then −0.3 counts as nearer than 0.01.
 
 # %% [markdown]
+# When your function has passed, run it for real. What about your prediction?
+
+# %%
+if check.matching_rate(matching_rate).state == "passed":
+    print("matching rate:", matching_rate(train, [0.1, 1, 10, 100, 1000]))
+    for rate in (0.1, 1, 10, 100, 1000):
+        print(f"rate {rate:6}:", *(f"{train(10, rate, seed):.4f}" for seed in range(5)))
+
+# %% [markdown]
+# <details><summary>What you may have found</summary>
+#
+# 100, and there the losses agree in all digits. The gradient is 10 times shorter, which asks for a rate 10 times larger. The weights
+# are 10 times longer, so for the same turn the step must be 10 times longer as well: another factor 10. With $a$ times longer weights and the
+# rate times $a^2$, every step of the training is the same, only drawn $a$ times larger.
+#
+# </details>
+#
+# ## In words
+#
+# *5 minutes*
+#
+# A colleague trains a network with BN behind each linear layer and lowers the learning rate during the training, because "the weights have grown
+# so much". What is the mistake? Answer in three sentences, then compare.
+#
+# <details><summary>A model answer</summary>
+#
+# The size of weights before BN does not change what the network computes, so large weights are no danger. Grown weights already learn
+# more slowly: with $a$ times their length, a step turns them $a^2$ times less, at the same rate. Lowering the rate slows them down a second time; there
+# may be other reasons to lower it, but this is none.
+#
+# </details>
+#
 # ## How far you are
 
 # %%

@@ -1,186 +1,242 @@
 # %% [markdown]
 # # 03 · Scale and shift: exercises
 #
-# *25 minutes · after the lesson [03 · Scale and shift](../03_scale_and_shift.ipynb)*
+# *30 minutes · after the lesson [03 · Scale and shift](../03_scale_and_shift.ipynb)*
 #
-# Three functions to write. You will practice:
-#
-# - the whole forward pass of BN, with γ and β
-# - the γ and the β that undo the normalization
-# - the gradients of γ and β
+# γ and β made to order, channels switched off, an experiment of your own, and a question to answer in words.
 #
 # **How it works.** Write your code in the place of `raise NotImplementedError()`, and run the cell. Its last line
-# checks your function and says what it sees. If you are stuck, open a hint.
-# The solutions, explained, are in the folder `solutions`.
-
-# %%
-try:
-    import bnteach
-except ImportError:
-    raise ImportError(
-        "This kernel cannot find the package bnteach. In a copy of the project, run  pip install -e .  in\n"
-        "its top folder and restart the kernel, or type  make lab  in a terminal there."
-    ) from None
+# checks your function on several inputs and says what it sees. If you are stuck, open a hint.
+# Afterward, read [the solutions, explained](../solutions/03_scale_and_shift.ipynb).
 
 # %%
 import numpy as np
+from scipy.stats import norm
 
 from bnteach import check
 
 # %% [markdown]
-# ## Exercise 1: the forward pass
+# ## Exercise 1: how much passes the ReLU
 #
-# *10 minutes · difficulty: 1 of 4*
+# *8 minutes · difficulty: 2 of 4*
 #
-# Write `batch_norm_forward(x, gamma, beta, eps)`:
+# A ReLU comes behind BN. Suppose that $\hat{x}$ follows a bell curve in each channel. You decide which share of the values the ReLU lets through, and
+# how far they spread. Write `parameters_for_share(share, std)`.
 #
-# $$y_i = \gamma\,\frac{x_i - \mu}{\sqrt{\sigma^2 + \varepsilon}} + \beta$$
+# - `share` has, for each channel, the share of the values of $y$ that are above 0; shape $(C,)$, between 0 and 1.
+# - `std` has the standard deviation that $y$ should have; shape $(C,)$.
+# - Return `gamma` and `beta`, both of shape $(C,)$.
 #
-# - `x` is a batch of shape $(N, C)$; `gamma` and `beta` have one number for each channel, shape $(C,)$.
-# - Return $y$, shape $(N, C)$.
+# SciPy knows the bell curve with mean 0 and standard deviation 1: `norm.cdf(value)` is the share below a value, `norm.ppf(share)` the value
+# below which a share lies. `norm.ppf(0.5)` is 0.
 #
 # <details><summary>Hint 1</summary>
 #
-# You have written most of it in the exercises of lesson 02.
+# γ alone decides the standard deviation of y. Begin with it.
 #
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# Name the normalized value `x_hat`. Then one line remains. In which order: first scale, or first shift?
+# y is above 0 where x̂ is above −β/γ. For a bell curve that is as likely as x̂ below β/γ.
 #
 # </details>
 # <details><summary>Hint 3</summary>
 #
-# `gamma` and `beta` fit the columns of `x_hat` as they are: no reshaping, no loop.
+# So β/γ is the point below which `share` of the bell curve lies: `norm.ppf(share)`. Solve for β.
+#
+# </details>
+
+
+# %% tags=["solution", "points-2"]
+def parameters_for_share(share, std):
+    """γ and β with which this share of y is above 0, and y has this standard deviation."""
+    ### BEGIN SOLUTION
+    gamma = std
+    beta = gamma * norm.ppf(share)
+    return gamma, beta
+    ### END SOLUTION
+
+
+check.parameters_for_share(parameters_for_share)
+
+# %% [markdown] tags=["solution"]
+# ### The solution, explained
+#
+# $y = \gamma\,\hat{x} + \beta$ is above 0 where $\hat{x} > -\beta/\gamma$. The bell curve is symmetric, so that has the same probability as $\hat{x} < \beta/\gamma$, and this
+# is to be `share`. With $\gamma = 1$ and $\beta = 0$, as a layer starts, one half passes. For 90 % and $\gamma = 1$ you need $\beta = 1.28$.
+#
+# Also right: $\gamma = -$`std`. The bell curve does not notice that it is mirrored.
+#
+# What goes wrong most often:
+#
+# - β is not multiplied by γ. The wider $y$ is, the farther it must be shifted.
+# - `norm.ppf(1 - share)`: that is the share that does *not* pass.
+# - `norm.cdf` in the place of `norm.ppf`.
+
+# %% [markdown]
+# ## Exercise 2: switched off
+#
+# *5 minutes · difficulty: 2 of 4*
+#
+# Some channels are to carry no signal any more: in such a channel every sample should give the same number, the one that it gave **on average** before. The
+# other channels stay as they are. Write `switched_off(gamma, beta, keep)`.
+#
+# - `gamma` and `beta` are those of a BN layer, shape $(C,)$; `keep` is True for the channels that stay.
+# - Return the new `gamma` and the new `beta`. The old ones must stay as they are.
+#
+# <details><summary>Hint 1</summary>
+#
+# Which of the two, γ or β, carries what differs from sample to sample?
+#
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# The mean of y over the batch is β, whatever γ is. So which one must not be touched?
+#
+# </details>
+# <details><summary>Hint 3</summary>
+#
+# `np.where(keep, ...)` chooses for each channel between two values. One of the two parameters needs it, the other one does not.
 #
 # </details>
 
 
 # %% tags=["solution", "points-1"]
-def batch_norm_forward(x, gamma, beta, eps):
-    """y = γ·x̂ + β in each column; shape (N, C)."""
+def switched_off(gamma, beta, keep):
+    """γ and β with which the channels outside `keep` give their mean for every sample."""
     ### BEGIN SOLUTION
-    x_hat = (x - x.mean(axis=0)) / np.sqrt(x.var(axis=0) + eps)
-    return gamma * x_hat + beta
+    return np.where(keep, gamma, 0), beta
     ### END SOLUTION
 
 
-check.batch_norm_forward(batch_norm_forward)
+check.switched_off(switched_off)
 
 # %% [markdown] tags=["solution"]
 # ### The solution, explained
 #
-# Normalize, scale, shift: three lines of the paper in two of NumPy. After it each channel has the mean $\beta$, and the standard deviation $|\gamma|$ as long as ε is small
-# beside $\sigma^2$. That is a quick test which needs no second program.
+# $\gamma = 0$ takes $\hat{x}$ away, and what is left is $\beta$: the mean of the channel, for every sample. Nothing else has to be changed. Also right: `gamma * keep`.
 #
-# Also right: one factor and one shift for each channel, `scale = gamma / np.sqrt(var + eps)` and `x * scale + (beta - mean * scale)`. Mind the
-# `mean * scale`: with `mean` alone the shift is wrong.
+# What goes wrong most often:
 #
-# What goes wrong most often: `gamma * (x_hat + beta)`, which scales the shift too; `gamma * x + beta`, which never normalizes; and the two
-# parameters in each other's place. With $\gamma = 1$ and $\beta = 0$, as a layer starts, you would see none of the three.
+# - β is set to 0 as well. Then the channel gives 0 where it gave β on average, and the next layer, trained with β, gets something new.
+# - `gamma[~keep] = 0` changes the array of whoever called your function. Work on `gamma.copy()`.
+#
+# In lesson 09 whole channels are taken out of a network. There, too, one has to think of the β that they leave behind.
 
 # %% [markdown]
-# ## Exercise 2: back to x
+# ## Exercise 3: an experiment of your own
 #
-# *10 minutes · difficulty: 2 of 4*
+# *12 minutes · difficulty: 3 of 4*
 #
-# With the right γ and β, BN gives back the batch that went in. Write `identity_parameters(x, eps)`.
+# In the lesson, a sigmoid network with BN but without β could not tell two rings apart. Was it the rings? Here are 600 points around
+# $(3, -1)$, spread evenly over a square. You choose their labels, 0 or 1, in two ways. Write `two_labelings(points)`.
 #
-# - `x` is a batch of shape $(N, C)$; `eps` is the ε of BN, and it may be large.
-# - Return `gamma` and `beta`, both of shape $(C,)$, such that `batch_norm_forward(x, gamma, beta, eps)` is `x`.
+# - `points` has shape $(600, 2)$. Return two arrays of 600 labels.
+# - The first, `hard`: labels that a sigmoid network **without β cannot learn**, but with β can. No rings: the distance from the middle must not give the label away.
+# - The second, `easy`: labels that the network **without β learns**.
+# - Of each label there should be at least a quarter. (The check uses squares around other points too.)
+#
+# **Predict,** and write it down, before you run your labels: the accuracy of all four, with β and without.
 #
 # <details><summary>Hint 1</summary>
 #
-# BN first subtracts and then divides. To undo two steps, go backward: which one is undone first?
+# Without β the score is c + f(p), with f(−p) = −f(p). Which labels can such a score not give?
 #
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# Multiply by what was divided by: that is γ. Add what was subtracted: that is β.
+# In `hard`, a point and its opposite should have the same label; in `easy`, different ones. Opposite with respect to what? Remember what BN subtracts.
 #
 # </details>
 # <details><summary>Hint 3</summary>
 #
-# What BN divides by is not quite $\sigma$: look at the formula in exercise 1, with the ε in it.
+# Subtract the mean of the points first. For `easy`, one coordinate is enough. For `hard`, think of four quadrants, and of the product of
+# the two coordinates.
 #
 # </details>
 
 
-# %% tags=["solution", "points-2"]
-def identity_parameters(x, eps):
-    """The γ and β with which BN gives x back: two arrays of shape (C,)."""
+# %% tags=["solution", "points-3"]
+def two_labelings(points):
+    """Labels that the network without β cannot learn, and labels that it can: two arrays of shape (600,)."""
     ### BEGIN SOLUTION
-    gamma = np.sqrt(x.var(axis=0) + eps)
-    beta = x.mean(axis=0)
-    return gamma, beta
+    centered = points - points.mean(axis=0)
+    hard = centered[:, 0] * centered[:, 1] > 0
+    easy = centered[:, 1] > 0.3 * np.sin(5 * centered[:, 0])
+    return hard, easy
     ### END SOLUTION
 
 
-check.identity_parameters(identity_parameters)
+check.two_labelings(two_labelings)
 
 # %% [markdown] tags=["solution"]
 # ### The solution, explained
 #
-# Put them in: $\sqrt{\sigma^2 + \varepsilon} \cdot \frac{x - \mu}{\sqrt{\sigma^2 + \varepsilon}} + \mu = x$.
+# - **Hard:** in opposite quadrants the labels agree, in neighboring ones they differ. A point $p$ and its opposite have the same label, but without β the score
+#   is $c + f(p)$ with $f(-p) = -f(p)$: what pushes $p$ to one side pushes its opposite to the other.
+# - **Easy:** anything where opposite points have different labels: a straight line through the middle, or a wave, as here.
+# - "Opposite" is meant with respect to the mean, because BN subtracts the mean: that the square lies around $(3, -1)$ does not help the network.
 #
-# - $\gamma = \sigma$ is nearly right, and with the usual ε you would not notice. The check takes an ε that you notice.
-# - $\gamma = 1/\sigma$ and $\beta = -\mu/\sigma$ are the way *in*: they normalize, written as factor and shift. Here you need the way back.
-# - $\beta = -\mu$ subtracts the mean a second time.
-# - $\gamma = 1$ and $\beta = 0$ change nothing, but then what you get is $\hat{x}$, not $x$.
+# Also right for hard: stripes, such as `abs(centered[:, 0]) < 0.5`.
 #
-# These γ and β fit one batch. The next batch has another mean and another variance.
+# What goes wrong most often: the labels go by the signs of `points` itself. Around $(3, -1)$ nearly all the products are negative.
 
 # %% [markdown]
-# ## Exercise 3: the gradients of γ and β
-#
-# *5 minutes · difficulty: 2 of 4*
-#
-# Write `affine_gradients(dy, x_hat)`.
-#
-# - `dy` is the gradient of the loss with respect to $y = \gamma\,\hat{x} + \beta$; shape $(N, C)$. `x_hat` has the same shape.
-# - Return `dgamma` and `dbeta`, both of shape $(C,)$.
-#
-# <details><summary>Hint 1</summary>
-#
-# Look at one sample: if γ grows by a little, by how much does its $y$ grow? And if β grows?
-#
-# </details>
-# <details><summary>Hint 2</summary>
-#
-# The same γ and the same β serve all samples of a channel. What does the chain rule do with the shares of all samples?
-#
-# </details>
-# <details><summary>Hint 3</summary>
-#
-# It adds them up. `dbeta` is the sum of `dy` over the samples. In `dgamma` each `dy` has a factor first.
-#
-# </details>
+# When your function has passed, this cell trains real networks (one hidden layer) with your labels and five seeds, and tests them on new points. What about your prediction?
+
+# %% tags=["nbval-ignore-output"]
+import torch
+
+from bnteach.training import mlp
 
 
-# %% tags=["solution", "points-2"]
-def affine_gradients(dy, x_hat):
-    """The gradients of γ and β: two arrays of shape (C,)."""
-    ### BEGIN SOLUTION
-    dgamma = (dy * x_hat).sum(axis=0)
-    dbeta = dy.sum(axis=0)
-    return dgamma, dbeta
-    ### END SOLUTION
+def accuracy(seed, labels_of, with_beta):
+    torch.manual_seed(seed)
+    points = torch.rand(1200, 2) * 2 + torch.tensor([2.0, -2.0])
+    labels = torch.from_numpy(np.array(labels_of(points.double().numpy()))).long()
+    net = mlp([2, 50, 2], torch.nn.Sigmoid, batch_norm=True, seed=seed)
+    net.bn_1.bias.requires_grad_(with_beta)  # β
+    optimizer = torch.optim.SGD(net.parameters(), lr=2.0)
+    for _ in range(300):
+        loss = torch.nn.functional.cross_entropy(net(points[:600]), labels[:600])
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    right = net.eval()(points[600:]).argmax(dim=1) == labels[600:]
+    return right.double().mean().item()
 
 
-check.affine_gradients(affine_gradients)
-
-# %% [markdown] tags=["solution"]
-# ### The solution, explained
-#
-# In $y = \gamma\,\hat{x} + \beta$ the factor of γ is $\hat{x}$, and that of β is 1. One number serves $N$ samples, so $N$ shares are added.
-#
-# - A mean in the place of the sum is $N$ times too small. If the loss is a mean over the batch, the $1/N$ is already in `dy`.
-# - `dy.sum(axis=0) * x_hat.sum(axis=0)` is a product of sums, not a sum of products. As $\hat{x}$ sums to 0 over a batch, it would always be 0.
-# - Test such functions with a `dy` that is not all ones. With ones, `dgamma` is the sum of $\hat{x}$: 0, right or wrong.
-#
-# Also right: `np.einsum("nc,nc->c", dy, x_hat)`.
+if check.two_labelings(two_labelings).state == "passed":
+    torch.set_num_threads(1)
+    for number, name in enumerate(("hard", "easy")):
+        for with_beta in (True, False):
+            five = [accuracy(seed, lambda p, n=number: two_labelings(p)[n], with_beta) for seed in range(5)]
+            words = "with β:   " if with_beta else "without β:"
+            print(f"{name} labels, {words}", *(f"{value:4.0%}" for value in five))
 
 # %% [markdown]
+# <details><summary>What you may have found</summary>
+#
+# The hard labels: above 90 % with β, about 50 % without, with every seed. The easy ones: about as high with β as without. It is not the rings, but
+# the symmetry; and a square that lies far away from 0 is no help, because BN moves it to 0.
+#
+# </details>
+#
+# ## In words
+#
+# *5 minutes*
+#
+# "Our BN needs no β: the linear layer behind the activation has a bias anyway." What is wrong with this? And when would it be right? Answer in three sentences, then
+# compare.
+#
+# <details><summary>A model answer</summary>
+#
+# β acts *before* the activation and decides where its bend lies for each channel; the bias of the next layer acts after it, when the values have already been
+# bent around their mean. No number that is added later can move the bend, as the sigmoid network without β shows. It would be right if there were no activation in
+# between: then the next linear layer would take β over into its bias.
+#
+# </details>
+#
 # ## How far you are
 
 # %%

@@ -1,0 +1,147 @@
+"""Lesson 00, meet batch normalization: its exercises and their mistakes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from itertools import product
+from typing import Any
+
+import numpy as np
+
+from ..answers import unpacked
+from ..checking import Check
+from .trainings import ENOUGH, Trainings
+
+
+def row_to_add(x):
+    n = len(x) + 1
+    total = x.sum(axis=0)
+    row = n * x[0] - total
+    return row
+
+
+MOVING_THE_MEAN = """
+    new_row_not_counted: the new row is left out when the rows are counted
+        n = len(x)
+        | The mean is taken over all rows of the larger batch, the new one among them.
+
+    first_row_repeated: the new row is the same as the first
+        row = x[0]
+        | That moves the mean nearer to the first row, but not onto it: the other rows still pull it away.
+
+    mean_added: the new row is the mean of the rows
+        row = total / (n - 1)
+        | Then the mean stays where it is. It has to move to the first row.
+
+    mirrored_mean: the new row is the mean, mirrored at the first row
+        row = 2 * x[0] - total / (n - 1)
+        | That would be right if the old rows counted as one. They count as many as they are.
+
+    first_row_not_subtracted: only the other rows are subtracted
+        total = x[1:].sum(axis=0)
+        | The first row is in the batch as well.
+
+    one_sum_for_all: one sum serves all channels
+        total = x.sum()
+        | BN treats each channel on its own: each column has its own sum.
+"""
+
+
+def rows(rng: np.random.Generator) -> list[dict[str, Any]]:
+    """Three pictures of lesson 00; then off center; as wide as long; and one row alone."""
+    read = {"x": np.array([[1.0, 10.0], [2.0, 30.0], [3.0, 50.0]])}
+    return [read, *({"x": rng.normal(3, 2, size)} for size in ((6, 4), (4, 4), (1, 3)))]
+
+
+class Networks(Trainings):
+    """Accuracies of networks by their layers and their weight scale."""
+
+    def __call__(self, layers: int, scale: float, seed: int) -> float:
+        return self.result(seed, layers, scale)
+
+
+def best_scale(train, scales):
+    depths = (8, 16)
+    seeds = range(5)
+    accuracies = [[train(n, scale, seed) for n in depths for seed in seeds] for scale in scales]
+    judged = [min(ten) for ten in accuracies]
+    scale = scales[int(np.argmax(judged))]
+    return scale
+
+
+CHOOSING = """
+    eight_layers_alone: only the networks of 8 layers are looked at
+        depths = (8,)
+        | A scale that suits 8 layers may be too small for 16: each layer multiplies by its factor once more.
+
+    one_seed: each network is trained with one seed
+        seeds = range(1)
+        | One training can be an accident. Take five seeds, different ones.
+
+    average_taken: the scales are compared by an average
+        judged = [np.mean(ten) for ten in accuracies]
+        | An average hides a network that did not learn. All ten must; so the lowest of them counts.
+
+    seeds_averaged: of each depth the average over the seeds is taken
+        judged = [min(np.mean(ten[: len(ten) // 2]), np.mean(ten[len(ten) // 2 :])) for ten in accuracies]
+        | An average hides a seed that did not learn. All ten trainings must; so the lowest counts.
+
+    luckiest_taken: the scales are compared by their best training
+        judged = [max(ten) for ten in accuracies]
+        | The best of ten is luck. All ten must learn; so the lowest counts.
+
+    position_returned: the position in the list is returned, not the scale
+        scale = int(np.argmax(judged))
+        | np.argmax says where the largest stands: scales[np.argmax(...)] is the scale itself.
+"""
+
+
+def networks(rng: np.random.Generator) -> list[dict[str, Any]]:
+    """Random accuracies, so that each way to choose chooses another scale."""
+
+    def random(scales: list[float]) -> dict[str, Any]:
+        results = {s: np.tile(rng.uniform(0.1, 1, ENOUGH), 2) for s in product((8, 16), scales)}
+        return {"train": Networks(results), "scales": scales}
+
+    return [random(scales) for scales in ([6, 10, 16], *[[2, 4, 6, 8, 10, 12, 14, 16]] * 9)]
+
+
+def try_out(answer: Any, inputs: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:
+    """Which networks are trained, with how many seeds, and the scale that is chosen."""
+    train = inputs["train"]
+    (scale,) = unpacked(("scale",), answer(train, inputs["scales"]))
+    yield "depths_tried", len({layers for layers, _ in train.tried})
+    yield "seeds_of_each", train.fewest_seeds()
+    yield "scale", scale
+
+
+EXERCISES = [
+    Check(
+        row_to_add,
+        rows,
+        hints=(
+            "The output of the first row is β when its value is exactly the mean. Which mean, of how many "
+            "rows?",
+            "Call the new row r. The mean of all rows is (sum of x + r) / (N + 1). Set it equal to the first "
+            "row.",
+            "Solve for r: multiply by N + 1, then subtract the sum over `axis=0`.",
+        ),
+        lesson=("00_meet_batch_normalization", "Batch normalization in five lines"),
+        mistakes=(MOVING_THE_MEAN,),
+    ),
+    Check(
+        best_scale,
+        networks,
+        trial=try_out,
+        hints=(
+            "How many trainings does one scale need before you may judge it? Which of their accuracies says "
+            "that all of them have learned?",
+            "For each scale: a loop over the two depths, in it a loop over five seeds. Keep the lowest of "
+            "the ten accuracies.",
+            "`lowest = [min(...) for scale in scales]` with ten trainings in the brackets; then the scale "
+            "where `lowest` is largest: `np.argmax` gives its position.",
+        ),
+        lesson=("00_meet_batch_normalization", "Is BN the only cure?"),
+        mistakes=(CHOOSING,),
+    ),
+]
