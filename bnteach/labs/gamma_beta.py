@@ -125,9 +125,10 @@ class GammaBeta(Lab):
             "transform": rows.get_xaxis_transform(),
             "ha": "right",
             "va": "center",
+            "fontsize": 9,
             "color": figures.role("population").color,
         }
-        rows.text(MEAN - SPREAD - 0.2, 0.705, "mean ± standard deviation", **bar)
+        rows.text(MEAN - SPREAD - 0.2, 0.69, "mean ± standard deviation", **bar)
 
     def draw(self, axes, frame):
         rows, after = axes
