@@ -123,17 +123,19 @@ class GammaBeta(Lab):
         after.set_yticks([])
         bar = {
             "transform": rows.get_xaxis_transform(),
+            "ha": "right",
             "va": "center",
+            "fontsize": 9,
             "color": figures.role("population").color,
         }
-        rows.text(MEAN + SPREAD + 0.2, 0.705, "mean ± standard deviation", **bar)
+        rows.text(MEAN - SPREAD - 0.2, 0.69, "mean ± standard deviation", **bar)
 
     def draw(self, axes, frame):
         rows, after = axes
         groups = [(frame.x, "population"), (frame.x_hat, "data"), (frame.y, "with_bn")]
         activation = ACTIVATIONS[frame.state.activation]
         figures.ridges(groups, limits=SHOWN, ax=rows)
-        figures.note(f"gray: {frame.flat:.0%} {activation.flat_word}", top=0.32, ax=rows)
+        figures.note(f"{frame.flat:.0%} {activation.flat_word}", top=0.32, ax=rows)
         figures.outline(frame.h, limits=activation.outputs, ax=after, bins=40, role="with_bn")
 
     def read(self, frame):
