@@ -276,11 +276,7 @@ def statistics(network):
 found = {}
 for missing, five in networks.items():
     found[missing] = np.mean([statistics(network) for network in five], axis=0)
-    print(
-        f"missing: {missing:14}",
-        "layer 5: mean, std of z; mean of x̂ in the test:",
-        found[missing][:, 4].round(2),
-    )
+    print(f"missing: {missing:14}", "mean, std, mean of x̂ in layer 5:", found[missing][:, 4].round(2))
 assert min(own["mean path"]) > 0.8
 
 # %% tags=["draws", "nbval-ignore-output"] alt="Three panels over the eight hidden layers, averages over five seeds. Size of the means: about 0.4 with the path through the mean, one to two without it. Standard deviation: near 0.23 when nothing is missing, rising to 0.6 in layer 8 without the path through the variance; without the path through the mean about 0.4, falling to 0.22 in layer 8. Mean of x-hat in the test: near 0 with the path through the mean; without it, it grows from layer to layer, to 2 standard deviations, and to 1 when both paths are missing."
