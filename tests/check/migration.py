@@ -53,7 +53,7 @@ DROPPED = {
     ("min_max", "scale_like_training"): "a right z-score is asked for; the facts say how far it is off",
     ("one_too_many", "largest_x_hat_batch"): "the fact says it: it is 6, expected 5",
     ("factor_along_rows", "gradient_after_rescaling"): "it stops, and the words of NumPy are explained",
-    ("product_along_rows", "gradient_after_rescaling"): "two things; it stops, and the words of NumPy are explained",
+    ("product_along_rows", "gradient_after_rescaling"): "two things; it stops, and that is explained",
     ("root_of_n", "batch_norm_backward"): "nobody writes it",
     ("root_of_n", "BatchNorm"): "nobody writes it",
     ("dbeta_not_compared", "gradient_check"): "the fact says it: one whose dβ is a mean is accepted",

@@ -236,7 +236,7 @@ EXERCISES = [
             "`usual = ratio(seed)`. The second call has the same seed and one more argument, such as "
             "`after_relu=True`.",
         ),
-        lesson=("01_measure_a_batch", "Inside a network: why BN helps"),
+        lesson=("01_measure_a_batch", "Inside a network"),
         mistakes=(CHANGES,),
         has_slips=False,
     ),

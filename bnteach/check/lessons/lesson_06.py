@@ -34,7 +34,7 @@ OF_CHANNELS = """
         | axis=0 alone gives a mean for each pixel. A filter works in the same way at every position, so all
         | positions of a channel share one mean.
 
-    > 06_normalize_channels: Nothing new: a table with N·H·W rows
+    > 06_normalize_channels: On a batch small enough to read
 
     per_picture: each picture has statistics of its own
         axes = tuple(axis for axis in (1, 2, 3) if axis != channel_axis % 4)
