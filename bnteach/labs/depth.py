@@ -108,7 +108,7 @@ class Depth(Lab):
         limits = ACTIVATIONS[state.activation][2]
         figures.frame(outputs, title="One unit a layer", y="output, a dot a digit", ylim=limits, **across)
         size = {"ylim": SIZES, "log": "y", **across}
-        figures.frame(signal, title="Differences, forward", y="input = 1", **size)
+        figures.frame(signal, title="Signal, forward", y="input = 1", **size)
         figures.frame(gradient, title="Gradient, backward", y="last layer = 1", **size)
         for ax in axes:
             ax.set_xticks(range(2, DEEPEST + 1, 2))

@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 05 · Train and infer
 #
-# *35 minutes · previous: [04 · Derive the backward pass](04_derive_the_backward_pass.ipynb) ·
+# *35 minutes · previous: [04b · Train with your own](04b_train_with_your_own.ipynb) ·
 # next: [06 · Normalize channels](06_normalize_channels.ipynb) ·
 # [exercises](exercises/05_train_and_infer.ipynb)*
 #

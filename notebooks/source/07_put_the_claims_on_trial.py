@@ -728,7 +728,7 @@ for pair in late["pair"].unique():
 #
 # ## 7 · "BN needs large, well-mixed batches"
 #
-# Two claims: that BN fails in batches below 16, and that each batch must be a fair sample of the data (**IID**, lesson 01). For the second one
+# Two claims: that BN fails in batches below 16, and that each batch must be a fair sample of the data (**IID**; see [Is a batch a fair sample?](deeper/is_a_batch_a_fair_sample.ipynb)). For the second one
 # we let each batch hold only 1, 2, 5 or all 10 of the digits, drawn anew for every batch.
 
 # %% tags=["nbval-ignore-output"]

@@ -247,7 +247,7 @@ for name in ("BN", "LN", "RMSNorm"):
 #
 # ## Lab: who shares a mean with whom
 #
-# You know this lab from lesson 06. A block of 3 samples, 4 channels, 2 × 3 places; blue are the values that share a mean with the orange one.
+# You know this lab from lesson 06. A block of 3 samples, 4 channels, 2 × 3 positions; blue are the values that share a mean with the orange one.
 #
 # 1. Before you touch it, say for *layer*, *instance* and *group*: how many means are there, and of how many values? Then look.
 # 2. Set *Contrast of this digit* to 0.25. Under which norms do the *other* digits notice?
@@ -258,14 +258,14 @@ for name in ("BN", "LN", "RMSNorm"):
 labs.WhichValues(norm="layer")
 
 # %% [markdown]
-# Left: a small batch, with the line of NumPy that takes the means; blue values share the mean of the chosen one (orange). Middle: feature maps of three digits,
-# which are another batch; here blue is above 0 and orange below. Right: the same maps after the norm. Frames mark the maps that share the mean of the chosen one.
+# Left: the batch, with the line of NumPy that takes the means; blue values share the mean of the chosen one (orange). It is made from the three digits on the right;
+# the bars beside them say how far the $\hat{x}$ of each digit moves when one of them is dimmed.
 #
 # <details><summary>What you may have found</summary>
 #
 # 1. *layer*: 3 means of 24 values. *instance*: 12 means of 6. *group*: 6 means of 12. (*batch*: 4 means of 18.)
-# 2. Under *batch* alone: the values of the other digits move by up to 0.80. Under the three others by 0.00.
-# 3. Under the same three: its own values move by 0.01 or less. Under *batch* by up to 1.80.
+# 2. Under *batch* alone: the values of the other digits move by up to 1.18. Under the three others by 0.00.
+# 3. Under the same three: its own values move by 0.03 or less. Under *batch* by up to 1.63.
 # 4. Once, between channel 2 and channel 3: there the second group begins.
 #
 # </details>
@@ -309,7 +309,7 @@ for words, (where, times, plus) in changes.items():
 #
 # Two more differences follow from the table. Where the neighbors do not count, there is nothing to store: four of the five norms have
 # **no running statistics**, and evaluation is the same as training. And where the statistics are not fixed numbers, the norm cannot be folded into the
-# layer before it ([lesson 06](06_normalize_channels.ipynb)): **only BN is free after training**.
+# layer before it ([the fold](deeper/fold_it_away.ipynb)): **only BN is free after training**.
 #
 # ## How small may a batch be
 #
@@ -904,7 +904,7 @@ figures.show(
 #
 # | what you build | take | because | who does so |
 # |---|---|---|---|
-# | a convolutional network, $m$ large in every layer | BN | as good as GN here, and [free after training](06_normalize_channels.ipynb); see [How small may a batch be](#How-small-may-a-batch-be) | ResNet (He et al. 2015) |
+# | a convolutional network, $m$ large in every layer | BN | as good as GN here, and [free after training](deeper/fold_it_away.ipynb); see [How small may a batch be](#How-small-may-a-batch-be) | ResNet (He et al. 2015) |
 # | the same, with a layer of very small $m$ | GN or LN | [How small may a batch be](#How-small-may-a-batch-be) | a detector with GN (Wu and He 2018); GN in diffusion models (Ho et al. 2020) |
 # | sequences of different length | LN or RMSNorm; BN with masked statistics | [Padding](#Padding), [What padding costs](#What-padding-costs) | LN: transformer (Vaswani et al. 2017). RMSNorm: T5 (Raffel et al. 2019), LLaMA (Touvron et al. 2023) |
 # | a recurrent network | LN; a BN for each step | [A recurrent network](#A-recurrent-network) | Ba et al. 2016; Cooijmans et al. 2016 |

@@ -452,7 +452,7 @@ labs.Pruning()
 #
 # ## Fold
 #
-# The small network still has its BN layers. In evaluation they do nothing but multiply and add, so they can be folded into the layer before ([lesson 06](06_normalize_channels.ipynb) does it for convolutions):
+# The small network still has its BN layers. In evaluation they do nothing but multiply and add, so they can be folded into the layer before ([The fold](deeper/fold_it_away.ipynb) does it for convolutions):
 #
 # $$W \leftarrow a\,W \qquad b \leftarrow a\,(b - \text{running mean}) + \beta \qquad a = \frac{\gamma}{\sqrt{\text{running var} + \varepsilon}}$$
 #

@@ -77,7 +77,7 @@ print("variance of all eight:       ", x.var(axis=0).round(2))
 #
 # </details>
 #
-# The merge of lesson 01 has the missing term. Each device needs to send three things only: its number of values $m$, its
+# [The merge of two batches](deeper/how_do_two_batches_become_one.ipynb) has the missing term. Each device needs to send three things only: its number of values $m$, its
 # mean $\mu$, and its sum of squared deviations $M_2 = \sum(x-\mu)^2$:
 #
 # $$\delta = \mu_b - \mu_a \qquad \mu = \mu_a + \delta\,\frac{m_b}{m} \qquad M_2 = M_{2,a} + M_{2,b} + \delta^2\,\frac{m_a m_b}{m}$$

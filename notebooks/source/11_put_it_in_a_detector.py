@@ -477,7 +477,7 @@ for batch_norm in (False, True):
 Table(layer_table(network, test.pictures[:1]))  # the one with BN
 
 # %% [markdown]
-# The BN in there is the one you know. To be sure, we put NumPy's BN of the first lessons into a copy, with `replace_batch_norm` as in lesson 06, and train both for
+# The BN in there is the one you know. To be sure, we put NumPy's BN of the first lessons into a copy, with `replace_batch_norm` (as in [Train PyTorch with NumPy](deeper/train_pytorch_with_numpy.ipynb)), and train both for
 # ten steps.
 #
 # **Predict.** How far apart are the losses of the two?
@@ -690,7 +690,7 @@ print(f"the two boxes around one 0: IoU {iou(first, second):.3f} with each other
 # ## Fold it away
 #
 # A detector has to be fast: it looks at many pictures a second. In evaluation BN is a multiplication and an addition with fixed numbers, so it can be folded into the
-# convolution before it ([lesson 06](06_normalize_channels.ipynb)). There we did it for one pair; here for a whole network. `fuse_conv_bn_eval` is PyTorch's fold of one pair.
+# convolution before it ([the fold](deeper/fold_it_away.ipynb)). There we did it for one pair; here for a whole network. `fuse_conv_bn_eval` is PyTorch's fold of one pair.
 
 
 # %%
@@ -732,7 +732,7 @@ print("mAP the same to a tenth of a point:", abs(mean_ap(plain, test) - mean_ap(
 #
 # </details>
 #
-# And the time? We measure as in lesson 06: both networks in turn, many rounds, and the median of the ratios.
+# And the time? We measure both networks in turn, many rounds, and the median of the ratios.
 #
 # **Predict.** 6 of 23 layers are gone. Does the time fall by as much, by less, by more?
 

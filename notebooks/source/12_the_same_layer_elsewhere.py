@@ -356,6 +356,29 @@ for name, (to_torch, to_ours) in results_of("agreement", agreement).items():
 #
 # </details>
 #
+# ## From bnteach to PyTorch and back
+#
+# bnteach uses PyTorch's names for the entries of the state: $\gamma$ is called `weight`, and $\beta$ `bias`. So a layer that was trained here can be used there.
+
+# %%
+batches = np.random.default_rng(0).normal(3, 2, size=(6, 8, 2))
+ours = bnteach.BatchNorm(2, dtype=np.float64)
+for batch in batches[:5]:
+    ours.forward(batch)
+layer = nn.BatchNorm1d(2, dtype=torch.float64)
+layer.load_state_dict({name: torch.as_tensor(value) for name, value in ours.state_dict().items()})
+there = layer.eval()(torch.from_numpy(batches[0])).detach().numpy()
+print("bnteach → PyTorch, largest difference:", abs(ours.eval()(batches[0]) - there).max().round(9))
+_ = layer.train()(torch.from_numpy(batches[5]))  # one more batch in PyTorch ...
+back = bnteach.BatchNorm(2, dtype=np.float64)
+back.load_state_dict(layer.state_dict())  # ... and back again
+there = layer.eval()(torch.from_numpy(batches[0])).detach().numpy()
+print("PyTorch → bnteach, largest difference:", abs(back.eval()(batches[0]) - there).max().round(9))
+print("batches tracked:", ours.num_batches_tracked, "then", back.num_batches_tracked)
+
+# %% [markdown]
+# The state holds $\gamma$, $\beta$, both running statistics and the number of batches. It does **not** hold $\varepsilon$ and the momentum: give the new layer the same ones.
+#
 # ## Two usual models
 #
 # Many Keras tutorials build the same two models. The first is dense: 16, then 32, then 2 units, with BN after each hidden layer.

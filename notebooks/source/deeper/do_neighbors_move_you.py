@@ -1,5 +1,5 @@
 # %% [markdown]
-# # Deeper · Do neighbors move you?
+# # Do neighbors move you?
 #
 # *10 minutes · from [00 · Meet batch normalization](../00_meet_batch_normalization.ipynb)*
 #

@@ -1,5 +1,5 @@
 # %% [markdown]
-# # Deeper · How do two batches become one?
+# # How do two batches become one?
 #
 # *5 minutes · from [01 · Measure a batch](../01_measure_a_batch.ipynb)*
 #

@@ -1,5 +1,5 @@
 # %% [markdown]
-# # Deeper · Is a batch a fair sample?
+# # Is a batch a fair sample?
 #
 # *10 minutes · from [01 · Measure a batch](../01_measure_a_batch.ipynb)*
 #

@@ -1,5 +1,5 @@
 # %% [markdown]
-# # Deeper · Watch two networks learn
+# # Watch two networks learn
 #
 # *10 minutes · from [00 · Meet batch normalization](../00_meet_batch_normalization.ipynb)*
 #
@@ -12,15 +12,17 @@ from bnteach import labs
 # %% [markdown]
 # ## Lab: the training, live
 #
-# Both networks start from the same weights and see the same batches. Press **Start**. You can pause at any time, and
-# run other cells meanwhile.
+# Both networks start from the same weights and see the same batches. The picture shows what comes out after
+# 30 epochs. Press **Reset**, then **Start**, to watch it happen; other cells can run meanwhile.
 #
 # 1. Which network learns first? What happens to the input of the last sigmoid, on the right?
 # 2. Choose a learning rate ten times larger. Does the network with BN still learn?
 # 3. Tick *Batch normalization* for both networks. Do they still differ?
 
 # %% tags=["nbval-ignore-output"]
-labs.Training()
+training = labs.Training()
+training.advance(epochs=30)
+training
 
 # %% [markdown]
 # From left to right: the loss on the training batches, the accuracy on the test digits, and the values that enter the last

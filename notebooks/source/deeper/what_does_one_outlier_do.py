@@ -1,5 +1,5 @@
 # %% [markdown]
-# # Deeper · What does one outlier do?
+# # What does one outlier do?
 #
 # *5 minutes · from [01 · Measure a batch](../01_measure_a_batch.ipynb)*
 #

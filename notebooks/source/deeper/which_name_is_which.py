@@ -1,5 +1,5 @@
 # %% [markdown]
-# # Deeper · Which name is which?
+# # Which name is which?
 #
 # *5 minutes · from [00 · Meet batch normalization](../00_meet_batch_normalization.ipynb)*
 #

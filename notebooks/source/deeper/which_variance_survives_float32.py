@@ -1,5 +1,5 @@
 # %% [markdown]
-# # Deeper · Which variance survives float32?
+# # Which variance survives float32?
 #
 # *10 minutes · from [01 · Measure a batch](../01_measure_a_batch.ipynb)*
 #
