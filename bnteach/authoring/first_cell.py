@@ -1,4 +1,4 @@
-"""The first code cell of the exercises: it says how to get bnteach where the kernel cannot find it."""
+"""The first code cell of what still has the form of the first edition: it says how to get bnteach."""
 
 from __future__ import annotations
 

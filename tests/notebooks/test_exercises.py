@@ -91,8 +91,8 @@ def test_exercises_keep_the_rules(exercise):
     nbformat.validate(nbformat.read(exercise.notebook, as_version=4))
 
 
-def test_there_are_exercises_for_lessons_01_to_06():
-    assert {"01", "02", "03", "04", "05", "06"} <= {exercise.name[:2] for exercise in ALL}
+def test_there_are_exercises_for_lessons_00_to_06():
+    assert {"00", "01", "02", "03", "04", "05", "06"} <= {exercise.name[:2] for exercise in ALL}
 
 
 def test_the_solution_is_shown_in_one_and_erased_in_the_other(tiny):

@@ -160,7 +160,7 @@ def test_a_duplicated_cell_stops_the_grading_until_it_is_deleted(course):
 
 def test_the_command_refuses_a_name_that_no_exercise_has(tmp_path, capsys):
     assert main(["classroom", "--out", str(tmp_path), "99"]) == 2
-    assert "no notebook of exercises begins with '99'; there are 01_" in capsys.readouterr().err
+    assert "no notebook of exercises begins with '99'; there are 00_" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
 
 
