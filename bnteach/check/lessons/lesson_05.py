@@ -13,9 +13,9 @@ import numpy as np
 
 from ..checking import Check
 from ..mistakes import Mistake
+from .backward import BACKWARD, batch_norm_backward  # noqa: F401 (a mistake below calls it)
 from .layer_trial import class_from, drive
 from .lesson_03 import AFFINE
-from .lesson_04 import BACKWARD, batch_norm_backward  # noqa: F401 (a mistake below calls it)
 from .letters import match_letters
 from .normalizing import IN_ROOT, IN_VARIANCE, IN_X_HAT
 from .own_experiment import experiment
