@@ -92,10 +92,6 @@ NODE_BY_NODE = """
         dx_centered = dx_hat / deviation
         | x_centered was used twice: in x̂ and in the size. The two gradients add up.
 
-    product_path_missing: x_centered gets nothing from x̂
-        dx_centered = np.sign(x_centered) * ddeviation / len(x_centered)
-        | x_centered was used twice: in x̂ and in the size. The two gradients add up.
-
     dmean_is_a_mean: the gradient of the mean is a mean
         dmean = -dx_centered.mean(axis=0)
         | The mean is one number, subtracted from all rows: its gradient is a sum. The 1/N comes one step
