@@ -78,7 +78,7 @@ OF_CHANNELS = """
         | The channels are the table's last axis, and reshape does not move them back. Reshape to (N, H, W, C)
         | first, then move the last axis to channel_axis.
 
-    > 06_normalize_channels: Channels last: the same function
+    > 06_normalize_channels: Other layouts: the same rule
 
     always_channels_first: the statistics always take axis 1 for the channels
         axes = (0, 2, 3)
@@ -230,7 +230,7 @@ EXERCISES = [
             "The axes are all of 0, 1, 2, 3 but one. Leave out `channel_axis % 4`, not `channel_axis`: the "
             "`% 4` turns −1 into 3. Begin with `shape = [1, 1, 1, 1]`.",
         ),
-        lesson=("06_normalize_channels", "Channels last: the same function"),
+        lesson=("06_normalize_channels", "Other layouts: the same rule"),
         mistakes=(OF_CHANNELS, IN_VARIANCE, IN_ROOT, IN_X_HAT),
     ),
     Check(
