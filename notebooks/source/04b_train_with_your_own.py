@@ -118,7 +118,7 @@ class Layer:
 #
 # Eight such layers with 100 units each, and a linear layer for the ten digits. Its scores go through a **softmax**,
 # which makes probabilities $p$ of them, and the loss is the **cross-entropy**. The gradient of this loss with respect
-# to the scores is simple: $p$ minus 1 for the right digit, divided by the number of pictures.
+# to the scores is $(p - t)/N$: $t$ is 1 for the right digit and 0 for the others, $N$ counts the pictures.
 
 
 # %%
@@ -250,16 +250,16 @@ labs.BackpropGraph()
 # 1. The direct part alone: the same number for each sample. The step **shifts** the whole channel.
 # 2. The direct part alone: a multiple of x̂. The step **stretches** the channel away from its mean (or toward it).
 #
-# With all paths, dx is 0 in both cases: no step shifts or stretches a channel.
+# With all paths, dx is 0 in both cases: nothing of dx asks for a shift or a stretch.
 #
 # </details>
 #
 # ## Where the shift goes
 #
 # BN subtracts each shift again, with the mean of the batch. So in training the loss does not see it, and nothing stops it.
-# At the test, however, BN subtracts the running mean. Three numbers for each layer show what happens to the values $z$ that
-# enter BN: how far their means lie from 0, how large their standard deviations are, and how far the mean of $\hat{x}$ lies
-# from 0 in the test.
+# In evaluation, however, BN subtracts the running mean. Three numbers for each layer show what happens to the values $z$
+# that enter BN, here of the training pictures: how far their means lie from 0, how large their standard deviations are, and
+# how far the mean of $\hat{x}$ lies from 0 when the running averages normalize.
 
 
 # %% tags=["nbval-ignore-output"]
@@ -279,11 +279,11 @@ for missing, five in networks.items():
     print(f"missing: {missing:14}", "mean, std, mean of x̂ in layer 5:", found[missing][:, 4].round(2))
 assert min(own["mean path"]) > 0.8
 
-# %% tags=["draws", "nbval-ignore-output"] alt="Three panels over the eight hidden layers, averages over five seeds. Size of the means: about 0.4 with the path through the mean, one to two without it. Standard deviation: near 0.23 when nothing is missing, rising to 0.6 in layer 8 without the path through the variance; without the path through the mean about 0.4, falling to 0.22 in layer 8. Mean of x-hat in the test: near 0 with the path through the mean; without it, it grows from layer to layer, to 2 standard deviations, and to 1 when both paths are missing."
+# %% tags=["draws", "nbval-ignore-output"] alt="Three panels over the eight hidden layers, averages over five seeds. Size of the means: about 0.4 with the path through the mean, one to two without it. Standard deviation: near 0.23 when nothing is missing, rising to 0.6 in layer 8 without the path through the variance; without the path through the mean about 0.4, falling to 0.22 in layer 8. Mean of x-hat in evaluation: near 0 with the path through the mean; without it, it grows from layer to layer, to 2 standard deviations, and to 1 when both paths are missing."
 figure, axes = figures.new_figure(columns=3, size=(8.4, 3.0))
 roles = dict(zip(MISSING, ("truth", "theory", "with_bn", "before"), strict=True))
-titles = ("The means run away", "The values spread out", "The test sees a shift")
-labels = ("size of the means", "standard deviation", "mean of x̂, in the test")
+titles = ("The means run away", "The values spread out", "Evaluation sees a shift")
+labels = ("size of the means", "standard deviation", "mean of x̂, evaluation")
 for row, (ax, title, top) in enumerate(zip(axes, titles, (3.4, 0.7, 2.6), strict=True)):
     for missing, role in roles.items():
         figures.curve(range(1, 9), found[missing][row], ax=ax, role=role)
@@ -292,8 +292,8 @@ figures.key(axes[0], {role: f"missing: {missing}" for missing, role in roles.ite
 figures.show(figure)
 
 # %% [markdown]
-# - **Nothing is missing** (black). The means and the standard deviations stay small, and in the test the mean of $\hat{x}$
-#   is close to 0.
+# - **Nothing is missing** (black). The means and the standard deviations stay small, and in evaluation the mean of
+#   $\hat{x}$ is close to 0.
 # - **The path through the mean is missing** (brown). Each step shifts whole channels, and the means run away. (There is no
 #   bias. But the inputs from a sigmoid are all positive, so weights that grow together shift $z$.) The running mean
 #   remembers some ten batches, so it comes too late: in layer 1 it is wrong by about 0.15 standard deviations. Layer 2

@@ -277,7 +277,7 @@ assert np.allclose(a * x + b, y)
 #
 # ## Is this evaluation?
 #
-# Which of these calls switches the statistics of the batch off? We give a layer the same sample in two batches, and look at two
+# Which of these settings switches the statistics of the batch off? We give a layer the same sample in two batches, and look at two
 # things: does the sample's output move with its neighbors, and does the running mean move?
 #
 # **Predict.** Which entries of the table are *no*?

@@ -148,8 +148,8 @@ print("mean of each moment: ", abs(after.mean(axis=(0, 2)).round(1)))
 #
 # ## Lab: which values share one mean
 #
-# Left: a batch of 3 samples, 4 channels, 2 × 3 positions in a row of six. Blue are the values that share the mean of the orange
-# one. Right: the three digits, from which four filters make this batch. One digit is dimmed (its gray values are multiplied by
+# Left: a batch of 3 samples, 4 channels, 2 × 3 positions in a row of six. The blue values share their mean with the orange
+# one. Right: the three digits behind this batch; four filters and averages over parts of the picture make it. One digit is dimmed (its gray values are multiplied by
 # the contrast). Each bar is the largest change in the $\hat{x}$ of a digit.
 #
 # 1. *Normalization: batch*. Move *Channel*, then *Sample*, then *Position*. When do other values turn blue?
