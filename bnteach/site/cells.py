@@ -11,7 +11,7 @@ from nbformat import NotebookNode
 from ..authoring.lessons import DRAWS, code_cells, tags
 from .recordings import Shown, find_lab, markup
 
-PREDICT = re.compile(r"\*\*Predict\b")
+PREDICT = re.compile(r"\*\*Predict(?!\*)")  # a question, and not a mention of the word
 FOLDED_CODE, FOLDED_OUTPUT = "hide-input", "hide-output"  # MyST-NB's names
 
 

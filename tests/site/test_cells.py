@@ -30,6 +30,12 @@ def test_a_lab_under_a_prediction_stays_open(lesson):
     assert "tags" not in lab.metadata
 
 
+def test_a_mention_of_predictions_folds_nothing(lesson):
+    lesson.cells[2].source = "Where you read **Predict**, guess first."
+    fold(lesson.cells)
+    assert not any("hide-output" in cell.metadata.get("tags", []) for cell in lesson.cells)
+
+
 def test_code_that_only_draws_is_folded(lesson):
     lesson.cells[4].metadata.tags = ["draws"]
     fold(lesson.cells)
