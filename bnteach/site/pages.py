@@ -11,7 +11,7 @@ from nbformat import NotebookNode
 
 from .. import labs
 from ..authoring.colab import Repository
-from ..authoring.lessons import NOTEBOOKS
+from ..authoring.lessons import NOTEBOOKS, PLACES
 from ..authoring.outputs import PROJECT, OutputError, refuse_own_files
 from .cells import fold, labs_in, show_pictures
 from .contents import written_pages
@@ -22,7 +22,6 @@ from .sphinx_run import run_sphinx
 
 WORK = PROJECT / "build" / "site-work"  # what the next build can use again
 RECORDINGS = PROJECT / "build" / "recordings"
-CHAPTERS = (".", "deeper", "exercises", "solutions")
 
 
 def build_site(
@@ -52,7 +51,7 @@ def find_pages(folder: Path) -> dict[str, Path]:
     """Page name -> built notebook: lessons, deeper ones, exercises, solutions, in this order."""
     found = {
         path.relative_to(folder).with_suffix("").as_posix(): path
-        for chapter in CHAPTERS
+        for chapter in PLACES
         for path in sorted((folder / chapter).glob("*.ipynb"))
     }
     if not found:
