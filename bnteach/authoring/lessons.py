@@ -16,6 +16,7 @@ NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
 
 PLACES = (".", "deeper", "exercises", "solutions")  # where there are built notebooks
 DRAWS = "draws"  # the tag of a cell that only draws: its code is folded shut
+PREDICT = re.compile(r"\*\*Predict(?!\*)")  # a question, and not a mention of the word
 KEPT = ("tags", "alt", "jupyter")  # the metadata of a cell that a notebook keeps
 KERNELSPEC = {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}
 MARKER = re.compile(r"^# ?%%")

@@ -8,14 +8,13 @@ from dataclasses import dataclass
 from nbformat import NotebookNode
 
 from .freshness import running_seconds
-from .lessons import DRAWS, Lesson, code_cells, tags
+from .lessons import DRAWS, PREDICT, Lesson, code_cells, tags
 from .output_checks import images
 from .prose_checks import IMAGE, markdown
 
 MINUTES = re.compile(r"\b(\d+)\s*min(?:utes)?\b", re.IGNORECASE)
 DISPLAYED = re.compile(r"\$\$.+?\$\$", re.DOTALL)
 LAB = re.compile(r"\blabs\.[A-Z]")
-PREDICT = re.compile(r"\*\*Predict\b")
 # What is written in Markdown, and what stands on the page.
 ON_THE_PAGE = (
     (DISPLAYED, ""),
@@ -43,9 +42,9 @@ class Numbers:
 
     @property
     def minutes(self) -> int:
-        """No stopwatch stands behind these rates; they are what a slow, careful reader needs."""
-        reading = self.words / 130 + self.code / 10 + self.formulas / 2 + self.printed / 20
-        return round(reading + self.predictions + 5 * self.labs + self.seconds / 60)
+        """No stopwatch stands behind these rates; with them, readers' own estimates are met."""
+        reading = self.words / 100 + self.code / 8 + self.formulas + self.printed / 15
+        return round(reading + 1.5 * self.predictions + 5 * self.labs + self.seconds / 60)
 
 
 def numbers_of(lesson: Lesson, notebook: NotebookNode) -> Numbers:

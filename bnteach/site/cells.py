@@ -8,10 +8,9 @@ from collections.abc import Iterable, Iterator
 
 from nbformat import NotebookNode
 
-from ..authoring.lessons import DRAWS, code_cells, tags
+from ..authoring.lessons import DRAWS, PREDICT, code_cells, tags
 from .recordings import Shown, find_lab, markup
 
-PREDICT = re.compile(r"\*\*Predict(?!\*)")  # a question, and not a mention of the word
 FOLDED_CODE, FOLDED_OUTPUT = "hide-input", "hide-output"  # MyST-NB's names
 
 

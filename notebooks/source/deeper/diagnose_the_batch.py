@@ -1,7 +1,7 @@
 # %% [markdown]
 # # Clinic: what is wrong with the batch?
 #
-# *20 minutes · after lesson [05 · Train and infer](../05_train_and_infer.ipynb)*
+# *25 minutes · after lesson [05 · Train and infer](../05_train_and_infer.ipynb)*
 #
 # Four networks with BN fail because of what is in a batch, or because of how many values are in it. For each you see the
 # symptom, cause it in a few lines, and repair it. What can be wrong with the stored statistics has

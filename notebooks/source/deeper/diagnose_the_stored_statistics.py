@@ -1,7 +1,7 @@
 # %% [markdown]
 # # Clinic: what is wrong with the stored statistics?
 #
-# *25 minutes · after lesson [05 · Train and infer](../05_train_and_infer.ipynb)*
+# *30 minutes · after lesson [05 · Train and infer](../05_train_and_infer.ipynb)*
 #
 # Five networks with BN have good weights and bad running statistics. For each you see the symptom, cause it in a few lines,
 # and repair it. What can be wrong with the batch has [a notebook of its own](diagnose_the_batch.ipynb).

@@ -1,7 +1,7 @@
 # %% [markdown]
 # # Does BN prevent saturation?
 #
-# *10 minutes · deeper than [02 · Normalize](../02_normalize.ipynb)*
+# *15 minutes · deeper than [02 · Normalize](../02_normalize.ipynb)*
 #
 # "BN keeps activations out of saturation" is one of the reasons that are often given for BN. We count saturated values in a deep tanh network, with BN and
 # without, before training and after it. The answer depends on what BN is compared with.

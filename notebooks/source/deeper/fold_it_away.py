@@ -1,7 +1,7 @@
 # %% [markdown]
 # # Fold it away: a network without its BN layers
 #
-# *10 minutes · after lesson [06 · Normalize channels](../06_normalize_channels.ipynb)*
+# *15 minutes · after lesson [06 · Normalize channels](../06_normalize_channels.ipynb)*
 #
 # After training, BN multiplies each channel by one fixed number and adds another, and so it can be merged into the convolution
 # before it. You type this **fold** in four lines, and the network without BN gives the same outputs. Then you measure how much time it

@@ -1,7 +1,7 @@
 # %% [markdown]
 # # Should γ start at 0?
 #
-# *15 minutes · deeper than [03 · Scale and shift](../03_scale_and_shift.ipynb)*
+# *20 minutes · deeper than [03 · Scale and shift](../03_scale_and_shift.ipynb)*
 #
 # Very deep networks are often built from **residual blocks**: $\text{output} = h + F(h)$. If $F$ ends with BN, then with $\gamma = 0$ the block starts as the identity, and learns to do more.
 # You will see when this helps, when it costs, and why.

@@ -1,7 +1,7 @@
 # %% [markdown]
 # # What is wrong with statistics for each position?
 #
-# *15 minutes · after lesson [06 · Normalize channels](../06_normalize_channels.ipynb)*
+# *20 minutes · after lesson [06 · Normalize channels](../06_normalize_channels.ipynb)*
 #
 # BN takes one mean for each channel of a batch of pictures. If each position of each map gets a mean of its own, as `x.mean(axis=0)`
 # gives it, the network misreads most digits that are moved by one column. Here you measure three reasons: noise, small

@@ -1,7 +1,7 @@
 # %% [markdown]
 # # Which test catches a wrong backward pass?
 #
-# *25 minutes · deeper, after lesson [04 · Derive the backward pass](../04_derive_the_backward_pass.ipynb)*
+# *35 minutes · deeper, after lesson [04 · Derive the backward pass](../04_derive_the_backward_pass.ipynb)*
 #
 # You wrote a backward pass of batch normalization and tested it, and the test is green. Is it right? Here are six wrong
 # ones and seven tests: most of the tests see only a part of the faults.

@@ -1,7 +1,7 @@
 # %% [markdown]
 # # What does a batch of two teach?
 #
-# *20 minutes · deeper, after lesson [04 · Derive the backward pass](../04_derive_the_backward_pass.ipynb)*
+# *30 minutes · deeper, after lesson [04 · Derive the backward pass](../04_derive_the_backward_pass.ipynb)*
 #
 # Batch normalization subtracts two parts from every gradient. In a batch of 32 that is little, in a batch of two it is
 # everything. You see it in the table of all $\partial y_i/\partial x_j$, and you measure how much is left.
