@@ -37,7 +37,8 @@ def as_array(name: str, value: Any) -> np.ndarray:
 def plain(value: Any) -> Any:
     """Tensors as arrays, also those in lists."""
     if callable(getattr(value, "detach", None)):
-        return value.detach().cpu().numpy()
+        value = value.detach().cpu()
+        return (value.float() if "bfloat16" in str(value.dtype) else value).numpy()
     if isinstance(value, (list, tuple)):
         return [plain(item) for item in value]
     return value
@@ -56,6 +57,9 @@ def unpacked(names: tuple[str, ...], value: Any) -> list[Any]:
         raise OddAnswer(f"Your function gives {given}. Use `def` and `return`, no `async` or `yield`.")
     if len(names) == 1 and not isinstance(value, tuple):
         return [value]
+    rows = plain(value)
+    if isinstance(rows, np.ndarray) and rows.shape[:1] == (len(names),):
+        return list(rows)
     if not isinstance(value, (tuple, list)):
         raise OddAnswer(f"Your function returns {described(value)}, {wanted}")
     if len(names) == 1 or len(value) != len(names):

@@ -12,9 +12,16 @@ import numpy as np
 
 from . import facts, standing
 from .answers import OddAnswer, as_function, described
-from .blank import is_blank
-from .comparing import agree
-from .everywhere import DIGITS_LOST, INPUT_MODIFIED, arguments_swapped, returns_swapped, without_effect
+from .code import is_blank, names_used
+from .comparing import IMPRECISE, agree
+from .everywhere import (
+    DIGITS_LOST,
+    INPUT_MODIFIED,
+    arguments_swapped,
+    half_precision,
+    returns_swapped,
+    without_effect,
+)
 from .evidence import Evidence
 from .exercise import Exercise, in_double
 from .naming import Diagnosis, diagnose, named
@@ -22,7 +29,6 @@ from .running import FATAL, Observed, Runs
 from .settings import settings_kept
 from .verdict import NOT_ATTEMPTED, NOT_YET, PASSED, Verdict
 
-IMPRECISE_WITHIN = 0.03
 CHANGEABLE = (
     "Your code gives different results for the same input. Does it use random numbers, or change something "
     "outside the function that it uses again?"
@@ -68,10 +74,11 @@ class Check(Exercise):
             except OddAnswer as error:
                 return self.verdict(NOT_YET, Diagnosis(str(error)))
             probes = self.probes(np.random.default_rng(seed))
+            expected, known = [self.expected(probe) for probe in probes], list(self.known.values())
             *seen, again = runs.on([*probes, probes[0]])
-            evidence = Evidence(self, probes, [self.expected(probe) for probe in probes], seen)
+            evidence = Evidence(self, probes, expected, seen, known, names_used(answer))
             decided = self.decided(evidence, again) or self.decided_if_wrong(evidence, runs, answer)
-            return self.verdict(*(decided or self.decided_on_hard_probes(runs, seed)), seen)
+            return self.verdict(*(decided or self.decided_on_hard_probes(evidence, runs, seed)), seen)
 
     def checked(self, answer: Any) -> Any:
         """The answer, ready to be called. Raises OddAnswer for one that is not what the exercise asks for."""
@@ -96,25 +103,27 @@ class Check(Exercise):
         """Of a wrong answer: what can go wrong in every exercise, or in this one. None if all is right."""
         if all(run.has(right) for run, right in zip(evidence.seen, evidence.expected, strict=True)):
             modified = ", ".join(sorted({name for run in evidence.seen for name in run.modified}))
-            return (NOT_YET, named(self, (INPUT_MODIFIED,), f"It changes {modified}.")) if modified else None
-        if found := arguments_swapped(self, answer) or returns_swapped(evidence):
-            return NOT_YET, named(self, (found,))
+            return (
+                (NOT_YET, named(evidence, (INPUT_MODIFIED,), f"It changes {modified}.")) if modified else None
+            )
+        if found := arguments_swapped(self, answer) or returns_swapped(evidence) or half_precision(evidence):
+            return NOT_YET, named(evidence, (found,))
         diagnosis = diagnose(evidence)
         if not diagnosis.keys and (found := without_effect(evidence, runs)):
             if found.key:
-                return NOT_YET, named(self, (found,), diagnosis.why, diagnosis.details)
+                return NOT_YET, named(evidence, (found,), diagnosis.why, diagnosis.details)
             diagnosis = replace(diagnosis, why=f"{diagnosis.why}\nAnd {found.title}. {found.why}")
         return NOT_YET, diagnosis
 
-    def decided_on_hard_probes(self, runs: Runs, seed: int) -> Decision:
+    def decided_on_hard_probes(self, evidence: Evidence, runs: Runs, seed: int) -> Decision:
         """The same for code that is right so far: are digits lost where the mean is large?"""
         for probe in self.hard_probes(np.random.default_rng(seed)):
             right = self.expected(probe)
             single, double = runs.on([probe, in_double(probe)])
-            if single.has(right, IMPRECISE_WITHIN):
+            if single.has(right, IMPRECISE):
                 continue
-            if double.has(right, IMPRECISE_WITHIN):
-                return NOT_YET, named(self, (DIGITS_LOST,))
+            if double.has(right, IMPRECISE):
+                return NOT_YET, named(evidence, (DIGITS_LOST,))
             words = single.words or "the values are off."
             return NOT_YET, Diagnosis(f"It is right on small numbers. Where the mean is large: {words}")
         return PASSED, Diagnosis("")

@@ -5,7 +5,9 @@ from __future__ import annotations
 import inspect
 from typing import Any
 
-from .comparing import agree
+import numpy as np
+
+from .comparing import IMPRECISE, agree, same
 from .evidence import Evidence
 from .exercise import Exercise
 from .mistakes import Mistake
@@ -26,6 +28,12 @@ DIGITS_LOST = Mistake(
     "is large, and their difference keeps few digits, or is negative. Subtract the mean first, then square: "
     "((x - mean)**2).mean(axis=0).",
     ("deeper/which_variance_survives_float32", "Three ways to a variance"),
+)
+HALF_PRECISION = Mistake(
+    "half_precision",
+    "the formula seems right, but the values have only the three digits of float16",
+    {},
+    "Compute in float32 or float64, and do not round what is returned.",
 )
 
 # Numbers that are typed where an input belongs.
@@ -58,6 +66,16 @@ def returns_swapped(evidence: Evidence) -> Mistake | None:
     return Mistake("returns_swapped", title, {}, words)
 
 
+def half_precision(evidence: Evidence) -> Mistake | None:
+    """Are all values near the right ones, and fractions that float16 can hold?"""
+    runs = zip(evidence.expected, evidence.seen, strict=True)
+    pairs = [(run.values.get(name), right[name]) for right, run in runs for name in evidence.wrong]
+    if not pairs or any(mine is None or not same(mine, right, IMPRECISE) for mine, right in pairs):
+        return None
+    are_halves = all(np.array_equal(mine, mine.astype(np.float16)) for mine, _ in pairs)
+    return HALF_PRECISION if are_halves and any((mine % 1).any() for mine, _ in pairs) else None
+
+
 def without_effect(evidence: Evidence, runs: Runs) -> Mistake | None:
     """Is there one number among the inputs, such as ε, that changes nothing? Without a key where no usual
     number in its place explains the answer."""
@@ -73,14 +91,14 @@ def without_effect(evidence: Evidence, runs: Runs) -> Mistake | None:
 
 def is_idle(evidence: Evidence, runs: Runs, name: str) -> bool:
     """True when another value of this input changes the right answer, and not the learner's."""
-    check, probe, seen = evidence.check, evidence.probes[0], evidence.seen[0]
+    probe, seen = evidence.probes[0], evidence.seen[0]
     other = {**probe, name: probe[name] / 3}
-    matters = not agree(check.expected(probe), check.expected(other))
+    matters = not agree(evidence.expected[0], evidence.check.values_for(other).values)
     return bool(seen.values) and matters and agree(runs.on([other])[0].values, seen.values)
 
 
 def is_typed_in(evidence: Evidence, name: str) -> bool:
     """True when a usual number in the place of this input gives what was observed, on every probe."""
     runs = list(zip(evidence.probes, evidence.seen, strict=True))
-    expected = evidence.check.expected
-    return any(all(agree(expected({**probe, name: n}), run.values) for probe, run in runs) for n in USUAL)
+    right = evidence.check.values_for
+    return any(all(agree(right({**probe, name: n}).values, run.values) for probe, run in runs) for n in USUAL)

@@ -9,7 +9,7 @@ from itertools import permutations
 
 import numpy as np
 
-from .comparing import Values, same
+from .comparing import Values, is_reshaped, same
 from .exercise import Exercise
 from .mistakes import Mistake
 from .running import Observed, Probe
@@ -21,6 +21,8 @@ class Evidence:
     probes: list[Probe]
     expected: list[Values]
     seen: list[Observed]
+    known: list[Mistake]  # those that have words of their own
+    names: set[str]  # that the learner's code uses
 
     @cached_property
     def wrong(self) -> list[str]:
@@ -51,6 +53,16 @@ class Evidence:
         """Wrong quantities that have the right values of another wrong one: their places may have changed."""
         pairs = permutations(self.wrong, 2)
         return {name for name, other in pairs if self.has_values_of(name, other)}
+
+    @cached_property
+    def reshaped(self) -> set[str]:
+        """Wrong quantities that have the right numbers, in another shape, on every probe."""
+        runs = list(zip(self.expected, self.seen, strict=True))
+        return {
+            name
+            for name in self.wrong
+            if all(name in run.values and is_reshaped(run.values[name], right[name]) for right, run in runs)
+        }
 
     def is_failed(self) -> bool:
         return any(run.failure for run in self.seen)

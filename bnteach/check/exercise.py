@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, reduce
 from typing import Any
 
 import numpy as np
 
 from .answers import unpacked
 from .comparing import Values
-from .mistakes import Mistake, mistakes_in
+from .mistakes import Mistake, mistakes_in, problem_with
 from .recipe import Recipe, recipe_of
 from .running import Observed, Probe, Trial, rehearse
 from .slips import slips_of
@@ -56,6 +56,12 @@ class Exercise:
     tell: Callable[[list[Observed]], tuple[str, str]] | None = None
 
     def __post_init__(self) -> None:
+        for name, number, parts in (("hints", 3, "texts"), ("lesson", 2, "lesson and section")):
+            given = getattr(self, name)
+            if isinstance(given, str) or len(given) != number:
+                raise ValueError(f"{name} is {given!r}, expected a tuple of {number}: {parts}")
+        if isinstance(self.mistakes, str):
+            raise TypeError("mistakes is a string, expected a tuple of texts")
         object.__setattr__(self, "name", self.name or self.right.__name__)
         object.__setattr__(self, "takes", self.takes or self.recipe.takes)
 
@@ -66,7 +72,21 @@ class Exercise:
     @cached_property
     def known(self) -> dict[str, Mistake]:
         """The mistakes that have words of their own, by key. A teacher's own are added here."""
-        return {mistake.key: mistake for text in self.mistakes for mistake in mistakes_in(text)}
+        for name, text in self.recipe.steps.items():
+            if problem := self.recipe.problem_in(name, text):
+                raise ValueError(f"{self.name}: {problem}")
+        return reduce(self.with_more, self.mistakes, {})
+
+    def with_more(self, known: dict[str, Mistake], text: str) -> dict[str, Mistake]:
+        """These mistakes and those of a text. Raises ValueError for one that cannot happen here."""
+        more = dict(known)
+        for mistake in mistakes_in(text):
+            if mistake.key in more:
+                raise ValueError(f"key is {mistake.key!r}, which {self.name} has already")
+            if problem := problem_with(mistake, self.recipe):
+                raise ValueError(f"{self.name}, {mistake.key}: {problem}")
+            more[mistake.key] = mistake
+        return more
 
     @cached_property
     def slips(self) -> list[Mistake]:
@@ -105,8 +125,18 @@ class Exercise:
         return answer
 
     def expected(self, probe: Probe) -> Values:
-        """The right values, in float64 whatever the dtype of the probe."""
-        return self.observed_of(self.recipe, in_double(probe)).values
+        """The right values. Raises ValueError where the right answer has none, or the probe is too coarse."""
+        if coarse := [name for name, value in probe.items() if getattr(value, "dtype", None) == np.float16]:
+            raise ValueError(f"{self.name}: {coarse[0]} is float16 in a probe, expected float32 or float64")
+        run = self.values_for(probe)
+        if run.failure or not run.values:
+            why = run.words or "it gives no values."
+            raise ValueError(f"{self.name}: the right answer fails with {', '.join(probe)}. {why}")
+        return run.values
+
+    def values_for(self, probe: Probe) -> Observed:
+        """A run of the right answer, in float64 whatever the dtype of the probe."""
+        return self.observed_of(self.recipe, in_double(probe))
 
     def observed_of(self, recipe: Recipe, probe: Probe, like: Observed | None = None) -> Observed:
         """What the check would observe of a learner who wrote this recipe, up to what is not as in `like`."""

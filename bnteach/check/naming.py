@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import combinations, product
@@ -10,8 +11,8 @@ from . import facts
 from .comparing import Values, off_by, same
 from .evidence import Evidence
 from .example import example, listed
-from .exercise import Exercise
 from .mistakes import Mistake
+from .resemblance import TAUGHT
 from .running import Observed
 
 NEARER = 50  # a match must be this much nearer to the learner's values than the right ones are
@@ -31,22 +32,35 @@ class Diagnosis:
     mend: str = ""
 
 
-def named(check: Exercise, mistakes: Together, more: str = "", details: tuple[str, ...] = ()) -> Diagnosis:
+def named(evidence: Evidence, mistakes: Together, more: str = "", details: tuple[str, ...] = ()) -> Diagnosis:
     """The diagnosis that names one mistake, or several that occur together."""
-    said = [f"{mistake.title}. {mistake.why}".strip() for mistake in mistakes]
+    check = evidence.check
+    said = [
+        f"{mistake.title}. {mistake.why or meaning(evidence, mistake.title)}".strip() for mistake in mistakes
+    ]
     what = f"It looks like this: {said[0]}"
     if len(said) > 1:
         how_many = "two" if len(said) == 2 else "several"
         what = "\n- ".join([f"It looks like {how_many} things at once:", *said])
-    places = dict.fromkeys(mistake.lesson or check.lesson for mistake in mistakes)
+    places = dict.fromkeys(
+        mistake.lesson or check.lesson for mistake in mistakes if mistake.lines or mistake.lesson
+    )
     read = [f"{notebook(lesson)} explains it. Section: {section}" for lesson, section in places]
     right = "; ".join(mistake.right_lines(check.recipe) for mistake in mistakes if mistake.lines)
     return Diagnosis(
         f"{more}\n{what}" if more else what,
         tuple(dict.fromkeys(mistake.key for mistake in mistakes)),
         (*details, *read),
-        f"Write: {right}" if right else mistakes[0].why,
+        f"Write: {right}. {meaning(evidence, right)}".rstrip(". ") if right else mistakes[0].why,
     )
+
+
+def meaning(evidence: Evidence, words: str) -> str:
+    """What stands for the names of steps in these words that a learner may not know."""
+    recipe = evidence.check.recipe
+    known = {*recipe.returns, *TAUGHT, *evidence.names}
+    new = [name for name in recipe.steps if name in re.findall(r"\w+", words) and name not in known]
+    return f"Here {', '.join(f'{name} is {recipe.steps[name]}' for name in new)}." if new else ""
 
 
 def notebook(lesson: str) -> str:
@@ -64,12 +78,12 @@ def diagnose(evidence: Evidence) -> Diagnosis:
     A mistake is named only when it gives the learner's values to rounding on every probe, and no other with
     words of its own does.
     """
-    check, known, slips = evidence.check, list(evidence.check.known.values()), evidence.check.slips
-    numbers = () if check.tell else example(evidence)
-    for groups in candidates(known, slips if evidence.varies() else []):
+    known, slips = evidence.known, evidence.check.slips
+    numbers = () if evidence.check.tell else example(evidence)
+    for groups in candidates(known, slips if evidence.varies() and not evidence.reshaped else []):
         matching = [group for group in groups if is_match(evidence, group)]
         if len(matching) == 1:
-            return named(check, matching[0], facts.what_happens(evidence), numbers)
+            return named(evidence, matching[0], facts.what_happens(evidence), numbers)
         if matching:
             choice = ["- " + "; and ".join(mistake.title for mistake in group) + "." for group in matching]
             words = [facts.what_happens(evidence), "It may be one of these:", *choice]
@@ -97,15 +111,21 @@ def is_match(evidence: Evidence, mistakes: Together) -> bool:
     """True when these mistakes give what was observed on every probe, and give a wrong value on one at least.
 
     Without that wrong value there would be no evidence: two codes that both raise an error may have nothing
-    else in common.
+    else in common. Where one of the two stops, as PyTorch does with a single sample, the other probes decide.
     """
     runs: list[Run] = []
+    stopped = 0
     for right, made, run in evidence.of(mistakes, to_first_difference=True):
-        if (made.failure, made.error, made.values.keys()) != (run.failure, run.error, run.values.keys()):
+        if not all(same(run.values[name], made.values[name]) for name in run.values.keys() & made.values):
             return False
-        if not all(same(value, made.values[name]) for name, value in run.values.items()):
+        if (made.failure, made.error) != (run.failure, run.error):
+            stopped += 1
+        elif made.values.keys() != run.values.keys():
             return False
-        runs.append((right, made, run))
+        else:
+            runs.append((right, made, run))
+        if 2 * stopped >= len(evidence.probes):
+            return False
     return is_sure(runs, {name for _, _, run in runs for name in run.values})
 
 
@@ -132,7 +152,7 @@ def partly(evidence: Evidence, mistakes: list[Mistake], numbers: tuple[str, ...]
     more = facts.what_is_off(evidence) + f"\nIn {listed(names)}:" * bool(others)
     these = "this" if len(found) == 1 else "these"
     rest = f"{facts.is_or_are(others)} off too, and not by {these} alone; mend {listed(names)} first."
-    return named(evidence.check, found, more, (*numbers, *[rest][: len(others)]))
+    return named(evidence, found, more, (*numbers, *[rest][: len(others)]))
 
 
 def parts(evidence: Evidence, mistakes: list[Mistake]) -> Together:
@@ -154,7 +174,7 @@ def parts(evidence: Evidence, mistakes: list[Mistake]) -> Together:
 def explained(evidence: Evidence, mistakes: Iterable[Mistake]) -> frozenset[str]:
     """The wrong quantities that mistakes explain; none when they would spoil one that is right, or when they
     explain less than half of what they would spoil: then it may be chance."""
-    explained, spoiled, runs = set(evidence.wrong) - evidence.misplaced, set(), []
+    explained, spoiled, runs = set(evidence.wrong) - evidence.misplaced - evidence.reshaped, set(), []
     for right, made, run in evidence.of(mistakes):
         explained = {name for name in explained if is_made(made, run.values, name)}
         if not explained or not all(is_made(made, right, name) for name in evidence.right):

@@ -11,7 +11,7 @@ from functools import cached_property
 
 import numpy as np
 
-from .comparing import ROUNDING, Values, same
+from .comparing import ROUNDING, Values, is_reshaped, same
 from .example import grouped
 from .recipe import Recipe
 from .running import Probe
@@ -108,7 +108,7 @@ def odd_shape(case: Case) -> str:
     words = f"it has shape {mine.shape}, expected {wanted.shape} for {of_inputs}."
     if mine.T.shape == wanted.shape and same(mine.T, wanted):
         return f"{words} It is the transpose of the right array."
-    if mine.size == wanted.size and same(mine.reshape(wanted.shape), wanted):
+    if is_reshaped(mine, wanted):
         return f"{words} The numbers are right: only the shape is not."
     equal = [f" It equals {name}." for name, value in case.known.items() if value.ndim and same(mine, value)]
     return words + "".join(equal[:1])

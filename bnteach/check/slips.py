@@ -41,6 +41,10 @@ def slips_of(recipe: Recipe) -> list[Mistake]:
     found: dict[tuple[str, str], str] = {}
     steps = list(recipe.steps)
     above = {step: [*recipe.takes, *steps[:number]] for number, step in enumerate(steps)}
+    for step in recipe.returns:
+        found[step, ast.unparse(ast.parse(f"-({recipe.steps.get(step, step)})"))] = (
+            f"`{step}` has the wrong sign"
+        )
     for kind in (operations, comparisons, functions, axes, brackets, values, names):
         for step, text in recipe.steps.items():
             for words, line in changed(text, kind, above[step]):
