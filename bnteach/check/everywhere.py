@@ -93,12 +93,12 @@ def is_idle(evidence: Evidence, runs: Runs, name: str) -> bool:
     """True when another value of this input changes the right answer, and not the learner's."""
     probe, seen = evidence.probes[0], evidence.seen[0]
     other = {**probe, name: probe[name] / 3}
-    matters = not agree(evidence.expected[0], evidence.check.values_for(other).values)
+    matters = not agree(evidence.expected[0], evidence.check.run_with(other).values)
     return bool(seen.values) and matters and agree(runs.on([other])[0].values, seen.values)
 
 
 def is_typed_in(evidence: Evidence, name: str) -> bool:
     """True when a usual number in the place of this input gives what was observed, on every probe."""
     runs = list(zip(evidence.probes, evidence.seen, strict=True))
-    right = evidence.check.values_for
-    return any(all(agree(right({**probe, name: n}).values, run.values) for probe, run in runs) for n in USUAL)
+    right = evidence.check.run_with
+    return any(all(agree(right(probe, **{name: n}).values, run.values) for probe, run in runs) for n in USUAL)

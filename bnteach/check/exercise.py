@@ -15,6 +15,7 @@ from .mistakes import Mistake, mistakes_in, problem_with
 from .recipe import Recipe, recipe_of
 from .running import Observed, Probe, Trial, rehearse
 from .slips import slips_of
+from .verdict import Verdict
 
 MOST = 900  # of the slips in a long recipe only those that people make most often
 
@@ -56,13 +57,13 @@ class Exercise:
     tell: Callable[[list[Observed]], tuple[str, str]] | None = None
 
     def __post_init__(self) -> None:
-        for name, number, parts in (("hints", 3, "texts"), ("lesson", 2, "lesson and section")):
-            given = getattr(self, name)
-            if isinstance(given, str) or len(given) != number:
-                raise ValueError(f"{name} is {given!r}, expected a tuple of {number}: {parts}")
-        if isinstance(self.mistakes, str):
-            raise TypeError("mistakes is a string, expected a tuple of texts")
         object.__setattr__(self, "name", self.name or self.right.__name__)
+        for field, number in (("hints", 3), ("lesson", 2), ("mistakes", None)):
+            given = getattr(self, field)
+            if isinstance(given, str) or len(given) != (number or len(given)):
+                raise ValueError(
+                    f"{self.name}: {field} is {given!r}, expected a tuple of {number or ''} texts"
+                )
         object.__setattr__(self, "takes", self.takes or self.recipe.takes)
 
     @cached_property
@@ -72,20 +73,18 @@ class Exercise:
     @cached_property
     def known(self) -> dict[str, Mistake]:
         """The mistakes that have words of their own, by key. A teacher's own are added here."""
-        for name, text in self.recipe.steps.items():
-            if problem := self.recipe.problem_in(name, text):
-                raise ValueError(f"{self.name}: {problem}")
         return reduce(self.with_more, self.mistakes, {})
 
     def with_more(self, known: dict[str, Mistake], text: str) -> dict[str, Mistake]:
         """These mistakes and those of a text. Raises ValueError for one that cannot happen here."""
         more = dict(known)
-        for mistake in mistakes_in(text):
-            if mistake.key in more:
-                raise ValueError(f"key is {mistake.key!r}, which {self.name} has already")
-            if problem := problem_with(mistake, self.recipe):
-                raise ValueError(f"{self.name}, {mistake.key}: {problem}")
-            more[mistake.key] = mistake
+        try:
+            for mistake in mistakes_in(text):
+                if problem := problem_with(mistake, self.recipe, more):
+                    raise ValueError(f"{mistake.key}: {problem}")
+                more[mistake.key] = mistake
+        except ValueError as error:
+            raise ValueError(f"{self.name}, {error}") from None
         return more
 
     @cached_property
@@ -103,6 +102,10 @@ class Exercise:
     def is_of_class(self) -> bool:
         """True when the learner writes a class: its name begins with a capital letter."""
         return self.name[0].isupper()
+
+    def verdict(self, state: str, why: str = "", mend: str = "", **more: Any) -> Verdict:
+        """A verdict of this exercise. `mend` stands in the place of the last hint."""
+        return Verdict(self.name, state, why, hints=(*self.hints[:2], mend or self.hints[2]), **more)
 
     def own_trial(self) -> Trial:
         return self.trial or self.call_function
@@ -128,15 +131,15 @@ class Exercise:
         """The right values. Raises ValueError where the right answer has none, or the probe is too coarse."""
         if coarse := [name for name, value in probe.items() if getattr(value, "dtype", None) == np.float16]:
             raise ValueError(f"{self.name}: {coarse[0]} is float16 in a probe, expected float32 or float64")
-        run = self.values_for(probe)
+        run = self.run_with(probe)
         if run.failure or not run.values:
             why = run.words or "it gives no values."
             raise ValueError(f"{self.name}: the right answer fails with {', '.join(probe)}. {why}")
         return run.values
 
-    def values_for(self, probe: Probe) -> Observed:
-        """A run of the right answer, in float64 whatever the dtype of the probe."""
-        return self.observed_of(self.recipe, in_double(probe))
+    def run_with(self, probe: Probe, **others: Any) -> Observed:
+        """A run of the right answer, in float64 whatever the dtype of the probe. `others` replace inputs."""
+        return self.observed_of(self.recipe, in_double({**probe, **others}))
 
     def observed_of(self, recipe: Recipe, probe: Probe, like: Observed | None = None) -> Observed:
         """What the check would observe of a learner who wrote this recipe, up to what is not as in `like`."""

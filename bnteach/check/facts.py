@@ -5,10 +5,9 @@ from __future__ import annotations
 from .comparing import same
 from .evidence import Evidence
 from .example import listed, shapes
-from .resemblance import Case, about, measured, odd_shape
+from .resemblance import Case, about, measured
 
 FEW = 3  # right quantities are named; of more it is said that all else is right
-SHAPES = 2  # wrong shapes that are told; of more it is said how many there are
 
 
 def what_is_off(evidence: Evidence) -> str:
@@ -40,13 +39,8 @@ def why(evidence: Evidence) -> str:
     sentences = [what_is_off(evidence), *changes(evidence)]
     if evidence.check.tell:
         return "\n".join(filter(None, [*sentences, evidence.check.tell(evidence.seen)[1]]))
-    cases = {name: cases_of(evidence, name) for name in evidence.wrong}
-    reshaped = [name for name, every in cases.items() if any(map(odd_shape, every))]
-    more = reshaped[SHAPES:]
-    sentences += [f"{name}: {facts_of(evidence, every)}" for name, every in cases.items() if name not in more]
-    if more:
-        sentences.append(f"And {len(more)} more {'have' if len(more) > 1 else 'has'} another shape.")
-    return "\n".join(sentences)
+    told = {name: facts_of(evidence, cases_of(evidence, name)) for name in evidence.wrong}
+    return "\n".join([*sentences, *(f"{name}: {words}" for name, words in told.items())])
 
 
 def cases_of(evidence: Evidence, name: str) -> list[Case]:
@@ -73,7 +67,7 @@ def hides(evidence: Evidence, wrong: list[Case], right: list[Case]) -> bool:
     """True when it may be right by chance: a number such as ε has no effect there, but elsewhere."""
 
     def shows(case: Case, number: str) -> bool:
-        other = evidence.check.values_for({**case.inputs, number: case.inputs[number] / 3}).values
+        other = evidence.check.run_with(case.inputs, **{number: case.inputs[number] / 3}).values
         return case.name not in other or not same(other[case.name], case.right)
 
     numbers = [name for name, value in wrong[0].inputs.items() if isinstance(value, float)]

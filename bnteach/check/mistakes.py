@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Container
 from dataclasses import dataclass
 
 from .recipe import Lines, Recipe, lines_of
@@ -87,8 +88,10 @@ def one_mistake(first: str, rest: list[str], lesson: Place | None) -> Mistake:
     return Mistake(head["key"], head["title"], lines, why, lesson)
 
 
-def problem_with(mistake: Mistake, recipe: Recipe) -> str:
-    """Why a mistake cannot happen in a recipe, in words; empty when it can."""
+def problem_with(mistake: Mistake, recipe: Recipe, known: Container[str] = ()) -> str:
+    """Why a mistake cannot happen in a recipe, or beside the known ones; empty when it can."""
+    if mistake.key in known:
+        return "there is such a key already"
     if not mistake.lines:
         return "it has no line `name = expression`"
     if recipe.steps == {**recipe.steps, **mistake.lines}:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from itertools import combinations, product
 
 from . import facts
-from .comparing import Values, off_by, same
+from .comparing import Values, agree, off_by, same
 from .evidence import Evidence
 from .example import example, listed
 from .mistakes import Mistake
 from .resemblance import TAUGHT
 from .running import Observed
+from .verdict import NOT_YET, Verdict
 
 NEARER = 50  # a match must be this much nearer to the learner's values than the right ones are
 PAIRS = 1500  # of a mistake and a slip that are looked for together
@@ -22,17 +22,7 @@ Together = tuple[Mistake, ...]  # mistakes that one learner makes
 Run = tuple[Values, Observed, Observed]  # what is right, what mistakes give, what was observed
 
 
-@dataclass(frozen=True)
-class Diagnosis:
-    """What is wrong: in words, as keys of mistakes (if it is known), in details; and how to mend it."""
-
-    why: str
-    keys: tuple[str, ...] = ()
-    details: tuple[str, ...] = ()
-    mend: str = ""
-
-
-def named(evidence: Evidence, mistakes: Together, more: str = "", details: tuple[str, ...] = ()) -> Diagnosis:
+def named(evidence: Evidence, mistakes: Together, more: str = "", details: tuple[str, ...] = ()) -> Verdict:
     """The diagnosis that names one mistake, or several that occur together."""
     check = evidence.check
     said = [
@@ -47,11 +37,12 @@ def named(evidence: Evidence, mistakes: Together, more: str = "", details: tuple
     )
     read = [f"{notebook(lesson)} explains it. Section: {section}" for lesson, section in places]
     right = "; ".join(mistake.right_lines(check.recipe) for mistake in mistakes if mistake.lines)
-    return Diagnosis(
+    return check.verdict(
+        NOT_YET,
         f"{more}\n{what}" if more else what,
-        tuple(dict.fromkeys(mistake.key for mistake in mistakes)),
-        (*details, *read),
         f"Write: {right}. {meaning(evidence, right)}".rstrip(". ") if right else mistakes[0].why,
+        mistakes=tuple(dict.fromkeys(mistake.key for mistake in mistakes)),
+        details=(*details, *read),
     )
 
 
@@ -72,7 +63,7 @@ def notebook(lesson: str) -> str:
     return f"Lesson {name[:2]}" if name == lesson else f"The deeper notebook {name}"
 
 
-def diagnose(evidence: Evidence) -> Diagnosis:
+def diagnose(evidence: Evidence) -> Verdict:
     """The mistake, the slip, or the two of them that give the learner's values; else the facts.
 
     A mistake is named only when it gives the learner's values to rounding on every probe, and no other with
@@ -80,25 +71,28 @@ def diagnose(evidence: Evidence) -> Diagnosis:
     """
     known, slips = evidence.known, evidence.check.slips
     numbers = () if evidence.check.tell else example(evidence)
-    for groups in candidates(known, slips if evidence.varies() and not evidence.reshaped else []):
-        matching = [group for group in groups if is_match(evidence, group)]
+    slips = slips if evidence.varies() and not evidence.reshaped else []
+    for groups, may_stop in candidates(known, slips):
+        matching = [group for group in groups if is_match(evidence, group, may_stop)]
         if len(matching) == 1:
             return named(evidence, matching[0], facts.what_happens(evidence), numbers)
         if matching:
             choice = ["- " + "; and ".join(mistake.title for mistake in group) + "." for group in matching]
             words = [facts.what_happens(evidence), "It may be one of these:", *choice]
-            return Diagnosis("\n".join(words), details=numbers)
+            return evidence.check.verdict(NOT_YET, "\n".join(words), details=numbers)
     part = partly(evidence, known, numbers) or partly(evidence, slips, numbers)
-    return part or Diagnosis(facts.why(evidence), details=numbers)
+    return part or evidence.check.verdict(NOT_YET, facts.why(evidence), details=numbers)
 
 
-def candidates(known: list[Mistake], slips: list[Mistake]) -> Iterator[Iterable[Together]]:
-    """What a learner may have done, the likely first. Slips come one by one: the first that fits is taken."""
-    yield ((mistake,) for mistake in known)
-    yield from ([(slip,)] for slip in slips)
-    yield filter(are_apart, combinations(known, 2))
+def candidates(known: list[Mistake], slips: list[Mistake]) -> Iterator[tuple[Iterable[Together], bool]]:
+    """What a learner may have done, the likely first, and whether it may stop on a few probes where the
+    learner's code does not. Slips come one by one: the first that fits is taken."""
+    yield ((mistake,) for mistake in known), False
+    yield from (([(slip,)], False) for slip in slips)
+    yield filter(are_apart, combinations(known, 2)), False
     likely = slips[: PAIRS // max(len(known), 1)]
-    yield from ([pair] for pair in filter(are_apart, product(known, likely)))
+    yield from (([pair], False) for pair in filter(are_apart, product(known, likely)))
+    yield ((mistake,) for mistake in known), True
 
 
 def are_apart(mistakes: Iterable[Mistake]) -> bool:
@@ -107,26 +101,24 @@ def are_apart(mistakes: Iterable[Mistake]) -> bool:
     return len(lines) == len(set(lines))
 
 
-def is_match(evidence: Evidence, mistakes: Together) -> bool:
+def is_match(evidence: Evidence, mistakes: Together, may_stop: bool) -> bool:
     """True when these mistakes give what was observed on every probe, and give a wrong value on one at least.
 
     Without that wrong value there would be no evidence: two codes that both raise an error may have nothing
-    else in common. Where one of the two stops, as PyTorch does with a single sample, the other probes decide.
+    else in common. With `may_stop`, less than half of the probes are left out: those where one of the two
+    stops and the other does not, as PyTorch may with a single sample.
     """
     runs: list[Run] = []
-    stopped = 0
     for right, made, run in evidence.of(mistakes, to_first_difference=True):
-        if not all(same(run.values[name], made.values[name]) for name in run.values.keys() & made.values):
-            return False
-        if (made.failure, made.error) != (run.failure, run.error):
-            stopped += 1
-        elif made.values.keys() != run.values.keys():
-            return False
-        else:
+        if (made.failure, made.error) == (run.failure, run.error):
+            if not agree(run.values, made.values):
+                return False
             runs.append((right, made, run))
-        if 2 * stopped >= len(evidence.probes):
+        elif not may_stop or made.failure == run.failure:
             return False
-    return is_sure(runs, {name for _, _, run in runs for name in run.values})
+    return 2 * len(runs) > len(evidence.probes) and is_sure(
+        runs, {name for _, _, run in runs for name in run.values}
+    )
 
 
 def is_sure(runs: list[Run], names: Iterable[str]) -> bool:
@@ -139,7 +131,7 @@ def is_sure(runs: list[Run], names: Iterable[str]) -> bool:
     return far > max(NEARER * near, 1e-3)
 
 
-def partly(evidence: Evidence, mistakes: list[Mistake], numbers: tuple[str, ...]) -> Diagnosis | None:
+def partly(evidence: Evidence, mistakes: list[Mistake], numbers: tuple[str, ...]) -> Verdict | None:
     """The mistakes that explain a part of the wrong quantities, where the others have another cause."""
     if evidence.is_failed() or evidence.check.tell:
         return None
