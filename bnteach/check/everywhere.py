@@ -58,7 +58,7 @@ def returns_swapped(evidence: Evidence) -> Mistake | None:
     names, order = evidence.check.recipe.returns, []
     for name in names:
         left = (other for other in names if other not in order)
-        order += [other for other in left if evidence.has_values_of(name, other)][:1]
+        order += [other for other in left if evidence.holds(same, name, other)][:1]
     if len(names) < 2 or len(order) < len(names) or tuple(order) == names:
         return None
     title = f"the returned values are right, but their order is {', '.join(order)}"
@@ -68,12 +68,18 @@ def returns_swapped(evidence: Evidence) -> Mistake | None:
 
 def half_precision(evidence: Evidence) -> Mistake | None:
     """Are all values near the right ones, and fractions that float16 can hold?"""
-    runs = zip(evidence.expected, evidence.seen, strict=True)
-    pairs = [(run.values.get(name), right[name]) for right, run in runs for name in evidence.wrong]
-    if not pairs or any(mine is None or not same(mine, right, IMPRECISE) for mine, right in pairs):
+
+    def are_halves(mine: np.ndarray, right: np.ndarray) -> bool:
+        return same(mine, right, IMPRECISE) and np.array_equal(mine, mine.astype(np.float16))
+
+    wrong = evidence.wrong
+    if not wrong or not all(evidence.holds(are_halves, name) for name in wrong):
         return None
-    are_halves = all(np.array_equal(mine, mine.astype(np.float16)) for mine, _ in pairs)
-    return HALF_PRECISION if are_halves and any((mine % 1).any() for mine, _ in pairs) else None
+    return (
+        HALF_PRECISION
+        if any((run.values[name] % 1).any() for run in evidence.seen for name in wrong)
+        else None
+    )
 
 
 def without_effect(evidence: Evidence, runs: Runs) -> Mistake | None:

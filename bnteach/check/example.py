@@ -41,8 +41,9 @@ def numbers(value: Any, places: int | None = None, start: int = 0) -> str:
         return repr(value).replace("\n", "")[:100]
     if value.size > READABLE:
         return f"an array of shape {value.shape}"
+    value = value.astype(float)
     places = enough_places(value) if places is None else places
-    value = np.round(value.astype(float), places) + 0.0  # no −0
+    value = np.round(value, places) + 0.0  # no −0
     style = {"precision": places, "floatmode": "fixed", "suppress_small": True, "separator": ", "}
     lines = np.array2string(value, max_line_width=1000, prefix=" " * start, **style).split("\n")
     return "\n".join(line for line in lines if line.strip())
@@ -56,10 +57,9 @@ def enough_places(*arrays: np.ndarray) -> int:
         sizes.append((2, apart.max(initial=0.0, where=np.isfinite(apart))))
     places = [digits - 1 - np.floor(np.log10(size)) for digits, size in sizes if size > 0]
     most = int(np.clip(max(places, default=1), 1, 9))
-    shows_all = (
-        p for p in range(1, most) if all(np.array_equal(np.round(a, p), a, equal_nan=True) for a in arrays)
-    )
-    return next(shows_all, most)
+    every = np.concatenate([array.ravel() for array in arrays])
+    are_all = (p for p in range(1, most) if np.allclose(np.round(every, p), every, 0, 1e-12, equal_nan=True))
+    return next(are_all, most)
 
 
 def shapes(probe: Probe) -> str:

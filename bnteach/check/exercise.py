@@ -58,12 +58,14 @@ class Exercise:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "name", self.name or self.right.__name__)
-        for field, number in (("hints", 3), ("lesson", 2), ("mistakes", None)):
+        for field, number, texts in (
+            ("hints", 3, "3 texts"),
+            ("lesson", 2, "2 texts"),
+            ("mistakes", None, "texts"),
+        ):
             given = getattr(self, field)
-            if isinstance(given, str) or len(given) != (number or len(given)):
-                raise ValueError(
-                    f"{self.name}: {field} is {given!r}, expected a tuple of {number or ''} texts"
-                )
+            if not isinstance(given, tuple) or number not in (None, len(given)):
+                raise ValueError(f"{self.name}: {field} is {given!r}, expected a tuple of {texts}")
         object.__setattr__(self, "takes", self.takes or self.recipe.takes)
 
     @cached_property

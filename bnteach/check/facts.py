@@ -5,9 +5,10 @@ from __future__ import annotations
 from .comparing import same
 from .evidence import Evidence
 from .example import listed, shapes
-from .resemblance import Case, about, measured
+from .resemblance import Case, about, measured, odd_shape
 
 FEW = 3  # right quantities are named; of more it is said that all else is right
+SHAPES = 2  # wrong shapes that are told; of more it is said how many there are
 
 
 def what_is_off(evidence: Evidence) -> str:
@@ -39,8 +40,10 @@ def why(evidence: Evidence) -> str:
     sentences = [what_is_off(evidence), *changes(evidence)]
     if evidence.check.tell:
         return "\n".join(filter(None, [*sentences, evidence.check.tell(evidence.seen)[1]]))
-    told = {name: facts_of(evidence, cases_of(evidence, name)) for name in evidence.wrong}
-    return "\n".join([*sentences, *(f"{name}: {words}" for name, words in told.items())])
+    cases = {name: cases_of(evidence, name) for name in evidence.wrong}
+    more = [name for name, every in cases.items() if any(map(odd_shape, every))][SHAPES:]
+    sentences += [f"{name}: {facts_of(evidence, every)}" for name, every in cases.items() if name not in more]
+    return "\n".join(sentences + [f"And {len(more)} more with another shape."] * bool(more))
 
 
 def cases_of(evidence: Evidence, name: str) -> list[Case]:

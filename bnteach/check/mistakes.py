@@ -40,19 +40,7 @@ class Mistake:
 
 
 def mistakes_in(text: str) -> list[Mistake]:
-    """Mistakes as text, with an empty line between two of them. A line `> lesson: section` stands above those
-    that it explains.
-
-    >>> (mistake,) = mistakes_in('''
-    ...     > 02_normalize: Subtract, divide
-    ...
-    ...     eps_outside: ε is outside the root
-    ...         inv_std = 1 / (np.sqrt(var) + eps)
-    ...         | √σ² + ε is not √(σ² + ε).
-    ... ''')
-    >>> mistake.key, mistake.lines, mistake.lesson
-    ('eps_outside', {'inv_std': '1 / (np.sqrt(var) + eps)'}, ('02_normalize', 'Subtract, divide'))
-    """
+    """Mistakes as text, in the form of `check.add`, below `> lesson: section` where that explains them."""
     found, lesson = [], None
     for block in re.split(r"\n\s*\n", text.strip()):
         lines = [line.strip() for line in block.strip().splitlines()]

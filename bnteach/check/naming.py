@@ -55,10 +55,6 @@ def meaning(evidence: Evidence, words: str) -> str:
 
 
 def notebook(lesson: str) -> str:
-    """
-    >>> notebook("02_normalize"), notebook("deeper/fold_it_away")
-    ('Lesson 02', 'The deeper notebook fold_it_away')
-    """
     name = lesson.removeprefix("deeper/")
     return f"Lesson {name[:2]}" if name == lesson else f"The deeper notebook {name}"
 
@@ -116,9 +112,8 @@ def is_match(evidence: Evidence, mistakes: Together, may_stop: bool) -> bool:
             runs.append((right, made, run))
         elif not may_stop or made.failure == run.failure:
             return False
-    return 2 * len(runs) > len(evidence.probes) and is_sure(
-        runs, {name for _, _, run in runs for name in run.values}
-    )
+    is_enough = 2 * len(runs) > len(evidence.probes)
+    return is_enough and is_sure(runs, {name for _, _, run in runs for name in run.values})
 
 
 def is_sure(runs: list[Run], names: Iterable[str]) -> bool:
@@ -133,34 +128,29 @@ def is_sure(runs: list[Run], names: Iterable[str]) -> bool:
 
 def partly(evidence: Evidence, mistakes: list[Mistake], numbers: tuple[str, ...]) -> Verdict | None:
     """The mistakes that explain a part of the wrong quantities, where the others have another cause."""
-    if evidence.is_failed() or evidence.check.tell:
+    if evidence.is_failed() or evidence.check.tell or not (found := parts(evidence, mistakes)):
         return None
-    found = tuple(parts(evidence, mistakes))
-    of_found = {name for part in found for name in explained(evidence, [part])}
-    names = [name for name in evidence.wrong if name in of_found]
+    names = [name for name in evidence.wrong if any(name in of_one for _, of_one in found)]
     others = [name for name in evidence.wrong if name not in names]
-    if not names:
-        return None
     more = facts.what_is_off(evidence) + f"\nIn {listed(names)}:" * bool(others)
     these = "this" if len(found) == 1 else "these"
     rest = f"{facts.is_or_are(others)} off too, and not by {these} alone; mend {listed(names)} first."
-    return named(evidence, found, more, (*numbers, *[rest][: len(others)]))
+    return named(evidence, tuple(mistake for mistake, _ in found), more, (*numbers, *[rest][: len(others)]))
 
 
-def parts(evidence: Evidence, mistakes: list[Mistake]) -> Together:
-    """Mistakes that each explain some of the wrong quantities, and that can happen together.
+def parts(evidence: Evidence, mistakes: list[Mistake]) -> list[tuple[Mistake, frozenset[str]]]:
+    """Mistakes that can happen together, with the wrong quantities that each explains.
 
     Left out is one that explains less than another one, and those that explain the same thing.
     """
-    by_mistake = [(mistake, names) for mistake in mistakes if (names := explained(evidence, [mistake]))]
-    every = [names for _, names in by_mistake]
-    found: Together = ()
-    for mistake, names in by_mistake:
-        is_alone = not any(names & other and other is not names and not other < names for other in every)
-        if is_alone and are_apart([*found, mistake]):
-            found += (mistake,)
-    together = set().union(*(explained(evidence, [mistake]) for mistake in found))
-    return found if together <= explained(evidence, found) else found[:1]
+    each = [(mistake, names) for mistake in mistakes if (names := explained(evidence, [mistake]))]
+    found: list[tuple[Mistake, frozenset[str]]] = []
+    for mistake, names in each:
+        is_alone = not any(names & other and other is not names and not other < names for _, other in each)
+        if is_alone and are_apart([mistake, *(one for one, _ in found)]):
+            found.append((mistake, names))
+    together = set().union(*(names for _, names in found))
+    return found if together <= explained(evidence, [mistake for mistake, _ in found]) else found[:1]
 
 
 def explained(evidence: Evidence, mistakes: Iterable[Mistake]) -> frozenset[str]:

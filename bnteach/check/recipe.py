@@ -20,12 +20,6 @@ class Recipe:
 
     takes, returns: names of the inputs, and of what is returned, in order.
     scope: what the expressions may use besides: the globals of the function that was read.
-
-    >>> area = Recipe({"area": "width * height"}, ("width", "height"), ("area",))
-    >>> area.values({"width": 2, "height": 3}, ["area"])
-    {'area': 6}
-    >>> area.with_lines({"area": "width + height"}).values({"width": 2, "height": 3}, ["area"])
-    {'area': 5}
     """
 
     steps: Lines

@@ -14,15 +14,8 @@ SIGNS = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.Pow: "**"}
 COMPARED = {ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">="}
 OPPOSITE = {"+": "-", "-": "+", "*": "/", "/": "*"}
 DONE = {"+": "added", "-": "subtracted", "*": "multiplied", "/": "divided"}
-INSTEAD = {
-    "mean": "sum",
-    "sum": "mean",
-    "var": "std",
-    "std": "var",
-    "minimum": "maximum",
-    "maximum": "minimum",
-}
-INSTEAD |= {"abs": "sign", "sign": "abs"}
+PAIRS = (("mean", "sum"), ("var", "std"), ("minimum", "maximum"), ("abs", "sign"))
+INSTEAD = {one: other for pair in PAIRS for one, other in (pair, pair[::-1])}
 # Of any value: in words, and what stands in its place.
 OF_A_VALUE = {
     "{0} is squared": "({0}) ** 2",

@@ -35,7 +35,11 @@ def test_it_is_named_then_removed():
 @pytest.mark.parametrize(
     ("old", "new", "words"),
     [
-        ("eps_thrice", "eps_outside", "key is 'eps_outside', which standardize has already"),
+        ("eps_thrice", "eps_outside", "standardize, eps_outside: there is such a key already"),
+        ("eps_thrice", "epsThrice", "expected `key: title`, the key in small letters"),
+        (": Subtract, divide", "", "the line is '> 02_normalize', expected `> lesson: section`"),
+        (OWN, "", "standardize, the text has no mistake"),
+        ("var + 3 * eps", "var + eps", "eps_thrice: it is right: inv_std = 1 / np.sqrt(var + eps)"),
         (
             "eps_thrice: ",
             "",
@@ -50,7 +54,7 @@ def test_it_is_named_then_removed():
         ),
         ("var + 3", "vra + 3", "eps_thrice: inv_std is made of vra, expected some of eps, mean, n"),
         ("var + 3", "inv_std + 3", "eps_thrice: inv_std is made of inv_std, expected some of"),
-        ("var + 3 *", "var + ", "the probes of standardize cannot tell it from the right answer"),
+        ("var + 3 * eps", "eps + var", "the probes of standardize cannot tell it from the right answer"),
         (
             "np.sqrt(var + 3 * eps)",
             "(np.sqrt(var) + eps)",

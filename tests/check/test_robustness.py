@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from bnteach import check
-from bnteach.check.blank import is_blank
+from bnteach.check.code import is_blank
 
 
 def right(x, eps):
@@ -130,6 +130,47 @@ def test_every_exception_is_caught(error):
         raise error
 
     assert type(error).__name__ in why(answer)
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (lambda x, eps: x.mean(dim=0), "NumPy arrays: `axis=` stands where PyTorch has `dim=`."),
+        (lambda x, eps: x.sum(0, keepdim=True), "write `keepdims=`, with an s."),
+        (lambda x, eps: x.var(0, unbiased=False), "they divide by n, unless `ddof=1` is given."),
+        (
+            lambda x, eps: torch.sqrt(x.var(0)),
+            "call np in the place of torch, or begin with torch.from_numpy",
+        ),
+        (lambda x, eps: x.unsqueeze(0), "NumPy arrays, which lack some methods of PyTorch's tensors."),
+    ],
+)
+def test_words_of_pytorch_are_explained(answer, words):
+    assert words in why(answer)
+
+
+def test_a_forward_pass_without_its_mode_is_explained():
+    class Layer:
+        def __init__(self, num_features, eps, momentum):
+            self.running_mean, self.running_var = np.zeros(num_features), np.ones(num_features)
+            self.gamma, self.beta = np.ones(num_features), np.zeros(num_features)
+
+        def forward(self, x):
+            return x
+
+    assert "write `def forward(self, x, training):`." in check.BatchNorm(Layer).why
+
+
+@pytest.mark.parametrize(
+    "rounded",
+    [
+        lambda y: y.astype(np.float16),
+        lambda y: torch.tensor(y).half(),
+        lambda y: torch.tensor(y).bfloat16(),
+    ],
+)
+def test_half_precision_is_named_as_such(rounded):
+    assert check.standardize(lambda x, eps: rounded(right(x, eps))).mistakes == ("half_precision",)
 
 
 def test_failing_on_some_inputs_alone_is_told():

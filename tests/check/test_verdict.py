@@ -109,7 +109,6 @@ def test_hints():
 
 def test_the_report():
     assert str(check.report()) == "No check has been called in this session yet."
-    read(check.report()._repr_html_())
     check.standardize(eps_outside)
     check.row_to_add(None)
     expected = "✗ standardize: not yet (eps_outside)\n○ row_to_add: not attempted\n0 of 2 passed"
@@ -118,9 +117,6 @@ def test_the_report():
     check.standardize.judge(eps_outside)
     assert str(check.report()).startswith("✓ standardize: passed\n")
     assert check.report().passed == 1
-    text = read(check.report()._repr_html_())
-    assert "○ not attempted" in text
-    assert "1 of 2 passed" in text
 
 
 def test_require():
