@@ -51,7 +51,7 @@ def test_the_text_of_a_wrong_answer():
     verdict = check.standardize(eps_outside)
     text = str(verdict)
     assert text.startswith(WRONG)
-    assert "\\n    x = [[ 1.0, 10.0],\\n         [ 2.0, 10.0],\\n".replace("\\n", "\n") in text
+    assert "\n    x = [[ 1.0, 10.0],\n         [ 2.0, 10.0],\n" in text
     assert "e-0" not in text
     assert text.endswith("  For a hint, write behind the check: .hint(1), then .hint(2), then .hint(3)")
     assert repr(verdict) == text
@@ -59,15 +59,8 @@ def test_the_text_of_a_wrong_answer():
 
 
 def test_html_says_the_same():
-    verdict = check.standardize(eps_outside)
-    text = read(verdict._repr_html_())
-    for part in (
-        "✗ standardize: not yet",
-        "x_hat is off.",
-        "ε is outside the root",
-        "expected x_hat = ",
-        ".hint(1)",
-    ):
+    text = read(check.standardize(eps_outside)._repr_html_())
+    for part in ("✗ standardize: not yet", "ε is outside the root", "expected x_hat = ", ".hint(1)"):
         assert part in text
     assert read(check.standardize(right)._repr_html_()).strip() == "✓ standardize: passed"
 
