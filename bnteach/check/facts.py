@@ -55,14 +55,12 @@ def cases_of(evidence: Evidence, name: str) -> list[Case]:
 
 def facts_of(evidence: Evidence, every: list[Case]) -> str:
     """What is known about one wrong quantity, and on which probes it is wrong."""
-    cases = {
-        state: [case for case in every if case.is_right == (state == "right")] for state in ("wrong", "right")
-    }
-    words = about(cases["wrong"]) + (measured(cases["wrong"]) if evidence.check.asks_for_formula else "")
-    if not cases["right"] or hides(evidence, **cases):
+    wrong, right = ([case for case in every if case.is_right == is_right] for is_right in (False, True))
+    words = about(wrong) + (measured(wrong) if evidence.check.asks_for_formula else "")
+    if not right or hides(evidence, wrong, right):
         return words
-    few, many = sorted(cases, key=lambda state: len(cases[state]))
-    with_these = ", and with ".join(shapes(case.inputs) for case in cases[few])
+    few, many, cases = ("right", "wrong", right) if len(right) < len(wrong) else ("wrong", "right", wrong)
+    with_these = ", and with ".join(shapes(case.inputs) for case in cases)
     return f"{words} It is {few} with {with_these}; it is {many} with the other inputs."
 
 

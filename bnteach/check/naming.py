@@ -25,16 +25,13 @@ Run = tuple[Values, Observed, Observed]  # what is right, what mistakes give, wh
 def named(evidence: Evidence, mistakes: Together, more: str = "", details: tuple[str, ...] = ()) -> Verdict:
     """The diagnosis that names one mistake, or several that occur together."""
     check = evidence.check
-    said = [
-        f"{mistake.title}. {mistake.why or meaning(evidence, mistake.title)}".strip() for mistake in mistakes
-    ]
+    whys = [mistake.why or meaning(evidence, mistake.title) for mistake in mistakes]
+    said = [f"{mistake.title}. {why}".strip() for mistake, why in zip(mistakes, whys, strict=True)]
     what = f"It looks like this: {said[0]}"
     if len(said) > 1:
         how_many = "two" if len(said) == 2 else "several"
         what = "\n- ".join([f"It looks like {how_many} things at once:", *said])
-    places = dict.fromkeys(
-        mistake.lesson or check.lesson for mistake in mistakes if mistake.lines or mistake.lesson
-    )
+    places = dict.fromkeys(one.lesson or check.lesson for one in mistakes if one.lines or one.lesson)
     read = [f"{notebook(lesson)} explains it. Section: {section}" for lesson, section in places]
     right = "; ".join(mistake.right_lines(check.recipe) for mistake in mistakes if mistake.lines)
     return check.verdict(
@@ -65,10 +62,9 @@ def diagnose(evidence: Evidence) -> Verdict:
     A mistake is named only when it gives the learner's values to rounding on every probe, and no other with
     words of its own does.
     """
-    known, slips = evidence.known, evidence.check.slips
-    numbers = () if evidence.check.tell else example(evidence)
-    slips = slips if evidence.varies() and not evidence.reshaped else []
-    for groups, may_stop in candidates(known, slips):
+    known, numbers = evidence.known, () if evidence.check.tell else example(evidence)
+    slips = evidence.check.slips if evidence.varies() else []
+    for groups, may_stop in candidates(known, [] if evidence.reshaped else slips):
         matching = [group for group in groups if is_match(evidence, group, may_stop)]
         if len(matching) == 1:
             return named(evidence, matching[0], facts.what_happens(evidence), numbers)

@@ -27,8 +27,6 @@ OF_A_NUMBER: dict[str, Callable[[float], float]] = {
     "1/√{0}": lambda n: n**-0.5,
     "{0}/({0} − 1)": lambda n: n / (n - 1),
     "({0} − 1)/{0}": lambda n: (n - 1) / n,
-    "√({0}/({0} − 1))": lambda n: (n / (n - 1)) ** 0.5,
-    "√(({0} − 1)/{0})": lambda n: ((n - 1) / n) ** 0.5,
 }
 NUMBERS = (int, float, np.number, np.ndarray)
 MEASURED = 0.05  # what is measured on some thousand random numbers is this near
