@@ -63,7 +63,8 @@ def unpacked(names: tuple[str, ...], value: Any) -> list[Any]:
     if not isinstance(value, (tuple, list)):
         raise OddAnswer(f"Your function returns {described(value)}, {wanted}")
     if len(names) == 1 or len(value) != len(names):
-        raise OddAnswer(f"Your function returns {counted(len(value))}, {wanted}")
+        in_tuple = "a tuple of " * (len(value) == len(names))  # a comma behind a single value
+        raise OddAnswer(f"Your function returns {in_tuple}{counted(len(value))}, {wanted}")
     return list(value)
 
 

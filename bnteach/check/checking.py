@@ -107,7 +107,7 @@ class Check(Exercise):
         if found := arguments_swapped(self, answer) or returns_swapped(evidence) or half_precision(evidence):
             return named(evidence, (found,))
         verdict = diagnose(evidence)
-        if verdict.mistakes or not (found := without_effect(evidence, runs)):
+        if verdict.mistakes or evidence.is_failed() or not (found := without_effect(evidence, runs)):
             return verdict
         if found.key:
             return named(evidence, (found,), verdict.why, verdict.details)

@@ -65,6 +65,7 @@ class BadWords(Exception):
         ([[1.0, None], [1.0, 2.0]], "x_hat is a list, expected an array of real numbers."),
         (np.ones((3, 2), complex), "x_hat is an array of shape (3, 2) and dtype complex128, expected"),
         ((np.ones(2), np.ones(2)), "Your function returns 2 values, expected one: x_hat."),
+        ((np.ones(2),), "Your function returns a tuple of 1 value, expected one: x_hat."),
         (BadArray(), "RuntimeError: no array today, at line"),
         (np.ones((2, 3)), "it has shape (2, 3), expected (3, 2) for x of shape (3, 2)."),
         (1.5, "it has shape (), expected (3, 2)"),
