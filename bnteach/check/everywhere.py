@@ -105,6 +105,5 @@ def is_idle(evidence: Evidence, runs: Runs, name: str) -> bool:
 
 def is_typed_in(evidence: Evidence, name: str) -> bool:
     """True when a usual number in the place of this input gives what was observed, on every probe."""
-    runs = list(zip(evidence.probes, evidence.seen, strict=True))
-    right = evidence.check.run_with
-    return any(all(agree(right(probe, **{name: n}).values, run.values) for probe, run in runs) for n in USUAL)
+    runs, right = evidence.runs, evidence.check.run_with
+    return any(all(agree(right(p, **{name: n}).values, run.values) for p, _, run in runs) for n in USUAL)

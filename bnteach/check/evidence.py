@@ -26,23 +26,23 @@ class Evidence:
     known: list[Mistake]
     names: set[str]
 
+    @cached_property
+    def runs(self) -> list[tuple[Probe, Values, Observed]]:
+        return list(zip(self.probes, self.expected, self.seen, strict=True))
+
     def holds(self, test: Callable[..., bool], name: str, other: str = "") -> bool:
         """True when the test of what came as one quantity, and of what is right for it, or for another one,
         is true on every probe."""
         return all(
             name in run.values and (other or name) in right and test(run.values[name], right[other or name])
-            for right, run in zip(self.expected, self.seen, strict=True)
+            for _, right, run in self.runs
         )
 
     @cached_property
     def wrong(self) -> list[str]:
         """The quantities that are wrong on one probe at least."""
-        runs = list(zip(self.expected, self.seen, strict=True))
-        return [
-            name
-            for name in self.expected[0]
-            if any(name in run.values and not same(run.values[name], right[name]) for right, run in runs)
-        ]
+        came = [(right, run.values) for _, right, run in self.runs]
+        return [name for name in came[0][0] if not all(same(v.get(name, r[name]), r[name]) for r, v in came)]
 
     @cached_property
     def right(self) -> list[str]:
@@ -75,5 +75,5 @@ class Evidence:
         recipe = self.check.recipe
         for mistake in mistakes:
             recipe = mistake.in_recipe(recipe)
-        for probe, right, run in zip(self.probes, self.expected, self.seen, strict=True):
+        for probe, right, run in self.runs:
             yield right, self.check.observed_of(recipe, probe, run if to_first_difference else None), run

@@ -24,6 +24,8 @@ MOST = 900  # of the slips in a long recipe only those that people make most oft
 class Exercise:
     """One exercise, as data; `Check` in checking.py judges answers to it.
 
+    What cannot work raises ValueError: when it is made, or, for values and mistakes, when it is first used.
+
     right: the right answer, as a plain function: lines `name = expression`, then `return` and names.
     probes: from a random generator to a list of inputs. The first is small enough to read; the others have
         random values, off-center, with N ≥ 3 and unequal sizes.

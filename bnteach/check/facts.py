@@ -48,9 +48,8 @@ def why(evidence: Evidence) -> str:
 
 def cases_of(evidence: Evidence, name: str) -> list[Case]:
     """The quantity on each probe."""
-    runs = zip(evidence.probes, evidence.expected, evidence.seen, strict=True)
     recipe = evidence.check.recipe
-    return [Case(name, probe, right, run.values[name], recipe) for probe, right, run in runs]
+    return [Case(name, probe, right, run.values[name], recipe) for probe, right, run in evidence.runs]
 
 
 def facts_of(evidence: Evidence, every: list[Case]) -> str:
@@ -95,7 +94,7 @@ def failure(evidence: Evidence) -> str:
 
 def on_which(evidence: Evidence) -> list[str]:
     """The first inputs with which the code fails, if it does not fail with all."""
-    failed = [probe for probe, run in zip(evidence.probes, evidence.seen, strict=True) if run.failure]
+    failed = [probe for probe, _, run in evidence.runs if run.failure]
     if not 0 < len(failed) < len(evidence.probes):
         return []
     return [f"It happens with {shapes(failed[0])}, but not with every input."]
