@@ -134,8 +134,8 @@ for name, value in nodes.items():
 # %%
 tensors = forward(*(torch.tensor(array, requires_grad=True) for array in (x, gamma, beta)))
 for tensor in tensors.values():
-    tensor.retain_grad()
-tensors["y"].backward(torch.tensor(dy))
+    tensor.retain_grad()  # keep the gradient of this node, too
+tensors["y"].backward(torch.tensor(dy))  # dy arrives at y
 
 
 def compare(**ours):
@@ -244,7 +244,7 @@ compare(var=dvar, mean=dmean, x=dx)
 # 1. The **direct** path stays as it is: $\frac{1}{s}\,d\hat{x}_i$. This was our first idea.
 # 2. The path **through the mean**: a sum divided by $N$ is a mean, so `dmean / N` is
 #    $-\frac{1}{s}\operatorname{mean}(d\hat{x})$. It is the same for each row.
-# 3. The path **through the variance**: put in $x_i - \mu = s\,\hat{x}_i$.
+# 3. The path **through the variance**: put in $x_i - \mu = s\,\hat{x}_i$. The sum is $N$ times a mean.
 #
 # $$d\sigma^2\cdot\frac{2\,(x_i - \mu)}{N}
 # = -\frac{\sum_j d\hat{x}_j\,s\,\hat{x}_j}{2\,s^3}\cdot\frac{2\,s\,\hat{x}_i}{N}
