@@ -52,9 +52,9 @@ figures.key(ax, {"with_bn": "with BN", "without_bn": "without BN"}, place="cente
 figures.show(ax)
 
 # %% [markdown]
-# There are ten digits, so a network that only guesses is right for about 10 % of the pictures. We call this **chance**. The
-# network without BN (dashed, orange) stays there. The network with BN (solid, blue) is right for more than 90 % after a few
-# epochs. (Why is it near chance, too, after the first epoch? Lesson 05 answers this.) What does this layer compute?
+# A network that only guesses is right for about one digit of ten. We call this **chance**. The network without BN (dashed,
+# orange) stays there. The network with BN (solid, blue) is right for more than 90 % after a few epochs. (Why is it near chance, too,
+# after the first epoch? See lesson 05.) What does this layer compute?
 #
 # ## Batch normalization in five lines
 #
@@ -64,7 +64,7 @@ figures.show(ax)
 # $$\mu = \frac{1}{N}\sum_i x_i \qquad \sigma^2 = \frac{1}{N}\sum_i (x_i - \mu)^2 \qquad
 # \hat{x}_i = \frac{x_i - \mu}{\sqrt{\sigma^2 + \varepsilon}} \qquad y_i = \gamma\,\hat{x}_i + \beta$$
 #
-# In words: take the mean $\mu$ and the variance $\sigma^2$ of the channel **over the batch**. Subtract the mean, and divide by the
+# Take the mean $\mu$ and the variance $\sigma^2$ of the channel **over the batch**. Subtract the mean, and divide by the
 # standard deviation. Then multiply by $\gamma$ (*gamma*) and add $\beta$ (*beta*): two numbers for each channel that the
 # network learns, like its weights. They start at 1 and 0. The small $\varepsilon$ (*epsilon*) prevents a division by zero.
 #
@@ -161,7 +161,7 @@ x_train, y_train = torch.from_numpy(data.x_train), torch.from_numpy(data.y_train
 x_test, y_test = torch.from_numpy(data.x_test), torch.from_numpy(data.y_test)
 
 
-def accuracy_after_training(seed, **choices):
+def test_accuracy(seed, **choices):
     torch.manual_seed(seed)
     net = network(**choices)
     optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
@@ -171,20 +171,19 @@ def accuracy_after_training(seed, **choices):
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
-    net.eval()  # for a test, BN uses averages that it stored during training: see lesson 05
+    net.eval()  # for a test, BN uses stored averages: see lesson 05
     return (net(x_test).argmax(dim=1) == y_test).double().mean().item()
 
 
-plain = [accuracy_after_training(seed, batch_norm=False) for seed in range(5)]
-normalized = [accuracy_after_training(seed, batch_norm=True) for seed in range(5)]
+plain = [test_accuracy(seed, batch_norm=False) for seed in range(5)]
+normalized = [test_accuracy(seed, batch_norm=True) for seed in range(5)]
 print("without BN:", *(f"{accuracy:.1%}" for accuracy in plain))
 print("with BN:   ", *(f"{accuracy:.1%}" for accuracy in normalized))
 assert max(plain) < 0.12
 assert min(normalized) > 0.9
 
 # %% [markdown]
-# It was not luck: without BN every seed is at chance, with BN every seed is above 90 %. (Your last digits may differ:
-# two processors do not round alike.)
+# It was not luck: without BN every seed is at chance, with BN every seed is above 90 %. (Your last digits may differ.)
 #
 # ## Where is the signal lost?
 #
@@ -197,14 +196,15 @@ assert min(normalized) > 0.9
 
 # %%
 def follow(net):
-    """The spread after each sigmoid, and the length of the gradient of each linear layer's weights."""
+    """The spread after each sigmoid, and the length of the gradient at each linear layer."""
     h, spreads = x_train, []
     for layer in net:
         h = layer(h)
         if isinstance(layer, nn.Sigmoid):
             spreads.append(h.std(dim=0).mean().item())
     nn.functional.cross_entropy(h, y_train).backward()
-    lengths = [layer.weight.grad.norm().item() for layer in net if isinstance(layer, nn.Linear)]
+    linears = [layer for layer in net if isinstance(layer, nn.Linear)]
+    lengths = [layer.weight.grad.norm().item() for layer in linears]
     return spreads, lengths
 
 
@@ -268,11 +268,11 @@ figures.show(figure)
 # like a sigmoid, but its slope is up to 1. We try both, without BN. (About ten seconds.)
 
 # %% tags=["nbval-ignore-output"]
-large = [accuracy_after_training(seed, batch_norm=False, weight_scale=8) for seed in range(5)]
-tanh = [accuracy_after_training(seed, batch_norm=False, activation=nn.Tanh) for seed in range(5)]
-rows = {"sigmoid": plain, "sigmoid, weights × 8": large, "tanh": tanh, "sigmoid with BN": normalized}
+large = [test_accuracy(seed, batch_norm=False, weight_scale=8) for seed in range(5)]
+tanh = [test_accuracy(seed, batch_norm=False, activation=nn.Tanh) for seed in range(5)]
+rows = {"sigmoid": plain, "weights × 8": large, "tanh": tanh, "sigmoid, BN": normalized}
 for name, accuracies in rows.items():
-    print(f"{name:21}", *(f"{accuracy:6.1%}" for accuracy in accuracies))
+    print(f"{name:12}", *(f"{accuracy:6.1%}" for accuracy in accuracies))
 
 assert min(tanh) > 0.9
 assert min(large) > 0.7
@@ -307,12 +307,12 @@ labs.Depth()
 # 2. Near 1.4, that is $\sqrt 2$. A ReLU sets about half of the values to zero, and half of the sum of squares is lost. Weights
 #    $\sqrt 2$ times larger make all squares twice as large.
 # 3. Nothing. BN divides by the standard deviation, so the size of the weights drops out.
-# 4. No: it grows by about a fifth in each layer, to about ten times its length. In much deeper networks this becomes a problem.
+# 4. No: it grows by about a fifth in each layer. In much deeper networks this becomes a problem.
 #
 # </details>
 #
-# **What was shown.** BN takes the mean and the variance of each channel over the batch, normalizes, scales and shifts. With it,
-# signal and gradient kept their size through eight sigmoid layers, and all five seeds learned.
+# **What was shown.** BN normalizes each channel with the mean and the variance of the batch, then scales and shifts. With it, signal
+# and gradient survived eight sigmoid layers, and all five seeds learned.
 #
 # **Exercise.** [Meet batch normalization](exercises/00_meet_batch_normalization.ipynb), 25 minutes.
 #

@@ -108,7 +108,7 @@ def condition_number(x):
 
 
 for name, x in {"age": age, "z-score": z_score(age)}.items():
-    print(f"{name:7}: curvatures {curvatures(x).round(1)}, condition number {condition_number(x):.0f}")
+    print(f"{name:7}: curvatures {curvatures(x).round(1)}, ratio {condition_number(x):.0f}")
 
 # %% [markdown]
 # <details><summary>Answer</summary>
@@ -152,7 +152,7 @@ def ratios_by_layer(seed, batch_norm):
     random, h, ratios = np.random.default_rng(seed), pictures, []
     for _ in range(4):
         inputs = h.shape[1]
-        weights = random.normal(size=(inputs, 100)) * (2 / inputs) ** 0.5  # for ReLU: see 00's lab
+        weights = random.normal(size=(inputs, 100)) * (2 / inputs) ** 0.5  # as in 00's lab
         h = h @ weights
         if batch_norm:
             h = z_score(h)
@@ -213,8 +213,8 @@ print("column means, wrong axis:", (square - square.mean(axis=1)).mean(axis=0))
 #
 # ## A batch is a guess
 #
-# The mean of a batch is only a guess at the mean of all data. We draw 10 000 batches of cars, take the mean age of each, and ask how
-# much these means differ: their standard deviation.
+# The mean of a batch is only a guess at the mean of all data. We draw 10 000 batches of cars and take the mean age of each. How much do
+# these means differ? We ask for their standard deviation.
 #
 # **Predict.** For batches of 4 it is 3.3 years. For batches of 16, is it a half, a quarter, or a sixteenth of this?
 
@@ -289,8 +289,8 @@ labs.Sampler()
 #
 # </details>
 #
-# **What was shown.** A z-score for each channel makes curvatures more alike, for cars and inside a network with random weights. A batch of
-# $N$ misses the mean by about $\sigma/\sqrt{N}$. BN normalizes with the variance divided by $N$, and stores the one divided by $N - 1$.
+# **What was shown.** A z-score for each channel makes curvatures more alike, for cars and inside a network with random weights. The mean
+# of a batch is off by about $\sigma/\sqrt{N}$. BN normalizes with the variance divided by $N$, and stores the one divided by $N - 1$.
 #
 # **Exercise.** [Measure a batch](exercises/01_measure_a_batch.ipynb), 30 minutes.
 #
@@ -301,6 +301,6 @@ labs.Sampler()
 #
 # Sources:
 #
-# - On step sizes and curvatures: Y. LeCun, L. Bottou, G. B. Orr and K.-R. Müller, "Efficient BackProp", 1998, section 5
-# - On curvature inside a network: J. Martens and R. Grosse, "Optimizing Neural Networks with Kronecker-factored Approximate
+# - Step sizes and curvatures: Y. LeCun, L. Bottou, G. B. Orr and K.-R. Müller, "Efficient BackProp", 1998, section 5
+# - Curvature inside a network: J. Martens and R. Grosse, "Optimizing Neural Networks with Kronecker-factored Approximate
 #   Curvature", 2015, arXiv:1503.05671
