@@ -103,18 +103,15 @@ def curvatures(x):
     return np.linalg.eigvalsh(matrix)
 
 
-def condition_number(x):
-    return curvatures(x)[-1] / curvatures(x)[0]
-
-
 for name, x in {"age": age, "z-score": z_score(age)}.items():
-    print(f"{name:7}: curvatures {curvatures(x).round(1)}, ratio {condition_number(x):.0f}")
+    low, high = curvatures(x)
+    print(f"{name:7}: curvatures {low:.1f} and {high:.1f}, condition number {high / low:.0f}")
 
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# 1. The matrix has ones on its diagonal and zeros elsewhere: a round bowl. For the age the largest curvature is 143: the rate 0.007 is about
-# 1/143, and 0.015 is more than 2/143.
+# It is 1: the matrix has ones on its diagonal and zeros elsewhere. For the age the largest curvature is 143. The rate 0.007 is about 1/143,
+# and 0.015 is more than 2/143.
 #
 # </details>
 #
@@ -125,7 +122,8 @@ for name, x in {"age": age, "z-score": z_score(age)}.items():
 x = cars.features  # shape (500, 2): age and mileage
 min_max = (x - x.min(axis=0)) / (x.max(axis=0) - x.min(axis=0))
 for name, features in {"no cure": x, "min–max": min_max, "z-score": z_score(x)}.items():
-    print(f"{name}: condition number {condition_number(features):.3g}")
+    all_three = curvatures(features)  # two features and b
+    print(f"{name}: condition number {all_three[-1] / all_three[0]:.3g}")
 
 # %% [markdown]
 # Scaling added no information. It only made the curvatures more alike. Why 9 and not 1? Old cars have driven far: the two features are
@@ -134,7 +132,7 @@ for name, features in {"no cure": x, "min–max": min_max, "z-score": z_score(x)
 # ## Inside a network
 #
 # To a linear layer, the outputs of the layer before it are features, as the age was for us. BN gives each of them a z-score. (Here
-# $\gamma = 1$, $\beta = 0$, and no $\varepsilon$.) Does this, too, make the curvatures more alike?
+# $\gamma = 1$, $\beta = 0$, and no $\varepsilon$.) Does this make the curvatures more alike?
 #
 # We send the digits through four layers with random weights: linear, then BN or not, then **ReLU**, $\max(0, z)$. After each layer
 # its 100 outputs are our features, and `curvatures` gives 101 numbers, one more for $b$. Some are nearly 0: a step in these directions
