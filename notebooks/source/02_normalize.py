@@ -37,7 +37,7 @@ print(x_hat.round(3))
 assert np.allclose(x_hat, batch_norm_forward(x, gamma=None, beta=None)[0])  # the package's BN
 
 # %% [markdown]
-# Two common mistakes raise no error: dividing by the variance, and a variance that divides by $N - 1$. The standard deviations
+# Two common mistakes raise no error: to divide by the variance, and to use the variance with $N - 1$. The standard deviations
 # of the result, which should be 1, show them:
 
 # %%
@@ -49,10 +49,9 @@ print("variance with N − 1:", (centered / x.std(axis=0, ddof=1)).std(axis=0).r
 # %% [markdown]
 # The first mistake gives $1/\sigma$. The second gives $\sqrt{(N-1)/N}$, which is hard to see in a large batch: for $N = 60$ it is 0.992.
 #
-# <details><summary>The first step, written with a matrix</summary>
+# <details><summary>With a matrix</summary>
 #
-# Some write $Hx$ for it, with the **centering matrix** $H = I - \frac{1}{N}\mathbf{1}\mathbf{1}^\top$, where $\mathbf{1}$ is a column of
-# $N$ ones. $Hx$ is $x$ minus the mean of each column.
+# Some write $Hx$ for $x - \mu$, with the **centering matrix** $H = I - \frac{1}{N}\mathbf{1}\mathbf{1}^\top$ ($\mathbf{1}$ is a column of $N$ ones).
 #
 # </details>
 #
@@ -93,7 +92,7 @@ figures.show(figure)
 #
 # </details>
 #
-# So two sentences that you can often read are false:
+# So two common sentences are false:
 #
 # - "BN brings the values into $(-1, 1)$": about a third of a bell curve lies outside.
 # - "After BN the values follow $N(0, 1)$", the bell curve with mean 0 and variance 1: what was skewed stays skewed.
@@ -121,11 +120,11 @@ for n in (2, 5, 10, 101):
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# 3, and for 1 000 too. A larger value also makes the standard deviation larger, by which it is divided.
+# 3, and for 1 000 too. A larger value makes the standard deviation larger as well, and by this it is divided.
 #
 # </details>
 #
-# In each row it is $\sqrt{N - 1}$. Can another batch give more? For each batch size we search among 4 000 channels of wild values.
+# In each row $\hat{x}$ is $\sqrt{N - 1}$. Can another batch give more? For each batch size we search among 4 000 channels of wild values.
 
 # %%
 sizes = np.array([2, 3, 5, 9, 17, 33, 65])
@@ -143,33 +142,28 @@ ax.legend(loc="lower right", frameon=False)
 figures.show(ax)
 
 # %% [markdown]
-# No channel gives more, and no batch can. A proof in three steps; call one of the normalized values $t$:
+# No channel gives more, and no batch can. The proof has three steps. Call one of the normalized values $t$.
 #
 # 1. The normalized values sum to 0. So the other $N - 1$ values sum to $-t$, and their mean is $-\frac{t}{N-1}$.
-# 2. The mean of squares is never below the square of the mean (the difference is the variance). So the squares of the others have at
-#    least the mean $\frac{t^2}{(N-1)^2}$. There are $N - 1$ of them, so their sum is at least $\frac{t^2}{N-1}$.
-# 3. All $N$ squares together sum to $N$, because their mean is the variance, 1. (With $\varepsilon$ it is a little less.) So
-#    $t^2 + \frac{t^2}{N-1} \le N$. Multiply by $\frac{N-1}{N}$: $\;t^2 \le N - 1$.
+# 2. The mean of squares is never below the square of the mean, because the difference is a variance. So the mean of the other squares is at
+#    least $\frac{t^2}{(N-1)^2}$. There are $N - 1$ of them, so their sum is at least $\frac{t^2}{N-1}$.
+# 3. The mean of all $N$ squares is the variance, 1 (a little less with $\varepsilon$), so their sum is at most $N$:
+#    $t^2 + \frac{t^2}{N-1} \le N$. Multiply by $\frac{N-1}{N}$, and you have $t^2 \le N - 1$.
+#
+# In a batch of 2, for example, $\hat{x}$ is always −1 and 1 (unless the two values are so close that $\varepsilon$ matters).
 #
 # ## What does ε do?
 #
-# Some channels are constant: a pixel in the corner of all pictures, a unit that gives 0 for the whole batch.
-#
-# **Predict.** What would $\hat{x}$ of a constant channel be without $\varepsilon$?
+# Some channels are constant, such as a pixel in the corner of all pictures. Without $\varepsilon$ their $\hat{x}$ would be 0/0, "not a number", and
+# this `nan` would spread through the whole network:
 
 # %%
 constant = np.full(4, 7.0)
-with np.errstate(invalid="ignore"):  # no warning
+with np.errstate(invalid="ignore"):  # no warning for 0/0
     print("ε = 0:      ", normalize(constant, eps=0))
 print("ε = 0.00001:", normalize(constant))
 
 # %% [markdown]
-# <details><summary>Answer</summary>
-#
-# 0/0, "not a number", and this `nan` would spread through the whole network. With $\varepsilon$ it is 0.
-#
-# </details>
-#
 # $\varepsilon$ stands **inside** the root. So the standard deviation of $\hat{x}$ is $\sigma / \sqrt{\sigma^2 + \varepsilon}$, a little below 1. Some
 # programs divide by $\sigma + \varepsilon$ instead: **outside** the root. Compare the two for channels that vary less and less:
 
@@ -179,13 +173,13 @@ for std in (1, 0.1, 0.01, 0.001):
     print(f"{std:6}   {std / np.sqrt(std**2 + 1e-5):17.3f}   {std / (std + 1e-5):9.3f}")
 
 # %% [markdown]
-# Inside the root $\varepsilon$ is added to the *variance*, so it matters once $\sigma$ comes near $\sqrt{0.00001} \approx 0.003$. Outside it
-# matters only near $\sigma = 0.00001$. Train with one formula and run with the other, and no error tells you.
+# Inside the root $\varepsilon$ is added to the *variance*, so it matters once $\sigma$ comes near $\sqrt{0.00001} \approx 0.003$: a channel that hardly
+# varies is not blown up to full size. Outside, it matters only near $\sigma = 0.00001$. Train with one formula and run with the other, and no error tells you.
 #
 # ## Lab: under the microscope
 #
-# One channel of 4 000 values goes through BN and an activation. A value is **saturated** where the activation is nearly flat:
-# its slope is below a tenth of its largest slope, and little gradient comes back from there.
+# One channel goes through BN and an activation. A value is **saturated** where the activation is nearly flat (its slope is
+# below a tenth of its largest slope). Little gradient comes back from there.
 #
 # 1. BN off, sigmoid: move the shift to one end. What happens to the output, and to the mean slope?
 # 2. The same with BN on. What difference do shift and scale make?
@@ -215,7 +209,7 @@ labs.Microscope()
 # samples alike.
 #
 # If BN comes next, $b$ has no effect: it moves all values *and their mean* by $b$, and the mean is subtracted. What has no effect on the
-# loss has the gradient 0. Here is a network with two biases. After the first, BN comes directly. After the second comes a ReLU, then BN.
+# loss has the gradient 0. The network below has two biases. After the first, BN comes directly. After the second comes a ReLU, then BN.
 #
 # **Predict.** Is the gradient of the second bias 0 too?
 
@@ -242,20 +236,20 @@ print("linear → ReLU → BN:", *(f"{length:.0e}" for length in gradients[:, 1]
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# No. Only the first is 0, up to rounding, for every seed. The second bias decides which values the ReLU sets to 0, and subtracting a mean
-# cannot undo that.
+# No, only that of the first (up to rounding), for every seed. The second bias decides which values the ReLU sets to 0, and subtracting a
+# mean cannot undo that.
 #
 # </details>
 #
-# So the sentence is **true when BN follows directly**. Then write `bias=False`; $\beta$ (lesson 03) does the work of a bias. With an
+# So the sentence is **true when BN follows directly**: write `bias=False`, and $\beta$ (lesson 03) does the work of a bias. With an
 # activation in between it is **false**.
 #
 # ## "The scale of the weights does not matter"
 #
-# Multiply all weights of a unit by 10. Its values, their mean and their standard deviation all become 10 times larger. So $\hat{x}$
-# stays the same. (In this section $\varepsilon$ is 0. With $\varepsilon$ all this is nearly true.)
+# Multiply all weights of a unit by 10. Its values, their mean and their standard deviation become 10 times larger, so $\hat{x}$
+# stays the same. (Here $\varepsilon$ is 0. With $\varepsilon$ all this is nearly true.)
 #
-# **Predict.** And the gradient of the loss with respect to these weights: is it 10 times larger, the same, or 10 times smaller?
+# **Predict.** Is the gradient of the loss with respect to these weights then 10 times larger, the same, or 10 times smaller?
 
 # %%
 h, factors = torch.from_numpy(rng.normal(3, 2, (8, 5))), torch.from_numpy(rng.normal(size=8))
@@ -292,8 +286,8 @@ assert gradients[:, 0].max() < 1e-12 < 0.01 < gradients[:, 1].min()  # of the tw
 # Deeper: [Do the weights before BN grow?](deeper/do_the_weights_grow.ipynb)
 #
 # ---
-# **Shown:** $\hat{x}$ has mean 0 and, unless $\sigma^2$ is near $\varepsilon$, standard deviation 1; it keeps its shape and stays within $\sqrt{N-1}$. A bias right before BN does nothing; the scale
-# of the weights changes only how fast the layer learns.
+# **Shown:** $\hat{x}$ has mean 0 and, unless $\sigma^2$ is near $\varepsilon$, standard deviation 1. It keeps the shape of $x$ and stays within $\sqrt{N-1}$. A bias right before BN
+# does nothing; the scale of the weights changes only how fast the layer learns.
 #
 # **Practice:** [the exercises](exercises/02_normalize.ipynb), 30 minutes.
 #
