@@ -57,7 +57,7 @@ print("variance with N − 1:", (centered / x.std(axis=0, ddof=1)).std(axis=0).r
 #
 # ## Does the shape change?
 #
-# Here are three channels: a bell curve, a skewed one, and one with two unequal humps. In the bell curve 50 % of the values lie above the mean,
+# Take three channels: a bell curve, a skewed one, and one with two unequal humps. In the bell curve 50 % of the values lie above the mean,
 # in the skewed channel 37 %.
 #
 # **Predict.** After normalizing the mean is 0. Which share of the skewed channel lies above 0: 37 %, 50 %, or something between?
@@ -147,10 +147,10 @@ figures.show(ax)
 # 1. The normalized values sum to 0. So the other $N - 1$ values sum to $-t$, and their mean is $-\frac{t}{N-1}$.
 # 2. The mean of squares is never below the square of the mean, because the difference is a variance. So the mean of the other squares is at
 #    least $\frac{t^2}{(N-1)^2}$. There are $N - 1$ of them, so their sum is at least $\frac{t^2}{N-1}$.
-# 3. The mean of all $N$ squares is the variance, 1 (a little less with $\varepsilon$), so their sum is at most $N$:
+# 3. The mean of all $N$ squares is the variance, 1 (with $\varepsilon$ a little less). So their sum is at most $N$:
 #    $t^2 + \frac{t^2}{N-1} \le N$. Multiply by $\frac{N-1}{N}$, and you have $t^2 \le N - 1$.
 #
-# In a batch of 2, for example, $\hat{x}$ is always −1 and 1 (unless the two values are so close that $\varepsilon$ matters).
+# So in a batch of 2, $\hat{x}$ is always −1 and 1 (unless the values are so close that $\varepsilon$ matters).
 #
 # ## What does ε do?
 #
@@ -165,7 +165,7 @@ print("ε = 0.00001:", normalize(constant))
 
 # %% [markdown]
 # $\varepsilon$ stands **inside** the root. So the standard deviation of $\hat{x}$ is $\sigma / \sqrt{\sigma^2 + \varepsilon}$, a little below 1. Some
-# programs divide by $\sigma + \varepsilon$ instead: **outside** the root. Compare the two for channels that vary less and less:
+# programs divide by $\sigma + \varepsilon$: **outside** the root. Compare the two formulas:
 
 # %%
 print("     σ   std of x̂, ε inside   ε outside")
@@ -174,7 +174,7 @@ for std in (1, 0.1, 0.01, 0.001):
 
 # %% [markdown]
 # Inside the root $\varepsilon$ is added to the *variance*, so it matters once $\sigma$ comes near $\sqrt{0.00001} \approx 0.003$: a channel that hardly
-# varies is not blown up to full size. Outside, it matters only near $\sigma = 0.00001$. Train with one formula and run with the other, and no error tells you.
+# varies is not blown up to full size. Outside, it matters only near $\sigma = 0.00001$. If you train with one formula and run with the other, no error tells you.
 #
 # ## Lab: under the microscope
 #
@@ -205,11 +205,12 @@ labs.Microscope()
 #
 # ## "BN makes the bias redundant"
 #
-# A linear layer computes $hW + b$ from the outputs $h$ of the layer before. The **bias** $b$ is one number for each unit, added to all
-# samples alike.
+# A linear layer computes $hW + b$. The **bias** $b$ is one number for each unit, the same for all samples.
 #
 # If BN comes next, $b$ has no effect: it moves all values *and their mean* by $b$, and the mean is subtracted. What has no effect on the
-# loss has the gradient 0. The network below has two biases. After the first, BN comes directly. After the second comes a ReLU, then BN.
+# loss has the gradient 0.
+#
+# The network below has two biases. After the first, BN comes directly. After the second comes a ReLU, then BN.
 #
 # **Predict.** Is the gradient of the second bias 0 too?
 
@@ -275,10 +276,11 @@ assert gradients[:, 0].max() < 1e-12 < 0.01 < gradients[:, 1].min()  # of the tw
 #
 # $$10\,L'(10\,w) = L'(w)$$
 #
-# What does this do to the training? Compare a step from $w$ with a step from $10\,w$, at the same learning rate:
+# Now compare a training step from $w$ with one from $10\,w$, at the same learning rate:
 #
 # - The gradient is 10 times smaller, so the step is 10 times shorter.
-# - The weights are 10 times longer. So, as a share of their length, the step is 100 times shorter, and it **turns** them 100 times less.
+# - The weights are 10 times longer. As a share of their length, the step is 100 times shorter: it **turns** them 100 times less. (For a factor $a$
+#   it is $a^2$ times.)
 #
 # Only turning the weights changes $\hat{x}$; making them longer does not. So the sentence is **true for the output** of the layer and **false for its
 # training**: long weights learn more slowly.

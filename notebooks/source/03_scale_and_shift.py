@@ -53,7 +53,7 @@ assert np.allclose(y, theirs)  # the package's BN gives the same
 #
 # Multiply by what you divided by, and add what you subtracted: $\gamma = \sqrt{\sigma^2 + \varepsilon}$ and $\beta = \mu$ give back $x$.
 #
-# **Predict.** The next batch comes from the same data. Do the same two numbers give back this batch too?
+# **Predict.** Do the same two numbers also give back the next batch, drawn from the same data?
 
 # %%
 rng = np.random.default_rng(1)
@@ -67,7 +67,7 @@ for name, batch in (("this batch", x), ("the next one", x_next)):
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# Not exactly: this batch has another mean and another variance.
+# Not exactly: the next batch has another mean and another variance.
 #
 # </details>
 #
@@ -142,7 +142,7 @@ figures.show(figure)
 #
 # ## Are γ and β needed?
 #
-# So far we know what $\gamma$ and $\beta$ control, but not that a network needs them. Two rings of points lie around 0. A network is to say to which ring a point belongs. Each point $p$ has its opposite $-p$ on the same ring.
+# So far we know what $\gamma$ and $\beta$ control, but not that a network needs them. Two rings of points lie around 0. A network should say which ring a point belongs to. Each point $p$ has its opposite $-p$ on the same ring.
 
 
 # %%
@@ -236,7 +236,7 @@ figures.show(figure)
 # 3. **But $p$ and $-p$ lie on the same ring.** If $f$ makes the score better for one of them, it makes it worse for the other, and that costs more. (On the inner
 #    ring the scores 1 and −1 have the cross-entropies 0.31 and 1.31, while 0 and 0 have 0.69 and 0.69.) So training makes $f$ small, and $c$ is left: one answer for all points.
 #
-# Step 2 can be tested. If the scores are $c + f(p)$ and $c - f(p)$, then their correlation is −1:
+# Step 2 can be tested. The scores $c + f(p)$ and $c - f(p)$ have the correlation −1 over all points:
 
 
 # %% tags=["nbval-ignore-output"]
