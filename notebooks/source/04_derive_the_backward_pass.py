@@ -82,7 +82,7 @@ print("measured  ", np.array([measure(row) for row in range(4)]).round(3))
 #     └──► mean ─────────┘        └─► square ─► var ─► std ─► inv_std ─┘     gamma    beta
 # ```
 #
-# *Two* arrows start from `x`, and two from `x_centered`: they are used twice. In Python each node is one line.
+# *Two* arrows start from `x`, and two from `x_centered`: they are used twice.
 #
 # **Predict.** A node has the shape $(N, C)$, one number for each entry, or $(C,)$, one number for each channel. Which
 # nodes have the shape $(C,)$?
@@ -194,7 +194,8 @@ compare(x_centered=dx_centered, mean=dmean, x=dx)
 # ## Lab: forward through the graph, and back
 #
 # Each box is a node of the same batch: on the left its value, on the right its gradient. At step 12, where the walk
-# starts, all values are known. The table below shows through which paths dx comes, with a column for each sample.
+# starts, all values are known. The table below shows the three **paths** on which dx comes back, with a column for
+# each sample.
 #
 # 1. Press *Next step* until step 24. Into which boxes do two arrows lead on the way back?
 # 2. Choose for *Gradient dy* *one, the others 0*, with sample 2 and the value 1. Through which paths do samples 1 and 4
@@ -239,7 +240,7 @@ compare(var=dvar, mean=dmean, x=dx)
 # %% [markdown]
 # ## Multiply it out
 #
-# The last line for `dx` has three terms. Each is a **path** from $x$ to the loss:
+# The last line for `dx` has three terms. Each is one of the paths of the lab:
 #
 # 1. The **direct** path stays as it is: $\frac{1}{s}\,d\hat{x}_i$. This was our first idea.
 # 2. The path **through the mean**: a sum divided by $N$ is a mean, so `dmean / N` is
@@ -324,13 +325,11 @@ figures.show(ax)
 #
 # ## What was shown
 #
-# - Each node gives one line of the backward pass. Multiplied out, three paths are left: from dy subtract its mean, and x̂
-#   times the mean of dy · x̂. Multiply by $\gamma/s$.
+# - Each node gives one line of the backward pass. Multiplied out, three terms are left: the three paths.
 # - Now the [exercises](exercises/04_derive_the_backward_pass.ipynb) (30 minutes). Deeper:
 #   [Which test catches a wrong backward pass?](deeper/test_a_backward_pass.ipynb) and
 #   [What does a batch of two teach?](deeper/what_a_small_batch_teaches.ipynb).
-# - Next: [04b · Train with your own](04b_train_with_your_own.ipynb). There you write both passes from
-#   memory, and a network learns with them.
+# - Next: [04b · Train with your own](04b_train_with_your_own.ipynb), where you write both passes from memory.
 #
 # *Source: S. Ioffe and C. Szegedy, "Batch Normalization: Accelerating Deep Network Training by Reducing Internal
 # Covariate Shift", 2015, arXiv:1502.03167, section 3.*
