@@ -31,8 +31,8 @@ class Evidence:
         return list(zip(self.probes, self.expected, self.seen, strict=True))
 
     def holds(self, test: Callable[..., bool], name: str, other: str = "") -> bool:
-        """True when the test of what came as one quantity, and of what is right for it, or for another one,
-        is true on every probe."""
+        """True when a quantity came on every probe, and each time the test of its value and the right one (or
+        that of `other`) is true."""
         return all(
             name in run.values and (other or name) in right and test(run.values[name], right[other or name])
             for _, right, run in self.runs
@@ -41,8 +41,12 @@ class Evidence:
     @cached_property
     def wrong(self) -> list[str]:
         """The quantities that are wrong on one probe at least."""
-        came = [(right, run.values) for _, right, run in self.runs]
-        return [name for name in came[0][0] if not all(same(v.get(name, r[name]), r[name]) for r, v in came)]
+
+        def is_wrong(name: str) -> bool:
+            came = ((run.values[name], right[name]) for _, right, run in self.runs if name in run.values)
+            return not all(same(*pair) for pair in came)
+
+        return list(filter(is_wrong, self.expected[0]))
 
     @cached_property
     def right(self) -> list[str]:
