@@ -17,10 +17,7 @@ def same(found: np.ndarray, expected: np.ndarray, within: float = ROUNDING) -> b
 
 
 def off_by(found: np.ndarray, expected: np.ndarray) -> float:
-    """The largest difference over the root mean square of the expected values.
-
-    It is inf when the shapes differ, or NaN or inf are in other places.
-    """
+    """The largest difference over the expected root mean square; inf where shapes or places of NaN differ."""
     if found.shape != expected.shape:
         return np.inf
     finite = np.isfinite(expected)

@@ -67,8 +67,7 @@ class Evidence:
         return any(run.failure for run in self.seen)
 
     def varies(self) -> bool:
-        """False where a wrong quantity is the same number everywhere: many slips together give that. False
-        also where nothing came."""
+        """False where nothing came, or one number everywhere: that is what many slips give."""
         values = [run.values[name] for run in self.seen for name in self.wrong if name in run.values]
         return bool(values) and all(value.size < 2 or np.ptp(value) > 1e-12 for value in values)
 

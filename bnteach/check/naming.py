@@ -57,11 +57,7 @@ def notebook(lesson: str) -> str:
 
 
 def diagnose(evidence: Evidence) -> Verdict:
-    """The mistake, the slip, or the two of them that give the learner's values; else the facts.
-
-    A mistake is named only when it gives the learner's values to rounding on every probe, and no other with
-    words of its own does.
-    """
+    """The mistake, the slip, or the two of them that alone give the learner's values; else the facts."""
     known, numbers = evidence.known, () if evidence.check.tell else example(evidence)
     slips = evidence.check.slips if evidence.varies() else []
     for groups, may_stop in candidates(known, [] if evidence.reshaped else slips):
@@ -94,12 +90,9 @@ def are_apart(mistakes: Iterable[Mistake]) -> bool:
 
 
 def is_match(evidence: Evidence, mistakes: Together, may_stop: bool) -> bool:
-    """True when these mistakes give what was observed on every probe, and give a wrong value on one at least.
-
-    Without that wrong value there would be no evidence: two codes that both raise an error may have nothing
-    else in common. With `may_stop`, less than half of the probes are left out: those where one of the two
-    stops and the other does not, as PyTorch may with a single sample.
-    """
+    """True when these mistakes give what was observed on every probe, and a wrong value on one at least."""
+    # With `may_stop` some probes are left out, fewer than half: where one of the two stops and the other does
+    # not, as PyTorch may with a single sample.
     runs: list[Run] = []
     for right, made, run in evidence.of(mistakes, to_first_difference=True):
         if (made.failure, made.error) == (run.failure, run.error):
@@ -135,10 +128,7 @@ def partly(evidence: Evidence, mistakes: list[Mistake], numbers: tuple[str, ...]
 
 
 def parts(evidence: Evidence, mistakes: list[Mistake]) -> list[tuple[Mistake, frozenset[str]]]:
-    """Mistakes that can happen together, with the wrong quantities that each explains.
-
-    Left out is one that explains less than another one, and those that explain the same thing.
-    """
+    """Mistakes that can happen together, with the wrong quantities that each, and it alone, explains."""
     each = [(mistake, names) for mistake in mistakes if (names := explained(evidence, [mistake]))]
     found: list[tuple[Mistake, frozenset[str]]] = []
     for mistake, names in each:

@@ -61,10 +61,7 @@ class Recipe:
 
 
 def recipe_of(function: Callable[..., Any]) -> Recipe:
-    """The recipe that a plain function is: lines `name = expression`, then `return` and names.
-
-    Raises ValueError for a function with another line.
-    """
+    """The recipe that a plain function is. Raises ValueError, with the line, where it is none."""
     (definition,) = ast.parse(textwrap.dedent(inspect.getsource(function))).body
     *body, last = definition.body
     takes = tuple(inspect.signature(function).parameters)
@@ -85,8 +82,7 @@ def names_returned(line: ast.stmt, values: set[str]) -> tuple[str, ...]:
 
 
 def lines_of(body: list[ast.stmt], given: tuple[str, ...] = ()) -> Lines:
-    """Each `name = expression`, by its name. Raises ValueError for any other line but a docstring, and for a
-    name that is used again."""
+    """Each `name = expression`, by its name. Raises ValueError for another line, or a name that is taken."""
     lines: Lines = {}
     for line in body:
         if isinstance(line, ast.Expr) and isinstance(line.value, ast.Constant):

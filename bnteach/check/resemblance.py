@@ -159,10 +159,7 @@ def by_channel(case: Case) -> Iterator[str]:
 
 
 def paths_of_dx(cases: list[Case]) -> str:
-    """Sums of dx, and of dx·x_hat, over the batch: which path of the gradient may be missing?
-
-    In training, dx sums to 0 in each channel. In evaluation the statistics are constants: no paths.
-    """
+    """Sums of dx, and of dx·x_hat, over the batch: which path of the gradient may be missing in training?"""
     sums = [sums_of_dx(case) for case in cases]
     if None in sums:
         return ""

@@ -28,11 +28,7 @@ class Printed(io.StringIO):
 
 @contextmanager
 def settings_kept() -> Iterator[None]:
-    """Run a block without warnings, and put back what it may have set.
-
-    That is: NumPy's error handling and print options; the random states of NumPy, Python and PyTorch;
-    PyTorch's default dtype and print options; the working directory; and open figures.
-    """
+    """Run a block without warnings, and put back what it may have set."""
     with np.errstate(), np.printoptions(), warnings.catch_warnings(), ExitStack() as back:
         warnings.simplefilter("ignore")
         for kept in (random_states, torch_settings, folder, figures):
