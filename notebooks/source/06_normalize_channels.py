@@ -182,8 +182,8 @@ labs.WhichValues()
 #
 # ## The mistake: statistics for each position
 #
-# If you know BN from tables, you may flatten the maps and take `nn.BatchNorm1d`. Then every position of every map gets a mean, a
-# variance, a $\gamma$ and a $\beta$ of its own:
+# If you know BN from tables, you may write `x.mean(axis=0)`, or flatten the maps for `nn.BatchNorm1d`. Then every position
+# of every map gets a mean and a variance of its own. In this layer it also gets its own $\gamma$ and $\beta$:
 
 
 # %%
@@ -241,8 +241,8 @@ for words, per_position in (("per channel", False), ("per position", True)):
 #
 # </details>
 #
-# (The first habit does not find this mistake: each channel has mean 0 here, too. Is it the statistics that do the harm, or
-# $\gamma$ and $\beta$? [We measure it.](deeper/statistics_for_each_position.ipynb))
+# (To check the means does not find this mistake: each channel of $\hat{x}$ has mean 0 here, too. Is it the statistics that do the
+# harm, or $\gamma$ and $\beta$? [We measure it.](deeper/statistics_for_each_position.ipynb))
 #
 # Why does a move harm at all? Take one filter, not trained, and the statistics of all training digits. The picture shows
 # $\hat{x}$ for a digit in the middle, and for the same digit one column to the right.
