@@ -82,7 +82,7 @@ class RunningStats(Lab):
     title = "The running statistics follow the batches"
     look = (
         "Press play, or drag the batches. With which momentum is the running mean first near the truth, and "
-        "with which is it steadiest there? Let the data jump: which momentum is slow to follow? On the "
+        "with which is its line smoothest? Let the data jump: which momentum is slow to follow? On the "
         "right: the output for one sample."
     )
     State = State

@@ -178,8 +178,8 @@ for momentum in (0.99, 0.01, None):
 # outside.)
 #
 # 1. Drag *Batches seen*. Does the output for $x = 7$ come to rest in training? Does it in evaluation?
-# 2. Compare *Momentum* 0.5, 0.1 and 0.01. With which is the running mean first near the truth? With which is the
-#    running mean steadiest at the end?
+# 2. Compare *Momentum* 0.5, 0.1 and 0.01. With which is the running mean first near the truth? Which gives the
+#    smoothest line?
 # 3. Set *The data* to *jump at batch 40*. Does the running mean find the new truth with *Momentum* 0.1? With *None*?
 # 4. Set *Batch size* to 2. Which outputs does $x = 7$ get in training?
 
@@ -192,10 +192,10 @@ labs.RunningStats(batches=100)
 # 1. In training never, because the output depends on each batch. In evaluation the output starts at 7, since mean 0 and
 #    variance 1 change nothing; then it comes near 1 and stays there.
 # 2. With 0.5 the running mean is near the truth after a few batches, but never steady. With 0.1 this takes some 30 batches,
-#    and the running mean is steadier. With 0.01 it is steadiest, but not there after 100.
+#    and the line is smoother. With 0.01 the line is smoothest, but not there after 100.
 # 3. With 0.1 yes, some 30 batches later. With *None* no: the plain average keeps all old batches. While a network learns,
 #    what enters its layers changes; so *None* is not the default.
-# 4. Only −1 and +1: two different values always become these.
+# 4. Only −1 and +1, or nearly so because of $\varepsilon$: two different values always become these.
 #
 # </details>
 #

@@ -195,8 +195,8 @@ class PerPosition(nn.BatchNorm1d):
 # %% [markdown]
 # We train two kinds of network, one with BN per channel and one with this mistake. Each has two convolutions, and then
 # takes the largest value of each map, wherever that is. So the position of the digit should not matter. All training digits
-# are in the middle of a frame of 12 × 12. The test digits are in the middle too; then we move them one column to the left,
-# and one to the right.
+# are in the middle of a frame of 12 × 12. The test digits are in the middle, then one column to the left, then one to
+# the right.
 #
 # **Predict.** Where does the mistake cost most of the answers: with the test digits in the middle, after a move, in both
 # cases, or in neither?
@@ -236,13 +236,13 @@ for words, per_position in (("per channel", False), ("per position", True)):
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# After a move: then the network misreads about two digits of three. In the middle it loses only a few percent, so that you
-# notice nothing if you have nothing to compare with.
+# After a move: then the network misreads about two digits of three. In the middle it loses only a few percent, which is
+# easily overlooked.
 #
 # </details>
 #
-# (To check the means does not find this mistake: each channel of $\hat{x}$ has mean 0 here, too. Is it the statistics that do the
-# harm, or $\gamma$ and $\beta$? [We measure it.](deeper/statistics_for_each_position.ipynb))
+# (To check the means does not find this mistake: each channel of $\hat{x}$ has mean 0 here, too.
+# [Which does the harm, the statistics or γ and β?](deeper/statistics_for_each_position.ipynb))
 #
 # Why does a move harm at all? Take one filter, not trained, and the statistics of all training digits. The picture shows
 # $\hat{x}$ for a digit in the middle, and for the same digit one column to the right.
