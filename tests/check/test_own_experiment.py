@@ -20,3 +20,8 @@ def test_two_numbers_are_asked_for(answer, words):
 
 def test_a_change_that_shows_in_one_seed_of_three_is_enough():
     assert check.effect_on_dx(lambda seed: (seed, max(seed, 1))).state == "passed"
+
+
+def test_a_seed_that_only_one_run_gets_is_told():
+    verdict = check.effect_on_ratio(lambda seed: (seed, 7.0))
+    assert "Before or after is the same number for the seeds 0, 1 and 2." in verdict.why

@@ -61,45 +61,9 @@ def staged_backward(dy, gamma, x_centered, deviation):
 NODE_BY_NODE = """
     > 04_derive_the_backward_pass: Five rules for the backward pass
 
-    dinverse_mean: the gradient of inverse is a mean
-        dinverse = (dx_hat * x_centered).mean(axis=0)
-        | inverse is one number, used for all rows: its gradient is the sum of theirs.
-
-    not_summed_back: the gradients of numbers that all rows share are not summed
-        dinverse = dx_hat * x_centered
-        dmean = -dx_centered
-        | inverse and the mean are one number for a channel: shape (C,), and so are their gradients.
-
-    inverse_not_squared: the derivative of 1/d is taken for 1/d
-        ddeviation = -dinverse / deviation
-        | 1/d has the derivative −1/d².
-
-    share_forgotten: each row gets the whole gradient of the deviation, not 1/N of it
-        dx_centered = dx_hat / deviation + np.sign(x_centered) * ddeviation
-        | The deviation is a sum divided by N, so each row gets 1/N of its gradient.
-
     derivative_of_a_square: the size is taken for a square
         dx_centered = dx_hat / deviation + 2 * x_centered * ddeviation / len(x_centered)
         | 2c is the derivative of c², as in BN. Here the size is |c|: its slope is the sign of c, +1 or −1.
-
-    sign_forgotten: the derivative of the size is left out
-        dx_centered = dx_hat / deviation + ddeviation / len(x_centered)
-        | The derivative of |c| is the sign of c: +1 above the mean, −1 below it.
-
-    > 04_derive_the_backward_pass: Back, part 3: two gradients meet
-
-    size_path_missing: x_centered gets nothing from the size
-        dx_centered = dx_hat / deviation
-        | x_centered was used twice: in x̂ and in the size. The two gradients add up.
-
-    dmean_is_a_mean: the gradient of the mean is a mean
-        dmean = -dx_centered.mean(axis=0)
-        | The mean is one number, subtracted from all rows: its gradient is a sum. The 1/N comes one step
-        | later, from the mean's own formula.
-
-    mean_node_left_out: x gets nothing from the mean
-        dx = dx_centered
-        | x was used twice: directly, and in the mean. The two gradients add up.
 
     > 04_derive_the_backward_pass: Multiply it out
 
@@ -152,13 +116,13 @@ EXERCISES = [
         mistakes=(NODE_BY_NODE,),
     ),
     Check(
-        gradient_checking.options,
+        gradient_checking.needed,
         lambda rng: [{"eps": eps} for eps in (1e-5, *rng.uniform(1e-5, 1e-3, size=2))],
         name="gradient_check",
         takes=("forward", "backward"),
-        answer=gradient_checking.by_differences,
+        answer=gradient_checking.known_check,
         trial=gradient_checking.try_out,
-        tell=gradient_checking.decisions_in_words,
+        tell=gradient_checking.in_words,
         has_slips=False,
         hints=(
             "Write a small function inside that measures the gradient of L with respect to any of the three "

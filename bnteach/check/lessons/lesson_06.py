@@ -44,10 +44,6 @@ OF_CHANNELS = """
         axes = (1, 2, 3)
         | That is layer normalization. BN has one mean for each channel, over all pictures.
 
-    mean_over_channels: the mean runs over the channel axis alone
-        axes = channel_axis
-        | The axis that you name is the one that disappears. Name all axes but the channels.
-
     one_mean_for_all: one mean and one variance serve all channels
         axes = (0, 1, 2, 3)
         | Without an axis, NumPy takes the mean of all values, whatever their channel. Each needs its own.
@@ -55,10 +51,6 @@ OF_CHANNELS = """
     one_variance_for_all: each channel has its own mean, but one variance serves all channels
         var = x.var()
         | Without an axis it is the variance of all values, of wide channels and of narrow ones.
-
-    not_centered: the mean is not subtracted before the squares are taken
-        var = (x**2).mean(axis=axes, keepdims=True)
-        | The mean of x² measures how far the values are from 0, and not from their mean.
 
     count_of_samples: the sum of squares is divided by N, not by N·H·W
         n = len(x)
@@ -92,11 +84,6 @@ OF_CHANNELS = """
         axes = (0, 2, 3)
         shape = (1, -1, 1, 1)
         | In (N, H, W, C) axis 1 is the height. The caller says where the channels are.
-
-    channel_axis_unused_last: channel_axis is not used: the last axis always serves as the channels
-        axes = (0, 1, 2)
-        shape = (1, 1, 1, -1)
-        | In (N, C, H, W) the last axis is the width. The caller says where the channels are.
 
     minus_one_not_left_out: with channel_axis −1 no axis is left out: −1 is not 3
         axes = tuple(axis for axis in range(4) if axis != channel_axis)
@@ -156,10 +143,6 @@ def fold_batch_norm(weight, bias, gamma, beta, running_mean, running_var, eps):
 
 
 FOLDED = """
-    fold_old_bias_forgotten: the old bias is forgotten
-        new_bias = -running_mean * scale + beta
-        | BN subtracts the running mean from weight·x + bias. The bias goes through BN as well.
-
     fold_mean_not_scaled: the running mean is not scaled
         new_bias = bias * scale - running_mean + beta
         | BN subtracts the mean before it divides. So the mean has the factor γ/√(σ² + ε) too.

@@ -79,10 +79,6 @@ IN_CUT = """
         size = np.abs(w_1).sum(axis=1)
         | Before BN the size of the weights says nothing: BN divides it out. γ is what is left.
 
-    threshold_not_used: the threshold is not used: all channels stay whose γ is not 0
-        stays = gamma != 0
-        | A trained γ is hardly ever exactly 0. Small is whatever is not above the threshold.
-
     threshold_times_largest: the threshold is taken as a share of the largest |γ|
         stays = size > threshold * size.max()
         | Here threshold is a value of |γ| itself. Nothing is multiplied with it.

@@ -14,7 +14,7 @@ from ..running import Observed
 # Name of a fact -> what to say where it does not hold.
 NEEDED = {
     "same_seed_same_numbers": "Seed 0, called twice, gives different numbers.",
-    "seeds_differ": "The seeds 0, 1 and 2 give the same numbers.",
+    "seeds_differ": "Before or after is the same number for the seeds 0, 1 and 2.",
     "the_change_shows": "Before and after are exactly equal, for the seeds 0, 1 and 2.",
 }
 
@@ -33,9 +33,9 @@ NOT_TO_BE_BELIEVED = """
         rng = np.random.default_rng()
         | Then nobody can repeat a run. Make every random number, and the weights, from the seed.
 
-    seed_unused: the seed is not used
+    seed_unused: the seed is not used in both runs
         rng = np.random.default_rng(0)
-        | Then five seeds are one run, shown five times. Begin the function with the seed.
+        | Then five seeds are one run, shown five times. Pass on the seed that your function is given, twice.
 
     nothing_changed: the two runs are the same one
         after = before
@@ -47,10 +47,10 @@ def try_out(answer: Any, inputs: Mapping[str, Any]) -> Iterable[tuple[str, Any]]
     """1 for each fact that holds, 0 for one that does not."""
     seeds = inputs["seeds"]
     runs = [two_numbers(answer(seed)) for seed in seeds]
-    of_seed_0 = {run for seed, run in zip(seeds, runs, strict=True) if seed == 0}
-    yield "same_seed_same_numbers", int(len(of_seed_0) <= 1)
-    yield "seeds_differ", int(len(set(seeds)) == 1 or len(set(runs)) > 1)
-    yield "the_change_shows", int(len(set(seeds)) == 1 or any(before != after for before, after in runs))
+    is_one = len(set(seeds)) == 1
+    yield "same_seed_same_numbers", int(not is_one or len(set(runs)) == 1)
+    yield "seeds_differ", int(is_one or all(len(set(numbers)) > 1 for numbers in zip(*runs, strict=True)))
+    yield "the_change_shows", int(is_one or any(before != after for before, after in runs))
 
 
 def two_numbers(value: Any) -> tuple[float, float]:

@@ -162,7 +162,7 @@ def ratio(seed, subtract=True, divide=True, after_relu=False):
 # Choose **one** change: `subtract=False`, `divide=False` or `after_relu=True`. **Predict,** and write it down: with the usual settings the ratio is
 # about 117; does your change make it larger or smaller, and about how many times?
 #
-# Write `experiment(ratio, seed)`, one run of your experiment.
+# Write `effect_on_ratio(seed)`, one run of your experiment.
 #
 # - Return two numbers: the ratio of the usual network, and the ratio of the network with your change.
 # - Nothing else may differ between the two.
@@ -185,14 +185,14 @@ def ratio(seed, subtract=True, divide=True, after_relu=False):
 
 
 # %% tags=["solution", "points-2"]
-def experiment(ratio, seed):
+def effect_on_ratio(seed):
     """The curvature ratio of the usual network, and of one that differs from it in one thing."""
     ### BEGIN SOLUTION
     return ratio(seed), ratio(seed, subtract=False)
     ### END SOLUTION
 
 
-check.experiment(experiment)
+check.effect_on_ratio(effect_on_ratio)
 
 # %% [markdown] tags=["solution"]
 # ### The solution, explained
@@ -209,8 +209,8 @@ check.experiment(experiment)
 # When your function has passed, run it with five seeds. What about your prediction? Then try the other two changes.
 
 # %%
-if check.experiment(experiment).state == "passed":
-    runs = [experiment(ratio, seed) for seed in range(5)]
+if check.effect_on_ratio(effect_on_ratio).state == "passed":
+    runs = [effect_on_ratio(seed) for seed in range(5)]
     for name, five in zip(("usual", "changed"), zip(*runs, strict=True), strict=True):
         print(f"{name:8}", *(f"{value:6.0f}" for value in five))
 
