@@ -147,6 +147,10 @@ FOLDED = """
         new_bias = bias * scale - running_mean + beta
         | BN subtracts the mean before it divides. So the mean has the factor γ/√(σ² + ε) too.
 
+    fold_bias_not_scaled: the old bias is not scaled
+        new_bias = bias + beta - running_mean * scale
+        | BN divides what the layer gives, and the old bias is a part of that. So it has the factor too.
+
     fold_beta_scaled: β is scaled
         new_bias = (bias - running_mean + beta) * scale
         | β is added after the factor.
@@ -154,6 +158,10 @@ FOLDED = """
     fold_input_axis: the factor meets the input channels of the weight
         new_weight = weight * scale[None, :, None, None]
         | weight has shape (out, in, height, width). BN's channels are those that come out: axis 0.
+
+    fold_factor_on_last_axis: the factor meets the last axis of the weight
+        new_weight = weight * scale
+        | NumPy lines up shape (C,) with the last axis: the width. Give `scale` three axes more.
 """
 
 

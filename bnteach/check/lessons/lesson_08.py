@@ -39,6 +39,11 @@ OF_SAMPLES = """
         var = x.var(axis=1)
         | Shape (N,) is lined up with the last axis, the channels. It is an error, or, where N = C, silently
         | wrong. keepdims=True keeps them in the rows.
+
+    rms_norm: x is divided by the root of its mean square, and no mean is subtracted: that is RMSNorm
+        var = (x**2).mean(axis=1, keepdims=True)
+        x_hat = x * inv_std
+        | LayerNorm subtracts the mean of each sample first, from x and in the variance.
 """
 
 
@@ -86,6 +91,10 @@ OF_GROUPS = """
     affine_forgotten: x̂ is returned: neither γ nor β is used
         y = x_hat.reshape(x.shape)
         | x̂ is the normalized value. The layer's output is y, after γ and β.
+
+    parameters_on_last_axis: γ and β meet the last axis, not the channels
+        y = gamma * x_hat.reshape(x.shape) + beta
+        | NumPy lines up shape (C,) with the last axis: the width. gamma[:, None, None] meets the channels.
 """
 
 
