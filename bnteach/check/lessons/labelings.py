@@ -95,10 +95,8 @@ TWO_LABELINGS = Check(
     tell=labels_in_words,
     hints=(
         "Without β the score is c + f(p), with f(−p) = −f(p). Which labels can such a score not give?",
-        "In `hard`, a point and its opposite should have the same label; in `easy`, different ones. "
-        "Opposite with respect to what? Remember what BN subtracts.",
-        "Subtract the mean of the points first. For `easy`, one coordinate is enough. For `hard`, think "
-        "of four quadrants, and of the product of the two coordinates.",
+        "In `hard`, opposite points have the same label; in `easy`, different ones. Opposite to what?",
+        "Subtract the mean first. For `easy` one coordinate is enough; for `hard` take their product.",
     ),
     lesson=("03_scale_and_shift", "Are γ and β needed?"),
     mistakes=(LABELINGS,),

@@ -93,10 +93,8 @@ EXERCISES = [
         row_to_add,
         rows,
         hints=(
-            "The output of the first row is β when its value is exactly the mean. Which mean, of how many "
-            "rows?",
-            "Call the new row r. The mean of all rows is (sum of x + r) / (N + 1). Set it equal to the first "
-            "row.",
+            "The first row gives β when its value is exactly the mean. The mean of how many rows?",
+            "The mean of all rows, with a new row r, is (sum of x + r) / (N + 1). Set it equal to row 0.",
             "Solve for r: multiply by N + 1, then subtract the sum over `axis=0`.",
         ),
         lesson=("00_meet_batch_normalization", "Batch normalization in five lines"),
@@ -108,12 +106,9 @@ EXERCISES = [
         trial=choice_of("scale", among="scales"),
         has_slips=False,
         hints=(
-            "How many trainings does one scale need before you may judge it? Which of their accuracies says "
-            "that all of them have learned?",
-            "For each scale: a loop over the two depths, in it a loop over five seeds. Keep the lowest of "
-            "the ten accuracies.",
-            "`lowest = [min(...) for scale in scales]` with ten trainings in the brackets; then the scale "
-            "where `lowest` is largest: `np.argmax` gives its position.",
+            "How many trainings does a scale need? Which of their accuracies says that all have learned?",
+            "For each scale a loop over two depths, in it one over five seeds. Keep the lowest of the ten.",
+            "`lowest = [min(...) for scale in scales]`. Where it is largest, `np.argmax` gives the position.",
         ),
         lesson=("00_meet_batch_normalization", "Is BN the only cure?"),
         mistakes=(CHOOSING,),

@@ -111,8 +111,7 @@ EXERCISES = [
         train_and_test,
         hints=(
             "The same car must get the same numbers, in whichever set it is.",
-            "So subtraction and division must be the same in both sets. Only the training set is there when "
-            "the model learns.",
+            "Only the training set is there when the model learns. So which mean, and which deviation?",
             "Both the mean and the standard deviation come from `train`; `test` is what they are applied to.",
         ),
         lesson=("01_measure_a_batch", "A ravine and a bowl"),
@@ -123,10 +122,8 @@ EXERCISES = [
         batches_in_another_light,
         hints=(
             "Each batch has its own mean. Along which axis of (B, N, C) do the samples of one batch lie?",
-            "Each batch, N cars with one mean, gives one guess at the variance. By what must its squared "
-            "distances be divided, so that the guess is right on average?",
-            "`batches - batches.mean(axis=1, keepdims=True)` takes the light away. `ddof` says what is "
-            "subtracted from N. At the end, take the mean over the batches.",
+            "Each batch gives one guess at the variance. By what is it divided to be right on average?",
+            "`batches.mean(axis=1, keepdims=True)` is the light; `ddof` is subtracted from N. Average last.",
         ),
         lesson=("01_measure_a_batch", "Divide by N or by N − 1?"),
         mistakes=(IN_BATCHES,),
@@ -135,10 +132,8 @@ EXERCISES = [
         "effect_on_ratio",
         hints=(
             "An experiment compares two networks that differ in one thing. How many calls is that?",
-            "The usual network needs the seed alone. What does the other one need as well, and what must be "
-            "the same in both?",
-            "`usual = ratio(seed)`. The second call has the same seed and one more argument, such as "
-            "`after_relu=True`.",
+            "The usual network needs the seed alone. What must be the same in the other one?",
+            "`usual = ratio(seed)`. The second call has one more argument, such as `after_relu=True`.",
         ),
         lesson=("01_measure_a_batch", "Inside a network"),
     ),

@@ -149,11 +149,9 @@ EXERCISES = [
         probes,
         hard_probes=hard_probes,
         hints=(
-            "Three lines are enough: the mean of each column, its variance, and the formula. Which axis is "
-            "the one that disappears?",
+            "Three lines: the mean of each column, its variance, the formula. Which axis disappears?",
             "`eps` joins the variance. Where is the root taken: before or after that?",
-            "`x.mean(axis=0)`, and the same for the variance. Below the line stands `np.sqrt(var + eps)`; "
-            "above it `x - mean`, in brackets.",
+            "Below the line stands `np.sqrt(var + eps)`, above it `x - mean`, in brackets.",
         ),
         lesson=("02_normalize", "Subtract, divide"),
         mistakes=(IN_VARIANCE, OF_COLUMNS, PER_SAMPLE, IN_ROOT, IN_X_HAT),
@@ -163,8 +161,7 @@ EXERCISES = [
         sizes,
         trial=measure_batch,
         hints=(
-            "How large the largest |x̂| is depends on the pattern of the values alone. Which pattern did the "
-            "lesson find to be the limit?",
+            "The pattern of the values alone decides. Which one did the lesson find to be the limit?",
             "First make that pattern a batch with mean 0 and standard deviation 1: normalize it.",
             "Then stretch and shift, and x̂ does not notice: multiply by `std`, add `mean`.",
         ),
@@ -179,10 +176,8 @@ EXERCISES = [
         has_slips=False,
         hints=(
             "When are two trainings the same? Compare the loss of each seed with the loss of the same seed.",
-            "First the five losses of `train(1, 1, seed)`. Then, for each rate, the five of `train(10, rate, "
-            "seed)`, and their distances from the first five.",
-            "For each rate keep the largest distance, `abs(losses - usual).max()`; return the rate where it "
-            "is smallest.",
+            "Five losses of `train(1, 1, seed)`; for each rate the distances of `train(10, rate, seed)`.",
+            "Keep `abs(losses - usual).max()` for each rate; return the rate where it is smallest.",
         ),
         lesson=("02_normalize", '"The scale of the weights does not matter"'),
         mistakes=(MATCHING,),

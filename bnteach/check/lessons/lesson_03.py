@@ -136,8 +136,7 @@ EXERCISES = [
         hints=(
             "Which of the two, γ or β, carries what differs from sample to sample?",
             "The mean of y over the batch is β, whatever γ is. So which one must not be touched?",
-            "`np.where(keep, ...)` chooses for each channel between two values. One of the two parameters "
-            "needs it, the other one does not.",
+            "`np.where(keep, ...)` chooses for each channel. One of the two parameters needs it.",
         ),
         lesson=("03_scale_and_shift", "Lab: move γ and β"),
         mistakes=(SWITCHES,),

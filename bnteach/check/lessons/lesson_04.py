@@ -9,6 +9,7 @@ import numpy as np
 from ..checking import Check
 from . import gradient_checking
 from .backward import BACKWARD, batch_norm_backward
+from .inputs import readable
 from .lesson_03 import OF_PARAMETERS
 from .normalizing import IN_ROOT, IN_VARIANCE
 from .own_experiment import experiment
@@ -38,12 +39,7 @@ def probes(rng: np.random.Generator) -> list[dict[str, Any]]:
             "eps": eps,
         }
 
-    read = {
-        "dy": np.array([[1.0, 2.0], [0.0, -1.0], [-2.0, 4.0]]),
-        "x": np.array([[1.0, 10.0], [2.0, 10.0], [6.0, 40.0]]),
-        "gamma": np.array([2.0, 0.5]),
-        "eps": 0.5,
-    }
+    read = readable(random(3, 2, 0.5))
     small = {**random(5, 3, 0.01), "x": rng.normal(0.02, 0.003, size=(5, 3))}
     return [read, random(5, 4, 0.3), random(7, 3, 1e-5), random(4, 6, 1.0), small, random(4, 4, 0.2)]
 
@@ -89,12 +85,9 @@ EXERCISES = [
         batch_norm_backward,
         probes,
         hints=(
-            "Begin with x̂, then `dgamma` and `dbeta`: one line each. For `dx` make `dx_hat` first: by what "
-            "is x̂ multiplied on its path to y?",
-            "`dx_hat = dy * gamma`. From it take away two parts: its mean, and its share along x̂. Before "
-            "the brackets stands 1/√(σ² + ε).",
-            "The share along x̂ is `x_hat * (dx_hat * x_hat).mean(axis=0)`: a number for each channel, times "
-            "x̂ of each sample.",
+            "First x̂, `dgamma`, `dbeta`. Then `dx_hat`: by what is x̂ multiplied on its path to y?",
+            "From `dy * gamma` take its mean and its share along x̂. In front stands 1/√(σ² + ε).",
+            "The share along x̂ is `x_hat * (dx_hat * x_hat).mean(axis=0)`.",
         ),
         lesson=("04_derive_the_backward_pass", "Multiply it out"),
         mistakes=(BACKWARD, ALONG_SAMPLES, OF_PARAMETERS, IN_VARIANCE, IN_ROOT),
@@ -103,14 +96,9 @@ EXERCISES = [
         staged_backward,
         nodes,
         hints=(
-            "Go from right to left, one line for each gradient. Each gradient has the shape of its node: (N, "
-            "C) or (C,).",
-            "A number that all rows share gets the sum of their gradients. A node that is used twice gets "
-            "the sum of two gradients. And what is the slope of |c| where c is above 0, and where it is "
-            "below?",
-            "The slope is `np.sign(x_centered)`, and each row has a share of 1/N in `deviation`. So "
-            "`x_centered` gets `dx_hat / deviation` from one arrow, and `np.sign(x_centered) * ddeviation / "
-            "N` from the other.",
+            "Go from right to left. Each gradient has the shape of its node: (N, C) or (C,).",
+            "A number that all rows share gets the sum of their gradients. And what is the slope of |c|?",
+            "`x_centered` gets `dx_hat / deviation`, and `np.sign(x_centered) * ddeviation / N` besides.",
         ),
         lesson=("04_derive_the_backward_pass", "Five rules for the backward pass"),
         mistakes=(NODE_BY_NODE,),
@@ -125,13 +113,9 @@ EXERCISES = [
         tell=gradient_checking.in_words,
         has_slips=False,
         hints=(
-            "Write a small function inside that measures the gradient of L with respect to any of the three "
-            "arrays: move one entry up and down by `h = 1e-5`, and see by how much L changes.",
-            "Which inputs hide a fault? Think of `dy`, of γ and of the number of samples. And which of the "
-            "three gradients can be wrong while the others are right?",
-            "For each entry `((up - down) * dy).sum() / (2 * h)`, where `up` and `down` are what `forward` "
-            "gives. Then `np.allclose(found, measured, atol=1e-6)`, for each gradient. Return a real `True` "
-            "or `False`.",
+            "Move one entry up and down by `h = 1e-5`, and see by how much L changes.",
+            "Which inputs hide a fault? Think of `dy`, of γ, of N. Can one gradient alone be wrong?",
+            "`((up - down) * dy).sum() / (2 * h)` for each entry; then `np.allclose(..., atol=1e-6)`.",
         ),
         lesson=("deeper/test_a_backward_pass", "Which test catches what?"),
         mistakes=(gradient_checking.SEES_LITTLE,),
@@ -139,11 +123,9 @@ EXERCISES = [
     experiment(
         "effect_on_dx",
         hints=(
-            "Draw `x` and `dy` from `np.random.default_rng(seed)`. Measure once, change one thing, measure "
-            "again.",
+            "Draw `x` and `dy` from the seed. Measure once, change one thing, measure again.",
             "Rows 1 and later are `dx[1:]`. To change row 0 alone: `x[0] += 50`.",
-            "Both numbers come from `size_of_dx(x, dy)`, called before the change and after it. Return them "
-            "in this order.",
+            "Both numbers come from `size_of_dx(x, dy)`: the one before the change, then the one after it.",
         ),
         lesson=("04_derive_the_backward_pass", "Multiply it out"),
     ),

@@ -206,13 +206,9 @@ EXERCISES = [
         trial=match_letters(FAULTS, [*FAULTS.values(), *OTHER_NAMES]),
         has_slips=False,
         hints=(
-            "Compare each row with the healthy one. Is the training loss good? Then the weights are good, "
-            "and what is stored is not.",
-            "How many batches are counted after 110 steps? A new layer has the running variance 1: how much "
-            "of this 1 is left?",
-            "0.999 to the power of 110 is 0.90. A running variance of exactly 1 has never moved; but with "
-            "momentum 0 the batches would be counted all the same. And what else than training counts "
-            "batches?",
+            "Is the training loss as good as in the healthy one? Then what is stored is wrong.",
+            "How many batches should be counted after 110 steps? How much is left of the first variance, 1?",
+            "0.999 to the power of 110 is 0.90. Exactly 1 has never moved; with momentum 0 batches do count.",
         ),
         lesson=("05_train_and_infer", "When a network with BN fails"),
     ),
@@ -225,13 +221,9 @@ EXERCISES = [
         trial=try_out,
         has_slips=False,
         hints=(
-            "A BN layer forgets by `layer.reset_running_stats()`. Which momentum gives the plain average? In "
-            "which mode do the statistics move?",
-            "`network.modules()` gives all layers, also those inside others; those with "
-            "`isinstance(layer, torch.nn.BatchNorm1d)` are the BN layers. Show them every batch in training "
-            "mode, under `torch.no_grad()`.",
-            "Keep each `layer.momentum` in a list before you set it to `None`, and set it again afterward. "
-            "End with `network.eval()`.",
+            "Which momentum gives the plain average? In which mode do the statistics move?",
+            "`network.modules()` gives the inner layers too. Show every batch under `torch.no_grad()`.",
+            "Keep each `layer.momentum` before you set it to `None`. End with `network.eval()`.",
         ),
         lesson=("deeper/diagnose_the_stored_statistics", "Training fine, evaluation far worse"),
         mistakes=(NOT_RECALIBRATED,),
@@ -239,8 +231,7 @@ EXERCISES = [
     experiment(
         "effect_of_batches",
         hints=(
-            "Make the network from the seed, recalibrate it, measure. Make it again, recalibrate it on other "
-            "batches, measure.",
+            "Make the network from the seed, recalibrate, measure; make it again for the other batches.",
             "`torch.from_numpy(digits.x_train).split(60)` gives batches of 60; with `[:1]` only the first.",
             "`share_right(network)` is the number to return: once for each list of batches.",
         ),
@@ -254,12 +245,9 @@ EXERCISES = [
         answer=class_from,
         trial=drive,
         hints=(
-            "You have all the parts: the forward pass, the compact formula of lesson 04 for the backward "
-            "pass, and the running averages of lesson 05. `forward` must keep what `backward` needs.",
-            "Keep three things: `x_hat`, the standard deviation that was used, and the mode. In training, "
-            "normalize with the batch itself; the running statistics are updated beside it.",
-            "In evaluation mean and variance are constants. Two of the three parts of `dx` are gone: what is "
-            "left is `dx_hat` divided by the standard deviation that was used.",
+            "The parts are in lessons 03, 04 and 05. What must `forward` keep for `backward`?",
+            "Keep `x_hat`, the standard deviation that was used, and the mode. The update stands beside it.",
+            "In evaluation mean and variance are constants: of `dx`, what is left is `dx_hat` over the std.",
         ),
         lesson=("05_train_and_infer", "Is this evaluation?"),
         mistakes=(OF_LAYER, OF_UPDATE, BACKWARD, OF_PARAMETERS, IN_VARIANCE, IN_ROOT, IN_X_HAT, AFFINE),

@@ -42,7 +42,7 @@ from bnteach.data import digits
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# So subtraction and division must be the same in both sets. Only the training set is there when the model learns.
+# Only the training set is there when the model learns. So which mean, and which deviation?
 #
 # </details>
 # <details><summary>Hint 3</summary>
@@ -94,14 +94,12 @@ check.scale_like_training(scale_like_training)
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# Each batch, N cars with one mean, gives one guess at the variance. By what must its squared distances be divided, so that the guess is right on
-# average?
+# Each batch gives one guess at the variance. By what is it divided to be right on average?
 #
 # </details>
 # <details><summary>Hint 3</summary>
 #
-# `batches - batches.mean(axis=1, keepdims=True)` takes the light away. `ddof` says what is subtracted from N. At the end, take the mean over the
-# batches.
+# `batches.mean(axis=1, keepdims=True)` is the light; `ddof` is subtracted from N. Average last.
 #
 # </details>
 
@@ -174,12 +172,12 @@ def ratio(seed, subtract=True, divide=True, after_relu=False):
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# The usual network needs the seed alone. What does the other one need as well, and what must be the same in both?
+# The usual network needs the seed alone. What must be the same in the other one?
 #
 # </details>
 # <details><summary>Hint 3</summary>
 #
-# `usual = ratio(seed)`. The second call has the same seed and one more argument, such as `after_relu=True`.
+# `usual = ratio(seed)`. The second call has one more argument, such as `after_relu=True`.
 #
 # </details>
 
