@@ -22,6 +22,14 @@ def test_a_change_that_shows_in_one_seed_of_three_is_enough():
     assert check.effect_on_dx(lambda seed: (seed, max(seed, 1))).state == "passed"
 
 
-def test_a_seed_that_only_one_run_gets_is_told():
-    verdict = check.effect_on_ratio(lambda seed: (seed, 7.0))
-    assert "Before or after is the same number for the seeds 0, 1 and 2." in verdict.why
+@pytest.mark.parametrize(
+    ("answer", "mistake"),
+    [
+        (lambda seed: (np.random.normal(), np.random.normal()), "not_reproducible"),
+        (lambda seed: (0.5, 1.0), "seed_unused"),
+        (lambda seed: (seed, 7.0), "seed_unused"),
+        (lambda seed: (seed, float(seed)), "nothing_changed"),
+    ],
+)
+def test_what_is_not_to_be_believed_is_named(answer, mistake):
+    assert check.effect_on_ratio(answer).mistakes == (mistake,)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
 from ..answers import OddAnswer, described
-from ..recipe import Lines, Recipe, recipe_of
-from ..running import Observed
+from ..recipe import Lines, recipe_of
 from .backward import batch_norm_backward
+from .first_fault import Facts
 from .gradient_inputs import Tried
 
 # What is wrong with a backward pass, in words -> its wrong line.
@@ -28,6 +28,7 @@ WRONG: dict[str, Lines] = {
     "dγ is made without x̂": {"dgamma": "dy.sum(axis=0)"},
     "dβ is a mean": {"dbeta": "dy.mean(axis=0)"},
 }
+ACCEPTED = "Your function accepts a wrong backward pass: {}."
 SLIGHT, HUGE, NO_MEAN, *_ = WRONG
 OF_PARAMETERS = list(WRONG)[-3:]
 RIGHT: dict[str, Lines] = {
@@ -39,142 +40,89 @@ PASSES = {
 }
 
 
-def needed():
-    """What must hold, in the order in which it is asked."""
-    three_samples_or_more = True
-    dy_varies = True
-    dy_is_out_of_plane = True
-    gamma_away_from_1 = True
-    step_large_enough = True
-    step_small_enough = True
-    right_ones_accepted = True
-    something_refused = True
-    dx_entry_by_entry = True
-    tolerance_small_enough = True
-    parameters_compared = True
-    return (
-        three_samples_or_more,
-        dy_varies,
-        dy_is_out_of_plane,
-        gamma_away_from_1,
-        step_large_enough,
-        step_small_enough,
-        right_ones_accepted,
-        something_refused,
-        dx_entry_by_entry,
-        tolerance_small_enough,
-        parameters_compared,
-    )
-
-
 SEES_LITTLE = """
     > deeper/test_a_backward_pass: Tests that see little
 
     batch_of_two: the batch has fewer than three samples
-        three_samples_or_more = False
+        fault = "batch_of_two"
         | With N = 2 nothing is left of a gradient but its two directions 1 and x̂: dx is 0, and a wrong
         | length is not seen.
 
     upstream_of_ones: the upstream gradient is the same number everywhere
-        dy_varies = False
+        fault = "upstream_of_ones"
         | Then the right dx is 0. A backward pass that is 0 for another reason passes too, and so does every
         | dx of a wrong length. Draw dy at random: rng.normal(size=x.shape).
 
     upstream_is_y: the upstream gradient is y, or another mix of 1 and x̂
-        dy_is_out_of_plane = False
+        fault = "upstream_is_y"
         | With the loss ½Σy² it is y. y is made of x̂ and 1, and BN takes out just these two: the right dx is
         | nearly 0.
 
     accepts_everything: everything is accepted
-        something_refused = False
+        fault = "accepts_everything"
         | A test that cannot fail tests nothing. Compare with finite differences; return False where they
         | differ.
 
     > deeper/test_a_backward_pass: Which test catches what?
 
     gamma_of_one: γ is 1
-        gamma_away_from_1 = False
+        fault = "gamma_of_one"
         | A forgotten γ does not show where γ is 1. Take values away from 1, such as rng.uniform(0.5, 2,
         | size=C).
 
     sum_of_dx_compared: of dx only the sum is compared
-        dx_entry_by_entry = False
+        fault = "sum_of_dx_compared"
         | In BN each column of dx adds up to 0. That holds too when its length is wrong, or when the path
         | through the variance is missing. Compare dx entry by entry.
 
     only_dx_compared: only dx is compared
-        parameters_compared = False
+        fault = "only_dx_compared"
         | dγ and dβ can be wrong while dx is right.
 
     > deeper/test_a_backward_pass: Measure it right
 
     step_too_small: the step is so small that rounding drowns the difference
-        step_large_enough = False
+        fault = "step_too_small"
         | The two losses agree in nearly all their digits. What is left of their difference is rounding, and
         | it is divided by the small step. Take h = 1e-5.
 
     step_too_large: the step is so large that the slope changes on the way
-        step_small_enough = False
+        fault = "step_too_large"
         | A difference of two losses is the slope at one place only if the step is small. Take h = 1e-5.
 
     tolerance_too_large: the tolerance is too wide: an error of 2 percent passes
-        tolerance_small_enough = False
+        fault = "tolerance_too_large"
         | In float64, with h = 1e-5, finite differences are right to about 1e-9. Allow 1e-6.
 
     refuses_everything: a right backward pass is refused
-        right_ones_accepted = False
+        fault = "refuses_everything"
         | A measured gradient is never equal to the last digit: ask np.allclose(found, measured, atol=1e-6).
         | Or is a `return False` always reached? Measure with a step up and a step down: one side alone is
         | less exact.
 """
 
 
-class Known(dict):
-    """What holds for a gradient check that the checker makes itself."""
+def facts(answer: Any, inputs: Mapping[str, Any]) -> Facts:
+    """What it tries, then what it lets through. Behind the first fault all is a matter of chance."""
+    eps, tried = inputs["eps"], Tried(inputs["eps"])
 
+    def accepts(name: str) -> bool:
+        return decision(answer(tried.forward, tried.watching(backward_with(eps, name))))
 
-def known_check(recipe: Recipe) -> Callable[..., Known]:
-    return lambda forward, backward: Known(recipe.values({}, recipe.returns))
-
-
-def try_out(answer: Any, inputs: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:
-    """What is needed, one after the other, up to the first that does not hold: behind it all is chance."""
-    for name, holds in facts(answer, inputs["eps"]):
-        yield name, int(holds)
-        if not holds:
-            return
-
-
-def facts(answer: Any, eps: float) -> Iterator[tuple[str, bool]]:
-    tried = Tried(eps)
-
-    def accepts(name: str) -> Any:
-        return answer(tried.forward, tried.watching(backward_with(eps, name)))
-
-    first = accepts("a right one")
-    if isinstance(first, Known):
-        accepted = dict.fromkeys(WRONG, False)
-        yield from first.items()
-    else:
-        yield from tried.facts(is_accepted=decision(first))
-        accepted = {name: decision(accepts(name)) for name in PASSES}
-        yield from sees(accepted)
-    yield from ((name, not accepted[name]) for name in WRONG)
+    yield from tried.facts(is_accepted=accepts("a right one"))
+    accepted = {name: accepts(name) for name in PASSES}
+    yield "refuses_everything", all(accepted[name] for name in RIGHT)
+    yield "accepts_everything", not all(accepted.values())
+    yield "sum_of_dx_compared", not accepted[HUGE] or accepted[NO_MEAN]
+    yield "tolerance_too_large", not accepted[SLIGHT] or accepted[HUGE]
+    yield "only_dx_compared", not all(accepted[name] for name in OF_PARAMETERS)
+    yield from ((ACCEPTED.format(name), not accepted[name]) for name in WRONG)
 
 
 def decision(verdict: Any) -> bool:
     if not isinstance(verdict, (bool, np.bool_)):
         raise OddAnswer(f"Your function returns {described(verdict)}, expected True or False.")
     return bool(verdict)
-
-
-def sees(accepted: dict[str, bool]) -> Iterator[tuple[str, bool]]:
-    """What the decisions on all backward passes say of how a gradient check compares."""
-    yield "right_ones_accepted", all(accepted[name] for name in RIGHT)
-    yield "something_refused", not all(accepted.values())
-    yield "dx_entry_by_entry", not accepted[HUGE] or accepted[NO_MEAN]
-    yield "tolerance_small_enough", not accepted[SLIGHT] or accepted[HUGE]
-    yield "parameters_compared", not all(accepted[name] for name in OF_PARAMETERS)
 
 
 def backward_with(eps: float, name: str) -> Callable[..., tuple]:
@@ -184,14 +132,3 @@ def backward_with(eps: float, name: str) -> Callable[..., tuple]:
         return tuple(recipe.values({"dy": dy, "x": x, "gamma": gamma, "eps": eps}, recipe.returns).values())
 
     return backward
-
-
-def in_words(seen: list[Observed]) -> tuple[str, str]:
-    """The wrong backward pass that is accepted, and whether it happens with every ε."""
-    failed = [name for run in seen for name, holds in run.values.items() if not holds]
-    wrong = next(
-        (f"Your function accepts a wrong backward pass: {name}." for name in failed if name in WRONG), ""
-    )
-    right = "Your function refuses a right backward pass." * ("right_ones_accepted" in failed)
-    some = "It does so for some ε and not for others." * (0 < len(failed) < len(seen))
-    return " ".join(filter(None, [wrong, right, some])), ""

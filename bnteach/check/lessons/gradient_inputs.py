@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import numpy as np
+
+from .first_fault import Facts
 
 SMALLEST_STEP, LARGEST_STEP = 5e-10, 3e-2
 IN_PLANE = 1e-6  # what is left of dy beside 1 and x̂, in shares of dy
@@ -29,16 +31,16 @@ class Tried:
 
         return watched
 
-    def facts(self, is_accepted: bool) -> Iterator[tuple[str, bool]]:
-        """What holds in at least one try. A step is blamed only where a right backward pass was refused."""
+    def facts(self, is_accepted: bool) -> Facts:
+        """Faults that one try at least has not. A step is blamed where a right backward pass was refused."""
         large = [tried for tried in self.to_backward if tried[1].ndim and len(tried[1]) >= 3]
         step = self.step()
-        yield "three_samples_or_more", bool(large) or not self.to_backward
-        yield "dy_varies", any(np.ptp(dy) > 0 for dy, _, _ in large) or not large
-        yield "dy_is_out_of_plane", any(is_out_of_plane(dy, x) for dy, x, _ in large) or not large
-        yield "gamma_away_from_1", any(not np.allclose(gamma, 1) for _, _, gamma in large) or not large
-        yield "step_large_enough", is_accepted or step >= SMALLEST_STEP
-        yield "step_small_enough", is_accepted or step <= LARGEST_STEP
+        yield "batch_of_two", bool(large) or not self.to_backward
+        yield "upstream_of_ones", any(np.ptp(dy) > 0 for dy, _, _ in large) or not large
+        yield "upstream_is_y", any(is_out_of_plane(dy, x) for dy, x, _ in large) or not large
+        yield "gamma_of_one", any(not np.allclose(gamma, 1) for _, _, gamma in large) or not large
+        yield "step_too_small", is_accepted or step >= SMALLEST_STEP
+        yield "step_too_large", is_accepted or step <= LARGEST_STEP
 
     def step(self) -> float:
         """The smallest move of an input that was measured; a fit one where none is seen."""

@@ -9,6 +9,7 @@ import numpy as np
 from ..checking import Check
 from . import gradient_checking
 from .backward import BACKWARD, batch_norm_backward
+from .first_fault import judged_by
 from .inputs import readable
 from .lesson_03 import OF_PARAMETERS
 from .normalizing import IN_ROOT, IN_VARIANCE
@@ -103,22 +104,19 @@ EXERCISES = [
         lesson=("04_derive_the_backward_pass", "Five rules for the backward pass"),
         mistakes=(NODE_BY_NODE,),
     ),
-    Check(
-        gradient_checking.needed,
-        lambda rng: [{"eps": eps} for eps in (1e-5, *rng.uniform(1e-5, 1e-3, size=2))],
+    judged_by(
+        gradient_checking.facts,
+        gradient_checking.SEES_LITTLE,
+        others=map(gradient_checking.ACCEPTED.format, gradient_checking.WRONG),
+        probes=lambda rng: [{"eps": eps} for eps in (1e-5, *rng.uniform(1e-5, 1e-3, size=2))],
         name="gradient_check",
         takes=("forward", "backward"),
-        answer=gradient_checking.known_check,
-        trial=gradient_checking.try_out,
-        tell=gradient_checking.in_words,
-        has_slips=False,
         hints=(
             "Move one entry up and down by `h = 1e-5`, and see by how much L changes.",
             "Which inputs hide a fault? Think of `dy`, of γ, of N. Can one gradient alone be wrong?",
             "`((up - down) * dy).sum() / (2 * h)` for each entry; then `np.allclose(..., atol=1e-6)`.",
         ),
         lesson=("deeper/test_a_backward_pass", "Which test catches what?"),
-        mistakes=(gradient_checking.SEES_LITTLE,),
     ),
     experiment(
         "effect_on_dx",
