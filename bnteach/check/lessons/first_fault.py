@@ -1,4 +1,4 @@
-"""Exercises that are judged by facts, asked one after the other: the first that does not hold is the mistake."""
+"""Exercises that are judged by facts, one after the other: the first that does not hold is the mistake."""
 
 from __future__ import annotations
 

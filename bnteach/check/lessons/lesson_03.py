@@ -26,14 +26,6 @@ AFFINE = """
     affine_forgotten: x̂ is returned: neither γ nor β is used
         y = x_hat
         | x̂ is the normalized value. The layer's output is y, after γ and β.
-
-    gamma_before_mean: x is multiplied by γ before the mean is subtracted
-        y = (gamma * x - mean) * inv_std + beta
-        | γ·x has the mean γμ, and only μ is taken away.
-
-    mean_not_scaled: the mean is subtracted without being scaled
-        y = x * gamma * inv_std + beta - mean
-        | (x − μ)·γ/σ = x·γ/σ − μ·γ/σ.
 """
 
 

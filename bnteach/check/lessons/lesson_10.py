@@ -45,17 +45,9 @@ MERGING = """
         m2_between = count * (mean_b - mean_a) ** 2 / 4
         | The weight is share_a · share_b. It is a quarter only where both have the same number.
 
-    merge_between_unweighted: the distance of the means has no weight
-        m2_between = count * (mean_b - mean_a) ** 2
-        | The part between the devices is share_a · share_b · δ²; δ² alone is too much.
-
     merge_var_as_m2: the variances stand where M₂ belongs
         m2_within = var_a + var_b
         | M₂ is a sum of squared deviations, the variance their mean: M₂ = count · var.
-
-    merge_parts_of_less: M₂ of each device is made with its count − 1
-        m2_within = (count_a - 1) * var_a + (count_b - 1) * var_b
-        | The variances given here are divided by the count. So M₂ = count · var.
 """
 
 
