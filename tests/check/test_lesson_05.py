@@ -92,7 +92,7 @@ class KeepsNothingInEvaluation(right_class()):
         (NoneAtFirst, "running_mean begins as None. Each channel has one of its own"),
         (NumberAtFirst, "running_mean begins as 0.0. Each channel has one of its own"),
         (Renamed, "Your class has no attribute gamma, beta. The check reads gamma, beta, running_mean"),
-        (GammaOfZeros, "gamma_initial"),
+        (GammaOfZeros, "gamma_initial is off; all else is right.\nIt looks like this: γ begins at 0"),
         (KerasDefaults, "eps = 'left out', momentum = 'left out'; it is right with the other inputs."),
         (WithoutTraining, "The check calls forward(x, training=True); yours is forward(x)."),
         (KeepsNothingInEvaluation, "the backward pass in evaluation belongs to the last training batch"),

@@ -103,6 +103,10 @@ OF_LAYER = """
         initial_var = np.zeros(num_features)
         | Before any training the layer should change nothing: mean 0 and variance 1. With 0 it divides by √ε.
 
+    initial_gamma_zero: γ begins at 0
+        initial_gamma = np.zeros(num_features)
+        | Then the layer gives β, whatever comes in, and dx is 0: nothing in front of it learns. Begin with 1.
+
     > 05_train_and_infer: A network that changes its mind
 
     batch_statistics_in_evaluation: evaluation uses the statistics of the batch
