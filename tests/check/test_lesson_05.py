@@ -62,7 +62,7 @@ class Renamed(ByHand):
         del self.gamma, self.beta
 
 
-class GammaOfZeros(ByHand):
+class GammaOfZeros(right_class()):
     def __init__(self, *args, **options):
         super().__init__(*args, **options)
         self.gamma = 0 * self.gamma

@@ -52,6 +52,8 @@ OF_UPDATE = """
         new_var = running_var
         | They stay at what they were, and in evaluation the network sees other numbers than in training.
 
+    > 05_train_and_infer: Two conventions of momentum
+
     momentum_reversed: the momentum weighs the old average
         new_mean = momentum * running_mean + (1 - momentum) * mean
         new_var = momentum * running_var + (1 - momentum) * unbiased
