@@ -32,8 +32,8 @@ figures.show(figures.norm_cubes())
 #
 # ## Two functions, five norms
 #
-# One function **standardizes** over any axes. Its backward pass is that of
-# [lesson 04](04_derive_the_backward_pass.ipynb), over the same axes. $m$ is the number of values in a set:
+# One function **standardizes** over any axes; its backward pass is that of
+# [lesson 04](04_derive_the_backward_pass.ipynb). $m$ is the number of values in a set. (`has_mean=False` is for RMSNorm.)
 #
 # $$\hat{x} = \frac{x - \mu}{\sqrt{\sigma^2 + \varepsilon}} \qquad
 # dx = \frac{1}{\sqrt{\sigma^2 + \varepsilon}}\left(d\hat{x} - \frac{\sum d\hat{x}}{m} - \hat{x}\,\frac{\sum d\hat{x}\cdot\hat{x}}{m}\right)$$
@@ -57,8 +57,8 @@ def standardize_backward(dx_hat, x_hat, inv_std, axes, has_mean=True):
 
 
 # %% [markdown]
-# Here are three samples (rows) with four channels (columns). BN takes a column, LN a row. For GN a row is cut into groups: the
-# channel axis becomes two axes.
+# Here are three samples (rows) with four channels. BN takes a column, LN a row. For GN the channel axis becomes two: groups, and
+# channels of a group.
 #
 # **Predict.** The second row is ten times the first. Which norms make the two equal?
 
@@ -73,13 +73,13 @@ print("RMSNorm\n", standardize(rows, axes=1, has_mean=False)[0].round(2))
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# All but BN: what is the same factor for a whole set is divided away. RMSNorm keeps the signs, since it subtracts nothing. Look at GN: a
-# set of two values gives only −1 and +1 (lesson 02), so almost all is lost.
+# All but BN: a factor of a whole set is divided away. RMSNorm subtracts nothing, and keeps the signs. Look at GN: a set of two values
+# gives only −1 and +1 (lesson 02), so almost all is lost.
 #
 # </details>
 #
-# Now pictures of shape $(N, C, H, W)$, and all five against PyTorch, forward and backward. For each norm we write down a
-# shape in which its set is made of whole axes, and these axes.
+# Now pictures of shape $(N, C, H, W)$, and all five against PyTorch. For each norm we write down a shape in which its set is made of
+# whole axes, and these axes.
 
 # %%
 N, C, H, W = 4, 6, 5, 3
@@ -105,8 +105,8 @@ for name, (shape, axes, layer) in sets.items():
     assert max(off_y, off_dx) < 1e-9
 
 # %% [markdown]
-# (In a new layer γ is 1 and β is 0, so $y = \hat{x}$.) The last column is a second difference: BN, IN and GN have one γ **for each
-# channel**, LN and RMSNorm one **for each value of a sample**. β has the same shape; RMSNorm has no β.
+# (In a new layer γ is 1 and β is 0, so $y = \hat{x}$.) The last column is a second difference: BN, IN and GN have one γ and β **for each
+# channel**, LN and RMSNorm **for each value of a sample**. RMSNorm has no β.
 #
 # ## Lab: who shares a mean with whom
 #
@@ -135,7 +135,13 @@ labs.WhichValues(norm="layer")
 #
 # **Predict.** Draw the table first: five changes, five norms. Where is a 0?
 
+
 # %%
+def x_hat_of(name, x):
+    shape, axes, _ = sets[name]
+    return standardize(x.reshape(shape), axes, has_mean=name != "RMSNorm")[0].reshape(x.shape)
+
+
 changes = {  # what is changed, times, plus
     "the sample times 0.3": (np.s_[0], 0.3, 0),
     "the sample plus 5": (np.s_[0], 1, 5),
@@ -147,10 +153,7 @@ print(" " * 21, *(f"{name:>8}" for name in sets))
 for words, (where, times, plus) in changes.items():
     changed = x.copy()
     changed[where] = times * x[where] + plus
-    moved = []
-    for name, (shape, axes, _) in sets.items():
-        x_hats = [standardize(a.reshape(shape), axes, has_mean=name != "RMSNorm")[0] for a in (x, changed)]
-        moved.append(abs(x_hats[1] - x_hats[0])[0].max())
+    moved = [abs(x_hat_of(name, changed) - x_hat_of(name, x))[0].max() for name in sets]
     print(f"{words:21}", *(f"{far:8.2f}" for far in moved))
 
 # %% [markdown]
@@ -163,7 +166,7 @@ for words, (where, times, plus) in changes.items():
 #
 # </details>
 #
-# Where no neighbor counts, there are no running statistics, and evaluation is the same as training. But only fixed
+# Where no neighbor counts, there are no running statistics, and evaluation equals training. But only fixed
 # numbers can be [folded into the layer before](deeper/fold_it_away.ipynb): **only BN is free after training**.
 #
 # ## A table to choose by
@@ -184,7 +187,7 @@ for words, (where, times, plus) in changes.items():
 # ## How small may a batch be?
 #
 # "BN fails in batches below 16." Wu and He trained 50 layers on photographs: in batches of 2 the error was 34.7 % with BN,
-# 24.1 % with GN. Is it a law? We compare three small networks:
+# 24.1 % with GN. Is it a law? Here are three small networks:
 #
 # | network | hidden layers | the other norm | $m$ of BN in batches of 2 |
 # |---|---|---|---|
@@ -192,23 +195,21 @@ for words, (where, times, plus) in changes.items():
 # | pictures | two convolutions | GN | 128, 32 |
 # | pictures, then table | two convolutions, one linear | GN, LN | 128, 32, 2 |
 #
-# Each was trained for 600 steps with five seeds and four learning rates. For each norm and batch size the rate counts that was best on
-# the test digits, so only differences mean something. (The results are stored; they take ten minutes.)
+# Each was trained for 600 steps with five seeds and four learning rates. For each norm and batch size we took the rate that did best
+# on the test digits; so look only at differences. (The results are stored; they take ten minutes.)
 #
-# **The rule for verdicts.** "BN is worse" *holds* when the dots of all seeds lie more than 2 percentage points below 0. The seeds do not
-# vary the 450 test pictures, which leave about one point uncertain: hence this margin.
+# **The rule for verdicts.** "BN is worse" *holds* when the dots of all seeds lie more than 2 percentage points below 0. The margin is for
+# the 450 test pictures: seeds do not vary them, and they leave about one point uncertain.
 #
-# **Predict.** In which networks is BN worse in batches of 2? In batches of 4?
+# **Predict.** In which networks is BN worse in batches of 2?
 
 # %%
 FULL = False  # True: train them now
-kept = training.stored("results/08_batch_size.json", norms.sweep_of_batches, again=FULL)
+kept = training.stored("results/08_batch_size.json", norms.sweep_of_batches, again=FULL)["results"]
 gaps = {}  # BN − other in points: for each network an array (batch sizes, seeds)
 for kind in norms.KINDS:
-    bn, other = (
-        np.array([kept["results"][f"{kind}, BN {with_bn}, {n}"] for n in norms.BATCH_SIZES])
-        for with_bn in (True, False)
-    )
+    bn = np.array([kept[f"{kind}, BN True, {n}"] for n in norms.BATCH_SIZES])
+    other = np.array([kept[f"{kind}, BN False, {n}"] for n in norms.BATCH_SIZES])
     gaps[kind] = 100 * (bn - other)
     print(f"{kind:21} batches of 2:", *(f"{gap:+4.0f}" for gap in gaps[kind][0]), end="   ")
     print(f"lowest dot from 4 on: {gaps[kind][1:].min():+.1f}")
@@ -231,12 +232,12 @@ figures.show(figure)
 #
 # <details><summary>Answer</summary>
 #
-# In batches of 2, where a layer has $m = 2$: it passes on only which of two values is larger. In batches of 4, in none.
+# In those with a layer of $m = 2$: it passes on only which of two values is larger. In batches of 4 in none.
 #
 # </details>
 #
-# So "fails below 16" **holds here for $m = 2$**, and for no batch from 4 on. Wu and He's network suffers although its smallest $m$ is
-# $2\cdot 7\cdot 7 = 98$; it is deeper, and its task is harder. Look for the layer with the smallest $m$, and measure.
+# So "fails below 16" **holds here for $m = 2$**, and for no batch from 4 on. Wu and He's network suffers with a smallest $m$ of
+# $2\cdot 7\cdot 7 = 98$: it is deeper, its task harder. Look for the layer with the smallest $m$, and measure.
 #
 # ## Two norms in one layer
 #
@@ -259,16 +260,17 @@ class Joined(nn.Module):
 
 
 # %% [markdown]
-# Two tasks. *Pale digits*: a network learns the digits, and is tested on pale ones, all values times 0.25. *Pale or not*: every
-# second picture is pale, and the network learns which.
+# Two tasks. *Pale digits*: a network learns the digits, and is tested on pale ones (times 0.25). *Pale or not*: every second picture
+# is pale, and it learns which.
 #
 # **Predict.** Which norm fails in which task?
 
 
 # %% tags=["nbval-ignore-output"]
 def every_second_pale(pictures):
-    is_pale = np.arange(len(pictures)) % 2
-    return pictures * np.float32([1, 0.25])[is_pale, None, None, None], is_pale
+    pictures = pictures.copy()
+    pictures[1::2] *= 0.25
+    return pictures, np.arange(len(pictures)) % 2
 
 
 digits = data.digits().images()
@@ -292,8 +294,8 @@ assert min(reads + tells) > 0.6  # of the last one, the joined layer
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# BN in the first; IN in the second, where it guesses. The joined layer is far above the one that fails, in both tasks and with each of
-# five seeds. In the first it comes near IN.
+# BN in the first; IN in the second, where it guesses. The joined layer is far above the one that fails, in both tasks and with all five
+# seeds.
 #
 # </details>
 #
@@ -301,9 +303,8 @@ assert min(reads + tells) > 0.6  # of the last one, the joined layer
 #
 # ## Why transformers use LN or RMSNorm
 #
-# A transformer handles $(N, \text{tokens}, C)$: sentences of tokens. When it writes, a token must not depend on later ones. Does
-# the $\hat{x}$ of the first token move when the other sentence changes? When a later token changes? When it stands alone, as at the
-# beginning of a text?
+# A transformer handles $(N, \text{tokens}, C)$. When it writes, a token must not depend on later ones. Does the $\hat{x}$ of the first
+# token move when the other sentence changes? When a later token changes? When it stands alone, as at the beginning of a text?
 #
 # **Predict.** Which of the three norms gives 0 three times?
 

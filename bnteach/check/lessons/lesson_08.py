@@ -76,6 +76,11 @@ OF_PADDING = """
         y = gamma * x_hat + beta
         | (0 − μ)·γ/σ + β is not 0. What comes next would take it for a value.
 
+    table_returned: the table of the real steps is returned, not the sequences
+        y = gamma * (x[real] - mean) * inv_std + beta
+        | x[real] has lost which step belongs where. y = np.zeros_like(x) has the right shape, and y[real] = …
+        | puts the rows back.
+
     beta_on_the_padding: β stands at the padding
         y = gamma * (mask * x_hat) + beta
         | The mask must come after β.

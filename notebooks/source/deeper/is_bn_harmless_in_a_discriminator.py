@@ -21,7 +21,7 @@ from bnteach.trials import norms
 # Generator: 16 random numbers → 64 → 64 → 64 pixels. Discriminator: 64 pixels → 64 → 64 → one score, with a norm before each leaky ReLU. It is not trained yet. It scores one fake
 # picture in three batches: among fake ones, among real ones, among both.
 #
-# **Predict.** Is it the same score three times, with BN? With LN?
+# **Predict.** With which norm does it get the same score three times?
 
 # %%
 _ = torch.manual_seed(0)
@@ -37,7 +37,7 @@ for words, norm in {"BN": nn.BatchNorm1d, "LN": nn.LayerNorm}.items():
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# With LN it is the same score; with BN there are three. BN **couples** the samples: the discriminator does not score pictures, but batches.
+# With LN. With BN there are three scores. BN **couples** the samples: the discriminator does not score pictures, but batches.
 #
 # </details>
 #
@@ -47,7 +47,9 @@ for words, norm in {"BN": nn.BatchNorm1d, "LN": nn.LayerNorm}.items():
 # A linear layer turns this into the same shift of all samples in each of its units, or into a factor. BN takes away both. So we can predict: with separate batches and BN right after the first linear layer,
 # the discriminator is blind to whatever shifts or scales all fake pictures alike.
 #
-# **Predict.** What helps: to put real and fake into one **mixed batch**? To leave BN out of the first layer, as Radford and others advise?
+# There are two proposals: to put real and fake into one **mixed batch**, and to leave BN out of the first layer, as Radford and others advise.
+#
+# **Predict.** Which of the two helps?
 
 
 # %%
@@ -80,7 +82,7 @@ for words in ("BN, separate batches", "BN, mixed batches", "BN in layer 2, separ
 # If the prediction is right, then with BN and separate batches nobody corrects the *mean picture* of the generator. We measure how far it is from the real one, in
 # gray values, mean over the pixels.
 #
-# **Predict.** After 300 steps, how far is it with separate batches? With mixed ones?
+# **Predict.** With which kind of batches is it farther off after 300 steps?
 
 # %% tags=["nbval-ignore-output"]
 softplus = nn.functional.softplus

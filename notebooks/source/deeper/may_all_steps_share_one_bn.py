@@ -61,7 +61,7 @@ assert off < 1e-5
 #
 # They read digits row by row: 8 steps of 8 values. We try no norm; **one BN** for all steps; **a BN for each step**, with running statistics of its own; and LN.
 #
-# **Predict.** For which of them do evaluation and training mode differ? Which is the best in evaluation?
+# **Predict.** For which of them do evaluation and training mode differ?
 
 # %% tags=["nbval-ignore-output"]
 digits = data.digits()

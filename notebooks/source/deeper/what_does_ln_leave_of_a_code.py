@@ -53,7 +53,7 @@ def learn(network, seed):
 #
 # Whoever answers every picture with the mean picture has the error in the first line. The *gain* of a network is what it is below that, in percent.
 #
-# **Predict.** Which norm helps in the hidden layers? And what does LN do in the code?
+# **Predict.** What does LN do in a code of two numbers?
 
 # %% tags=["nbval-ignore-output"]
 of_the_mean = ((x_test - x_train.mean(dim=0)) ** 2).mean().item()
