@@ -55,7 +55,7 @@ def notebook(lesson: str) -> str:
     ('Lesson 02', 'The deeper notebook fold_it_away')
     """
     name = lesson.removeprefix("deeper/")
-    return f"Lesson {name[:2]}" if name == lesson else f"The deeper notebook {name}"
+    return f"Lesson {name.split('_')[0]}" if name == lesson else f"The deeper notebook {name}"
 
 
 def diagnose(evidence: Evidence) -> Diagnosis:

@@ -51,7 +51,7 @@ IN_SCALING = """
         | Then the test set has a say in what the model is trained on. It no longer stands for data that
         | nobody has seen.
 
-    > 01_measure_a_batch: A ravine and a bowl
+    > 01b_see_why_it_helps: A ravine and a bowl
 
     variance_for_std: the variance stands where its root belongs
         inv_std = 1 / var
@@ -209,7 +209,7 @@ EXERCISES = [
             "the model learns.",
             "Both the mean and the standard deviation come from `train`; `test` is what they are applied to.",
         ),
-        lesson=("01_measure_a_batch", "A ravine and a bowl"),
+        lesson=("01b_see_why_it_helps", "A ravine and a bowl"),
         mistakes=(IN_VARIANCE, IN_SCALING, OF_TRAIN),
     ),
     Check(
@@ -236,7 +236,7 @@ EXERCISES = [
             "`usual = ratio(seed)`. The second call has the same seed and one more argument, such as "
             "`after_relu=True`.",
         ),
-        lesson=("01_measure_a_batch", "Inside a network"),
+        lesson=("01b_see_why_it_helps", "Inside a network"),
         mistakes=(CHANGES,),
         has_slips=False,
     ),
