@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 01 · Measure a batch
 #
-# *25 minutes · previous: [00 · Meet batch normalization](00_meet_batch_normalization.ipynb) ·
+# *20 minutes · previous: [00 · Meet batch normalization](00_meet_batch_normalization.ipynb) ·
 # next: [01b · See why it helps](01b_see_why_it_helps.ipynb)*
 #
 # BN takes a mean and a variance from a batch. You compute them along the right axis, measure how far they are from
