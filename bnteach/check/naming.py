@@ -53,7 +53,7 @@ def meaning(evidence: Evidence, words: str) -> str:
 
 def notebook(lesson: str) -> str:
     name = lesson.removeprefix("deeper/")
-    return f"Lesson {name[:2]}" if name == lesson else f"The deeper notebook {name}"
+    return f"Lesson {name.split('_')[0]}" if name == lesson else f"The deeper notebook {name}"
 
 
 def diagnose(evidence: Evidence) -> Verdict:
