@@ -216,8 +216,8 @@ EXERCISES = [
         trial=match_letters(FAULTS, [*FAULTS.values(), *OTHER_NAMES], SIGNS),
         has_slips=False,
         hints=(
-            "Is the loss that of the healthy network? Then the weights are good, and what is stored is wrong.",
-            "How many batches should be counted after 110 steps? Which of the faults change the weights, too?",
+            "Is the loss that of the healthy network? Then the weights are good, and what is stored is not.",
+            "How many batches should be counted after 110 steps? Which of the faults change the weights?",
             "With momentum m, (1 − m)**110 of the first variance, 1, is left. With m = 0 batches do count.",
         ),
         lesson=("05_train_and_infer", "When a network with BN fails"),

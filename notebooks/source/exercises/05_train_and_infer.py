@@ -57,12 +57,12 @@ for letter, (network, loss) in networks.items():
 #
 # <details><summary>Hint 1</summary>
 #
-# Is the loss that of the healthy network? Then the weights are good, and what is stored is wrong.
+# Is the loss that of the healthy network? Then the weights are good, and what is stored is not.
 #
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# How many batches should be counted after 110 steps? Which of the faults change the weights, too?
+# How many batches should be counted after 110 steps? Which of the faults change the weights?
 #
 # </details>
 # <details><summary>Hint 3</summary>
