@@ -47,8 +47,8 @@ assert min(good) > 0.93
 
 # %% [markdown]
 # Now we forget `eval()`. In training mode each test digit is shown 20 times, each time with seven other digits. Neither
-# the digit nor the weights change. (In training mode the running averages move, even if nothing is learned. So we use a
-# copy of each network.)
+# the digit nor the weights change. (In training mode the running averages move, even without a step of training. So we use
+# a copy of each network.)
 #
 # **Predict.** For how many digits does the answer change at least once: 1 %, 10 %, or 50 %?
 
@@ -181,8 +181,8 @@ for momentum in (0.99, 0.01, None):
 # ## Lab: the statistics follow the batches
 #
 # 100 batches come one after the other. Left and middle: their mean and variance. Right: BN's output for one sample,
-# $x = 7$. For its output in training, it takes the place of the batch's first value, in the right panel alone. (A triangle
-# at the edge: the dot lies outside.)
+# $x = 7$. In training it has to stand in a batch: it takes the place of the first value, in this panel alone. (A triangle at
+# the edge: the dot lies outside.)
 #
 # 1. Drag *Batches seen*. Does the output for $x = 7$ come to rest in training? Does it in evaluation?
 # 2. Compare *Momentum* 0.5, 0.1 and 0.01. With which is the running mean first near the truth? Which gives the
@@ -221,9 +221,9 @@ print("x:", x[0].round(3), "  a x + b:", (a * x + b)[0].round(3), "  bnteach:", 
 assert np.allclose(a * x + b, y)
 
 # %% [markdown]
-# The output is not $x$, so the sentence is **false**. BN multiplies and adds. In evaluation it does nothing else, so a linear
-# layer before it can take it in ([fold it away](deeper/fold_it_away.ipynb)). The gradient is another one than in training,
-# too: $\mu$ and $\sigma^2$ are constants here, and $dx = a\cdot dy$.
+# The output is not $x$, so the sentence is **false**. BN multiplies and adds. In evaluation it does nothing else, so it can be
+# merged into the layer before it, if that is linear ([fold it away](deeper/fold_it_away.ipynb)). The gradient, too, differs
+# from that in training: mean and variance are constants here, and $dx = a\cdot dy$.
 #
 # ## Is this evaluation?
 #

@@ -257,7 +257,7 @@ for words, per_position in (("per channel", False), ("per position", True)):
 filters = nn.Conv2d(1, 6, 5, padding=2, bias=False)
 filters.weight.data = torch.randn((6, 1, 5, 5), generator=torch.Generator().manual_seed(0))
 z = filters(torch.from_numpy(in_the_middle.x_train)).detach()
-print("variance, row 5:", *(f"{variance:.2f}" for variance in z[:, 0, 5].var(dim=0)))
+print("variance, row 5:", *(f"{variance:.3f}" for variance in z[:, 0, 5].var(dim=0)))
 
 # %% tags=["draws"] alt="Two rows: a digit in the middle, and moved one column to the right. With statistics per channel the second map is the first one, moved by a column. Per position the moved digit's map is another one, with columns of very large values at the right."
 assert percent["per channel"].min() > 90
