@@ -43,7 +43,7 @@ def facts(answer: Any, inputs: Mapping[str, Any]) -> Facts:
     return ((name, holds[name]) for name in inputs["asks"])
 
 
-def two_numbers(value: Any, of_shares: bool) -> tuple[float, float]:
+def two_numbers(value: Any, of_shares: bool = False) -> tuple[float, float]:
     """What one trial returned. Raises OddAnswer for anything but two finite numbers, or two shares."""
     pair = unpacked(("before", "after"), value)
     for name, number in zip(("before", "after"), pair, strict=True):
