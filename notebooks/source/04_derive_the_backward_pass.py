@@ -75,8 +75,8 @@ print("measured  ", np.array([measure(row) for row in range(4)]).round(3))
 #
 # ## One operation at a time
 #
-# To forget nothing, we split the forward pass into operations whose derivatives are known from school. The values are
-# the **nodes** of a **graph**:
+# To forget nothing, we split the forward pass into operations with well-known derivatives. The values are the **nodes** of
+# a **graph**:
 #
 # ```text
 # x ──┬────────────► x_centered ──┬───────────────────────────────► x_hat ─► scaled ─► y
@@ -84,10 +84,9 @@ print("measured  ", np.array([measure(row) for row in range(4)]).round(3))
 #     └──► mean ─────────┘        └─► square ─► var ─► std ─► inv_std ─┘     gamma    beta
 # ```
 #
-# *Two* arrows start from `x`, and two from `x_centered`: they are used twice.
+# `x` and `x_centered` are used *twice*: two arrows start there.
 #
-# **Predict.** A node has the shape $(N, C)$, one number for each entry, or $(C,)$, one number for each channel. Which
-# nodes have the shape $(C,)$?
+# **Predict.** A node has the shape $(N, C)$, or $(C,)$: one number for each channel. Which nodes have the shape $(C,)$?
 
 
 # %%
@@ -128,8 +127,8 @@ for name, value in nodes.items():
 # | **sum** | `out = a.sum(axis=0)` | `da = dout` in each row | the sum in `var` |
 # | **several uses** | `a` goes into several operations, or into each row | `da`: the sum of what its uses give | `beta` |
 #
-# Why a sum in the last rule? A small step of `a` changes the loss through each of its uses, and the changes add up.
-# For `beta`, which is used in each row, it is `dout.sum(axis=0)`.
+# Why a sum in the last rule? A small step of `a` changes the loss through each of its uses, and the changes add up. For
+# `beta` it is `dout.sum(axis=0)`.
 #
 # We check each line twice. A gradient has the **shape of its node**. And PyTorch, which runs the *same* `forward` with
 # tensors, must agree:
@@ -204,7 +203,7 @@ compare(x_centered=dx_centered, mean=dmean, x=dx)
 #
 # Each box is a node of the same batch: on the left its value, on the right its gradient. The walk starts where dy has
 # arrived at `y`. The table shows the three **paths** on which dx comes back. (A fourth path, from `square` through
-# `x_centered` and `mean` to `x`, carries 0: its parts, `2 * x_centered * dsquare`, add up to 0 in `dmean`.)
+# `x_centered` and `mean` to `x`, carries 0: see the next section.)
 #
 # 1. Press *Next step* until step 24. Into which boxes do two arrows lead on the way back?
 # 2. Choose for *Gradient dy* *one, the others 0*, with sample 2 and the value 1. Through which paths do the samples 1 and
@@ -236,7 +235,7 @@ labs.BackpropGraph(step=13)
 # \end{aligned}$$
 #
 # The first and the last two are the lines of part 1. The three others follow in NumPy, where $(\sigma^2 + \varepsilon)^{-3/2}$
-# is $1/s^3$. We leave out the last term of $\partial\ell/\partial\mu$: it is the fourth path, and 0, because
+# is $1/s^3$. The last term of $\partial\ell/\partial\mu$, the fourth path, is left out: it is 0, because
 # $\sum_i (x_i - \mu) = 0$.
 
 # %%
@@ -280,8 +279,8 @@ compare(beta=dbeta, gamma=dgamma, x=dx)
 # $\mathbf{1} = (1, 1, 1)$ points up. The gray floor holds all arrows that are perpendicular to it, those whose numbers add
 # up to 0. $\hat{x}$ is one of them.
 #
-# The formula takes away from dy its part along $\mathbf{1}$, which is $\operatorname{mean}(dy)$ in each row, and its part
-# along $\hat{x}$, which is $\hat{x}\operatorname{mean}(dy\,\hat{x})$. Such a part is called a **projection**.
+# The formula takes away from dy its part along $\mathbf{1}$, $\operatorname{mean}(dy)$ in each row, and its part along
+# $\hat{x}$, $\hat{x}\operatorname{mean}(dy\,\hat{x})$. Such a part is called a **projection**.
 
 # %% tags=["draws"] alt="Three dimensions: the direction 1 points up from a gray floor, the direction x-hat lies in the floor. The arrow dy points up and to the right. A wide band on each direction marks the projection of dy onto it. First the projection onto 1 is subtracted, straight down to the floor: the path through the mean. Then the projection onto x-hat, parallel to x-hat: the path through the variance. What is left is the arrow dx in the floor. Small squares mark the two right angles."
 # What lies on paper where: x̂, a second direction in the floor, and 1.
@@ -318,13 +317,13 @@ figures.show(ax)
 print(f"dx · 1: {abs(dx[:, 0].sum()):.6f}   dx · x̂: {abs(dx[:, 0] @ x_hat[:, 0]):.6f}")  # channel 1; @ is ·
 
 # %% [markdown]
-# The forward pass says the same. Add a number to all values of a channel (a **shift**), or multiply their distances from
-# the mean by the same factor (a **stretch**, up to $\varepsilon$): $y$ stays as it is, and so does the loss. So along these
-# two directions the loss has no slope. (A bias before BN is such a shift: it gets no gradient.)
+# The forward pass says the same. Add a number to all values of a channel (a **shift**): $y$ stays as it is, and so does
+# the loss, so along $\mathbf{1}$ it has no slope. The same holds along $\hat{x}$, if all values move away from the mean by
+# the same factor (a **stretch**, up to $\varepsilon$).
 #
 # ## What was shown
 #
-# - Each operation of the forward pass has its rule on the way back. Multiplied out, three terms are left: the three paths.
+# - Each operation has its rule on the way back. Multiplied out, three terms are left: the three paths.
 # - Now the [exercises](exercises/04_derive_the_backward_pass.ipynb) (40 minutes). Deeper:
 #   [Which test catches a wrong backward pass?](deeper/test_a_backward_pass.ipynb) and
 #   [What does a batch of two teach?](deeper/what_a_small_batch_teaches.ipynb).

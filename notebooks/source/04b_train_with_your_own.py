@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 04b · Train with your own backward pass
 #
-# *35 minutes · previous: [04 · Derive the backward pass](04_derive_the_backward_pass.ipynb) · next:
+# *40 minutes · previous: [04 · Derive the backward pass](04_derive_the_backward_pass.ipynb) · next:
 # [05 · Train and infer](05_train_and_infer.ipynb)*
 #
 # The network of lesson 00, with eight hidden layers, learned only with BN. Here it learns with *your* BN, forward and
@@ -238,11 +238,11 @@ trained = accuracies(networks)
 #
 # ## Did they learn nothing?
 #
-# In training BN subtracts the mean of the batch. The test used the running averages, which remember some ten batches. If
-# the weights changed too fast, the averages may be too late.
+# In training BN subtracts the mean of the batch. The test used the running averages, which remember some ten batches.
+# Perhaps the weights changed too fast for them.
 #
 # To find out, we stop the weights. The training pictures go through the network in training mode, but no step is taken:
-# only the averages change. This is called **recalibrating** the network. Then comes the same test.
+# only the averages change. This is called **recalibrating**. Then comes the same test.
 #
 # **Predict.** Which rows change?
 
@@ -250,7 +250,7 @@ trained = accuracies(networks)
 # %% tags=["nbval-ignore-output"]
 def recalibrated(network):
     copy = deepcopy(network)
-    for _ in range(5):
+    for _ in range(3):
         for pictures in np.array_split(data.x_train, 22):
             copy.forward(pictures, training=True)  # no step
     return copy
@@ -274,13 +274,13 @@ after = accuracies(
 # ## Where the shift goes
 #
 # Why are the averages late in just these two rows? Without the path through the mean, a step also shifts channels (your
-# first lab task). It can: the outputs of a sigmoid are all positive, so when all weights of a unit grow, its $z$ grows for
-# every picture. In training nothing stops this: BN subtracts each shift again, with the mean of the batch, so the loss
-# does not see it. But the running mean only follows later.
+# first lab task): the outputs of a sigmoid are all positive, so when all weights of a unit grow, its $z$ grows for every
+# picture. In training nothing stops this. BN subtracts the shift again, with the mean of the batch, so the loss does not
+# see it. But the running mean only follows later.
 #
-# How far behind is it? If the running mean fits, each channel of $\hat{x}$ has a mean near 0 over the training pictures,
-# in evaluation, too. We take the size of this mean, averaged over the 100 channels of a layer and the five seeds. Its unit
-# is the *running* standard deviation, which may be off as well.
+# How far behind is it? If the running mean fits, each channel of $\hat{x}$ has a mean near 0 over the training pictures, in evaluation,
+# too. We take the size of this mean, averaged over the 100 channels of a layer and the five seeds. Its unit is the
+# *running* standard deviation, which may be off as well.
 #
 # **Predict.** Is the mean farther from 0 in layer 1 or in layer 8?
 
@@ -316,8 +316,8 @@ figures.show(ax)
 #
 # </details>
 #
-# Where only the path through the variance is missing, the running averages keep up. Why its loss does so little harm here,
-# we do not know. (This is one network with one learning rate. Others will give other numbers.)
+# Without the path through the variance alone, the running averages keep up. Why its loss does so little harm here, we do
+# not know. (Another network or learning rate will give other numbers.)
 #
 # **In practice**: if you write BN in PyTorch and compute the mean and the standard deviation inside `torch.no_grad()`, or
 # detach them, both paths are missing. No error message comes, and such a network may learn, as ours did. A test of the
@@ -327,7 +327,7 @@ figures.show(ax)
 #
 # - The BN that you derived trains a deep network in plain NumPy. The path through the mean keeps a step from shifting a
 #   channel, the path through the variance from stretching it.
-# - Without the path through the mean, the networks learned, but their running averages came too late.
+# - Without the path through the mean, the running averages came too late.
 # - Now the [exercise after 04b](exercises/04_derive_the_backward_pass.ipynb), at the end of those of lesson 04 (5 minutes).
 # - Next: [05 · Train and infer](05_train_and_infer.ipynb). Why are there running averages, and what can go wrong with them?
 #
