@@ -274,13 +274,13 @@ after = accuracies(
 # ## Where the shift goes
 #
 # Why are the averages late in just these two rows? Without the path through the mean, a step also shifts channels (your
-# first lab task): the outputs of a sigmoid are all positive, so when all weights of a unit grow, its $z$ grows for every
-# picture. In training nothing stops this. BN subtracts the shift again, with the mean of the batch, so the loss does not
-# see it. But the running mean only follows later.
+# first lab task). The weights can do that without a bias: the outputs of a sigmoid are all positive, so when all weights
+# of a unit grow, its $z$ grows for every picture. In training nothing stops it: BN subtracts the shift again, with the mean
+# of the batch, so the loss does not see it. But the running mean only follows later.
 #
-# How far behind is it? If the running mean fits, each channel of $\hat{x}$ has a mean near 0 over the training pictures, in evaluation,
-# too. We take the size of this mean, averaged over the 100 channels of a layer and the five seeds. Its unit is the
-# *running* standard deviation, which may be off as well.
+# How far behind is it? If the running mean fits, each channel of $\hat{x}$ has a mean near 0 over the training pictures,
+# in evaluation, too. We take the size of this mean, averaged over the 100 channels of a layer and the five seeds. Its unit
+# is the *running* standard deviation, which may be off as well.
 #
 # **Predict.** Is the mean farther from 0 in layer 1 or in layer 8?
 
@@ -311,8 +311,8 @@ figures.show(ax)
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# In layer 8. In layer 1 it is near 0. It grows to about 2 by layer 5 (to about 1 where both paths are missing), and stays
-# there. In evaluation each layer gets its input from the layer before, so one error comes on top of another.
+# In layer 8. In layer 1 it is below 0.2. It grows to about 2 by layer 5 (to about 1 where both paths are missing), and
+# stays there. In evaluation each layer gets its input from the layer before, so one error comes on top of another.
 #
 # </details>
 #
