@@ -22,10 +22,10 @@ from bnteach.trials.claims import fewer, insert_after, noisy_pixels, wrong_label
 # ## How a claim is tried
 #
 # Take the claim "BN learns more". We make a number of it, the **effect**: the test accuracy with BN minus the one without. It is above 0 if
-# the claim is right. Both networks have the same seed, so they begin with the same weights and see the same
-# batches, and what the seed alone does cancels in the difference.
+# the claim is right. Both networks have the same seed, so the same initial weights and the same
+# batches; what the seed alone does cancels in the difference.
 #
-# Five seeds give five effects: five dots. The **margin** is the smallest effect that anyone should care about; the
+# Five seeds give five dots. The **margin** is the smallest effect that anyone should care about; the
 # gray band reaches from −margin to margin. This is the rule of the whole course:
 #
 # | all dots lie | they are |
@@ -35,7 +35,7 @@ from bnteach.trials.claims import fewer, insert_after, noisy_pixels, wrong_label
 # | inside the band | **no difference** |
 # | anywhere else | **undecided** |
 #
-# A claim **holds** if all conditions under which it is tried are for it. Where five seeds are undecided, we take
+# A claim **holds** if all its conditions are for it. Where five seeds are undecided, we take
 # 20, and the 95 % interval of their mean takes the place of the dots.
 
 # %% tags=["draws"] alt="Three rows of five dots beside a gray band from −1 to 1. A: all dots lie right of the band, between 3 and 6. B: all dots lie inside it. C: the dots lie between −3 and 8, on both sides of the band."
@@ -54,16 +54,16 @@ for name, values in made_up.items():
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# A is for the claim, B shows no difference, C is undecided. The mean of C is 3, but one of five seeds says −3. "Undecided" is not
-# "no difference": for that, all dots must lie inside the band.
+# A is for the claim, B shows no difference, C is undecided: its mean is 3, but one of five seeds says −3. "Undecided" is not
+# "no difference".
 #
 # </details>
 #
 # ## The networks
 #
 # All have three hidden layers of 50 units, with ReLU or tanh, and BN before each activation or no BN. `scale` is a factor on
-# the usual size of the initial weights. `steps` is the training loop, on batches of 60. After each step it hands control
-# back, so that we can measure.
+# the usual size of the initial weights. `steps` is the training loop, on batches of 60. It hands control
+# back after each step, so that we can measure.
 
 
 # %%
@@ -88,7 +88,7 @@ def steps(model, seed, rate, data):
 # %% [markdown]
 # ## 1 and 2 · "Higher learning rates work", "the initial weights matter less"
 #
-# A rate *works* if more than 85 % of the test digits are right after 110 steps, which is five epochs. We try five rates; and six
+# A rate *works* if more than 85 % of the test digits are right after 110 steps, five epochs. We try five rates; and six
 # scales, at the rate 0.3.
 #
 # **Predict.** Without BN, rates up to 0.3 work. And with BN: up to 0.3, 3, or 10?
@@ -153,8 +153,7 @@ for kind in ("ReLU", "tanh"):
 #
 # </details>
 #
-# Both claims **hold**. The dots of a row are equal because we tried few rates and scales. The true factor lies between 3 and 30: without BN the
-# limit is between 0.3 and 1, with BN between 3 and 10.
+# Both claims **hold**. (All dots of a row are equal because we tried few values. The true factor may lie anywhere between 3 and 30.)
 #
 # "The initial weights no longer matter" would be too strong: at × 10, ReLU with BN loses more than ten points. The output does not
 # change with the scale $a$ of the weights, but the gradient is multiplied by $1/a$ (lesson 02), so large weights learn slowly.
@@ -184,18 +183,18 @@ for kind in ("ReLU", "tanh"):
     judge(f"faster, {kind}", fewest[kind, False] - fewest[kind, True], margin=5)
 
 # %% [markdown]
-# It **holds**: without BN a network needs more than twice as many steps. (300 means: not
-# reached.) But a step with BN takes longer, and after 110 steps the two differ by only a few points.
+# It **holds**: without BN a network needs more than twice as many steps (300: not
+# reached). But a step with BN takes longer, and after 110 steps the two differ by only a few points.
 #
 # ## 4 · "BN reduces covariate shift, and that is why it works"
 #
 # This is the reason in the paper's title. While a layer learns, the layers below it change too, so its inputs shift: **internal covariate
-# shift**. Santurkar and others (2018) measure it with two gradients of a layer, on the same batch: $G$ is the one it follows now, and
-# $G'$ the one it should have followed, after all layers *below* have made their step.
+# shift**. Santurkar and others (2018) measure it with two gradients of a layer, on the same batch: $G$ is the one it follows, and
+# $G'$ the one after all layers *below* have made their step.
 #
 # $$\text{shift} = \frac{\lVert G' - G\rVert}{\lVert G\rVert}$$
 #
-# To see whether the shift *matters*, they put it back: in training, **noise** after each BN layer moves and stretches every channel, differently in each
+# To see whether the shift *matters*, they put it back: in training, **noise** after each BN layer moves and stretches every channel, anew in each
 # step.
 
 
@@ -277,13 +276,13 @@ for kind in ("ReLU", "tanh"):
 # </details>
 #
 # Less shift **holds**, with tanh only just. But with the noise the shift is about as large as without BN, or larger, and the network is still
-# ahead by two points or more in each seed. So here the smaller shift is **not the reason**. (With eight layers of ReLU
-# the noise costs some 12 points: is it the shift, or so much noise?)
+# ahead in each seed. So here the smaller shift is **not the reason**. (With eight layers of ReLU
+# the noise costs some 12 points, by the shift or as noise.)
 #
 # ## 5 · "The loss is smoother"
 #
-# What is the reason, then? Santurkar and others propose that with BN the gradient can be trusted further. The effect is
-# the change of the gradient without BN minus the one with BN, the margin a tenth of its length.
+# Then what is the reason? Santurkar and others propose that with BN the gradient can be trusted further. The effect is
+# its change without BN minus the one with BN, the margin a tenth of its length.
 
 # %% tags=["nbval-ignore-output"]
 for kind in ("ReLU", "tanh"):
@@ -296,7 +295,7 @@ for kind in ("ReLU", "tanh"):
 # ### Lab: how far may a step go?
 #
 # Two networks stand at the same step of their training, and you look along the gradient. Left: the loss after a step of this length. Middle: the cosine
-# of the angle between the gradient here and there; below 0, the step has gone too far.
+# of the angle between the gradients here and there; below 0, the step is too long.
 #
 # 1. Make the *learning rate of the next step* larger. Which of the two losses turns up first?
 # 2. Go on to 160 *training steps*. How far can the network without BN go now? Compare it with 0.1, the rate of its training.
@@ -309,17 +308,17 @@ labs.Landscape()
 # <details><summary>What you may have found</summary>
 #
 # 1. The one without BN: steps up to 0.68 lower it, with BN up to 3.3.
-# 2. Up to 0.1. This is no coincidence: gradient descent drives a network to where its rate is only just stable, the **edge of
-#    stability** (Cohen and others, 2021). So a part of this roughness is made by the rate itself. With BN it is still 3.3.
+# 2. Up to 0.1; with BN it is still 3.3. This is no coincidence: gradient descent drives a network to where its rate is only just stable, the **edge of
+#    stability** (Cohen and others, 2021). So a part of this roughness comes from the rate itself.
 # 3. No. "Smoother" is true of the mean over later moments, not of each moment.
 #
 # </details>
 #
 # ## 6 · "BN regularizes"
 #
-# To **regularize** is to keep a network from memorizing its training set, so that it generalizes better. Comparing after a fixed number of
-# steps misleads, because the network with BN has learned more by then. So we stop both at the **same training accuracy**, and compare the test
-# accuracy there. Two further tasks have much to memorize: 400 pictures, a fifth of them with wrong labels; and 200 noisy pictures.
+# To **regularize** is to keep a network from memorizing its training set, so that it generalizes better. After the same number of
+# steps the network with BN has learned more, so we stop both at the **same training accuracy**, and compare the test
+# accuracy there. Two of the tasks have much to memorize: 400 pictures, a fifth of them with wrong labels; and 200 noisy pictures.
 #
 # **Predict.** On which of the three tasks is BN better?
 
@@ -348,13 +347,13 @@ print("wrong labels, 20 seeds:", twenty, training.outcome(twenty, margin=1))
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# On none. On all digits there is no difference; with the noisy pixels BN is worse in each seed. The wrong labels
-# are undecided.
+# On none. On all digits there is no difference, with noisy pixels BN is worse in each seed, and wrong labels
+# are undecided, even with 20 seeds.
 #
 # </details>
 #
 # One also reads that BN "lowers the ability to fit". Here it is **the opposite**: it reaches the same training accuracy in fewer steps,
-# wrong labels in about a fifth. It learns faster, and this includes what it should not learn.
+# with wrong labels in about a fifth. It also learns faster what it should not learn.
 # What does regularize: [Which noise regularizes?](deeper/which_noise_regularizes.ipynb)
 #
 # ## All in one picture
@@ -366,10 +365,10 @@ figures.frame(ax, title="What five seeds say", x="effect ÷ margin (a triangle: 
 figures.show(ax)
 
 # %% [markdown]
-# **How sure are we?** The dots, and an interval over seeds, cover other weights and other batches. They do not cover other test pictures: all seeds are
-# tested on the same 450. Other pictures would move a test accuracy by about one point
+# **How sure are we?** Dots and intervals cover other seeds. They do not cover other test pictures: all seeds are
+# tested on the same 450, and others would move a difference of accuracies by about one point
 # ([measured here](deeper/which_claims_hold.ipynb)), however many seeds there are. And these are small networks, 8 × 8
-# pixels, and conditions that we chose. "Holds" means: holds *here*.
+# pixels, and conditions that we chose: "holds" means *here*.
 #
 # **Shown:** higher rates, less care with the initial weights, fewer steps, a smoother loss; less shift is not the reason, and BN alone does not
 # regularize. Deeper: [Which of eighteen claims hold?](deeper/which_claims_hold.ipynb)
