@@ -78,10 +78,7 @@ def test_the_claim_shows_its_numbers():
     assert "BN sings" in str(shown)
     assert "loudness (margin 1; 5 seeds, 95% intervals)" in str(shown)
     assert shown.table()["effect"].tolist() == [3, 0]
-    assert shown.table()["from"].tolist() == [
-        claim(low=(2, 4)).evidence["low"].interval[0],
-        *shown.table()["from"][1:],
-    ]
+    assert shown.table()["from"].tolist() == [effect(2, 4).interval[0], effect(*unclear).interval[0]]
     assert shown.table()["says"].tolist() == [FOR, OPEN]
     assert "<td" in shown._repr_html_()
 

@@ -35,16 +35,14 @@ def test_conditions_do_not_share_their_settings():
 
 @pytest.mark.parametrize("effect", [highest_rate, working_scales, fewest_steps])
 def test_a_sweep_counts_what_works(effect, monkeypatch):
-    """In place of the runs: with BN all rates up to 3 and all scales work; without, rates up to 0.3, scale 1."""
+    """Runs of our own: with BN rates up to 3 and all scales work; without, rates up to 0.3 and scale 1."""
 
     def run(experiment, seed, settings):
         assert experiment in (learn, learn_until)
-        told = dict(settings)
-        limit = 3 if told["batch_norm"] else 0.3
-        works = told.get("learning_rate", 0.1) <= limit and (
-            told["batch_norm"] or told.get("init_scale", 1) == 1
-        )
-        return {"accuracy": 86 if works else 85, "steps": 20 / told["learning_rate"] if works else 300}
+        told = {"init_scale": 1, **dict(settings)}
+        bn, rate = told["batch_norm"], told["learning_rate"]
+        works = rate <= 3 if bn else rate <= 0.3 and told["init_scale"] == 1
+        return {"accuracy": 86 if works else 85, "steps": 20 / rate if works else 300}
 
     monkeypatch.setattr("bnteach.trials.claims.effects._run", run)
     expected = {"highest_rate": 1.0, "working_scales": 5, "fewest_steps": 20 / 0.3 - 20 / 3}

@@ -152,8 +152,6 @@ def test_a_bias_matters_only_where_bn_does_not_follow():
 
 
 def test_how_much_a_bias_matters_depends_on_its_start():
-    zero, normal = (
-        answers_changed_by_biases(0, start=start, bn_position="after")["changed"]
-        for start in ("zero", "normal")
-    )
-    assert zero < normal
+    after = {"bn_position": "after"}
+    zero, normal = (answers_changed_by_biases(0, start=start, **after) for start in ("zero", "normal"))
+    assert zero["changed"] < normal["changed"]
