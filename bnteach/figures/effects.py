@@ -40,7 +40,7 @@ def effects(
     ax.axvline(0, color="black", linewidth=1, zorder=2)
     for row, (name, values) in enumerate(rows.items(), start=1):
         if intervals and name in intervals:
-            ax.plot(intervals[name], [row, row], color="black", linewidth=7, alpha=0.35, zorder=2.5)
+            ax.plot(intervals[name], [row, row], color="black", lw=16, alpha=0.4, solid_capstyle="butt")
         _row(values, row, limits, look, ax)
     ax.set_yticks(range(1, len(rows) + 1), list(rows))
     ax.set(xlim=limits, ylim=(len(rows) + 0.5, 0.5))
@@ -56,5 +56,13 @@ def _row(values: Sequence[float], row: int, limits: tuple[float, float], look, a
     for chosen, marker in ((inside, look.marker), (values < low, "<"), (values > high, ">")):
         if chosen.any():
             x = np.clip(values[chosen], low, high)
-            looks = {"ls": "", "marker": marker, "ms": 7, "color": look.color, "mec": "white", "alpha": 0.8}
+            size = 7 if len(values) < 10 else 5
+            looks = {
+                "ls": "",
+                "marker": marker,
+                "ms": size,
+                "color": look.color,
+                "mec": "white",
+                "alpha": 0.8,
+            }
             ax.plot(x, np.full(len(x), row), clip_on=False, zorder=4, **looks)

@@ -30,5 +30,5 @@ def test_what_lies_beyond_the_axis_is_a_triangle_at_its_edge():
 def test_a_bar_for_each_interval_that_is_given():
     rows, interval = {"first": [1.0], "second": [2.0]}, {"second": (1.5, 2.5)}
     ax = figures.effects(rows, margin=1, limits=(-3, 4), intervals=interval)
-    bars = [line.get_xydata().tolist() for line in ax.lines if line.get_linewidth() == 7]
+    bars = [line.get_xydata().tolist() for line in ax.lines if line.get_linewidth() == 16]
     assert bars == [[[1.5, 2.0], [2.5, 2.0]]]

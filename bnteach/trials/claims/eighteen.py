@@ -147,7 +147,7 @@ def of_regularization() -> dict[str, Trial]:
         }
 
     ghosts, dropout = {"group": 6}, {"dropout": 0.2}
-    points = "points, at the same training accuracy"
+    points = "points at equal training accuracy"
     best = after_steps("best_accuracy", {}, PLAIN, steps=200, test_every=20)
     beside = after_steps("accuracy", dropout, {}, steps=400)
     clash = {
@@ -157,7 +157,7 @@ def of_regularization() -> dict[str, Trial]:
         for name, settings in WITH_DROPOUT.items()
     }
     return {
-        "regularizes": Trial("BN regularizes.", f"{points}, BN − plain", 1, at_level("accuracy", {}, PLAIN)),
+        "regularizes": Trial("BN regularizes.", points, 1, at_level("accuracy", {}, PLAIN)),
         "best moment": Trial("BN generalizes better.", "points, each at its best moment", 1, best),
         "fit": Trial(
             "BN lowers the ability to fit.",
@@ -167,7 +167,7 @@ def of_regularization() -> dict[str, Trial]:
         ),
         "noise": Trial(
             "Noise of ghost batches regularizes.",
-            f"{points}, ghosts − BN",
+            points,
             1,
             at_level("accuracy", ghosts, {}),
         ),
