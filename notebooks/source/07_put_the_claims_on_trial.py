@@ -4,8 +4,8 @@
 # *40 minutes · previous: [06 · Normalize channels](06_normalize_channels.ipynb) · next: [08 · Choose a norm](08_choose_a_norm.ipynb) ·
 # [exercises](exercises/07_put_the_claims_on_trial.ipynb)*
 #
-# People say that BN allows higher learning rates, forgives bad initial weights, makes training faster and the loss smoother, reduces covariate shift, regularizes.
-# Here you measure all six, with five seeds each. The first four hold; less shift does not always hold, and is not the reason why BN works; and BN alone does not regularize.
+# BN is said to allow higher learning rates and more initial weights, to make training faster and the loss smoother, to reduce covariate shift, and to regularize.
+# Here you measure all six, with five seeds each. Four hold; less covariate shift is not the reason why BN works, and BN alone does not regularize.
 
 # %%
 from copy import deepcopy
@@ -21,8 +21,7 @@ from bnteach.trials.claims import fewer, insert_after, noisy_pixels, wrong_label
 # ## How a claim is tried
 #
 # Take the claim "BN learns more". We make a number of it, the **effect**: the test accuracy with BN minus the one without. It is above 0 if
-# the claim is right. Both networks have the same seed, so the same initial weights and batches; what the seed alone does cancels in the
-# difference.
+# the claim is right. Both networks have the same seed, so what the seed alone does cancels in the difference.
 #
 # Five seeds give five dots. The **margin** is the smallest effect that anyone should care about; it makes the
 # gray band. This is the rule of the whole course:
@@ -35,7 +34,7 @@ from bnteach.trials.claims import fewer, insert_after, noisy_pixels, wrong_label
 # | anywhere else | **undecided** |
 #
 # A claim **holds** if all its conditions are for it. Where five seeds are undecided, we take
-# 20, and the 95 % interval of their mean takes the place of the dots.
+# 20, and the 95 % interval of their mean in place of the dots.
 
 # %% tags=["draws"] alt="Three rows of five dots beside a gray band from −1 to 1. A: all dots lie right of the band, between 3 and 6. B: all dots lie inside it. C: the dots lie between −3 and 8, on both sides of the band."
 made_up = {"A": [4, 6, 5, 3, 5], "B": [0.2, -0.3, 0.4, 0.1, 0], "C": [-3, 8, 1, 7, 2]}
@@ -53,7 +52,7 @@ for name, values in made_up.items():
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# A is for the claim, B shows no difference, C is undecided: its mean is 3, but one of five seeds says −3. "Undecided" is not
+# For it; no difference; undecided. The mean of C is 3, but one of five seeds says −3. "Undecided" is not
 # "no difference".
 #
 # </details>
@@ -181,7 +180,7 @@ for kind in ("ReLU", "tanh"):
 
 # %% [markdown]
 # It **holds**: without BN a network needs more than twice as many steps (300: not
-# reached). But a step with BN takes longer, and after 110 steps the two differ by only a few points.
+# reached). But a step with BN takes longer, and after 110 steps the lead is only a few points.
 #
 # ## 4 · "BN reduces covariate shift, and that is why it works"
 #
@@ -248,7 +247,7 @@ def eighty_steps(seed, kind, activation):
 
 variants = {"activation": ["ReLU", "tanh"], "kind": ["plain", "BN", "BN + noise"]}
 looks = training.run_seeds(eighty_steps, **variants, progress=False)
-print(looks.pivot_table(["shift", "test"], ["activation", "kind"]).round(2))
+print(looks.pivot_table(["shift", "test"], "activation", "kind").round(2))
 for kind in ("ReLU", "tanh"):
     less = training.paired_difference(looks, "shift", kind=("plain", "BN"), activation=kind)
     judge(f"less shift, {kind}", less.values, margin=0.05)
@@ -262,12 +261,12 @@ for kind in ("ReLU", "tanh"):
 #
 # </details>
 #
-# Less shift is for it with ReLU and undecided with tanh. (20 seeds say *no difference* there: see [deeper](deeper/which_claims_hold.ipynb).) And with the noise
-# the shift is back, and the network is still ahead in each seed. So the smaller shift is **not the reason** here.
+# Less shift: for it with ReLU, undecided with tanh (20 seeds, in [the deeper notebook](deeper/which_claims_hold.ipynb): no difference). And with the noise
+# the shift is back, but the network is still ahead in each seed. So the smaller shift is **not the reason** here.
 #
 # ## 5 · "The loss is smoother"
 #
-# Then what is the reason? Santurkar and others propose that with BN the gradient can be trusted further: it changes less in a step. The margin is a
+# Then what is the reason? Santurkar and others propose that with BN the gradient changes less in a step. The margin is a
 # tenth of its length.
 
 # %% tags=["nbval-ignore-output"]
@@ -322,7 +321,7 @@ def memorize(seed, task, bn):
 
 
 ends = training.run_seeds(memorize, task=list(tasks), bn=[True, False], progress=False)
-print(ends.pivot_table(["steps", "test"], ["task", "bn"]).round())
+print(ends.pivot_table(["steps", "test"], "task", "bn").round())
 for task in tasks:
     gain = training.paired_difference(ends, "test", bn=(True, False), task=task)
     judge(f"regularizes, {task}", gain.values, margin=1)
@@ -333,14 +332,13 @@ print("wrong labels, 20 seeds:", twenty, training.outcome(twenty, margin=1))
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# On none. On all digits there is no difference, with noisy pixels BN is worse in each seed, and wrong labels
-# are undecided, even with 20 seeds.
+# On none: no difference, undecided even with 20 seeds, and worse in each seed.
 #
 # </details>
 #
 # One also reads that BN "lowers the ability to fit". Here it is **the opposite**: it reaches the same training accuracy in fewer steps,
 # with wrong labels in about a fifth. It also learns faster what it should not learn.
-# What does regularize: [Which noise regularizes?](deeper/which_noise_regularizes.ipynb)
+# [Which noise regularizes?](deeper/which_noise_regularizes.ipynb) shows what does help.
 #
 # ## All in one picture
 
