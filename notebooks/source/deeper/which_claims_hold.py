@@ -189,4 +189,4 @@ assert 0.005 < half < 0.02
 # - S. Ioffe and C. Szegedy, "Batch Normalization", 2015, arXiv:1502.03167.
 # - S. Santurkar and others, "How Does Batch Normalization Help Optimization?", 2018, arXiv:1805.11604.
 # - N. Bjorck and others, "Understanding Batch Normalization", 2018, arXiv:1806.02375.
-# - P. Luo and others, "Towards Understanding Regularization in Batch Normalization", 2019, arXiv:1809.00846.
+# - P. Luo, X. Wang, W. Shao and Z. Peng, 2019, arXiv:1809.00846 (how BN regularizes, in theory).

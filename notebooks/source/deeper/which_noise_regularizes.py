@@ -176,5 +176,5 @@ assert min(effects["BN dropout − BN, wrong labels"]) > 1
 # Sources:
 #
 # - E. Hoffer, I. Hubara and D. Soudry, "Train longer, generalize better", 2017, arXiv:1705.08741 (ghost batches).
-# - P. Luo and others, "Towards Understanding Regularization in Batch Normalization", 2019, arXiv:1809.00846.
+# - P. Luo, X. Wang, W. Shao and Z. Peng, 2019, arXiv:1809.00846 (how BN regularizes, in theory).
 # - X. Li and others, "Understanding the Disharmony between Dropout and Batch Normalization by Variance Shift", 2018, arXiv:1801.05134.
