@@ -127,6 +127,12 @@ IN_RULE = """
         no_difference = low <= 0 <= high
         | A long interval that holds 0 holds large effects too. The whole interval must lie in the band.
 
+    only_zero_counts: only the side of 0 decides, as in a test of significance
+        for_it = low > 0
+        against_it = high < 0
+        no_difference = low <= 0 <= high
+        | The margin says from where on anyone should care. And an interval that holds 0 may hold large effects.
+
     never_undecided: what is neither for nor against the claim is called no difference
         no_difference = True
         | Not to have seen an effect is not to have seen that there is none. More seeds are needed.
