@@ -131,7 +131,7 @@ IN_RULE = """
         for_it = low > 0
         against_it = high < 0
         no_difference = low <= 0 <= high
-        | The margin says from where on anyone should care. And an interval that holds 0 may hold large effects.
+        | From the margin on anyone should care. And an interval that holds 0 may hold large effects.
 
     never_undecided: what is neither for nor against the claim is called no difference
         no_difference = True
