@@ -34,7 +34,7 @@ from bnteach.trials.claims import fewer, insert_after, noisy_pixels, wrong_label
 # | anywhere else | **undecided** |
 #
 # A claim **holds** if all its conditions are for it. Where five seeds are undecided, we take
-# 20, and the 95 % interval of their mean in place of the dots.
+# 20, and ask where the 95 % interval of their mean lies.
 
 # %% tags=["draws"] alt="Three rows of five dots beside a gray band from −1 to 1. A: all dots lie right of the band, between 3 and 6. B: all dots lie inside it. C: the dots lie between −3 and 8, on both sides of the band."
 made_up = {"A": [4, 6, 5, 3, 5], "B": [0.2, -0.3, 0.4, 0.1, 0], "C": [-3, 8, 1, 7, 2]}
@@ -190,8 +190,8 @@ for name in ("ReLU", "tanh"):
 #
 # $$\text{shift} = \frac{\lVert G' - G\rVert}{\lVert G\rVert}$$
 #
-# The same function gives a second number, for claim 5. $g$ and $g'$ are the gradients of *all* parameters before and after a step that is four times as long,
-# and the **change** is $\lVert g' - g\rVert / \lVert g\rVert$.
+# `look_ahead` measures a second number, too, for claim 5: the **change** $\lVert g' - g\rVert / \lVert g\rVert$, where $g$ and $g'$ are the gradients of *all*
+# parameters before and after a step that is four times as long.
 
 
 # %%
@@ -267,7 +267,7 @@ for name in ("ReLU", "tanh"):
 # ## 5 · "The loss is smoother"
 #
 # Then what is the reason? Santurkar and others propose that with BN the gradient changes less in a step. The margin is a
-# tenth of its length.
+# tenth of the gradient's length.
 
 # %% tags=["nbval-ignore-output"]
 for name in ("ReLU", "tanh"):
@@ -292,7 +292,7 @@ labs.Landscape()
 # %% [markdown]
 # <details><summary>What you may have found</summary>
 #
-# 1. The one without BN: steps up to 0.68 lower it, with BN up to 3.3.
+# 1. The one without BN: steps up to 0.68 lower the loss, with BN up to 3.3.
 # 2. Up to 0.1; with BN it is still 3.3. This is no coincidence: gradient descent drives a network to where its rate is only just stable, the **edge of
 #    stability** (Cohen and others, 2021). So a part of this roughness comes from the rate itself.
 # 3. No. "Smoother" is true of the mean over later moments, not of each moment.
@@ -303,7 +303,8 @@ labs.Landscape()
 #
 # To **regularize** is to keep a network from memorizing its training set, so that it does better on the test. After the same number of
 # steps the network with BN has learned more, so we stop both at the **same training accuracy**, and compare the test
-# accuracy there. Two of the tasks have much to memorize: 400 pictures, a fifth of them with wrong labels; and 200 noisy pictures.
+# accuracy there. There are three tasks: all digits; 400 pictures, a fifth of them with wrong labels; and 200 noisy pictures. The last two
+# leave much to memorize.
 #
 # **Predict.** On which of the three tasks is BN better?
 
@@ -345,6 +346,9 @@ print("wrong labels, 20 seeds:", twenty, training.outcome(twenty, margin=1))
 # %% tags=["draws", "nbval-ignore-output"] alt="Fifteen rows of five dots, each effect divided by its margin. Higher rates, more scales, faster, gain with noise and smoother: all dots lie right of the gray band. Less shift: right of it with ReLU, around its edge with tanh. Regularizes: all digits inside the band, wrong labels on both sides, noisy pixels left of it."
 claims = ("higher", "more", "faster", "less", "gain", "smoother", "regularizes")
 rows = {name: effects[name] for claim in claims for name in effects if name.startswith(claim)}
+for name, values in rows.items():
+    assert min(values) > 1 or not name.startswith(("higher", "more", "faster", "smoother"))
+assert max(rows["regularizes, noisy pixels"]) < -1
 ax = figures.effects(rows, margin=1, limits=(-8, 16), ax=figures.new_axes(size=(7.2, 4.6)))
 figures.frame(ax, title="What five seeds say", x="effect ÷ margin (a triangle: further out)")
 figures.show(ax)

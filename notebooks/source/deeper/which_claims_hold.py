@@ -63,7 +63,7 @@ def picture(names, size, rows=1):
 #
 # **Predict.** Which of these five claims does not hold?
 
-# %% tags=["nbval-ignore-output"]
+# %%
 speed = ["rates", "scales", "faster", "best rate", "any scale"]
 verdicts(*speed)
 
@@ -86,7 +86,7 @@ figures.show(picture(speed, (9.0, 7.0), rows=3))
 #
 # **Predict.** In which network does the noise that brings the shift back cost accuracy?
 
-# %% tags=["nbval-ignore-output"]
+# %%
 reasons = ["shift", "smooth", "needed"]
 verdicts(*reasons)
 
@@ -110,7 +110,7 @@ figures.show(picture(reasons, (9.0, 5.2), rows=2))
 #
 # **Predict.** What helps more against memorizing: BN itself, or the noise of ghost batches?
 
-# %% tags=["nbval-ignore-output"]
+# %%
 regularization = ["regularizes", "noise", "best moment", "dropout", "fit", "clash"]
 verdicts(*regularization)
 
@@ -134,7 +134,7 @@ figures.show(picture(regularization, (9.0, 7.4), rows=3))
 #
 # **Predict.** BN "fails in batches below 16". In batches of which size does it fail here: 8, 4, 2?
 
-# %% tags=["nbval-ignore-output"]
+# %%
 batches = ["size", "mixed", "before", "bias"]
 verdicts(*batches)
 
