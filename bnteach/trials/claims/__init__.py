@@ -7,6 +7,7 @@ measurements.py     a network learns, and something in it is measured
 landscape.py        loss and gradient along the gradient; internal covariate shift
 snapshots.py        the landscape at several steps of a training, for its lab
 effects.py          effects of one seed, made of two runs or a sweep
+conditions.py       the conditions of the eighteen claims
 eighteen.py         the eighteen claims; `python -m bnteach.trials.claims FILE` tries them with 20 seeds
 paired_training.py  two networks trained side by side, for the lab of training
 """

@@ -1,8 +1,11 @@
 """The eighteen claims: what each condition compares."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+from bnteach.training import stored_claims
 from bnteach.trials.claims import eighteen
 from bnteach.trials.claims.effects import fewest_steps, highest_rate, more, working_scales
 from bnteach.trials.claims.experiments import learn, learn_until
@@ -48,3 +51,18 @@ def test_a_sweep_counts_what_works(effect, monkeypatch):
     expected = {"highest_rate": 1.0, "working_scales": 5, "fewest_steps": 20 / 0.3 - 20 / 3}
     assert effect({})(0) == pytest.approx(expected[effect.__name__])
     assert np.isfinite(effect({})(0))
+
+
+def test_what_is_stored_belongs_to_these_claims():
+    _, stored = stored_claims(Path(__file__).parents[3] / "notebooks/deeper/results/07_claims.json")
+    found = trials()
+    assert {name: list(claim.evidence) for name, claim in stored.items()} == {
+        name: list(trial.tried) for name, trial in found.items()
+    }
+    for name, trial in found.items():
+        fields = ("words", "effect", "margin", "expects")
+        assert [getattr(stored[name], field) for field in fields] == [
+            getattr(trial, field) for field in fields
+        ]
+    here = found["regularizes"].tried["noisy pixels"](0)
+    assert stored["regularizes"].evidence["noisy pixels"].values[0] == pytest.approx(here, abs=2)

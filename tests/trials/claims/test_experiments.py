@@ -112,7 +112,6 @@ def test_the_gradient_can_be_trusted_less_far_ahead():
     shifted = smoothness_and_shift(0, steps=12, noise=0.5)
     still = smoothness_and_shift(0, steps=12)
     assert shifted["shift"] > 2 * still["shift"]
-    assert shifted["shift_cosine"] < still["shift_cosine"]
 
 
 def test_the_variance_ratio_is_that_of_theory():
