@@ -130,9 +130,8 @@ figures.show(figure)
 
 # %% tags=["nbval-ignore-output"]
 def judge(name, values, margin):
-    values = np.array(values)
     print(f"{name:25}", *(f"{value:6.2f}" for value in values), end="   ")
-    print(training.outcome(training.SeedSummary(values), margin))
+    print(training.outcome(training.SeedSummary(np.array(values)), margin))
     effects[name] = values / margin
 
 
@@ -151,7 +150,7 @@ for name in ("ReLU", "tanh"):
 # </details>
 #
 # Both claims **hold**. (All dots of a row are equal because we tried few values. The true factor may lie anywhere between 3 and 30.)
-# "The initial weights no longer matter" would be too strong: at × 10, ReLU with BN loses more than ten points. Large weights have
+# But the initial weights do matter: at × 10, ReLU with BN loses more than ten points. Large weights have
 # small gradients and learn slowly (lesson 02).
 #
 # ## 3 · "Training is faster"
@@ -184,8 +183,8 @@ for name in ("ReLU", "tanh"):
 #
 # ## 4 · "BN reduces covariate shift, and that is why it works"
 #
-# This is the reason in the paper's title. While a layer learns, the layers below it change too, so its inputs shift: **internal covariate
-# shift**. Santurkar and others (2018) measure it with two gradients of a layer, on the same batch: $G$ is the one it follows, and
+# While a layer learns, the layers below it change too, so its inputs shift: the **internal covariate
+# shift** of the paper's title. Santurkar and others (2018) measure it with two gradients of a layer, on the same batch: $G$ is the one it follows, and
 # $G'$ the one after all layers *below* it have made their step.
 #
 # $$\text{shift} = \frac{\lVert G' - G\rVert}{\lVert G\rVert}$$
@@ -279,7 +278,7 @@ for name in ("ReLU", "tanh"):
 #
 # ### Lab: how far may a step go?
 #
-# Two networks stand at the same step of their training, and you look along the gradient. Left: the loss after a step. Middle: the cosine
+# Left: the loss of two networks after one more step. Middle: the cosine
 # of the angle between the gradients before and after it; below 0, the step is too long.
 #
 # 1. Make the *learning rate of the next step* larger. Which of the two losses turns up first?
@@ -294,7 +293,7 @@ labs.Landscape()
 #
 # 1. The one without BN: steps up to 0.68 lower the loss, with BN up to 3.3.
 # 2. Up to 0.1; with BN it is still 3.3. This is no coincidence: gradient descent drives a network to where its rate is only just stable, the **edge of
-#    stability** (Cohen and others, 2021). So a part of this roughness comes from the rate itself.
+#    stability** (Cohen and others, 2021). So the rate itself makes a part of this roughness.
 # 3. No. "Smoother" is true of the mean over later moments, not of each moment.
 #
 # </details>
@@ -356,10 +355,9 @@ figures.show(ax)
 # %% [markdown]
 # **How sure are we?** Dots and intervals cover other seeds, not other test pictures. All seeds are
 # tested on the same 450; others would move an effect by about one point, however many seeds there are
-# ([measured here](deeper/which_claims_hold.ipynb)). And the networks are small, the pictures 8 × 8
-# pixels, the conditions chosen by us: "holds" means *here*.
+# ([measured here](deeper/which_claims_hold.ipynb)). And the networks and pictures are small, the conditions chosen by us: "holds" means *here*.
 #
-# **Shown:** how a sentence about BN becomes a number with a verdict, and how six of them end. Twelve more, with 20 seeds: [Which of eighteen claims
+# **Shown:** how a sentence about BN becomes a number with a verdict. Deeper: [Which of eighteen claims
 # hold?](deeper/which_claims_hold.ipynb)
 #
 # **Practice:** [the exercises](exercises/07_put_the_claims_on_trial.ipynb), 30 minutes.
@@ -370,5 +368,4 @@ figures.show(ax)
 #
 # - S. Ioffe and C. Szegedy, "Batch Normalization", 2015, arXiv:1502.03167 (most of the claims).
 # - S. Santurkar and others, "How Does Batch Normalization Help Optimization?", 2018, arXiv:1805.11604 (shift, noise, smoothness).
-# - N. Bjorck and others, "Understanding Batch Normalization", 2018, arXiv:1806.02375 (learning rates).
 # - J. Cohen and others, "Gradient Descent on Neural Networks Typically Occurs at the Edge of Stability", 2021, arXiv:2103.00065.
