@@ -46,11 +46,11 @@ print("right in evaluation mode, five seeds:", *(f"{share:.0%}" for share in goo
 assert min(good) > 0.93
 
 # %% [markdown]
-# Now we forget `eval()`. In training mode each test digit is shown 20 times, each time with seven other digits. Neither
-# the digit nor the weights change. (In training mode the running averages move, even without a step of training. So we use
-# a copy of each network.)
+# Now we forget `eval()`. In training mode each test digit is shown 20 times, each time with seven other digits; then the
+# same with 55 others. Neither the digit nor the weights change. (The running averages move in training mode, even without a
+# step of training. So we use a copy of each network.)
 #
-# **Predict.** For how many digits does the answer change at least once: 1 %, 10 %, or 50 %?
+# **Predict.** With seven others, for how many digits does the answer change at least once: 1 %, 10 %, or 50 %?
 
 
 # %% tags=["nbval-ignore-output"]
@@ -94,8 +94,8 @@ figures.show(ax)
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# With batches of eight for about half of them, and some 11 % of the answers are wrong instead of 3 %. With batches of 56, nearly
-# the size in training, for less than a tenth.
+# For about half of them, and some 11 % of the answers are wrong instead of 3 %. In batches of 56, nearly the size in training,
+# the answer changes for 8 to 10 %.
 #
 # </details>
 #
