@@ -73,22 +73,23 @@ for name, x in channels.items():
 
 # %% tags=["draws"] alt="Two columns, for a skewed channel and for one with two unequal humps. Above the gray histogram of x, below the blue one of x-hat, each on an axis of its own. The two in a column have exactly the same shape; only the numbers on the axes differ."
 figure, axes = figures.new_figure(columns=2, rows=2, size=(7.0, 3.6))
-for column, (name, limits) in enumerate({"skewed": (-1, 10), "unequal humps": (-8, 10)}.items()):
+columns = [("skewed", (-1, 10), range(0, 11, 2)), ("unequal humps", (-8, 10), range(-8, 11, 4))]
+for column, (name, limits, ticks) in enumerate(columns):
     x = channels[name]
     scaled = [(limit - x.mean()) / x.std() for limit in limits]  # the same limits for x̂
     x_axes, x_hat_axes = axes[column], axes[column + 2]
     figures.histogram(x, ax=x_axes, limits=limits, bins=60, role="before")
     figures.histogram(normalize(x), ax=x_hat_axes, limits=scaled, bins=60, role="with_bn")
-    figures.frame(x_axes, title=f"{name}: one shape, other numbers", x="x", xlim=limits)
-    figures.frame(x_hat_axes, x="x̂", xlim=scaled)
-    x_axes.set(yticks=[], xticks=range(-8, 11, 4) if column else range(0, 11, 2))
-    x_hat_axes.set(yticks=[], xticks=range(-1, 5) if scaled[1] > 3 else range(-1, 3))
+    figures.frame(x_axes, title=f"{name}: one shape, other numbers", x="x")
+    figures.frame(x_hat_axes, x="x̂")
+    x_axes.set(yticks=[], xticks=ticks, xlim=limits)
+    x_hat_axes.set(yticks=[], xticks=range(-1, int(scaled[1]) + 1), xlim=scaled)
 figures.show(figure)
 
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# 37 %. A value above the mean stays above it. Subtracting moves a histogram, and dividing makes it narrower or wider: only the numbers on its axis change.
+# 37 %: a value above the mean stays above it. Subtracting and dividing change the numbers on the axis of a histogram, and not its shape.
 #
 # </details>
 #
@@ -129,15 +130,13 @@ sizes = np.array([2, 3, 5, 9, 17, 33, 65])
 found = [abs(normalize(rng.standard_cauchy((n, 4000)))).max() for n in sizes]
 print("largest found:", np.round(found, 3))
 
-# %% tags=["draws"] alt="The largest normalized value found in 4000 random channels for each batch size, as large points, and the thin curve square root of N minus 1. Each point lies on the curve."
+# %% tags=["draws"] alt="The largest normalized value found in 4000 random channels for each batch size, as large points, and the thin curve square root of N minus 1. Each point lies just below the curve."
 assert (found < np.sqrt(sizes - 1)).all()
 ax, n = figures.new_axes(size=(5.0, 2.8)), np.linspace(1, 70, 300)
 ax.plot(n, np.sqrt(n - 1), color=figures.role("truth").color, lw=1, label="√(N − 1)")
 color = figures.role("with_bn").color
 ax.plot(sizes, found, "o", ms=8, color=color, clip_on=False, label="largest in 4 000 channels")
-figures.frame(
-    ax, title="|x̂| comes near √(N − 1), and stays below", x="batch size N", y="largest |x̂|", ylim=(0, 9)
-)
+figures.frame(ax, title="|x̂| stays below √(N − 1)", x="batch size N", y="largest |x̂|", ylim=(0, 9))
 ax.legend(loc="lower right", frameon=False)
 figures.show(ax)
 
@@ -150,12 +149,11 @@ figures.show(ax)
 # 3. **All squares.** Their mean is the variance of $\hat{x}$: 1, or a little less because of $\varepsilon$. So their sum is at most $N$:
 #    $N \ge t^2 + \sum u_i^2 \ge t^2 + \frac{t^2}{N-1} = t^2\,\frac{N}{N-1}$, and therefore $t^2 \le N - 1$.
 #
-# A batch of 2 has no choice: if its values differ, and $\varepsilon$ is small against $\sigma^2$, $\hat{x}$ is −1 and 1, because these sum to 0 and their squares to 2.
+# In a batch of 2, two different values become −1 and 1 (if $\sigma^2$ is much larger than $\varepsilon$): they sum to 0, and their squares to 2.
 #
 # ## What does ε do?
 #
-# Some channels are constant, such as a pixel in the corner of all pictures. Without $\varepsilon$ their $\hat{x}$ would be 0/0, "not a number"; with it,
-# $\hat{x}$ is 0.
+# Some channels are constant, such as a pixel in the corner of all pictures. Without $\varepsilon$ their $\hat{x}$ would be 0/0, not a number; with it, $\hat{x}$ is 0.
 #
 # $\varepsilon$ stands **inside** the root. So the standard deviation of $\hat{x}$ is $\sigma / \sqrt{\sigma^2 + \varepsilon}$, a little below 1. A common
 # mistake is to divide by $\sigma + \varepsilon$, with $\varepsilon$ **outside** the root. Compare the two formulas:

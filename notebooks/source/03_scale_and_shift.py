@@ -53,8 +53,8 @@ assert np.allclose(y, theirs)  # the package's BN gives the same
 #
 # Multiply by what you divided by, and add what you subtracted: $\gamma = \sqrt{\sigma^2 + \varepsilon}$ and $\beta = \mu$ give back $x$.
 #
-# **Predict.** The same two numbers are used for the next batch of 64, drawn from the same data. How near do its values come to $x$: within
-# 0.001 $\sigma$, within some tenths of $\sigma$, or not even within 3 $\sigma$?
+# **Predict.** The next batch of 64 is drawn from the same data and gets the same $\gamma$ and $\beta$. How far can its $y$ be from its $x$: about
+# 0.001 $\sigma$, a few tenths of $\sigma$, or more than 3 $\sigma$?
 
 # %%
 rng = np.random.default_rng(1)
@@ -68,7 +68,7 @@ for name, batch in (("this batch", x), ("the next one", x_next)):
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# Some tenths of $\sigma$: the means of two batches differ by about $\sigma\sqrt{2/64} \approx 0.18\,\sigma$ (lesson 01), and the standard deviations differ as well.
+# A few tenths of $\sigma$: the means of two batches differ by about $\sigma\sqrt{2/64} \approx 0.18\,\sigma$ (lesson 01), and the standard deviations differ as well.
 #
 # </details>
 #
@@ -99,7 +99,7 @@ labs.GammaBeta()
 #
 # ## "If γ and β can undo it, why bother?"
 #
-# After training, BN only multiplies each channel by a number and adds one. So a network with BN computes nothing that one without could not compute. What changes is
+# After training, BN only multiplies each channel by a number and adds another one. So a network with BN computes nothing that a network without BN could not. What changes is
 # **which parameter controls what** during training.
 #
 # Take one unit in the second layer of a small network with random weights. We change the weights of the **first** layer at random, by half of their size, and

@@ -1,7 +1,7 @@
 # %% [markdown]
 # # Should γ and β decay?
 #
-# *10 minutes · deeper than [03 · Scale and shift](../03_scale_and_shift.ipynb)*
+# *15 minutes · deeper than [03 · Scale and shift](../03_scale_and_shift.ipynb)*
 #
 # **Weight decay** pulls parameters toward 0: each step multiplies them by a number a little below 1. For $\gamma$ that means: toward
 # "this channel is switched off". You will see where $\gamma$ ends, explain the number, and learn what your framework does by itself.
