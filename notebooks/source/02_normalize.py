@@ -5,7 +5,7 @@
 # [exercises](exercises/02_normalize.ipynb)*
 #
 # Batch Normalization (BN) subtracts the mean of each channel and divides by its standard deviation. You write this step in two lines.
-# Then you test what is often said about it: what values it gives, and what becomes of the biases and the weights before it.
+# Then you test what is often said about its values, and about the biases and the weights before it.
 
 # %%
 import numpy as np
@@ -38,7 +38,7 @@ assert np.allclose(x_hat, batch_norm_forward(x, gamma=None, beta=None)[0])  # th
 
 # %% [markdown]
 # Two common mistakes raise no error: to divide by the variance, and to use the variance with $N - 1$. The standard deviations
-# of the result, which should be 1, show them:
+# of the result show them:
 
 # %%
 centered = x - x.mean(axis=0)
@@ -49,7 +49,7 @@ print("variance with N − 1:", (centered / x.std(axis=0, ddof=1)).std(axis=0).r
 # %% [markdown]
 # The first mistake gives $1/\sigma$. The second gives $\sqrt{(N-1)/N}$, which is hard to see in a usual batch: for $N = 64$ it is 0.992.
 #
-# In books you also find $x - \mu$ as a matrix product, $Hx$, where $H$ has $1 - \frac{1}{N}$ on the diagonal and $-\frac{1}{N}$ everywhere else.
+# Some books write $x - \mu$ as a matrix product, $Hx$: $H$ has $1 - \frac{1}{N}$ on its diagonal and $-\frac{1}{N}$ elsewhere.
 #
 # ## Does the shape change?
 #
@@ -122,8 +122,7 @@ for n in (5, 10, 101):
 #
 # </details>
 #
-# In each row $\hat{x}$ is $\sqrt{N - 1}$. Can another batch give more? For each batch size we search among 4 000 random channels. Their values
-# are drawn so that a few are enormous.
+# In each row $\hat{x}$ is $\sqrt{N - 1}$. Can another batch give more? We search 4 000 random channels of each batch size, where a few values are enormous.
 
 # %%
 sizes = np.array([2, 3, 5, 9, 17, 33, 65])
@@ -141,7 +140,7 @@ ax.legend(loc="lower right", frameon=False)
 figures.show(ax)
 
 # %% [markdown]
-# No channel gives more, and no batch can. The proof has three steps. Call one of the normalized values $t$, and the other $N - 1$ of them $u_i$.
+# No batch can give more. The proof has three steps. Call one of the normalized values $t$, and the other $N - 1$ of them $u_i$.
 #
 # 1. **The sum.** All $N$ values sum to 0. So the $u_i$ sum to $-t$, and their mean is $\bar{u} = -\frac{t}{N-1}$.
 # 2. **The squares of the others.** The variance of the $u_i$ is the mean of their squares minus $\bar{u}^2$, and no variance is below 0. So
@@ -175,7 +174,7 @@ for std in (1, 0.1, 0.01, 0.001):
 #
 # 1. BN off, sigmoid: move the shift to one end. What happens to the output, and to the mean slope?
 # 2. The same with BN on. What difference do shift and scale make?
-# 3. Choose ReLU, with BN on. Which share of the values becomes 0? Does it depend on the shape of the input?
+# 3. Choose ReLU, with BN on. Which share of the values becomes 0, for each shape of the input?
 
 # %% tags=["nbval-ignore-output"]
 labs.Microscope()
@@ -189,10 +188,9 @@ labs.Microscope()
 #
 # </details>
 #
-# Deeper: [Does BN prevent saturation?](deeper/does_bn_prevent_saturation.ipynb) ·
-# [Does BN destroy the non-linearity?](deeper/does_bn_destroy_the_non_linearity.ipynb) ·
-# [Does a ReLU after BN drop half of the values?](deeper/does_a_relu_drop_half.ipynb) ·
-# [Does a layer's distribution stay the same in training?](deeper/does_the_distribution_stay.ipynb)
+# Deeper: does BN [prevent saturation](deeper/does_bn_prevent_saturation.ipynb), does it [destroy the
+# non-linearity](deeper/does_bn_destroy_the_non_linearity.ipynb), does a ReLU [drop half of the values](deeper/does_a_relu_drop_half.ipynb), and does a layer's
+# [distribution stay the same](deeper/does_the_distribution_stay.ipynb)?
 #
 # ## "BN makes the bias redundant"
 #
@@ -274,15 +272,15 @@ for a in (1, 3):
 #
 # Here $L'(3\,w)$ is the gradient of $L$ at the point $3\,w$: a third of that at $w$.
 #
-# What does this mean for training? Longer weights give the same $\hat{x}$; only **turning** them changes it. So we take one step of gradient descent from
-# $w$ and one from $3\,w$, with the same learning rate, and measure by which angle it turns the weights:
+# And in training? Longer weights give the same $\hat{x}$; only **turning** them changes it. So we take one step of gradient descent from
+# $w$ and one from $3\,w$, with the same learning rate, and measure the angle:
 
 # %%
 for a in (1, 3):
     w = a * start
     _, gradient = loss_and_gradient(w)
     w, step = w.detach(), 0.01 * gradient
-    cosine = w @ (w - step) / (w.norm() * (w - step).norm())
+    cosine = nn.functional.cosine_similarity(w, w - step, dim=0)
     angle = torch.rad2deg(torch.arccos(cosine))
     print(f"weights × {a}: length {w.norm():.2f}, step {step.norm():.4f}, turned by {angle:.3f}°")
 assert gradients[:, 0].max() < 1e-12 < 0.01 < gradients[:, 1].min()  # of the two biases above
@@ -291,8 +289,8 @@ assert gradients[:, 0].max() < 1e-12 < 0.01 < gradients[:, 1].min()  # of the tw
 # The longer weights turn 9 times less, for two reasons. Their step is 3 times shorter. And a step of the same length turns a longer arrow less: a
 # step of 1 across an arrow of length 10 turns it by about 6°, across one of length 30 by about 2°.
 #
-# So the sentence is **true for the output** of the layer and **false for its training**: with gradient descent, long weights learn more slowly. (The steps of the optimizer
-# Adam do not become shorter with the gradient. There only the second reason is left.)
+# So the sentence is **true for the output** of the layer and **false for its training**: with gradient descent, long weights learn more slowly. (With the optimizer Adam only
+# the second reason is left: its steps do not become shorter with the gradient.)
 #
 # Deeper: [Do the weights before BN grow?](deeper/do_the_weights_grow.ipynb)
 #
