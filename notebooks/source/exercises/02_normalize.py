@@ -131,7 +131,7 @@ check.largest_x_hat_batch(largest_x_hat_batch)
 # A unit with BN is to be high for the digits 0 to 4 and low for 5 to 9. Its weights start at random, times `scale`; gradient descent takes 100 steps
 # with the given `rate`. Weights 10 times as long learn more slowly. **With which rate do they learn exactly as the usual ones do?**
 #
-# (`batch_norm_backward` gives the gradient of the loss with respect to $z = hW$, the input of BN. How, is lesson 04.)
+# (`batch_norm_backward` gives the gradient of the loss with respect to the input of BN, `data.x_train @ w`. Lesson 04 derives it.)
 
 # %%
 data = digits(dtype=np.float64)
