@@ -17,7 +17,14 @@ from bnteach.trials.slimming.comparison import (
     train_network,
 )
 from bnteach.trials.slimming.cutting import cut
-from bnteach.trials.slimming.gamma import channels_above, gamma_sizes, silenced, strongest, threshold_for
+from bnteach.trials.slimming.gamma import (
+    channels_above,
+    gamma_sizes,
+    random_channels,
+    silenced,
+    strongest,
+    threshold_for,
+)
 from bnteach.trials.slimming.rescaling import rescaled
 from bnteach.trials.slimming.thresholds import trained_network
 
@@ -29,6 +36,7 @@ __all__ = [
     "cut",
     "gamma_sizes",
     "new_network",
+    "random_channels",
     "rescaled",
     "score",
     "silenced",

@@ -23,7 +23,7 @@ from bnteach.trials.slimming.cutting import cut
 from bnteach.trials.slimming.gamma import batch_norms, channels_above
 from bnteach.trials.slimming.thresholds import cut_at_thresholds
 
-RESULTS = Path(__file__).resolve().parents[3] / "notebooks" / "results"
+RESULTS = Path(__file__).resolve().parents[3] / "notebooks" / "deeper" / "results"
 ARMS = "L1", "no L1", "random, L1", "random, no L1"
 NAMES = [f"{arm}, {what}" for arm in ARMS for what in ("cut", "β too", "tuned")]
 NAMES += ["L1, rescaled and tuned", "from scratch"]
