@@ -18,7 +18,7 @@ from bnteach.training import mlp, train
 
 # %% [markdown]
 # You need Python, some NumPy, and a rough idea of a neural network: layers, a loss, gradient descent. Run the cells from top
-# to bottom with **Shift + Enter**. Where you read **Predict**, make a guess before you run the next cell.
+# to bottom with **Shift + Enter**. Where you read **Predict**, write down a guess before you run the next cell.
 #
 # ## Two networks, one difference
 #
@@ -30,10 +30,11 @@ figures.show(figures.pictures(data.x_train[:8], titles=[str(label) for label in 
 
 # %% [markdown]
 # Both have eight hidden layers of 100 units. Each is a linear layer, followed by a **sigmoid**,
-# $\mathrm{sigmoid}(z) = 1 / (1 + e^{-z})$, which turns any number into one between 0 and 1. Both networks start from the
-# same random weights and see the same **batches** of 60 pictures. An **epoch** is one pass through the training pictures,
-# 22 batches. One of the two has a BN layer between each linear layer and its sigmoid. `mlp` builds a network and `train`
-# trains it; further down you type both yourself.
+# $\mathrm{sigmoid}(z) = 1 / (1 + e^{-z})$, which turns any number into one between 0 and 1. One of the networks also has a
+# BN layer between each linear layer and its sigmoid. Nothing else differs: both start from the same random weights and see the
+# same **batches** of 60 pictures. An **epoch** is one pass through the training pictures, 22 batches.
+#
+# For now `mlp` builds a network, and `train` trains it. Further down you write both yourself.
 
 # %%
 torch.set_num_threads(1)  # the fastest for networks this small
@@ -51,10 +52,9 @@ figures.key(ax, {"with_bn": "with BN", "without_bn": "without BN"}, place="cente
 figures.show(ax)
 
 # %% [markdown]
-# There are ten digits, so a network that only guesses is right for about 10 % of them. We call this **chance**. The
-# network without BN (dashed, orange) stays there. The network with BN (solid, blue) names more than 90 % of the
-# digits after a few epochs. (It starts near chance, too: in a test, BN uses averages that it stored during training, and one
-# epoch is too short for them. Lesson 05 comes back to this.) What does this layer compute?
+# A network that only guesses is right for about one digit of ten. We call this **chance**. The network without BN (dashed,
+# orange) stays there. The network with BN (solid, blue) is right for more than 90 % after a few epochs. (Why is it near chance, too,
+# after the first epoch? See lesson 05.) What does this layer compute?
 #
 # ## Batch normalization in five lines
 #
@@ -64,12 +64,12 @@ figures.show(ax)
 # $$\mu = \frac{1}{N}\sum_i x_i \qquad \sigma^2 = \frac{1}{N}\sum_i (x_i - \mu)^2 \qquad
 # \hat{x}_i = \frac{x_i - \mu}{\sqrt{\sigma^2 + \varepsilon}} \qquad y_i = \gamma\,\hat{x}_i + \beta$$
 #
-# In words: take the mean and the variance of the channel **over the batch**. Subtract the mean, and divide by the
-# standard deviation $\sigma$. Then multiply by $\gamma$ (*gamma*) and add $\beta$ (*beta*): two numbers for each channel that the
+# Take the mean $\mu$ and the variance $\sigma^2$ of the channel **over the batch**. Subtract the mean, and divide by the
+# standard deviation. Then multiply by $\gamma$ (*gamma*) and add $\beta$ (*beta*): two numbers for each channel that the
 # network learns, like its weights. They start at 1 and 0. The small $\varepsilon$ (*epsilon*) prevents a division by zero.
 #
-# The cell below defines BN and a small table `x`; the picture shows this table. The colored values are channel 1: they share
-# one mean and one variance, and channel 2 has no influence on them.
+# The next cell defines BN and a small table. In the picture of the table, the colored values are channel 1: they share one mean
+# and one variance.
 
 
 # %%
@@ -94,13 +94,15 @@ ax.axis("off")
 figures.show(ax)
 
 # %% [markdown]
-# **Predict.** With $\gamma = 1$ and $\beta = 0$: what is the mean of each column of the result? And its standard deviation?
+# **Predict.** With $\gamma = 1$ and $\beta = 0$, what are the mean and the standard deviation of each column of the result?
 
 # %%
 y = batch_norm(x, gamma=1, beta=0)
 print(y.round(2))
 print("means:              ", y.mean(axis=0).round(3) + 0.0)  # + 0.0 turns −0 into 0
 print("standard deviations:", y.std(axis=0).round(3))
+by_pytorch = nn.functional.batch_norm(torch.from_numpy(x), None, None, training=True)
+assert np.allclose(y, by_pytorch)
 
 # %% [markdown]
 # <details><summary>Answer</summary>
@@ -109,18 +111,8 @@ print("standard deviations:", y.std(axis=0).round(3))
 #
 # </details>
 #
-# With other $\gamma$ and $\beta$, is it what PyTorch computes? `from_numpy` turns our arrays into PyTorch's.
-
-# %%
-gamma, beta = np.array([2.0, 3.0]), np.array([-1.0, 10.0])
-ours = batch_norm(x, gamma, beta)
-x_torch, weight, bias = map(torch.from_numpy, (x, gamma, beta))  # PyTorch calls γ weight, and β bias
-theirs = nn.functional.batch_norm(x_torch, None, None, weight, bias, training=True).numpy()
-print("ours,    channel 1:", ours[:, 0].round(4))
-print("PyTorch, channel 1:", theirs[:, 0].round(4))
-assert np.allclose(ours, theirs)
-
-# %% [markdown]
+# (The last two lines check that PyTorch's BN gives the same numbers.)
+#
 # **Predict.** We change one number: picture 4 gets 60 instead of 6 in channel 1. Which outputs change?
 
 # %%
@@ -138,19 +130,19 @@ for channel in (0, 1):  # NumPy counts from 0
 # </details>
 #
 # A linear layer or a sigmoid treats each picture alone. With BN the output for one picture depends on **all the
-# pictures of the batch**, because they are in the mean and in the variance. Much that is good about BN, and nearly all that
-# goes wrong with it, comes from there.
+# pictures of the batch**, because they are in the mean and in the variance.
 #
 # ## Build it, and try five seeds
 #
-# Was it luck? One training can be an accident. So we build the network ourselves and train it with five **seeds**:
-# each gives other starting weights and another order of the pictures.
+# Was it luck? We build the network ourselves and train it with five **seeds**: each gives other starting weights and
+# another order of the pictures. The last linear layer gives ten numbers, one for each digit; the largest is the answer. The
+# training is gradient descent on the **cross-entropy**, the usual loss for this. The ten trainings take about ten seconds.
 
 
 # %%
 def linear(inputs, outputs, weight_scale):
     layer = nn.Linear(inputs, outputs)
-    nn.init.normal_(layer.weight, std=weight_scale / inputs**0.5)  # random weights; explained below
+    nn.init.normal_(layer.weight, std=weight_scale / inputs**0.5)  # random weights
     return layer
 
 
@@ -164,16 +156,12 @@ def network(batch_norm, activation=nn.Sigmoid, weight_scale=1.0):
     return nn.Sequential(*layers, linear(100, 10, weight_scale))
 
 
-# %% [markdown]
-# The last linear layer gives ten numbers, one for each digit; the largest is the answer. The training is gradient descent
-# on the **cross-entropy**, the usual loss for this. The ten trainings take about ten seconds.
-
 # %% tags=["nbval-ignore-output"]
 x_train, y_train = torch.from_numpy(data.x_train), torch.from_numpy(data.y_train)
 x_test, y_test = torch.from_numpy(data.x_test), torch.from_numpy(data.y_test)
 
 
-def accuracy_after_training(seed, **choices):
+def test_accuracy(seed, **choices):
     torch.manual_seed(seed)
     net = network(**choices)
     optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
@@ -183,65 +171,67 @@ def accuracy_after_training(seed, **choices):
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
-    net.eval()  # for a test, BN uses averages that it stored during training: see lesson 05
+    net.eval()  # for a test, BN uses stored averages: see lesson 05
     return (net(x_test).argmax(dim=1) == y_test).double().mean().item()
 
 
-plain = [accuracy_after_training(seed, batch_norm=False) for seed in range(5)]
-normalized = [accuracy_after_training(seed, batch_norm=True) for seed in range(5)]
+plain = [test_accuracy(seed, batch_norm=False) for seed in range(5)]
+normalized = [test_accuracy(seed, batch_norm=True) for seed in range(5)]
 print("without BN:", *(f"{accuracy:.1%}" for accuracy in plain))
 print("with BN:   ", *(f"{accuracy:.1%}" for accuracy in normalized))
 assert max(plain) < 0.12
 assert min(normalized) > 0.9
 
 # %% [markdown]
-# It was not luck: without BN every seed is at chance, with BN every seed is above 90 %. (Your last digits may differ:
-# two processors do not round alike.) In this course we compare trainings only over several seeds.
+# It was not luck: without BN every seed is at chance, with BN every seed is above 90 %. (Your last digits may differ.)
 #
 # ## Where is the signal lost?
 #
-# We send all 1 347 training pictures through a network **before** its training. After each sigmoid we ask how much
-# the outputs differ from picture to picture: the standard deviation over the pictures, averaged over the 100 units. We call
-# it the **spread**. Then we let the gradient of the loss come back, and measure the **length** of the gradient for the
-# weights of each linear layer: the root of the sum of its squares.
+# We send all training pictures through a network **before** its training, and measure two things:
 #
-# Two facts help to predict what happens:
-#
-# - A linear layer with our random weights keeps the size of a difference. It adds 64 or 100 differences, each times a random
-#   weight. A sum of $n$ random terms grows like $\sqrt{n}$, and the weights were divided by $\sqrt{n}$.
-# - A sigmoid is steepest at 0, and its slope there is 1/4. It makes each difference at least four times smaller.
+# - The **spread** after each sigmoid: how much do its outputs differ from picture to picture? We take the standard deviation over
+#   the pictures, averaged over the 100 units.
+# - The **length of the gradient** for the weights of each linear layer: the root of the sum of its squares.
 
 
 # %%
 def follow(net):
-    """The spread after each sigmoid, and the length of the gradient of each linear layer's weights."""
+    """The spread after each sigmoid, and the length of the gradient at each linear layer."""
     h, spreads = x_train, []
     for layer in net:
         h = layer(h)
         if isinstance(layer, nn.Sigmoid):
             spreads.append(h.std(dim=0).mean().item())
     nn.functional.cross_entropy(h, y_train).backward()
-    lengths = [layer.weight.grad.norm().item() for layer in net if isinstance(layer, nn.Linear)]
+    linears = [layer for layer in net if isinstance(layer, nn.Linear)]
+    lengths = [layer.weight.grad.norm().item() for layer in linears]
     return spreads, lengths
 
 
 # %% [markdown]
-# **Predict.** Without BN, the spread after the first sigmoid is about 0.06. What is it after the eighth? Where is the
-# gradient longest: in the first layer, in the middle, or at the output?
+# Two facts help you to predict the spread:
+#
+# - Our linear layers hardly change the size of a difference. They add $n$ differences (here 64 or 100), each times a random weight.
+#   Such a sum grows like $\sqrt{n}$, and `linear` divides the weights by $\sqrt{n}$.
+# - A sigmoid makes each difference at least four times smaller: it is steepest at 0, and its slope there is 1/4.
+#
+# **Predict.** Without BN, the spread after the first sigmoid is about 0.06. What is it after the eighth?
 
 # %% tags=["nbval-ignore-output"]
 torch.manual_seed(0)
 spread_plain, length_plain = follow(network(batch_norm=False))
 torch.manual_seed(0)  # the same weights again
 spread_bn, length_bn = follow(network(batch_norm=True))
-rows = {
-    "spread without BN:  ": spread_plain,
-    "spread with BN:     ": spread_bn,
-    "gradient without BN:": length_plain,
-    "gradient with BN:   ": length_bn,
-}
-for name, layers in rows.items():  # from layer 1 on
-    print(name, *(f"{value:.1e}" for value in layers))
+
+
+def show(name, sizes):
+    print(name, *(f"{size:.0e}" for size in sizes))  # layer 1 first
+
+
+show("spread without BN:  ", spread_plain)
+show("spread with BN:     ", spread_bn)
+show("gradient without BN:", length_plain)
+show("gradient with BN:   ", length_bn)
 
 # %% tags=["draws", "nbval-ignore-output"] alt="Two panels on a logarithmic axis, hidden layers from left to right. Forward: the spread between pictures stays near 0.2 with BN and falls on a straight line from 0.06 to about 0.000003 without. Backward: the length of the gradient stays near 0.4 with BN; without BN it falls from about 1 at the output to less than 0.00001 in layer 1."
 figure, (forward, backward) = figures.new_figure(columns=2, size=(6.4, 2.8))
@@ -259,63 +249,53 @@ figures.show(figure)
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# Without BN the spread falls to about 0.000003. The gradient is longest at the output; in the first layer it is more than
-# 100 000 times shorter. With BN the spread is 0.2 in every layer, and no gradient is short: all lie between 0.3 and 1.
+# About 0.000003: seven more sigmoids, and each makes it a little more than four times smaller. With BN it is 0.2 after every sigmoid.
 #
 # </details>
 #
-# **Forward.** Eight sigmoids without BN make the differences at least $4^8 = 65\,536$ times smaller. The last layers see
-# practically the same numbers for a 3 and for an 8. So the output layer, too, cannot learn, although its gradient is long:
-# whatever its weights are, it gives nearly the same answer for all pictures.
+# **Forward, without BN.** Eight sigmoids make the differences at least $4^8 = 65\,536$ times smaller. The output layer gets nearly
+# the same numbers for a 3 and for an 8, so it cannot tell them apart.
 #
-# **Backward.** By the chain rule the gradient is multiplied by the same slopes on its path back. Almost nothing arrives at the
-# first layers. This is called a **vanishing gradient**.
+# **Backward, without BN.** On its path back, the gradient is multiplied by the slope of each sigmoid. (This is the chain rule.) In the
+# first layer it is more than 100 000 times shorter than at the output. This is called a **vanishing gradient**: the first layers hardly learn.
 #
-# **With BN** the differences are stretched to a standard deviation of 1 in every layer. The next sigmoid makes them smaller,
-# and the next BN layer stretches them again. On its path back the gradient is stretched by the same factors.
+# **With BN** each channel is divided by its standard deviation. Where that is small, small differences become large again. On its
+# path back, the gradient is divided by the same small number. So neither of them vanishes.
 #
 # ## Is BN the only cure?
 #
-# The diagnosis suggests two others: larger weights, which make up for the slope of 1/4, or an activation
-# that is steeper. The **hyperbolic tangent**, tanh, looks like a sigmoid, but its slope is up to 1.
-#
-# **Predict.** Which of the two learns without BN: weights 8 times larger, tanh, both, or none? (About ten seconds.)
+# If the slope of 1/4 is the trouble, larger weights should help, or a steeper activation. The **hyperbolic tangent**, tanh, looks
+# like a sigmoid, but its slope is up to 1. We try both, without BN. (About ten seconds.)
 
 # %% tags=["nbval-ignore-output"]
-large = [accuracy_after_training(seed, batch_norm=False, weight_scale=8) for seed in range(5)]
-tanh = [accuracy_after_training(seed, batch_norm=False, activation=nn.Tanh) for seed in range(5)]
-rows = {"sigmoid": plain, "sigmoid, weights × 8": large, "tanh": tanh, "sigmoid with BN": normalized}
+large = [test_accuracy(seed, batch_norm=False, weight_scale=8) for seed in range(5)]
+tanh = [test_accuracy(seed, batch_norm=False, activation=nn.Tanh) for seed in range(5)]
+rows = {"sigmoid": plain, "weights × 8": large, "tanh": tanh, "sigmoid, BN": normalized}
 for name, accuracies in rows.items():
-    print(f"{name:21}", *(f"{accuracy:6.1%}" for accuracy in accuracies))
+    print(f"{name:12}", *(f"{accuracy:6.1%}" for accuracy in accuracies))
 
-# %% [markdown]
-# <details><summary>Answer</summary>
-#
-# Both. tanh gets nearly as far as BN. The large weights get less far, and somebody had to find the factor 8
-# by trying.
-#
-# </details>
-#
-# So we have *not* shown that deep networks need BN. We have shown that BN repaired this one, with the same activation and the same
-# starting weights, and without a factor to search for. What else BN is good for, and what not, is the subject of this course.
-
-# %%
-assert min(tanh) > 0.9  # the answer holds for every seed
+assert min(tanh) > 0.9
 assert min(large) > 0.7
 
 # %% [markdown]
+# Both learn. tanh gets nearly as far as BN; the large weights get less far, and somebody had to find the factor 8 by trying.
+#
+# So we have *not* shown that deep networks need BN. We have shown that BN repaired this one, with the same activation and the
+# same starting weights, and without a factor to search for.
+#
 # ## Lab: how deep can the signal go?
 #
-# 256 pictures go through twelve layers before any training. The left panel shows one unit of each layer: a dot is its output
-# for one picture. The other two show, relative to where they start, the differences between the pictures and the
-# gradient for the *outputs* of each layer. (The gradient starts as random numbers at the last layer. No loss is needed to see how it
-# grows or shrinks.) Use the mouse or the keyboard: **Tab** goes to the next control, the **arrow keys** move it (in Jupyter
-# Notebook 7: **Page Up**, **Page Down**). *Weight scale* is the factor of the last section.
+# 256 pictures go through twelve layers before any training. On the left, a dot is the output of one unit for one picture. The other
+# two panels compare each layer with the start: the differences between the pictures, and the length of the gradient for the *outputs* of the
+# layer, which starts as random numbers. *Weight scale* is the factor of the last section.
+#
+# Use the mouse or the keyboard: **Tab** goes to the next control, the **arrow keys** move it (in Jupyter Notebook 7: **Page Up**,
+# **Page Down**).
 #
 # 1. Switch batch normalization on. What happens to the two curves, forward and backward?
 # 2. Switch it off, and choose *ReLU*: $\max(0, z)$. At which weight scale do both curves stay nearly flat?
 # 3. With BN on, move the weight scale from one end to the other. What happens?
-# 4. With BN on, compare ReLU with the sigmoid. What does the gradient do on its path back?
+# 4. Stay with BN and ReLU. Does the gradient keep its length on its path back?
 
 # %% tags=["nbval-ignore-output"]
 labs.Depth()
@@ -324,23 +304,20 @@ labs.Depth()
 # <details><summary>What you may have found</summary>
 #
 # 1. Without BN both fall from layer to layer. With BN both stay nearly flat.
-# 2. Near 1.4, that is $\sqrt 2$. A ReLU sets about half of the values to zero, so half of their squares are lost.
-#    Weights larger by a factor of $\sqrt 2$ make all squares twice as large, which makes up for it.
-# 3. Nothing. BN divides by the standard deviation, so the size of the weights drops out, forward and backward.
-# 4. With ReLU it grows by about a fifth in each layer, to about ten times its size. On the path back BN divides by the standard
-#    deviation of its input, which is about 0.58 after a ReLU: a factor of 1.7. The ReLU lets only half of the gradient's values
-#    through: a factor of $\sqrt{1/2} \approx 0.7$. Together this is 1.2. In very deep networks it becomes a problem.
+# 2. Near 1.4, that is $\sqrt 2$. A ReLU sets about half of the values to zero, and half of the sum of squares is lost. Weights
+#    $\sqrt 2$ times larger make all squares twice as large.
+# 3. Nothing. BN divides by the standard deviation, so the size of the weights drops out.
+# 4. No: it grows by about a fifth in each layer. In much deeper networks this becomes a problem.
 #
 # </details>
 #
-# **What was shown.** BN takes the mean and the variance of each channel over the batch, normalizes, scales and shifts; with it
-# signal and gradient kept their size through eight sigmoid layers, and five seeds of five learned.
+# **What was shown.** BN normalizes each channel with the mean and the variance of the batch, then scales and shifts. With it, signal
+# and gradient survived eight sigmoid layers, and all five seeds learned.
 #
 # **Exercise.** [Meet batch normalization](exercises/00_meet_batch_normalization.ipynb), 25 minutes.
 #
 # **Deeper.** [Watch two networks learn](deeper/watch_two_networks_learn.ipynb), live ·
-# [Do neighbors move you?](deeper/do_neighbors_move_you.ipynb) ·
-# [Which name is which?](deeper/which_name_is_which.ipynb)
+# [Do neighbors move you?](deeper/do_neighbors_move_you.ipynb). The names in other libraries: [lesson 12](12_the_same_layer_elsewhere.ipynb).
 #
 # **Next.** [01 · Measure a batch](01_measure_a_batch.ipynb)
 #

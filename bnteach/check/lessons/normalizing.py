@@ -40,7 +40,7 @@ IN_ROOT = """
         inv_std = 2 / (var + eps)
         | Powers come before division: a ** 1/2 is (a ** 1) / 2. Write a ** 0.5, or np.sqrt(a).
 
-    > 02_normalize: "After BN the standard deviation is 1": where ε goes, and when it matters
+    > 02_normalize: What does ε do?
 
     eps_outside: ε is outside the root
         inv_std = 1 / (np.sqrt(var) + eps)
@@ -74,7 +74,7 @@ IN_X_HAT = """
         x_hat = x - mean * inv_std
         | Division comes before subtraction: x - mean / std is x - (mean / std).
 
-    > 02_normalize: "After BN the standard deviation is 1": where ε goes, and when it matters
+    > 02_normalize: What does ε do?
 
     eps_after_division: ε is added after the division
         x_hat = (x - mean) / np.sqrt(var) + eps

@@ -16,7 +16,7 @@ from bnteach.data import digits
 # %% [markdown]
 # ## The gradient is perpendicular to the weights
 #
-# Lesson 02 has $L(aw) = L(w)$ for all $a > 0$. So if $w$ becomes a little longer and keeps its direction, the loss does not change: its derivative along
+# In lesson 02 the loss stays the same when the weights are multiplied by 10. This holds for every factor: $L(aw) = L(w)$ for all $a > 0$. So if $w$ becomes a little longer and keeps its direction, the loss does not change: its derivative along
 # $w$ is 0. This derivative is the dot product $\sum w \cdot dw$ of the weights and their gradient. A dot product of 0 means that the two are **perpendicular**.
 #
 # We check it for four units that get eight samples with five values each. As in lesson 02, $\varepsilon$ is 0.
