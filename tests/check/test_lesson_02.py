@@ -10,7 +10,7 @@ from bnteach import check
     ("std", "mistake"),
     [
         (lambda var, eps: np.sqrt(var), "eps_forgotten"),
-        (lambda var, eps: np.sqrt(var + 1e-5), "eps_hard_coded"),
+        (lambda var, eps: np.sqrt(var + 1e-5), "eps_without_effect"),
         (lambda var, eps: np.sqrt(var) + eps, "eps_outside"),
         (lambda var, eps: np.sqrt(var + eps**2), "slip_in_inv_std"),
         (lambda var, eps: np.maximum(np.sqrt(var), eps), "eps_as_floor"),

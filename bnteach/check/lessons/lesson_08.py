@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..checking import Check
+from .inputs import readable
 from .lesson_03 import AFFINE
 from .normalizing import IN_ROOT, IN_VARIANCE, IN_X_HAT
 
@@ -39,6 +40,11 @@ OF_SAMPLES = """
         var = x.var(axis=1)
         | Shape (N,) is lined up with the last axis, the channels. It is an error, or, where N = C, silently
         | wrong. keepdims=True keeps them in the rows.
+
+    rms_norm: x is divided by the root of its mean square, and no mean is subtracted: that is RMSNorm
+        var = (x**2).mean(axis=1, keepdims=True)
+        x_hat = x * inv_std
+        | LayerNorm subtracts the mean of each sample first, from x and in the variance.
 """
 
 
@@ -86,6 +92,10 @@ OF_GROUPS = """
     affine_forgotten: x̂ is returned: neither γ nor β is used
         y = x_hat.reshape(x.shape)
         | x̂ is the normalized value. The layer's output is y, after γ and β.
+
+    parameters_on_last_axis: γ and β meet the last axis, not the channels
+        y = gamma * x_hat.reshape(x.shape) + beta
+        | NumPy lines up shape (C,) with the last axis: the width. gamma[:, None, None] meets the channels.
 """
 
 
@@ -100,12 +110,7 @@ def rows(rng: np.random.Generator) -> list[dict[str, Any]]:
             "eps": eps,
         }
 
-    read = {
-        "x": np.array([[1.0, 2.0, 6.0], [10.0, 10.0, 40.0]]),
-        "gamma": np.array([2.0, 0.5, 1.5]),
-        "beta": np.array([-1.0, 4.0, 2.0]),
-        "eps": 0.5,
-    }
+    read = readable(random(2, 3, 0.5))
     return [read, random(4, 6, 0.2), random(7, 3, 1e-5), random(3, 5, 0.01, 0.003), random(4, 4, 0.3)]
 
 
@@ -123,13 +128,7 @@ def pictures(rng: np.random.Generator) -> list[dict[str, Any]]:
             "eps": eps,
         }
 
-    read = {
-        "x": np.arange(12.0).reshape(3, 4, 1, 1) ** 1.5,
-        "num_groups": 2,
-        "gamma": np.array([2.0, 0.5, 1.0, 1.5]),
-        "beta": np.array([-1.0, 4.0, 0.0, 2.0]),
-        "eps": 0.5,
-    }
+    read = readable(random((3, 4, 1, 1), 2, 0.5))
     pictures = random((3, 6, 2, 5), 2, 0.2), random((4, 6, 3, 2), 3, 1e-5)
     return [read, *pictures, random((3, 8, 2, 3), 2, 0.01, 0.003)]
 

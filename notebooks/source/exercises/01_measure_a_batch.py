@@ -42,7 +42,7 @@ from bnteach.data import digits
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# So subtraction and division must be the same in both sets. Only the training set is there when the model learns.
+# Only the training set is there when the model learns. So which mean, and which deviation?
 #
 # </details>
 # <details><summary>Hint 3</summary>
@@ -94,14 +94,12 @@ check.scale_like_training(scale_like_training)
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# Each batch, N cars with one mean, gives one guess at the variance. By what must its squared distances be divided, so that the guess is right on
-# average?
+# Each batch gives one guess at the variance. By what is it divided to be right on average?
 #
 # </details>
 # <details><summary>Hint 3</summary>
 #
-# `batches - batches.mean(axis=1, keepdims=True)` takes the light away. `ddof` says what is subtracted from N. At the end, take the mean over the
-# batches.
+# `batches.mean(axis=1, keepdims=True)` is the light; `ddof` is subtracted from N. Average last.
 #
 # </details>
 
@@ -162,7 +160,7 @@ def ratio(seed, subtract=True, divide=True, after_relu=False):
 # Choose **one** change: `subtract=False`, `divide=False` or `after_relu=True`. **Predict,** and write it down: with the usual settings the ratio is
 # about 117; does your change make it larger or smaller, and about how many times?
 #
-# Write `experiment(ratio, seed)`, one run of your experiment.
+# Write `effect_on_ratio(seed)`, one run of your experiment.
 #
 # - Return two numbers: the ratio of the usual network, and the ratio of the network with your change.
 # - Nothing else may differ between the two.
@@ -174,25 +172,25 @@ def ratio(seed, subtract=True, divide=True, after_relu=False):
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# The usual network needs the seed alone. What does the other one need as well, and what must be the same in both?
+# The usual network needs the seed alone. What must be the same in the other one?
 #
 # </details>
 # <details><summary>Hint 3</summary>
 #
-# `usual = ratio(seed)`. The second call has the same seed and one more argument, such as `after_relu=True`.
+# `usual = ratio(seed)`. The second call has one more argument, such as `after_relu=True`.
 #
 # </details>
 
 
 # %% tags=["solution", "points-2"]
-def experiment(ratio, seed):
+def effect_on_ratio(seed):
     """The curvature ratio of the usual network, and of one that differs from it in one thing."""
     ### BEGIN SOLUTION
     return ratio(seed), ratio(seed, subtract=False)
     ### END SOLUTION
 
 
-check.experiment(experiment)
+check.effect_on_ratio(effect_on_ratio)
 
 # %% [markdown] tags=["solution"]
 # ### The solution, explained
@@ -209,8 +207,8 @@ check.experiment(experiment)
 # When your function has passed, run it with five seeds. What about your prediction? Then try the other two changes.
 
 # %%
-if check.experiment(experiment).state == "passed":
-    runs = [experiment(ratio, seed) for seed in range(5)]
+if check.effect_on_ratio(effect_on_ratio).state == "passed":
+    runs = [effect_on_ratio(seed) for seed in range(5)]
     for name, five in zip(("usual", "changed"), zip(*runs, strict=True), strict=True):
         print(f"{name:8}", *(f"{value:6.0f}" for value in five))
 
