@@ -216,7 +216,7 @@ assert np.allclose(a * x + b, y)
 
 # %% [markdown]
 # So the sentence is **false**: BN multiplies and adds. Since BN does nothing else, it can be merged into the layer before it
-# ([fold it away](deeper/fold_it_away.ipynb)).
+# ([lesson 09](09_slim_and_fold.ipynb#Fold)).
 #
 # ## Is this evaluation?
 #
