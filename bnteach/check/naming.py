@@ -51,8 +51,8 @@ def named(check: Exercise, mistakes: Together, more: str = "", details: tuple[st
 
 def notebook(lesson: str) -> str:
     """
-    >>> notebook("02_normalize"), notebook("deeper/test_a_backward_pass")
-    ('Lesson 02', 'The deeper notebook test_a_backward_pass')
+    >>> notebook("02_normalize"), notebook("deeper/fold_it_away")
+    ('Lesson 02', 'The deeper notebook fold_it_away')
     """
     name = lesson.removeprefix("deeper/")
     return f"Lesson {name[:2]}" if name == lesson else f"The deeper notebook {name}"

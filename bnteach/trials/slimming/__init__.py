@@ -9,8 +9,6 @@ thresholds.py  what each threshold would leave of a network
 
 from bnteach.trials.slimming.comparison import (
     CUT_SHARES,
-    FINE_TUNING_EPOCHS,
-    L1_STRENGTH,
     new_network,
     score,
     slimming_trials,
@@ -30,8 +28,6 @@ from bnteach.trials.slimming.thresholds import trained_network
 
 __all__ = [
     "CUT_SHARES",
-    "FINE_TUNING_EPOCHS",
-    "L1_STRENGTH",
     "channels_above",
     "cut",
     "gamma_sizes",
