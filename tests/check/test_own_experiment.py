@@ -32,4 +32,6 @@ def test_a_change_that_shows_in_one_seed_of_three_is_enough():
     ],
 )
 def test_what_is_not_to_be_believed_is_named(answer, mistake):
-    assert check.effect_on_ratio(answer).mistakes == (mistake,)
+    verdict = check.effect_on_ratio(answer)
+    assert verdict.mistakes == (mistake,)
+    assert verdict.hint(3) == check.effect_on_ratio.hints[2]

@@ -34,13 +34,9 @@ def test_each_kind(right, wrong, words):
     assert slips[wrong].key == "slip_in_y"
 
 
-def centered(x):
-    return x - x.mean(axis=1, keepdims=True)
-
-
 def test_a_slip_is_named_with_what_to_write():
-    verdict = check.layer_norm(
-        lambda x, gamma, beta, eps: gamma * centered(x) / np.sqrt(x.var(1, keepdims=True) + eps) - beta
+    verdict = check.batch_norm_inference(
+        lambda x, gamma, beta, mean, var, eps: gamma * (x - mean) / np.sqrt(var + eps) - beta
     )
     assert verdict.mistake == "slip_in_y"
     assert "It looks like this: in `y` beta is subtracted, not added." in verdict.why
@@ -48,8 +44,8 @@ def test_a_slip_is_named_with_what_to_write():
 
 
 def test_a_slip_beside_a_mistake():
-    verdict = check.layer_norm(
-        lambda x, gamma, beta, eps: gamma * centered(x) / (x.std(1, keepdims=True) + eps) - beta
+    verdict = check.batch_norm_inference(
+        lambda x, gamma, beta, mean, var, eps: gamma * (x - mean) / (np.sqrt(var) + eps) - beta
     )
     assert set(verdict.mistakes) == {"eps_outside", "slip_in_y"}
 

@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from ..checking import Check
 from ..mistakes import mistakes_in
 from ..recipe import Recipe
 from ..running import Observed
+from ..verdict import Verdict
 
 Facts = Iterator[tuple[str, bool]]  # key of a mistake, or a sentence -> whether it is absent
 
 
 class KnownFault(Exception):
     """Ends the trial of an answer that the checker makes itself: its fault is known."""
+
+
+class JudgedByFacts(Check):
+    def judge(self, answer: Any, seed: int = 0) -> Verdict:
+        """The last hint stays: `fault` is no line that a learner could write."""
+        return replace(super().judge(answer, seed), hints=self.hints)
 
 
 def first_fault():
@@ -60,6 +68,6 @@ def judged_by(
             return f"With some inputs, not with all: {'; '.join(wrong)}.", ""
         return (found[0] if found and found[0] in others else ""), ""
 
-    return Check(
+    return JudgedByFacts(
         first_fault, trial=trial, answer=with_fault, tell=tell, mistakes=(text,), has_slips=False, **more
     )

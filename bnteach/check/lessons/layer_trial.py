@@ -15,12 +15,13 @@ GRADIENTS = ("dx", "dgamma", "dbeta")
 # Name of an attribute -> how it begins.
 STARTS = {"gamma": "ones", "beta": "zeros", "running_mean": "zeros", "running_var": "ones"}
 STORED = ("running_mean", "running_var")
-BY_DEFAULT = "left out"  # in the place of eps and momentum
+DEFAULTS = {"eps": 1e-5, "momentum": 0.1}  # with these values an option is left out
 
 
 def drive(Layer: Any, inputs: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:
     """What the layer gives and stores at each stage, in the order of its life."""
-    options = {name: inputs[name] for name in ("eps", "momentum") if inputs[name] != BY_DEFAULT}
+    options = {name: inputs[name] for name in DEFAULTS if inputs[name] != DEFAULTS[name]}
+    refuse_other_defaults(inspect.signature(Layer))
     layer = called(Layer, "BatchNorm", inputs["x_1"].shape[1], **options)
     yield from first_values(layer)
     for name in ("gamma", "beta"):
@@ -57,6 +58,13 @@ def can_take(signature: inspect.Signature, *inputs: Any, **options: Any) -> bool
     except TypeError:
         return False
     return True
+
+
+def refuse_other_defaults(signature: inspect.Signature) -> None:
+    for name, usual in DEFAULTS.items():
+        default = getattr(signature.parameters.get(name), "default", None)
+        if isinstance(default, float) and default != usual:
+            raise OddAnswer(f"{name} is {default} when it is left out, expected {usual}.")
 
 
 def first_values(layer: Any) -> Iterable[tuple[str, Any]]:

@@ -91,6 +91,17 @@ IN_BATCHES = """
     one_mean_for_all_batches: all batches share one mean
         mean = batches.mean(axis=(0, 1), keepdims=True)
         | Then the light counts as a difference between cars. Each batch has a mean of its own.
+
+    batches_mixed: the first cars of all batches are taken together, then the second cars
+        mean = batches.mean(axis=0, keepdims=True)
+        sum_of_squares = ((batches - mean) ** 2).sum(axis=0)
+        n = number
+        within = var.mean(axis=0)
+        | Axis 0 counts the batches. The cars that stand in the same light lie along axis 1.
+
+    deviations_averaged: standard deviations are averaged, and squared at the end
+        within = np.sqrt(var).mean(axis=0) ** 2
+        | Each variance is right on average; its root is not. Average first.
 """
 
 
@@ -114,7 +125,7 @@ EXERCISES = [
             "Only the training set is there when the model learns. So which mean, and which deviation?",
             "Both the mean and the standard deviation come from `train`; `test` is what they are applied to.",
         ),
-        lesson=("01_measure_a_batch", "A ravine and a bowl"),
+        lesson=("01b_see_why_it_helps", "A ravine and a bowl"),
         mistakes=(IN_VARIANCE, IN_SCALING, OF_TRAIN),
     ),
     Check(
@@ -135,6 +146,6 @@ EXERCISES = [
             "The usual network needs the seed alone. What must be the same in the other one?",
             "`usual = ratio(seed)`. The second call has one more argument, such as `after_relu=True`.",
         ),
-        lesson=("01_measure_a_batch", "Inside a network"),
+        lesson=("01b_see_why_it_helps", "Inside a network"),
     ),
 ]

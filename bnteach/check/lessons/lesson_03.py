@@ -132,6 +132,7 @@ EXERCISES = [
         ),
         lesson=("03_scale_and_shift", "Lab: move γ and β"),
         mistakes=(SWITCHES,),
+        has_slips=False,
     ),
     TWO_LABELINGS,
 ]

@@ -13,7 +13,7 @@ import numpy as np
 from ..checking import Check
 from ..mistakes import Mistake
 from .backward import BACKWARD, batch_norm_backward  # noqa: F401 (a mistake below calls it)
-from .layer_trial import BY_DEFAULT, class_from, drive
+from .layer_trial import class_from, drive
 from .lesson_03 import AFFINE, OF_PARAMETERS
 from .letters import match_letters
 from .normalizing import IN_ROOT, IN_VARIANCE, IN_X_HAT
@@ -52,7 +52,7 @@ OF_UPDATE = """
         new_var = running_var
         | They stay at what they were, and in evaluation the network sees other numbers than in training.
 
-    > 05_train_and_infer: Three conventions of momentum
+    > 05_train_and_infer: Two conventions of momentum
 
     momentum_reversed: the momentum weighs the old average
         new_mean = momentum * running_mean + (1 - momentum) * mean
@@ -154,7 +154,7 @@ def layer_probes(rng: np.random.Generator) -> list[dict[str, Any]]:
     """Three batches of unequal statistics, and an upstream gradient; ε large enough to be seen. The last two
     vary so little that a usual ε shows too."""
 
-    def random(n: int, c: int, eps: Any, momentum: Any, scale: float = 1.0) -> dict[str, Any]:
+    def random(n: int, c: int, eps: float, momentum: float, scale: float = 1.0) -> dict[str, Any]:
         return {
             "x_1": scale * rng.normal(3, 2, size=(n, c)),
             "x_2": scale * rng.normal(-1, 1, size=(n, c)),
@@ -167,7 +167,7 @@ def layer_probes(rng: np.random.Generator) -> list[dict[str, Any]]:
         }
 
     usual = [random(3, 2, 0.5, 0.1), random(5, 4, 0.1, 0.3), random(4, 4, 1e-5, 0.7)]
-    return [*usual, random(5, 3, 0.01, 0.995, 0.003), random(4, 3, BY_DEFAULT, BY_DEFAULT, 0.001)]
+    return [*usual, random(5, 3, 0.01, 0.995, 0.003), random(4, 3, 1e-5, 0.1, 0.001)]
 
 
 # Of the mistakes in a line that serves both modes: those that people make in one of them alone.
