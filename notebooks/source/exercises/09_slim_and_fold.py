@@ -11,13 +11,10 @@
 # [the solutions, explained](../solutions/09_slim_and_fold.ipynb).
 
 # %%
-from functools import cache
-
 import numpy as np
 import torch
 
 from bnteach import check
-from bnteach.trials import slimming
 
 # %% [markdown]
 # ## Exercise 1: a step that reaches 0
@@ -203,6 +200,9 @@ check.fold_into_next(fold_into_next)
 
 # %%
 _ = torch.set_num_threads(1)  # so small a network is fastest on one thread
+from functools import cache
+
+from bnteach.trials import slimming
 
 
 @cache
