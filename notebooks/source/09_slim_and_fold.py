@@ -120,8 +120,8 @@ figures.show(figure)
 #
 # ## Lab: which channels can go
 #
-# Two networks as above, cut at a threshold, not fine-tuned. The cost is counted in **multiply-adds**: one multiplication and the
-# addition after it. (The lab takes some seconds to start.)
+# Two networks as above, cut at a threshold, not fine-tuned; it takes some seconds to start. The cost is counted in
+# **multiply-adds**: one multiplication and the addition after it.
 #
 # 1. *with L1*, *within each layer*: raise the threshold. How far does the accuracy hold, and how many multiply-adds are left there?
 # 2. The dashed line: the constants of the cut channels are thrown away. Where do the lines part?
@@ -237,14 +237,12 @@ assert apart(folded, whole) < 1e-4 < apart(folded, deepcopy(whole).train())
 #
 # </details>
 #
-# BN must come *directly* after the convolution, with no ReLU between. BN *before* a convolution with padding does not fold exactly:
-# its $b$ is added to the picture, but not to the zeros around it.
+# BN must come *directly* after the convolution. *Before* a convolution with padding it does not fold exactly: its $b$ is added to
+# the picture, but not to the zeros around it.
 #
 # ## The whole way
 #
-# Cut half of the channels, fine-tune for 5 epochs, fold.
-#
-# **Predict.** What share of the multiply-adds is left: a quarter, a third, a half?
+# Cut half of the channels, fine-tune for 5 epochs, fold. What does it save?
 
 # %% tags=["nbval-ignore-output"]
 small = slimming.cut(whole, stays)
@@ -257,21 +255,16 @@ for name, network, of_450, of_one in zip(way, way.values(), *times, strict=True)
     print(f"{multiply_adds:7,} multiply-adds; time: {of_450:4.0%} for 450 pictures, {of_one:4.0%} for one")
 
 # %% [markdown]
-# <details><summary>Answer</summary>
-#
-# About half, and a larger share of the time. (The parameters shrink most, to less than a third, since most of the cut channels
-# are in layer 3, where the weights are but the maps are small.) The fold saves few multiply-adds, one for each value of a map,
-# but with one picture it saves more time than the cut: small layers need longer for the call, and for moving numbers to the
-# processor and back, than for multiplying. (The times are those of your machine, at this minute.)
-#
-# Fine-tuning repairs nothing here, since the cut has cost nothing.
-#
-# </details>
+# - **Parameters**: more than two thirds. Most of the cut channels are in layer 3, which has most of the weights.
+# - **Multiply-adds**: about half.
+# - **Time**: less. With one picture the fold saves more of it than the cut, though few multiply-adds: small layers need longer for
+#   the call, and for moving numbers to the processor and back, than for multiplying. (These times are your machine's, at this minute.)
+# - **Accuracy**: the cut has cost nothing here, so fine-tuning has nothing to repair.
 #
 # ## Four claims
 #
-# So half of the channels go, and little is lost. Is it *L1* that does it? Is it $\gamma$ that knows which channels can go? For
-# each seed we compare with three others of the same widths:
+# Is it *L1* that does it? Is it $\gamma$ that knows which channels can go? For each seed we compare with three networks of the same
+# widths:
 #
 # - **without L1**: cut out of a network trained without L1; in each layer the largest $|\gamma|$ stay.
 # - **random**: cut out of the network with L1; random channels stay.
@@ -373,6 +366,6 @@ for claim, effect in effects(five).items():
 #
 # Sources:
 #
-# - Z. Liu, J. Li, Z. Shen, G. Huang, S. Yan and C. Zhang, "Learning Efficient Convolutional Networks through Network Slimming", 2017, arXiv:1708.06519.
-# - Z. Liu, M. Sun, T. Zhou, G. Huang and T. Darrell, "Rethinking the Value of Network Pruning", 2018, arXiv:1810.05270.
+# - Z. Liu and others, "Learning Efficient Convolutional Networks through Network Slimming", 2017, arXiv:1708.06519.
+# - Z. Liu and others, "Rethinking the Value of Network Pruning", 2018, arXiv:1810.05270.
 # - J. Redmon and A. Farhadi, "YOLO9000: Better, Faster, Stronger", 2016, arXiv:1612.08242 (BN, and no penalty on γ).
