@@ -49,8 +49,6 @@ MEANINGS = {
     "torch.from_numpy(...).",
     "'numpy.ndarray' object has no attribute": "The inputs are NumPy arrays, which lack some methods of "
     "PyTorch's tensors.",
-    "keyword argument 'training'": "The check calls `forward(x, training=True)` and `forward(x, "
-    "training=False)`: write `def forward(self, x, training):`.",
 }
 
 

@@ -123,7 +123,7 @@ def spread(dx, dgamma, dbeta):
     return dx, dgamma[None], dbeta[None]
 
 
-@pytest.mark.parametrize("name", ["standardize", "batch_norm_backward", "layer_norm"])
+@pytest.mark.parametrize("name", ["standardize", "batch_norm_backward", "group_norm"])
 def test_a_minus_before_the_answer_is_named_there(name):
     one = check.CHECKS[name]
     right = one.answer_from(one.recipe)
