@@ -4,8 +4,8 @@
 # *40 minutes · previous: [08 · Choose a norm](08_choose_a_norm.ipynb) · next: [10 · Across devices](10_across_devices.ipynb) ·
 # [exercises](exercises/09_slim_and_fold.ipynb)*
 #
-# A trained network is often larger than it needs to be, and where it has BN, each channel has a $\gamma$ that shows whether it can
-# go. You press the $\gamma$ toward 0 while the network learns, cut out the channels that got there, train a little more
+# A trained network is often larger than it needs to be, and where it has BN, the $\gamma$ of a channel shows whether it can go. You
+# press the $\gamma$ toward 0 while the network learns, cut out the channels that got there, train a little more
 # (**fine-tune**), and merge BN into the convolutions (**fold**). This is **network slimming** (Liu and others, 2017), and at the
 # end you test over several seeds what it is good for.
 
@@ -137,8 +137,7 @@ labs.Pruning()
 # 1. On my machine up to 0.4, with a third of the multiply-adds. Only 44 of the 112 channels stay there.
 # 2. At 0.45: 85 % right with the constants, 64 % without.
 # 3. Up to 0.5. But few channels are gone there: 99 stay.
-# 4. At 0.05: the largest $\gamma$ of layer 1 is less than a tenth of the largest of layer 3. One threshold for all layers
-#    compares what cannot be compared.
+# 4. At 0.05: the largest $\gamma$ of layer 1 is less than a tenth of the largest of layer 3.
 #
 # </details>
 #
@@ -232,8 +231,8 @@ assert apart(folded, whole) < 1e-4 < apart(folded, deepcopy(whole).train())
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# The second and the third. In training mode BN uses the statistics of the batch, and no fixed layer knows these. So **fold last,
-# and in evaluation mode**: afterward there is no BN to train with.
+# The second and the third. In training mode BN uses the statistics of the batch, which no fixed layer knows. So **fold last, and in
+# evaluation mode**.
 #
 # </details>
 #
@@ -255,11 +254,10 @@ for name, network, of_450, of_one in zip(way, way.values(), *times, strict=True)
     print(f"{multiply_adds:7,} multiply-adds; time: {of_450:4.0%} for 450 pictures, {of_one:4.0%} for one")
 
 # %% [markdown]
-# - **Parameters**: more than two thirds. Most of the cut channels are in layer 3, which has most of the weights.
-# - **Multiply-adds**: about half.
-# - **Time**: less. With one picture the fold saves more of it than the cut, though few multiply-adds: small layers need longer for
-#   the call, and for moving numbers to the processor and back, than for multiplying. (These times are your machine's, at this minute.)
-# - **Accuracy**: the cut has cost nothing here, so fine-tuning has nothing to repair.
+# Parameters: more than two thirds, since most of the cut channels are in layer 3, which has most of the weights. Multiply-adds:
+# about half. Time: less. With one picture the fold saves more time than the cut, though it saves few multiply-adds: small layers
+# take longer for the call, and for moving numbers to the processor and back, than for multiplying. (The times are your machine's,
+# at this minute.) The cut has cost no accuracy here, so fine-tuning has nothing to repair.
 #
 # ## Four claims
 #
@@ -322,8 +320,8 @@ figures.show(figure)
 # 4. The slim network is better than a small one from scratch.
 #
 # Effects of less than 1 point do not count. If all seeds lie above 1, the claim **holds** (*for it*). If all lie between −1 and 1,
-# there is **no difference**. Where five seeds do not decide, the 95 % interval of twenty stored seeds does. (With `again=True`
-# they run again, for some two minutes.)
+# there is **no difference**. Where five seeds do not decide, the 95 % interval of twenty stored ones does (`again=True` runs them
+# again, in two minutes).
 #
 # **Predict.** Which of the four hold?
 
@@ -355,8 +353,7 @@ for claim, effect in effects(five).items():
 # </details>
 #
 # So L1 on $\gamma$ pays where you cannot train again after the cut. The intervals cover other seeds, not other test pictures:
-# another 450 would move each accuracy by about half a point. And this is a small network on an easy task. Where more is cut,
-# verdicts change: [ten claims, two networks, up to 90 % cut](deeper/does_slimming_help.ipynb).
+# another 450 would move each accuracy by about half a point. Where more is cut, verdicts change: [ten claims, two networks, up to 90 % cut](deeper/does_slimming_help.ipynb).
 #
 # **Shown:** an L1 penalty makes $\gamma$ small; channels with small $\gamma$ can be cut out, and what is left of BN folds into the convolutions.
 #
