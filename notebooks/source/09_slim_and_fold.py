@@ -22,9 +22,7 @@ from bnteach.trials import slimming
 # %% [markdown]
 # ## A channel with γ = 0
 #
-# Four samples, two channels: BN, then ReLU. The second channel has $\gamma = 0$.
-#
-# **Predict.** What does the next layer get from the second channel?
+# Four samples, two channels: BN, then ReLU. The second channel has $\gamma = 0$. What does the next layer get from it?
 
 # %%
 x_hat = np.array([[1.0, -1.0], [-1.0, 1.0], [1.2, 0.4], [-1.2, -0.4]])
@@ -33,14 +31,8 @@ h = np.maximum(gamma * x_hat + beta, 0)
 print(h)
 
 # %% [markdown]
-# <details><summary>Answer</summary>
-#
-# 0.7 for each sample: the constant $\text{ReLU}(\beta)$.
-#
-# </details>
-#
-# Without this channel each output of the next layer loses a constant: its weight for the channel, times 0.7. But what adds the
-# same constant for all samples is a **bias**, so we can repair that:
+# 0.7 for each sample: the constant $\text{ReLU}(\beta)$. Without this channel each output of the next layer loses a constant: its
+# weight for the channel, times 0.7. But what adds the same constant for all samples is a **bias**, so we can repair that:
 
 # %%
 W, b = np.array([[1.0, -3.0], [0.5, 2.0], [-1.0, 1.0]]), np.array([0.1, 0.2, 0.3])  # three outputs
