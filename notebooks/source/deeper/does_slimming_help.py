@@ -98,7 +98,7 @@ figures.show(figure)
 #
 # ## Ten claims
 #
-# An effect is a difference of two accuracies, in points, one number for each seed, and the margin is 1 point. The rule is that of lesson 09. A condition is a network and a share that is cut. A claim *holds* if
+# An effect is a difference of two accuracies, in points, one number for each seed, and the margin is 1 point. The rule is that of lessons 07 and 09. A condition is a network and a share that is cut. A claim *holds* if
 # every condition is for it; otherwise the verdict says under which conditions it holds, and under which the opposite does. Undecided conditions stand in brackets.
 #
 # The last claim says that there is *no* difference: effects between −1 and 1 are for it.
@@ -159,14 +159,11 @@ training.Table(table_of_effects(claims))
 figure, axes = figures.new_figure(columns=3, size=(7.8, 3.0))
 titles = ("The cut costs less", "Fine-tuned", "Rescaled, fine-tuned")
 for ax, claim, title in zip(axes, claims.values(), titles, strict=False):
-    ax.axvline(0, color="black", linewidth=1)
-    for row, effect in enumerate(claim.evidence.values(), start=1):
-        ax.plot(
-            effect.values, [row] * 20, "o", ms=5, mec="white", color=figures.role("data").color, alpha=0.8
-        )
-    figures.frame(ax, title=title, x="L1 − no L1, points", xlim=(-82, 82), ylim=(6.5, 0.5))
-    ax.set_yticks(range(1, 7), list(claim.evidence) if ax is axes[0] else [""] * 6)
-    ax.grid(False, axis="y")
+    rows = {name: effect.values for name, effect in claim.evidence.items()}
+    figures.effects(rows, margin=1, limits=(-82, 82), ax=ax)
+    figures.frame(ax, title=title, x="L1 − no L1, points")
+    if ax is not axes[0]:
+        ax.set_yticklabels([])
 figures.show(figure)
 
 # %% [markdown]
