@@ -163,7 +163,7 @@ def cut(network, stays):
 # `apart` is the largest difference, as a share of the largest output.
 
 
-# %%
+# %% tags=["nbval-ignore-output"]
 @torch.no_grad()
 def apart(other, network):
     expected = network(x_test)
