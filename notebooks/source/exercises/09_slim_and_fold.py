@@ -144,6 +144,9 @@ check.cut_channels(cut_channels)
 # - BN's four vectors have shape $(C,)$, one number for each *input* of the linear layer. `weight` has shape $(O, C)$, `bias` has shape $(O,)$.
 # - Return the new `weight` and the new `bias`, such that the linear layer alone gives what both gave together.
 #
+# (To warm up, you may write the lesson's fold in NumPy, for a convolution with a bias:
+# `fold_batch_norm(weight, bias, gamma, beta, running_mean, running_var, eps)`. `check.fold_batch_norm(fold_batch_norm)` says what it sees.)
+#
 # <details><summary>Hint 1</summary>
 #
 # In evaluation BN is s · x + t, with numbers s and t for each channel. What are they?
