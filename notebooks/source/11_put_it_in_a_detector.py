@@ -274,7 +274,7 @@ for batch_norm in (True, False):
 
 # %% tags=["draws"] alt="Four scenes twice, with dashed true boxes. Above, with BN: around each of the eight digits a box with the right class, one of which fits badly. Below, without BN: a 6 is called 8, a 5 has no box, and one 0 has two boxes; the rest is right."
 figure, axes = figures.new_figure(columns=4, rows=2, size=(7.2, 4.1))
-drawn = training.stored("results/11_boxes.json", dict)["results"]
+drawn = training.stored("results/11_boxes.json", detector.boxes_at_best_rates)["results"]
 for row, (role, found) in zip(np.reshape(axes, (2, 4)), drawn.items(), strict=True):
     for ax, picture, truth, *answer in zip(row, test.pictures, test.boxes, *found.values(), strict=False):
         boxes, labels, scores = answer
@@ -295,7 +295,7 @@ figures.show(figure)
 # **Predict.** In how many of the ten settings does BN help? Does it help at the best rates?
 
 # %%
-runs = pd.DataFrame(training.stored("results/11_learning_rates.json", dict)["results"]["rows"])
+runs = pd.DataFrame(training.stored("results/11_learning_rates.json", detector.sweep_of_rates)["results"])
 settings = ["steps", "learning_rate", "batch_norm"]
 mAP, to_choose = (runs.pivot_table(name, settings, "seed") for name in ("mAP", "mAP to choose by"))
 more = mAP.xs(True, level="batch_norm") - mAP.xs(False, level="batch_norm")

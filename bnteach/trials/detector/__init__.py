@@ -1,6 +1,6 @@
 """A detector in the manner of YOLO: it says what is in a picture, and where.
 
-yolo_v1.py                 the network of 2016, with batch normalization and without; its layers in a table
+yolo_v1.py                 the network of 2016, with batch normalization and without
 
 scenes.py                  pictures with one to three real digits, made at run time
 tiny_yolo.py               a YOLO that learns to find them in seconds
@@ -14,7 +14,7 @@ from bnteach.trials.detector.boxes import iou
 from bnteach.trials.detector.mean_average_precision import Found, average_precision, hits_of
 from bnteach.trials.detector.tiny_yolo import detect, detector_steps, mean_ap, tiny_yolo
 from bnteach.trials.detector.trials import (
-    boxes_after_training,
+    boxes_at_best_rates,
     learn_to_detect,
     sweep_of_rates,
     trained_detector,
@@ -22,17 +22,16 @@ from bnteach.trials.detector.trials import (
     validation_and_test_scenes,
 )
 from bnteach.trials.detector.yolo_loss import targets, yolo_loss
-from bnteach.trials.detector.yolo_v1 import layer_table, parameters, yolo_v1
+from bnteach.trials.detector.yolo_v1 import parameters, yolo_v1
 
 __all__ = [
     "Found",
     "average_precision",
-    "boxes_after_training",
+    "boxes_at_best_rates",
     "detect",
     "detector_steps",
     "hits_of",
     "iou",
-    "layer_table",
     "learn_to_detect",
     "mean_ap",
     "parameters",

@@ -199,7 +199,7 @@ def test_scenes_to_judge_by_have_digits_of_their_own(data, monkeypatch):
 def test_what_lies_beside_the_lesson_is_whole():
     kept = json.loads((RESULTS / "11_learning_rates.json").read_text(encoding="utf-8"))
     assert set(kept) == {"command", "date", "versions", "results"}
-    runs = pd.DataFrame(kept["results"]["rows"])
+    runs = pd.DataFrame(kept["results"])
     assert runs["steps"].unique().tolist() == trials.TRAINING_STEPS
     assert runs["learning_rate"].unique().tolist() == trials.LEARNING_RATES
     assert len(runs) == len(trials.TRAINING_STEPS) * 2 * len(trials.LEARNING_RATES) * 5
