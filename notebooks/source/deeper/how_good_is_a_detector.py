@@ -36,12 +36,12 @@ figures.show(figure)
 # The dashed boxes are the true ones. YOLO lays a grid of **cells** over the picture. The cell in which the *center* of an object lies is
 # **responsible** for it. A cell gives the center from its own left upper corner, in cells, and the size as a share of the picture.
 #
-# **Predict.** In scene 0, which two cells are responsible? Count rows and columns from 0.
+# **Predict.** In scene 1, the second, which three cells are responsible? Count rows and columns from 0.
 
 # %%
 wanted = detector.targets(test, cells=4, classes=10)
-for row, column in wanted.has_object[0].nonzero().tolist():
-    center, size, classes = (part[0, row, column] for part in (wanted.center, wanted.size, wanted.classes))
+for row, column in wanted.has_object[1].nonzero().tolist():
+    center, size, classes = (part[1, row, column] for part in (wanted.center, wanted.size, wanted.classes))
     print(f"cell ({row}, {column}): a {classes.argmax()}, center {center.numpy().round(2)}, ", end="")
     print(f"width and height {size.numpy().round(2)}")
 
@@ -81,13 +81,13 @@ assert detector.iou(a, b) == 0.5
 # **Predict.** What does each cost: a class score that is wrong by 0.3; a confidence of 0.3 in an *empty* cell; a center that is wrong by 0.1 cells?
 
 # %%
-first = wanted.at(torch.tensor([0]))
-box = torch.cat([first.center, first.size.sqrt(), first.has_object[..., None].float()], dim=-1)
-perfect = torch.cat([box, torch.zeros_like(box), first.classes], dim=-1)  # the second box: nothing here
-print("numbers of a cell:", perfect.shape[-1], "  loss:", detector.yolo_loss(perfect, first).item())
+one = wanted.at(torch.tensor([1]))  # the cells of scene 1
+box = torch.cat([one.center, one.size.sqrt(), one.has_object[..., None].float()], dim=-1)
+perfect = torch.cat([box, torch.zeros_like(box), one.classes], dim=-1)  # the second box: nothing here
+print("numbers of a cell:", perfect.shape[-1], "  loss:", detector.yolo_loss(perfect, one).item())
 
 (row, column), (empty_row, empty_column) = (
-    which.nonzero()[0] for which in (first.has_object[0], ~first.has_object[0])
+    which.nonzero()[0] for which in (one.has_object[0], ~one.has_object[0])
 )
 for words, place, error in (
     ("a class score + 0.3", (row, column, 10), 0.3),
@@ -96,8 +96,8 @@ for words, place, error in (
 ):
     spoiled = perfect.clone()
     spoiled[0][place] += error
-    print(f"{words:33}{detector.yolo_loss(spoiled, first).item():.4f}")
-width = first.size[0, row, column, 0].item()
+    print(f"{words:33}{detector.yolo_loss(spoiled, one).item():.4f}")
+width = one.size[0, row, column, 0].item()
 fit = (width - 0.1 / 4) / (width + 0.1 / 4)  # 0.1 cells are 0.1 / 4 of the scene
 print(f"x + 0.1, by hand: 5 · 0.1² + (1 − {fit:.3f})² = {5 * 0.1**2 + (1 - fit) ** 2:.4f}")
 
@@ -130,7 +130,7 @@ for number in range(3):
 # %% [markdown]
 # ## Average precision
 #
-# Take one class, and go down the list of its boxes in all pictures, the best score first. After each box there are two numbers:
+# Take one class, and go down the list of its boxes in all pictures, the best score one. After each box there are two numbers:
 #
 # - **precision**: the share of hits among all boxes so far;
 # - **recall**: the share of all objects that were found so far.

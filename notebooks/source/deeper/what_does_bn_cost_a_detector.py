@@ -63,7 +63,7 @@ print(f"it normalizes {values / 1e6:.1f} million values")
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# One for each of the 13,184 filters. And 8 million values, each with one multiplication and one addition in evaluation: half a thousandth of the work.
+# One for each of the 13,184 filters. And 14 million values, each with one multiplication and one addition in evaluation: less than a thousandth of the work.
 #
 # </details>
 #
