@@ -14,10 +14,11 @@
     labs.Training()                                     two networks learn the digits, side by side
     labs.Landscape()                                    the loss along its gradient: how far may a step go
     labs.Pruning()                                      which channels can go, by the size of their γ
+    labs.Momentum()                                     one momentum and one ε, in PyTorch and in Keras
 
 lab.py       what every lab is; canvas.py and controls.py are what it is made of
 sampler.py, coupling.py, microscope.py, gamma_beta.py, backprop_graph.py, jacobian.py, running_stats.py,
-which_values.py, depth.py, training.py, landscape.py, pruning.py: one lab each
+which_values.py, depth.py, training.py, landscape.py, pruning.py, momentum.py: one lab each
 
 `Training`, `Landscape` and `Pruning` need PyTorch, which is imported when one of them is first named, not
 before.
@@ -32,6 +33,7 @@ from .gamma_beta import GammaBeta
 from .jacobian import Jacobian
 from .lab import Lab
 from .microscope import Microscope
+from .momentum import Momentum
 from .running_stats import RunningStats
 from .sampler import Sampler
 from .which_values import WhichValues
@@ -45,6 +47,7 @@ __all__ = [
     "Lab",
     "Landscape",
     "Microscope",
+    "Momentum",
     "Pruning",
     "RunningStats",
     "Sampler",

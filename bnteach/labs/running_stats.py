@@ -81,8 +81,9 @@ class RunningStats(Lab):
 
     title = "The running statistics follow the batches"
     look = (
-        "Press play, or drag the batches. Which momentum is soonest near the truth, and which is steadiest "
-        "there? Let the data jump: which is slow to follow? On the right, what one sample gets of it."
+        "Press play, or drag the batches. With which momentum is the running mean first near the truth, and "
+        "with which is its line smoothest? Let the data jump: which momentum is slow to follow? On the "
+        "right: the output for one sample."
     )
     State = State
     panels = (1, 1, 1)
@@ -152,8 +153,9 @@ class RunningStats(Lab):
         return (
             f"{t} {'batch' if t == 1 else 'batches'} of {frame.state.batch_size}, momentum {momentum}: "
             f"{running}. The sample {SAMPLE:g} gives {frame.train[-1]:.2f} in training, with this batch, "
-            f"and {evaluated}. The variance of this batch is {frame.biased[-1]:.2f} divided by N: this "
-            f"normalizes; and {frame.unbiased[-1]:.2f} divided by N − 1: this enters the running variance."
+            f"and {evaluated}. This batch is normalized with its variance divided by N, "
+            f"{frame.biased[-1]:.2f}; the variance divided by N − 1, {frame.unbiased[-1]:.2f}, enters the "
+            "running variance."
         )
 
 

@@ -199,5 +199,5 @@ def _told(frame: Frame) -> str:
     own, others = frame.moved[s.sample - 1], np.delete(frame.moved, s.sample - 1).max()
     return (
         f"Digit {s.sample} was dimmed to {s.contrast:g} of its contrast. After the norm its own values have "
-        f"moved by up to {own:.2f}, those of the other digits by {others:.2f}."
+        f"moved by up to {own:.2f}, those of the other digits by up to {others:.2f}."
     )

@@ -7,20 +7,20 @@ from collections.abc import Iterable, Iterator
 
 from nbformat import NotebookNode
 
-from ..authoring.lessons import DRAWS, PREDICT, code_cells, tags
+from ..authoring.lessons import PREDICT, code_cells, tags
 from .recordings import Shown, find_lab, markup
 
 FOLDED_CODE, FOLDED_OUTPUT = "hide-input", "hide-output"  # MyST-NB's names
 
 
 def fold(cells: Iterable[NotebookNode]) -> None:
-    """Tag what is folded shut: code that only draws; and outputs that answer a prediction, but no lab.
+    """Tag what is folded shut: hidden code; and outputs that answer a prediction, but no lab.
 
     A prediction is answered by the outputs between it and the next text.
     """
     predicted = False
     for cell in cells:
-        if DRAWS in tags(cell):
+        if cell.metadata.get("jupyter", {}).get("source_hidden"):
             cell.metadata.tags = [*tags(cell), FOLDED_CODE]
         if cell.cell_type == "markdown":
             predicted = bool(PREDICT.search(cell.source))

@@ -317,8 +317,7 @@ labs.Depth()
 # **Exercise.** [Meet batch normalization](exercises/00_meet_batch_normalization.ipynb), 25 minutes.
 #
 # **Deeper.** [Watch two networks learn](deeper/watch_two_networks_learn.ipynb), live ·
-# [Do neighbors move you?](deeper/do_neighbors_move_you.ipynb) ·
-# [Which name is which?](deeper/which_name_is_which.ipynb)
+# [Do neighbors move you?](deeper/do_neighbors_move_you.ipynb). The names in other libraries: [lesson 12](12_the_same_layer_elsewhere.ipynb).
 #
 # **Next.** [01 · Measure a batch](01_measure_a_batch.ipynb)
 #

@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 04b · Train with your own backward pass
 #
-# *30 minutes · previous: [04 · Derive the backward pass](04_derive_the_backward_pass.ipynb) · next:
+# *35 minutes · previous: [04 · Derive the backward pass](04_derive_the_backward_pass.ipynb) · next:
 # [05 · Train and infer](05_train_and_infer.ipynb)*
 #
 # The network of lesson 00, with eight hidden layers, learned only with BN. Here it learns with *your* BN, forward and
@@ -17,29 +17,29 @@
 from copy import deepcopy
 
 import numpy as np
-import torch
 from threadpoolctl import threadpool_limits
 
-from bnteach import figures, labs
+from bnteach import check, figures, labs
 from bnteach.data import digits
 
 # %% [markdown]
 # ## BN from memory
 #
-# **Write it yourself.** Open an empty cell here. Write `bn_forward(x, gamma, beta)`, which returns `y` and a `cache` of
-# what the backward pass needs, and `bn_backward(dy, cache)`, which returns `dx`, `dgamma`, `dbeta`. Then compare with the
-# next cell. There `bn_backward` has two more arguments, for later: a 0 in place of the 1 leaves a path out.
+# **Write it yourself**, without looking back:
+#
+# - `bn_forward(x, gamma, beta, eps=1e-5)` returns `y` and a `cache`: what the backward pass needs.
+# - `bn_backward(dy, cache, mean_path=1, variance_path=1)` returns `dx`, `dgamma`, `dbeta`. In dx, multiply the path through
+#   the mean by `mean_path`, and the path through the variance by `variance_path`. Later a 0 will leave a path out.
+#
+# The first cell below has a solution, folded in JupyterLab. Run it, but do not read it yet. The second cell is yours. As
+# long as it is empty, the lesson runs with the solution.
 
-# %%
-eps = 1e-5
 
-
-def bn_forward(x, gamma, beta):
-    mean, var = x.mean(axis=0), x.var(axis=0)
-    s = np.sqrt(var + eps)
-    x_hat = (x - mean) / s
-    y = gamma * x_hat + beta
-    return y, (x_hat, gamma, s)
+# %% jupyter={"source_hidden": true}
+def bn_forward(x, gamma, beta, eps=1e-5):
+    s = np.sqrt(x.var(axis=0) + eps)
+    x_hat = (x - x.mean(axis=0)) / s
+    return gamma * x_hat + beta, (x_hat, gamma, s)
 
 
 def bn_backward(dy, cache, mean_path=1, variance_path=1):
@@ -51,30 +51,33 @@ def bn_backward(dy, cache, mean_path=1, variance_path=1):
     return dx, dgamma, dbeta
 
 
+# %%
+# Your bn_forward and bn_backward:
+
 # %% [markdown]
-# PyTorch must agree, on a random batch with a random dy. To test *your* functions, and to train with them, run your
-# cell once more before you go on.
+# Is it right? First $y$, for channel 1 of lesson 04. Then the checker runs both functions on several batches. If a
+# gradient is off, it says why.
 
 # %%
-rng = np.random.default_rng(0)
-x, dy = rng.normal(5, 3, size=(9, 4)), rng.normal(size=(9, 4))
-gamma, beta = rng.normal(size=4), rng.normal(size=4)
-y, cache = bn_forward(x, gamma, beta)
+x, gamma, beta = np.array([[1.0], [2.0], [3.0], [6.0]]), np.array([2.0]), np.array([-1.0])
+y, _ = bn_forward(x, gamma, beta)
+print("y:", y[:, 0].round(3), " in lesson 04: -3.138 -2.069 -1. 2.207")
 
-tensors = [torch.tensor(array, requires_grad=True) for array in (x, gamma, beta)]
-theirs = torch.nn.functional.batch_norm(tensors[0], None, None, *tensors[1:], training=True, eps=eps)
-theirs.backward(torch.tensor(dy))
-for name, ours, tensor in zip(("dx", "dgamma", "dbeta"), bn_backward(dy, cache), tensors, strict=True):
-    print(f"{name:6} largest difference: {abs(ours - tensor.grad.numpy()).max():.9f}")
-    assert np.allclose(ours, tensor.grad)
-assert np.allclose(y, theirs.detach())
+
+# %%
+def forward_and_back(dy, x, gamma, eps):
+    _, cache = bn_forward(x, gamma, 0, eps)
+    return bn_backward(dy, cache)
+
+
+check.batch_norm_backward(forward_and_back)
 
 # %% [markdown]
 # ## A layer
 #
-# A hidden layer multiplies by its weights $W$, normalizes, and applies a sigmoid, $a = 1/(1 + e^{-y})$. Backward is the
-# same in reverse order: the sigmoid has the derivative $a(1 - a)$; then BN; then the product $z = aW$ of the layer's
-# input and $W$. Each parameter takes a step against its gradient.
+# A hidden layer does three things. It multiplies its input by the weights $W$, normalizes the product $z$, and applies a
+# sigmoid, $a = 1/(1 + e^{-y})$. The way back has the reverse order: the sigmoid, whose derivative is $a(1 - a)$; BN; the
+# product. Each parameter takes a step against its gradient.
 #
 # After training there may be only one picture, and no batch to take a mean of. So each layer keeps a **running
 # average** of the mean and the variance of its batches, and uses it when `training` is `False`. (Lesson 05 is about
@@ -87,38 +90,36 @@ class Layer:
         self.W = rng.normal(size=(inputs, outputs)) / np.sqrt(inputs)
         self.gamma, self.beta = np.ones(outputs), np.zeros(outputs)
         self.running_mean, self.running_var = np.zeros(outputs), np.ones(outputs)
-        self.paths = paths  # for later: which paths bn_backward leaves out
+        self.paths = paths  # for later: {} leaves no path out
 
-    def forward(self, inputs, training):
-        z = inputs @ self.W
+    def forward(self, a_before, training):
+        z = a_before @ self.W
         if training:
-            y, cache = bn_forward(z, self.gamma, self.beta)
+            y, self.cache = bn_forward(z, self.gamma, self.beta)
             self.running_mean = 0.9 * self.running_mean + 0.1 * z.mean(axis=0)
             self.running_var = 0.9 * self.running_var + 0.1 * z.var(axis=0)
         else:
-            cache = None
-            y = self.gamma * (z - self.running_mean) / np.sqrt(self.running_var + eps) + self.beta
-        a = 1 / (1 + np.exp(-y))
-        self.z, self.kept = z, (inputs, cache, a)
-        return a
+            self.x_hat = (z - self.running_mean) / np.sqrt(self.running_var + 1e-5)
+            y = self.gamma * self.x_hat + self.beta
+        self.a_before, self.a = a_before, 1 / (1 + np.exp(-y))
+        return self.a
 
     def backward(self, da, rate):
-        inputs, cache, a = self.kept
-        dy = da * a * (1 - a)
-        dz, dgamma, dbeta = bn_backward(dy, cache, **self.paths)
-        dinputs = dz @ self.W.T  # with the W of the forward pass, so before W changes
-        self.W -= rate * inputs.T @ dz
+        dy = da * self.a * (1 - self.a)
+        dz, dgamma, dbeta = bn_backward(dy, self.cache, **self.paths)  # ** makes arguments of a dict
+        da_before = dz @ self.W.T  # with the W of the forward pass, so before W changes
+        self.W -= rate * self.a_before.T @ dz
         self.gamma -= rate * dgamma
         self.beta -= rate * dbeta
-        return dinputs
+        return da_before
 
 
 # %% [markdown]
 # ## The network
 #
-# Eight such layers with 100 units each, and a linear layer for the ten digits. Its scores go through a **softmax**,
-# which makes probabilities $p$ of them, and the loss is the **cross-entropy**. The gradient of this loss with respect
-# to the scores is $(p - t)/N$: $t$ is 1 for the right digit and 0 for the others, $N$ counts the pictures.
+# Eight such layers with 100 units each, then a linear layer for the ten digits. Its scores go through a **softmax**,
+# which makes probabilities $p$ of them. The loss is the **cross-entropy**. Its gradient with respect to the scores is
+# $(p - t)/N$: $t$ is 1 for the right digit and 0 for the others, $N$ counts the pictures.
 
 
 # %%
@@ -134,8 +135,9 @@ class Network:
 
     def step(self, pictures, labels, rate=0.1):
         a, scores = self.forward(pictures, training=True)
-        p = np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True)
-        dscores = (p - np.eye(10)[labels]) / len(labels)
+        p = np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True)  # keepdims: a column of sums
+        t = np.eye(10)[labels]  # a row for each picture, with a 1 at its label
+        dscores = (p - t) / len(labels)
         da = dscores @ self.W.T  # again before W changes
         self.W -= rate * a.T @ dscores
         self.b -= rate * dscores.sum(axis=0)
@@ -164,7 +166,8 @@ def train(seed, paths):
 
 
 def accuracy(network, training=False):
-    _, scores = deepcopy(network).forward(data.x_test, training)  # a copy: its averages may change
+    copy = deepcopy(network)  # with training=True the running averages of the copy change
+    _, scores = copy.forward(data.x_test, training)
     return (scores.argmax(axis=1) == data.y_test).mean()
 
 
@@ -177,12 +180,33 @@ print(f"test accuracy: {accuracy(train(seed=0, paths={})):.1%}")
 #
 # </details>
 #
+# ## Lab: a step without one of the paths
+#
+# dx has three paths: direct, through the mean, through the variance. What does it look like when one is missing? In the
+# table of this lab, add up the rows without the one that is missing.
+#
+# 1. Choose *all the same*. What is dx without the path through the mean? What does a step along this dx do to the channel?
+# 2. Choose *value · x̂*. The same questions, without the path through the variance.
+
+# %% tags=["nbval-ignore-output"]
+labs.BackpropGraph()
+
+# %% [markdown]
+# <details><summary>What you may have found</summary>
+#
+# 1. The direct part alone: the same number for each sample. The step **shifts** the whole channel.
+# 2. The direct part alone: a multiple of x̂. The step **stretches** the channel away from its mean (or toward it).
+#
+# With all paths, dx is 0 in both cases: nothing of dx asks for a shift or a stretch.
+#
+# </details>
+#
 # ## Leave a path out
 #
-# dx has three paths: direct, through the mean, through the variance. We leave out the second, the third, or both, with
-# five seeds each. The forward pass stays right. If you train with your own `bn_backward`, give it the two arguments now.
+# Now we train without the path through the mean, without the path through the variance, and without both, with five
+# seeds each. The forward pass stays right: in training it still takes out every shift and every stretch.
 #
-# **Predict.** Which path is missed more: that through the mean, or that through the variance?
+# **Predict.** Which networks still learn?
 
 # %% tags=["nbval-ignore-output"]
 MISSING = {
@@ -203,12 +227,15 @@ def accuracies(training):
 
 
 averaged = accuracies(training=False)
+assert min(averaged["nothing"]) > 0.95
+assert min(averaged["variance path"]) > 0.93
+assert max(averaged["mean path"]) < 0.5
 
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# The path through the mean, by far. Without it these networks do little better than guessing. Without both paths they do a
-# little better than that, but still badly. Without the path through the variance they lose at most two points.
+# It seems: only those without the path through the variance. They lose at most about two points. Without the path through
+# the mean, these five networks do little better than guessing. Without both paths the five differ widely, but all are bad.
 #
 # </details>
 #
@@ -217,98 +244,68 @@ averaged = accuracies(training=False)
 # The test used the running averages. Let us test the same networks once more, and normalize the test pictures with
 # their *own* mean and variance, as in training.
 #
-# **Predict.** Which numbers change?
+# **Predict.** Which rows change?
 
 # %% tags=["nbval-ignore-output"]
 own = accuracies(training=True)
-assert min(averaged["nothing"]) > 0.95
-assert min(averaged["variance path"]) > 0.93
-assert max(averaged["mean path"]) < 0.5
+assert min(own["mean path"]) > 0.8
+assert min(own["both"]) > 0.85
 
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# The two rows without the path through the mean: nearly all rise to 90 % and more. So these networks *have* learned.
-# Their weights are good. What is wrong is the running averages.
-#
-# </details>
-#
-# ## Lab: a step without one of the paths
-#
-# What does dx look like when a path is missing? The lab of lesson 04 shows it, now at its last step: add up the rows of its
-# table without the one that is missing.
-#
-# 1. Choose *all the same*. What is dx without the path through the mean? What does a step along this dx do to the channel?
-# 2. Choose *value · x̂*. The same questions, without the path through the variance.
-
-# %% tags=["nbval-ignore-output"]
-labs.BackpropGraph()
-
-# %% [markdown]
-# <details><summary>What you may have found</summary>
-#
-# 1. The direct part alone: the same number for each sample. The step **shifts** the whole channel.
-# 2. The direct part alone: a multiple of x̂. The step **stretches** the channel away from its mean (or toward it).
-#
-# With all paths, dx is 0 in both cases: nothing of dx asks for a shift or a stretch.
+# The two rows without the path through the mean: they rise to about 90 % and more. So these networks *have* learned. What
+# does not fit is their running averages.
 #
 # </details>
 #
 # ## Where the shift goes
 #
-# BN subtracts each shift again, with the mean of the batch. So in training the loss does not see it, and nothing stops it.
-# In evaluation, however, BN subtracts the running mean. Three numbers for each layer show what happens to the values $z$
-# that enter BN, here of the training pictures: how far their means lie from 0, how large their standard deviations are, and
-# how far the mean of $\hat{x}$ lies from 0 when the running averages normalize.
+# Without the path through the mean, a step also shifts channels (your first lab task). In training nothing stops this: BN
+# subtracts each shift again, with the mean of the batch, so the loss does not see it. But in evaluation BN subtracts the
+# *running* mean, which remembers some ten batches. So it comes too late. (There is no bias here. But the outputs of a
+# sigmoid are all positive, so weights that grow together shift $z$.)
+#
+# How far is the running mean off? If it fits, each channel of $\hat{x}$ has a mean near 0 over the training pictures, in
+# evaluation, too. We take the size of this mean, averaged over the 100 channels of a layer and the five seeds.
+#
+# **Predict.** Each layer gets its input from the layer before. Is the mean farther from 0 in layer 1 or in layer 8?
 
 
 # %% tags=["nbval-ignore-output"]
-def statistics(network):
-    network = deepcopy(network)  # the running averages of the original stay as they are
+def sizes_of_means(network):
     network.forward(data.x_train, training=False)
-    x_hats = [(each.z - each.running_mean) / np.sqrt(each.running_var + eps) for each in network.layers]
-    network.forward(data.x_train, training=True)
-    zs = [each.z for each in network.layers]  # 8 layers, N pictures, 100 units
-    means, stds, means_in_test = np.mean(zs, axis=1), np.std(zs, axis=1), np.mean(x_hats, axis=1)
-    return np.mean(np.abs([means, stds, means_in_test]), axis=2)
+    return [abs(layer.x_hat.mean(axis=0)).mean() for layer in network.layers]
 
 
-found = {}
+off = {}
 for missing, five in networks.items():
-    found[missing] = np.mean([statistics(network) for network in five], axis=0)
-    print(f"missing: {missing:14}", "mean, std, mean of x̂ in layer 5:", found[missing][:, 4].round(2))
-assert min(own["mean path"]) > 0.8
+    off[missing] = np.mean([sizes_of_means(network) for network in five], axis=0)
+    print(f"missing: {missing:14}", f"layer 1: {off[missing][0]:.2f}  layer 8: {off[missing][7]:.2f}")
 
-# %% tags=["draws", "nbval-ignore-output"] alt="Three panels over the eight hidden layers, averages over five seeds. Size of the means: about 0.4 with the path through the mean, one to two without it. Standard deviation: near 0.23 when nothing is missing, rising to 0.6 in layer 8 without the path through the variance; without the path through the mean about 0.4, falling to 0.22 in layer 8. Mean of x-hat in evaluation: near 0 with the path through the mean; without it, it grows from layer to layer, to 2 standard deviations, and to 1 when both paths are missing."
-figure, axes = figures.new_figure(columns=3, size=(8.4, 3.0))
+# %% tags=["draws", "nbval-ignore-output"] alt="The size of the mean of x-hat in evaluation over the eight hidden layers, averages over five seeds. With the path through the mean it stays near 0. Without it, it grows from layer to layer: to about 2 standard deviations by layer 5, and to about 1 when both paths are missing."
+ax = figures.new_axes(size=(6.0, 3.0))
 roles = dict(zip(MISSING, ("truth", "theory", "with_bn", "before"), strict=True))
-titles = ("The means run away", "The values spread out", "Evaluation sees a shift")
-labels = ("size of the means", "standard deviation", "mean of x̂, evaluation")
-for row, (ax, title, top) in enumerate(zip(axes, titles, (3.4, 0.7, 2.6), strict=True)):
-    for missing, role in roles.items():
-        figures.curve(range(1, 9), found[missing][row], ax=ax, role=role)
-    figures.frame(ax, title=title, x="hidden layer", y=labels[row], ylim=(0, top))
-figures.key(axes[0], {role: f"missing: {missing}" for missing, role in roles.items()}, place="upper right")
-figures.show(figure)
+for missing, role in roles.items():
+    figures.curve(range(1, 9), off[missing], ax=ax, role=role)
+figures.frame(ax, title="Evaluation sees a shift", x="hidden layer", y="size of the mean of x̂", ylim=(0, 2.6))
+figures.key(ax, {role: f"missing: {missing}" for missing, role in roles.items()}, place="upper left")
+figures.show(ax)
 
 # %% [markdown]
-# - **Nothing is missing** (black). The means and the standard deviations stay small, and in evaluation the mean of
-#   $\hat{x}$ is close to 0.
-# - **The path through the mean is missing** (brown). Each step shifts whole channels, and the means run away. (There is no
-#   bias. But the inputs from a sigmoid are all positive, so weights that grow together shift $z$.) The running mean
-#   remembers some ten batches, so it comes too late: in layer 1 it is wrong by about 0.15 standard deviations. Layer 2
-#   gets these wrong values and adds an error of its own, and so on. From layer 5 on, the error is about 2 standard
-#   deviations: too much for the test.
-# - **The path through the variance is missing** (blue). Each step stretches channels, so the standard deviations grow, up
-#   to 0.6 in layer 8. But the running averages keep up, and little is lost.
-# - **Both are missing** (gray). The means run away here, too, but the errors add up to about 1 standard deviation only. So
-#   the accuracies lie above those of the brown networks.
+# <details><summary>Answer</summary>
 #
-# (In the middle panel the brown line lies above the black one as well, except in layer 8: steps that shift a channel also
-# make its weights longer.) This is one network with one learning rate. Others will give other numbers.
+# In layer 8. Layer 1 is off by little. Layer 2 gets its wrong values and adds an error of its own, and so on. The error
+# grows to about 2 standard deviations, and to about 1 where both paths are missing.
+#
+# </details>
+#
+# Where only the path through the variance is missing, the mean stays near 0: here the running averages keep up. (This is
+# one network with one learning rate. Others will give other numbers.)
 #
 # **In practice**: if you write BN in PyTorch and compute the mean and the standard deviation inside `torch.no_grad()`, or
-# detach them, both paths are missing. No error message comes, the network learns, and only the test shows the fault.
+# detach them, both paths are missing. No error message comes. In our case such networks learned, and only the test with
+# running averages showed the fault.
 #
 # ## What was shown
 #

@@ -20,6 +20,7 @@ SLIDERS = {
     "Jacobian": ["Batch size", "Spread", "Outlier"],
     "Landscape": ["Training steps done", "Learning rate of the next step"],
     "Microscope": ["ε in the root", "Shift of the input", "Scale of the input"],
+    "Momentum": ["Momentum", "Channel's std", "Batches seen"],
     "Pruning": ["Threshold"],
     "RunningStats": ["Batches seen", "Batch size"],
     "Sampler": ["Batch size", "Skew of the population"],

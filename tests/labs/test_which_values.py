@@ -104,6 +104,7 @@ def test_reading_by_pytorchs_numbers():
     assert said[:6] == [3, 4, 2, 3, 4, 18]
     assert said[-4:] == pytest.approx([1, 0.5, own, max(others)], abs=0.51e-2)
     assert "x[0, 3, 0, 2]" in lab.reading
+    assert "those of the other digits by up to" in lab.reading
     assert lab.set(contrast=1.0) is None
     assert lab.reading.endswith("The digits are as they were.")
 

@@ -36,8 +36,8 @@ def test_a_mention_of_predictions_folds_nothing(lesson):
     assert not any("hide-output" in cell.metadata.get("tags", []) for cell in lesson.cells)
 
 
-def test_code_that_only_draws_is_folded(lesson):
-    lesson.cells[4].metadata.tags = ["draws"]
+def test_hidden_code_is_folded(lesson):
+    lesson.cells[4].metadata["jupyter"] = {"source_hidden": True}
     fold(lesson.cells)
     assert "hide-input" in lesson.cells[4].metadata.tags
 

@@ -1,4 +1,4 @@
-"""Lesson 12, the same layer elsewhere: its exercise and the mistakes of it."""
+"""Lesson 12, the same layer elsewhere: its exercises and their mistakes."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..checking import Check
+from .own_experiment import experiment
 
 
 def to_pytorch(momentum, moving_variance, batches, m):
@@ -54,6 +55,47 @@ def layers(rng: np.random.Generator) -> list[dict[str, Any]]:
     return [read, *others]
 
 
+def carry_over(kernel, pictures):
+    weight = kernel.transpose(3, 2, 0, 1)
+    x = pictures.transpose(0, 3, 1, 2)
+    return weight, x
+
+
+MOVED = """
+    > 12_the_same_layer_elsewhere: Layout
+
+    kernel_reshaped: the kernel is reshaped
+        weight = kernel.reshape(kernel.shape[3], kernel.shape[2], *kernel.shape[:2])
+        | The shape is right, but `reshape` keeps the values in their order: they land at other places. Move
+        | the axes with `transpose`.
+
+    pictures_reshaped: the pictures are reshaped
+        x = pictures.reshape(len(pictures), pictures.shape[3], *pictures.shape[1:3])
+        | The shape is right, but each new channel holds values of all the old ones. Move the axis with
+        | `transpose`.
+
+    kernel_mirrored: height and width of the kernel are exchanged
+        weight = kernel.transpose(3, 2, 1, 0)
+        | That is `.T`, all axes backward. It raises no error where a kernel is square, and mirrors each
+        | filter.
+
+    pictures_mirrored: height and width of the pictures are exchanged
+        x = pictures.transpose(0, 3, 2, 1)
+        | It raises no error, and mirrors each picture at its diagonal.
+
+    in_before_out: the kernel has the axis `in` before `out`
+        weight = kernel.transpose(2, 3, 0, 1)
+        | PyTorch's first axis is `out`: one row of weights for each filter.
+"""
+
+
+def kernels(rng: np.random.Generator) -> list[dict[str, Any]]:
+    """A small one to read; then others, whose sizes all differ, and a square one."""
+    read = {"kernel": np.arange(4.0).reshape(1, 2, 1, 2), "pictures": np.arange(8.0).reshape(1, 2, 2, 2)}
+    sizes = (((2, 3, 4, 5), (3, 6, 7, 4)), ((3, 3, 2, 4), (2, 5, 5, 2)))
+    return [read, *({"kernel": rng.normal(size=k), "pictures": rng.normal(size=p)} for k, p in sizes)]
+
+
 EXERCISES = [
     Check(
         to_pytorch,
@@ -65,7 +107,30 @@ EXERCISES = [
             "The start value 1 has the weight `momentum**batches`. Take it out, stretch the rest, put it "
             "back.",
         ),
-        lesson=("12_the_same_layer_elsewhere", "What each difference costs"),
+        lesson=("12_the_same_layer_elsewhere", "Which variance is stored"),
         mistakes=(FROM_KERAS,),
+    ),
+    Check(
+        carry_over,
+        kernels,
+        hints=(
+            "Axes change their places; no value changes its meaning. `np.transpose` does that, and `reshape` "
+            "does not.",
+            "In `array.transpose(3, 0, 1, 2)` the first axis of the result is the old axis 3. Which old axis "
+            "is `out`?",
+            "The old axes of the kernel are 0 height, 1 width, 2 in, 3 out; wanted is out, in, height, "
+            "width.",
+        ),
+        lesson=("12_the_same_layer_elsewhere", "Layout"),
+        mistakes=(MOVED,),
+    ),
+    experiment(
+        "effect_of_a_default",
+        hints=(
+            "The function makes two trainings that differ in one thing only.",
+            "The first training is `learn(seed)`.",
+            "The second one has an option more, such as `learn(seed, momentum=0.99)`.",
+        ),
+        lesson=("12_the_same_layer_elsewhere", "Momentum and ε"),
     ),
 ]

@@ -1,9 +1,9 @@
 # %% [markdown]
 # # Clinic: what is wrong with the batch?
 #
-# *25 minutes · after lesson [05 · Train and infer](../05_train_and_infer.ipynb)*
+# *30 minutes · after lesson [05 · Train and infer](../05_train_and_infer.ipynb)*
 #
-# Four networks with BN fail because of what is in a batch, or because of how many values are in it. For each you see the
+# Five networks with BN fail because of what is in a batch, or because of how many values are in it. For each you see the
 # symptom, cause it in a few lines, and repair it. What can be wrong with the stored statistics has
 # [a notebook of its own](diagnose_the_stored_statistics.ipynb).
 
@@ -95,6 +95,45 @@ assert (good - looked > 0.02).all()
 # </details>
 #
 # **Repair:** `eval()` before every validation, `train()` after it.
+#
+# ## A stranger changes your answer
+#
+# Pictures of several people are tested together, in batches of eight, and somebody forgot `eval()`. We replace the last
+# picture of each batch by its negative, white on black. The other seven pictures stay.
+#
+# **Predict.** How many of the answers to these seven change?
+
+
+# %% tags=["nbval-ignore-output"]
+def changed_by_one_neighbor(network):
+    network = deepcopy(network).train()
+    changed = []
+    for batch in x_test[:448].split(8):  # 56 full batches
+        other = torch.cat([batch[:7], 1 - batch[7:]])
+        changed.append(network(batch).argmax(dim=1)[:7] != network(other).argmax(dim=1)[:7])
+    return torch.cat(changed).float().mean().item()
+
+
+def right_in_one_batch(network):
+    answers = deepcopy(network).train()(x_test).argmax(dim=1)
+    return (answers == y_test).float().mean().item()
+
+
+changed = [changed_by_one_neighbor(network) for network in healthy]
+show("answers changed by one neighbor", changed)
+show("right in one batch of 450", [right_in_one_batch(network) for network in healthy])
+assert min(changed) > 1 / 30
+
+# %% [markdown]
+# <details><summary>Answer</summary>
+#
+# About one in ten: the last picture moves the mean and the variance of all eight. So information **leaks** from one person
+# to another. In one batch of all 450 digits as many are right as in evaluation: one digit hardly changes the
+# mean of so many.
+#
+# </details>
+#
+# **Repair:** `eval()`. With the running statistics, no picture sees another.
 #
 # ## A crash at the end of an epoch
 #
