@@ -30,9 +30,8 @@ def keep_best(boxes, scores, limit):
     area = lambda a: (a[2] - a[0]) * (a[3] - a[1])
     shared = lambda a, b: sides(a, b)[0] * sides(a, b)[1]
     together = lambda a, b: area(a) + area(b) - shared(a, b)
-    drops = lambda best, other: (
-        shared(boxes[best], boxes[other]) / together(boxes[best], boxes[other]) > limit
-    )
+    iou = lambda a, b: shared(a, b) / together(a, b)
+    drops = lambda best, other: iou(boxes[best], boxes[other]) > limit
     kept = suppressed(order, drops)
     return kept
 
@@ -165,8 +164,8 @@ EXERCISES = [
             "left.",
             "The shared box begins at the larger of the two left edges, and ends at the smaller of the two "
             "right ones. Where that gives a negative width, it is 0.",
-            "While indices are left: take the first, keep it, and go on with those of the others whose IoU with "
-            "it is at most `limit`.",
+            "While indices are left: take the first, keep it, and go on with those of the others whose IoU "
+            "with it is at most `limit`.",
         ),
         lesson=("deeper/how_good_is_a_detector", "From boxes to hits"),
         mistakes=(NOT_SUPPRESSED,),
@@ -192,8 +191,8 @@ EXERCISES = [
         trial=try_out,
         has_slips=False,
         hints=(
-            "Go through the layers, and build a list of new ones. When may a BN be folded into the last layer "
-            "of this list?",
+            "Go through the layers, and build a list of new ones. When may a BN be folded into the last "
+            "layer of this list?",
             "Only a `nn.BatchNorm2d` directly behind a `nn.Conv2d`. Replace the last layer of the list then; "
             "in all other cases append the layer.",
             "`torch.nn.utils.fusion.fuse_conv_bn_eval(conv, bn)` gives a new convolution, and leaves both as "
