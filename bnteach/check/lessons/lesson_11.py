@@ -193,10 +193,10 @@ EXERCISES = [
         hints=(
             "Go through the layers, and build a list of new ones. When may a BN be folded into the last "
             "layer of this list?",
-            "Only a `nn.BatchNorm2d` directly behind a `nn.Conv2d`. Replace the last layer of the list then; "
+            "Only a `BatchNorm2d` directly behind a `Conv2d`. Replace the last layer of the list then; "
             "in all other cases append the layer.",
             "`torch.nn.utils.fusion.fuse_conv_bn_eval(conv, bn)` gives a new convolution, and leaves both as "
-            "they are. End with `nn.Sequential(*layers).eval()`.",
+            "they are. End with `torch.nn.Sequential(*layers).eval()`.",
         ),
         lesson=("deeper/what_does_bn_cost_a_detector", "Run"),
         mistakes=(NOT_FOLDED,),

@@ -13,10 +13,8 @@
 # %%
 import numpy as np
 import torch
-from torch import nn
 
 from bnteach import check
-from bnteach.trials import detector
 
 # %% [markdown]
 # ## Exercise 1: one box for each object
@@ -136,10 +134,10 @@ check.cell_loss(cell_loss)
 #
 # *10 minutes · difficulty: 3 of 4*
 #
-# Write `fold_network(network)`. `network` is a `nn.Sequential` in evaluation mode. Return a new `nn.Sequential` in evaluation mode that gives the same
-# answers.
+# Write `fold_network(network)`. `network` is a `torch.nn.Sequential` in evaluation mode. Return a new one, in evaluation mode, that gives the
+# same answers.
 #
-# - A `nn.BatchNorm2d` *directly* behind a `nn.Conv2d` is folded into it. Every other layer stays, also a BN that has another place.
+# - A `BatchNorm2d` *directly* behind a `Conv2d` is folded into it. Every other layer stays, also a BN that has another place.
 # - The given network is as before. Layers that stay may be shared by both networks.
 # - For one pair you may use PyTorch's `torch.nn.utils.fusion.fuse_conv_bn_eval`.
 #
@@ -150,14 +148,14 @@ check.cell_loss(cell_loss)
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# Only a `nn.BatchNorm2d` directly behind a `nn.Conv2d`. Replace the last layer of the list then; in all other cases append the
+# Only a `BatchNorm2d` directly behind a `Conv2d`. Replace the last layer of the list then; in all other cases append the
 # layer.
 #
 # </details>
 # <details><summary>Hint 3</summary>
 #
 # `torch.nn.utils.fusion.fuse_conv_bn_eval(conv, bn)` gives a new convolution, and leaves both as they are. End with
-# `nn.Sequential(*layers).eval()`.
+# `torch.nn.Sequential(*layers).eval()`.
 #
 # </details>
 
@@ -168,12 +166,12 @@ def fold_network(network):
     ### BEGIN SOLUTION
     layers = []
     for layer in network:
-        behind_conv = layers and isinstance(layers[-1], nn.Conv2d)
-        if isinstance(layer, nn.BatchNorm2d) and behind_conv:
+        behind_conv = layers and isinstance(layers[-1], torch.nn.Conv2d)
+        if isinstance(layer, torch.nn.BatchNorm2d) and behind_conv:
             layers[-1] = torch.nn.utils.fusion.fuse_conv_bn_eval(layers[-1], layer)
         else:
             layers.append(layer)
-    return nn.Sequential(*layers).eval()
+    return torch.nn.Sequential(*layers).eval()
     ### END SOLUTION
 
 
@@ -183,6 +181,8 @@ check.fold_network(fold_network)
 # Now fold the detector of the lesson. The training takes some seconds. **Predict first**: how much does its mAP change?
 
 # %% tags=["nbval-ignore-output"]
+from bnteach.trials import detector
+
 _ = torch.set_num_threads(1)
 _, test = detector.validation_and_test_scenes()
 trained = detector.trained_detector(batch_norm=True, learning_rate=0.002, steps=200).eval()
