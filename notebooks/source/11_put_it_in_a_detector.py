@@ -135,6 +135,7 @@ assert x.shape == (1, 7, 7, 30)
 import psutil  # it comes with Jupyter
 
 paper = [*listing[:3], [(256, 1, 1), (512, 3, 1)] * 4, *listing[4:]]
+print("convolutions:", sum(entry != POOL for row in paper for entry in row))
 if psutil.virtual_memory().available > 2e9:
     whole = yolo(paper, batch_norm=True).eval()
     with torch.no_grad():

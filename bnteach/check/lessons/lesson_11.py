@@ -70,6 +70,10 @@ NOT_SUPPRESSED = """
         kept = np.array([a for a in order if a == order[0] or not drops(order[0], a)])
         | Then the same with what is left: the next box that was not dropped drops in its turn.
 
+    not_best_first: the right boxes are kept, but in the order of the list
+        kept = np.sort(suppressed(order, drops))
+        | The best score comes first: what is kept is used in this order later.
+
     dropped_at_the_limit: a box is dropped where the IoU is just the limit
         drops = lambda best, other: iou(boxes[best], boxes[other]) >= limit
         | Here a box goes only if the IoU is larger than the limit.
@@ -106,6 +110,20 @@ OTHER_LOSSES = """
     most_confident_box: the box that is most confident is taken for the responsible one
         responsible = np.argmax(boxes[:, 4])
         | Responsible is the box that fits the true one best, however sure it is.
+
+    first_box: the first box is taken for the responsible one
+        responsible = 0
+        | Responsible is the box that fits the true one best, wherever it stands.
+
+    roots_squared: the roots are squared, and compared with the sizes
+        roots = ((boxes[responsible, 2:4] ** 2 - size) ** 2).sum()
+        | The errors of the roots count: so an error of the same size counts more in a small box.
+
+    means_for_sums: means stand where sums belong
+        place = ((boxes[responsible, :2] - center) ** 2).sum() / 4
+        roots = ((boxes[responsible, 2:4] - np.sqrt(size)) ** 2).sum() / 4
+        classes = ((scores - np.eye(len(scores))[label]) ** 2).mean()
+        | YOLO adds the squared errors. With means, more classes would make each error count less.
 
     sizes_without_root: the roots are compared with the sizes themselves
         roots = ((boxes[responsible, 2:4] - size) ** 2).sum()
@@ -148,7 +166,9 @@ def cells(rng: np.random.Generator) -> list[dict[str, Any]]:
     def random(boxes: int, classes: int) -> dict[str, Any]:
         of_scene = {"center": rng.uniform(size=2), "size": rng.uniform(0.1, 0.6, size=2)}
         of_cell = {"boxes": rng.uniform(size=(boxes, 5)), "scores": rng.uniform(size=classes)}
-        fits = rng.permutation(boxes) / boxes + 0.1
+        of_cell["boxes"][-1, 4] = 1.2  # the last is the most confident, the second fits best
+        fits = rng.uniform(0.1, 0.6, size=boxes)
+        fits[1] = 0.8
         return {**of_cell, **of_scene, "label": int(rng.integers(classes)), "fits": fits}
 
     return [read, random(3, 4), random(2, 5), random(3, 3)]
