@@ -11,35 +11,30 @@ trials.py                  the same training with batch normalization and withou
 """
 
 from bnteach.trials.detector.boxes import iou
-from bnteach.trials.detector.mean_average_precision import Found, average_precision, hits_of
+from bnteach.trials.detector.mean_average_precision import average_precision, hits_of
 from bnteach.trials.detector.tiny_yolo import detect, detector_steps, mean_ap, tiny_yolo
 from bnteach.trials.detector.trials import (
     boxes_at_best_rates,
-    learn_to_detect,
     sweep_of_rates,
     trained_detector,
-    training_scenes,
     validation_and_test_scenes,
 )
 from bnteach.trials.detector.yolo_loss import targets, yolo_loss
 from bnteach.trials.detector.yolo_v1 import parameters, yolo_v1
 
 __all__ = [
-    "Found",
     "average_precision",
     "boxes_at_best_rates",
     "detect",
     "detector_steps",
     "hits_of",
     "iou",
-    "learn_to_detect",
     "mean_ap",
     "parameters",
     "sweep_of_rates",
     "targets",
     "tiny_yolo",
     "trained_detector",
-    "training_scenes",
     "validation_and_test_scenes",
     "yolo_loss",
     "yolo_v1",
