@@ -9,7 +9,7 @@
 # follow two photos through it, and train a small detector with BN and without.
 #
 # ```python
-# nn.Conv2d(512, 1024, 3, padding=1),                                      nn.LeakyReLU(0.1)  # YOLOv1
+# nn.Conv2d(512, 1024, 3, padding=1),                                   nn.LeakyReLU(0.1)  # YOLOv1
 # nn.Conv2d(512, 1024, 3, padding=1, bias=False), nn.BatchNorm2d(1024), nn.LeakyReLU(0.1)  # YOLOv2
 # ```
 
@@ -237,8 +237,8 @@ assert near["with_bn"][-1] > 0.5 > 0.1 > near["theory"][-1]
 #
 # ## Lab: does the estimate hold?
 #
-# Twelve dense layers with ReLU. Here the estimate is: each layer multiplies the differences between pictures by *weight scale* $/\sqrt 2$. (PyTorch's
-# usual weights have the scale 0.58.) The line below the picture says what is left of the *signal*.
+# Twelve dense layers with ReLU. Here the estimate is: each layer multiplies the differences between pictures by *weight scale* $/\sqrt 2$.
+# (PyTorch's usual weights lie between the scales 0.5 and 0.7.) The line below the picture says what is left of the *signal*.
 #
 # 1. Work out what twelve layers leave at a weight scale of 1, and of 0.5. Compare.
 # 2. At which weight scale should nothing be lost? Is nothing lost?
