@@ -4,10 +4,16 @@ import numpy as np
 import pytest
 
 from bnteach import check
+from bnteach.check.lessons.lesson_08 import CHOICES
 
 
-def layer_norm(x_hat):
-    return lambda x, gamma, beta, eps: gamma * x_hat(x, eps) + beta
+def masked_batch_norm(x_hat):
+    def answer(x, real, gamma, beta, eps):
+        y = np.zeros_like(x)
+        y[real] = gamma * x_hat(x[real].T, eps).T + beta
+        return y
+
+    return answer
 
 
 def group_norm(x_hat):
@@ -29,27 +35,26 @@ def var(x, **options):
 WRONG = {
     ("eps_outside",): lambda x, eps: deviations(x) / (np.sqrt(var(x)) + eps),
     ("eps_forgotten",): lambda x, eps: deviations(x) / np.sqrt(var(x)),
-    ("eps_hard_coded",): lambda x, eps: deviations(x) / np.sqrt(var(x) + 1e-5),
     ("eps_without_effect",): lambda x, eps: deviations(x) / np.sqrt(var(x) + 1e-3),
     ("n_minus_one",): lambda x, eps: deviations(x) / np.sqrt(var(x, ddof=1) + eps),
     ("eps_outside", "n_minus_one"): lambda x, eps: deviations(x) / (np.sqrt(var(x, ddof=1)) + eps),
     ("variance_for_std",): lambda x, eps: deviations(x) / (var(x) + eps),
     ("half_power_below",): lambda x, eps: deviations(x) / ((var(x) + eps) ** 1 / 2),
-    ("std_for_variance",): lambda x, eps: deviations(x) / np.sqrt(np.sqrt(var(x)) + eps),
+    ("slip_in_var",): lambda x, eps: deviations(x) / np.sqrt(np.sqrt(var(x)) + eps),
     ("slip_in_inv_std",): lambda x, eps: deviations(x) / (var(x) + eps) ** 2,
-    ("mean_not_subtracted",): lambda x, eps: x / np.sqrt(var(x) + eps),
+    ("slip_in_x_hat",): lambda x, eps: x / np.sqrt(var(x) + eps),
 }
 
 
 @pytest.mark.parametrize("keys", WRONG)
-@pytest.mark.parametrize("norm", [layer_norm, group_norm])
+@pytest.mark.parametrize("norm", [masked_batch_norm, group_norm])
 def test_a_shared_mistake_is_named(norm, keys):
     verdict = getattr(check, norm.__name__).judge(norm(WRONG[keys]))
     assert {*verdict.mistakes} == {*keys}
 
 
 @pytest.mark.parametrize(("scale", "shift", "words"), [(0, 1, "gamma"), (1, 0, "beta"), (0, 0, "neither")])
-@pytest.mark.parametrize("norm", ["layer_norm", "group_norm"])
+@pytest.mark.parametrize("norm", ["masked_batch_norm", "group_norm"])
 def test_forgotten_parameters_are_named(norm, scale, shift, words):
     one = getattr(check, norm)
     right = one.answer_from(one.recipe)
@@ -58,3 +63,9 @@ def test_forgotten_parameters_are_named(norm, scale, shift, words):
     )
     assert verdict.mistakes
     assert words in verdict.why
+
+
+def test_the_choice_counts_the_right_letters_and_gives_none_away():
+    verdict = check.choose_norms.judge(lambda: {**CHOICES, "A": "GN", "F": "IN"})
+    assert "4 of 6 are right. Look again at A, F." in verdict.why
+    assert not any(name in str(verdict) for name in CHOICES.values() if len(name) > 4)

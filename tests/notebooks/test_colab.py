@@ -109,8 +109,11 @@ def test_a_notebook_carries_the_package_of_learners_and_its_results(written, nam
     assert {file: text for file, text in files.items() if file.endswith(".py")} == ours
     about = next(text.decode() for file, text in files.items() if file.endswith("dist-info/METADATA"))
     assert "Requires-Dist: numpy>=2" in about
-    number = "/" not in name and name.split("_")[0]
-    stored = {f"results/{path.name}" for path in NOTEBOOKS.glob(f"results/{number}_*")}
+    code = "\n".join(cell.source for cell in code_cells(read(NOTEBOOKS / name)))
+    named = tuple(re.findall(r"results/\w+", code))
+    there = {f"results/{path.name}" for path in (NOTEBOOKS / name).parent.glob("results/*.json")}
+    stored = {file for file in there if file.startswith(named)}
+    assert bool(stored) == ("results/" in code)
     assert {file for file in files if file.startswith("results/")} == stored
 
 

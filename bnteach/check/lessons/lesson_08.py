@@ -8,37 +8,89 @@ from typing import Any
 import numpy as np
 
 from ..checking import Check
-from .lesson_03 import AFFINE
+from .letters import match_letters
 from .normalizing import IN_ROOT, IN_VARIANCE, IN_X_HAT
+from .own_experiment import experiment
+
+CHOICES = {
+    "A": "BN",
+    "B": "GN",
+    "C": "LN_of_each_token",
+    "D": "IN",
+    "E": "masked_BN",
+    "F": "none",
+}
+NOT_NEEDED = "BN_for_each_step", "LN_of_the_sentence"
 
 
-def layer_norm(x, gamma, beta, eps):
-    n = x.shape[1]
-    mean = x.mean(axis=1, keepdims=True)
-    sum_of_squares = ((x - mean) ** 2).sum(axis=1, keepdims=True)
+def choose_norms():
+    named = dict(CHOICES)
+    return named
+
+
+def masked_batch_norm(x, real, gamma, beta, eps):
+    mask = real[:, :, None]
+    n = real.sum()
+    mean = (x * mask).sum(axis=(0, 1)) / n
+    sum_of_squares = (mask * (x - mean) ** 2).sum(axis=(0, 1))
     var = sum_of_squares / n
     inv_std = 1 / np.sqrt(var + eps)
     x_hat = (x - mean) * inv_std
-    y = gamma * x_hat + beta
+    y = mask * (gamma * x_hat + beta)
     return y
 
 
-OF_SAMPLES = """
-    layer_norm_over_batch: the mean runs over the batch: that is BN
-        mean = x.mean(axis=0)
-        var = x.var(axis=0)
-        | BN takes the samples of one channel together. LayerNorm takes the channels of one sample.
+OF_PADDING = """
+    > deeper/does_padding_matter: Zeros in the statistics
 
-    layer_norm_over_all: one mean for the whole batch
-        mean = x.mean()
-        var = x.var()
-        | Without an axis all samples share one mean, and then they depend on each other.
+    padding_counted: the padding is counted: mean and variance run over all steps
+        mean = x.mean(axis=(0, 1))
+        var = x.var(axis=(0, 1))
+        | The zeros behind a short sequence are no values. They pull the mean to 0 and change the variance.
 
-    layer_norm_keepdims_lost: the statistics of the samples meet the columns
-        mean = x.mean(axis=1)
-        var = x.var(axis=1)
-        | Shape (N,) is lined up with the last axis, the channels. It is an error, or, where N = C, silently
-        | wrong. keepdims=True keeps them in the rows.
+    padding_in_the_count: the sums are divided by the number of all steps
+        n = real.size
+        | The zeros add nothing to a sum, but real.size counts them. Only the real steps count: real.sum().
+
+    padding_in_the_variance: the squares of the padding are added up too
+        sum_of_squares = ((x - mean) ** 2).sum(axis=(0, 1))
+        | At the padding x − μ is −μ, and its square is not 0. The mask must come before the sum.
+
+    > deeper/does_padding_matter: A mask
+
+    each_sequence_alone: each sequence has statistics of its own
+        mean = (x * mask).sum(axis=1, keepdims=True) / mask.sum(axis=1, keepdims=True)
+        var = (mask * (x - mean) ** 2).sum(axis=1, keepdims=True) / mask.sum(axis=1, keepdims=True)
+        | That is instance normalization. BN takes the real steps of all sequences together.
+
+    each_step_alone: each step has statistics of its own, over the channels
+        mean = x.mean(axis=2, keepdims=True)
+        var = x.var(axis=2, keepdims=True)
+        | That is the LN of transformers. BN has one mean for each channel, over all real steps.
+
+    one_mean_for_all: one mean and one variance serve all channels
+        mean = x[real].mean()
+        var = x[real].var()
+        | x[real] is a table: rows of real steps, columns of channels. The mean runs down the rows: axis=0.
+
+    padding_not_zero: the padding does not come out as 0
+        y = gamma * x_hat + beta
+        | (0 − μ)·γ/σ + β is not 0. What comes next would take it for a value.
+
+    table_returned: the table of the real steps is returned, not the sequences
+        y = gamma * (x[real] - mean) * inv_std + beta
+        | x[real] has lost which step belongs where. y = np.zeros_like(x) has the right shape, and y[real] = …
+        | puts the rows back.
+
+    beta_on_the_padding: β stands at the padding
+        y = gamma * (mask * x_hat) + beta
+        | The mask must come after β.
+
+    > 03_scale_and_shift: Two numbers for each channel
+
+    affine_forgotten: x̂ is returned: neither γ nor β is used
+        y = mask * x_hat
+        | x̂ is the normalized value. The layer's output is y, after γ and β.
 """
 
 
@@ -89,24 +141,34 @@ OF_GROUPS = """
 """
 
 
-def rows(rng: np.random.Generator) -> list[dict[str, Any]]:
-    """A batch to read; random ones with unequal samples; one that varies less than ε; one as wide as long."""
+def sequences(rng: np.random.Generator) -> list[dict[str, Any]]:
+    """One channel to read; random ones off-center; one that varies less than ε; one as long as wide."""
 
-    def random(n: int, c: int, eps: float, spread: float = 1.0) -> dict[str, Any]:
+    def random(lengths: list[int], c: int, eps: float, spread: float = 1.0) -> dict[str, Any]:
+        real = np.arange(max(lengths)) < np.array(lengths)[:, None]
+        values = rng.normal(rng.uniform(2, 5, size=c), rng.uniform(1, 3, size=c), (*real.shape, c))
         return {
-            "x": spread * rng.normal(rng.uniform(-4, 4, size=(n, 1)), rng.uniform(1, 3, size=(n, 1)), (n, c)),
+            "x": np.where(real[:, :, None], spread * values, 0.0),
+            "real": real,
             "gamma": rng.uniform(1.5, 3, size=c),
-            "beta": rng.uniform(-2, 2, size=c),
+            "beta": rng.uniform(1, 2, size=c),
             "eps": eps,
         }
 
     read = {
-        "x": np.array([[1.0, 2.0, 6.0], [10.0, 10.0, 40.0]]),
-        "gamma": np.array([2.0, 0.5, 1.5]),
-        "beta": np.array([-1.0, 4.0, 2.0]),
+        "x": np.array([[1.0, 2, 3, 6], [4, 2, 0, 0], [3, 0, 0, 0]])[:, :, None],
+        "real": np.array([[1, 1, 1, 1], [1, 1, 0, 0], [1, 0, 0, 0]], dtype=bool),
+        "gamma": np.array([2.0]),
+        "beta": np.array([1.0]),
         "eps": 0.5,
     }
-    return [read, random(4, 6, 0.2), random(7, 3, 1e-5), random(3, 5, 0.01, 0.003), random(4, 4, 0.3)]
+    return [
+        read,
+        random([5, 2, 4], 3, 0.2),
+        random([3, 6, 1, 2], 4, 1e-5),
+        random([4, 2, 3], 2, 0.01, 0.003),
+        random([3, 1, 2], 3, 0.3),
+    ]
 
 
 def pictures(rng: np.random.Generator) -> list[dict[str, Any]]:
@@ -136,15 +198,19 @@ def pictures(rng: np.random.Generator) -> list[dict[str, Any]]:
 
 EXERCISES = [
     Check(
-        layer_norm,
-        rows,
+        choose_norms,
+        lambda rng: [{}, {}, {}],
+        trial=match_letters(CHOICES, [*CHOICES.values(), *NOT_NEEDED]),
+        has_slips=False,
         hints=(
-            "It is your BN of lesson 03. Only which values share a mean is another.",
-            "The statistics have one number for each row. To fit `x` they need the shape (N, 1).",
-            "`axis=1, keepdims=True` for the mean and for the variance. γ and β fit the columns as they are.",
+            "Ask of each case: how many values has a set? May a neighbor count? What should be forgotten? "
+            "Must it be free after training?",
+            "Two of them must be folded away after training: only one family of norms can be. In two others "
+            "a set would be far too small.",
+            "A row of the table in the lesson fits each case; for F, look at what a set of one or two values "
+            "leaves.",
         ),
-        lesson=("08_choose_a_norm", "Two functions, five norms"),
-        mistakes=(OF_SAMPLES, IN_VARIANCE, IN_ROOT, IN_X_HAT, AFFINE),
+        lesson=("08_choose_a_norm", "A table to choose by"),
     ),
     Check(
         group_norm,
@@ -157,5 +223,28 @@ EXERCISES = [
         ),
         lesson=("08_choose_a_norm", "Two functions, five norms"),
         mistakes=(OF_GROUPS, IN_VARIANCE, IN_ROOT, re.sub(r"\bx\b", "groups", IN_X_HAT)),
+    ),
+    Check(
+        masked_batch_norm,
+        sequences,
+        hints=(
+            "Only the real steps make the mean and the variance. How many are there?",
+            "`x[real]` is a table with a row for each real step: BN as in lesson 03. Or use sums: "
+            "`mask = real[:, :, None]` fits `x`, and the squares need it too.",
+            "`rows = x[real]`, normalize its columns, then `y = np.zeros_like(x)` and `y[real] = …`.",
+        ),
+        lesson=("deeper/does_padding_matter", "A mask"),
+        mistakes=(OF_PADDING, IN_VARIANCE, IN_ROOT, IN_X_HAT),
+    ),
+    experiment(
+        "effect_of_norm",
+        hints=(
+            "Change the pictures once, and show the same ones to both networks.",
+            "`trained(torch.nn.BatchNorm2d, seed)` is the first network. For the other: "
+            "`torch.nn.InstanceNorm2d`, or `lambda channels: torch.nn.GroupNorm(4, channels)`.",
+            "`share_right(trained(norm, seed), pictures)` is the number to return, once for each of the two "
+            "norms.",
+        ),
+        lesson=("08_choose_a_norm", "What each norm forgets"),
     ),
 ]

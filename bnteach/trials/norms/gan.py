@@ -31,7 +31,7 @@ def generator(*, seed: int = 0) -> nn.Sequential:
 
 
 def discriminator(first: Norm, second: Norm | None = None, *, seed: int = 0) -> nn.Sequential:
-    """64 pixels → 64 → 64 → one number, the score: above 0 for "real", below for "made".
+    """64 pixels → 64 → 64 → one number, the score: above 0 for "real", below for "fake".
 
     Args:
         first, second: the normalizations of the two hidden layers, before their leaky ReLU; `second` is like
@@ -59,13 +59,13 @@ def train_gan(
     learning_rate: float = 0.002,
     seed: int = 0,
 ) -> None:
-    """Train both by turns: the discriminator to tell real from made, the generator to be taken for real.
+    """Train both in turn: the discriminator to tell real from fake, the generator to be taken for real.
 
-        loss of the discriminator = mean log(1 + e^(−score of real)) + mean log(1 + e^(score of made))
-        loss of the generator     = mean log(1 + e^(−score of made))
+        loss of the discriminator = mean log(1 + e^(−score of real)) + mean log(1 + e^(score of fake))
+        loss of the generator     = mean log(1 + e^(−score of fake))
 
-    With `mixed`, real and made pictures pass through the discriminator in one batch. Otherwise each kind
-    passes alone, as is usual; with batch normalization each kind then has statistics of its own.
+    With `mixed`, real and fake pictures pass through the discriminator in one batch. Otherwise each kind has
+    a batch of its own, as is usual; with batch normalization it then has statistics of its own.
 
     Source: Goodfellow et al. 2014, arXiv:1406.2661, section 3; Adam's β₁ from Radford et al. 2015,
     arXiv:1511.06434.
@@ -78,23 +78,23 @@ def train_gan(
     discriminator.train()
     for _ in range(steps):
         real = x[torch.randint(len(x), (batch_size,), generator=random)]
-        made = generator(torch.randn(batch_size, NOISE, generator=random))
-        of_real, of_made = _scores(discriminator, real, made.detach(), mixed)
+        fake = generator(torch.randn(batch_size, NOISE, generator=random))
+        of_real, of_fake = _scores(discriminator, real, fake.detach(), mixed)
         of_d.zero_grad()
-        (softplus(-of_real).mean() + softplus(of_made).mean()).backward()
+        (softplus(-of_real).mean() + softplus(of_fake).mean()).backward()
         of_d.step()
 
-        made = generator(torch.randn(batch_size, NOISE, generator=random))
-        _, of_made = _scores(discriminator, real, made, mixed)
+        fake = generator(torch.randn(batch_size, NOISE, generator=random))
+        _, of_fake = _scores(discriminator, real, fake, mixed)
         of_g.zero_grad()
-        softplus(-of_made).mean().backward()
+        softplus(-of_fake).mean().backward()
         of_g.step()
 
 
-def _scores(discriminator, real, made, mixed):
+def _scores(discriminator, real, fake, mixed):
     if mixed:
-        return discriminator(torch.cat([real, made])).split(len(real))
-    return discriminator(real), discriminator(made)
+        return discriminator(torch.cat([real, fake])).split(len(real))
+    return discriminator(real), discriminator(fake)
 
 
 def fakes(generator: nn.Module, count: int, *, seed: int = 0) -> torch.Tensor:

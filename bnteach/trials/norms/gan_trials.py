@@ -1,4 +1,4 @@
-"""GANs with different norms in the discriminator, judged by a classifier of digits."""
+"""GANs with different norms in the discriminator, scored by a classifier of digits."""
 
 from __future__ import annotations
 
@@ -26,11 +26,12 @@ __all__ = [
     "sweep_of_gans",
 ]
 
-DISCRIMINATORS = {  # the norms of the discriminator's two layers; real and made pictures in one batch?
+DISCRIMINATORS = {  # the norms of the discriminator's two layers; real and fake pictures in one batch?
+    "no norm": (nn.Identity, nn.Identity, False),
     "LN": (nn.LayerNorm, nn.LayerNorm, False),
-    "BN, alone": (nn.BatchNorm1d, nn.BatchNorm1d, False),
-    "BN in layer 2, alone": (nn.Identity, nn.BatchNorm1d, False),
-    "BN, mixed": (nn.BatchNorm1d, nn.BatchNorm1d, True),
+    "BN, mixed batches": (nn.BatchNorm1d, nn.BatchNorm1d, True),
+    "BN in layer 2, separate batches": (nn.Identity, nn.BatchNorm1d, False),
+    "BN, separate batches": (nn.BatchNorm1d, nn.BatchNorm1d, False),
 }
 
 
@@ -72,7 +73,7 @@ def _digits() -> Digits:
 
 
 def digits_classifier() -> nn.Module:
-    """A classifier of the digits, in evaluation mode: the judge of made pictures."""
+    """A classifier of the digits, in evaluation mode: it scores what a generator makes."""
     classifier = mlp([64, 100, 100, 10], nn.ReLU, init_scale=2**0.5, seed=99)
     train(classifier, _digits(), epochs=10, every=1000, progress=False)
     return classifier.eval()

@@ -1,4 +1,4 @@
-"""The autoencoder, the GAN, and the measures of made pictures."""
+"""The GAN, and the measures of fake pictures."""
 
 import numpy as np
 import pytest
@@ -8,7 +8,6 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 
 from bnteach.data import digits
 from bnteach.training import mlp, train
-from bnteach.trials.norms.autoencoder import autoencoder, train_autoencoder
 from bnteach.trials.norms.gan import discriminator, fakes, generator, train_gan
 from bnteach.trials.norms.gan_trials import score_pictures
 
@@ -23,10 +22,6 @@ def kinds(network, kind):
 
 
 def test_the_norms_stand_where_they_were_asked_for():
-    network = autoencoder(nn.BatchNorm1d, nn.LayerNorm, width=3)
-    assert [layer.num_features for layer in kinds(network, nn.BatchNorm1d)] == [64, 32, 32, 64]
-    assert [layer.normalized_shape for layer in kinds(network, nn.LayerNorm)] == [(3,)]
-    assert network[:8](torch.zeros(5, 64)).shape == (5, 3)
     judge = discriminator(nn.Identity, nn.BatchNorm1d)
     assert isinstance(judge[1], nn.Identity)
     assert isinstance(judge[4], nn.BatchNorm1d)
@@ -36,7 +31,6 @@ def test_the_norms_stand_where_they_were_asked_for():
 @pytest.mark.parametrize(
     "build",
     [
-        lambda seed: autoencoder(nn.Identity, nn.Identity, seed=seed),
         lambda seed: generator(seed=seed),
         lambda seed: discriminator(nn.Identity, seed=seed),
     ],
@@ -47,13 +41,6 @@ def test_the_seed_decides_the_weights_and_the_global_state_stays(build):
     assert torch.equal(torch.get_rng_state(), before)
     assert torch.equal(one, again)
     assert not torch.equal(one, other)
-
-
-def test_the_autoencoder_learns_to_give_pictures_back(data):
-    network, x = autoencoder(nn.BatchNorm1d, nn.Identity, width=8), torch.from_numpy(data.x_test)
-    train_autoencoder(network, data.x_train, epochs=5)
-    error = ((network.eval()(x) - x) ** 2).mean().item()
-    assert error < 0.6 * ((data.x_test - data.x_train.mean(axis=0)) ** 2).mean()
 
 
 class Notes(nn.Module):
@@ -68,7 +55,7 @@ class Notes(nn.Module):
         return self.inner(x)
 
 
-def test_mixed_is_one_batch_and_alone_is_two(data):
+def test_mixed_is_one_batch_and_separate_is_two(data):
     for mixed, sizes in ((False, [20, 20, 20, 20]), (True, [40, 40])):
         judge = Notes()
         train_gan(generator(), judge, data.x_train, mixed=mixed, steps=1, batch_size=20)
@@ -76,12 +63,12 @@ def test_mixed_is_one_batch_and_alone_is_two(data):
 
 
 def test_the_first_step_of_the_discriminator_lowers_the_usual_loss(data):
-    """Its loss is binary cross-entropy, by PyTorch's own function: real 1, made 0."""
+    """Its loss is binary cross-entropy, by PyTorch's own function: real 1, fake 0."""
     maker, judge = generator(seed=1), discriminator(nn.Identity, seed=1)
-    real, made = torch.from_numpy(data.x_train[:200]), fakes(maker, 200)
+    real, fake = torch.from_numpy(data.x_train[:200]), fakes(maker, 200)
 
     def loss():
-        scores, truth = judge(torch.cat([real, made])), torch.cat([torch.ones(200, 1), torch.zeros(200, 1)])
+        scores, truth = judge(torch.cat([real, fake])), torch.cat([torch.ones(200, 1), torch.zeros(200, 1)])
         return binary_cross_entropy_with_logits(scores, truth).item()
 
     before, weights = loss(), [p.detach().clone() for p in maker.parameters()]

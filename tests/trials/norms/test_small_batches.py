@@ -8,16 +8,10 @@ import pytest
 import torch
 from torch import nn
 
-from bnteach.trials.norms import (
-    BATCH_SIZES,
-    DISCRIMINATORS,
-    KINDS,
-    accuracy_after,
-    small_batches,
-    small_network,
-)
+from bnteach.trials.norms import BATCH_SIZES, DISCRIMINATORS, KINDS, small_batches
+from bnteach.trials.norms.small_batches import accuracy_after, small_network
 
-RESULTS = Path(__file__).resolve().parents[3] / "notebooks" / "results"
+NOTEBOOKS = Path(__file__).resolve().parents[3] / "notebooks"
 BATCH_NORMS = nn.BatchNorm1d, nn.BatchNorm2d
 
 
@@ -49,12 +43,16 @@ def test_a_sweep_keeps_the_best_rate(monkeypatch):
 
 
 def test_what_lies_beside_the_lessons_is_whole():
-    batches = json.loads((RESULTS / "08_batch_size.json").read_text(encoding="utf-8"))
+    batches = json.loads((NOTEBOOKS / "results/08_batch_size.json").read_text(encoding="utf-8"))
     keys = {f"{kind}, BN {bn}, {size}" for kind in KINDS for bn in (True, False) for size in BATCH_SIZES}
     assert set(batches["results"]) == keys
     assert all(
         len(values) == 5 and 0 <= min(values) <= max(values) <= 1 for values in batches["results"].values()
     )
-    gans = json.loads((RESULTS / "08_gan.json").read_text(encoding="utf-8"))["results"]
+    deeper = NOTEBOOKS / "deeper" / "results"
+    gans = json.loads((deeper / "08_gan.json").read_text(encoding="utf-8"))["results"]
     assert {np.shape(gans[pair]) for pair in DISCRIMINATORS} == {(5, 3)}
     assert {np.shape(gans[f"{pair}, pictures"]) for pair in DISCRIMINATORS} == {(8, 64)}
+    for name, shape in (("08_padding", (20, 3)), ("08_recurrent", (20, 2))):
+        kept = json.loads((deeper / f"{name}.json").read_text(encoding="utf-8"))["results"]
+        assert {np.shape(values) for values in kept.values()} == {shape}
