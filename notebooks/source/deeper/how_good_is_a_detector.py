@@ -78,7 +78,8 @@ assert detector.iou(a, b) == 0.5
 #
 # We build an answer without an error, and spoil one number at a time.
 #
-# **Predict.** What does each cost: a class score that is wrong by 0.3; a confidence of 0.3 in an *empty* cell; a center that is wrong by 0.1 cells?
+# **Predict.** Which of three errors costs most: a class score that is wrong by 0.3, a confidence of 0.3 in an *empty* cell, or a center that is wrong by 0.1
+# cells?
 
 # %%
 one = wanted.at(torch.tensor([1]))  # the cells of scene 1
@@ -104,7 +105,7 @@ print(f"x + 0.1, by hand: 5 · 0.1² + (1 − {fit:.3f})² = {5 * 0.1**2 + (1 - 
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# $0.3^2 = 0.09$ and $0.5\cdot 0.3^2 = 0.045$. The moved center costs twice: its place, $5\cdot 0.1^2$, and a confidence of 1 that is now too high, because the box
+# The class score: $0.3^2 = 0.09$. The confidence costs $0.5\cdot 0.3^2 = 0.045$. The moved center costs twice: its place, $5\cdot 0.1^2$, and a confidence of 1 that is now too high, because the box
 # fits less well.
 #
 # </details>
@@ -130,7 +131,7 @@ for number in range(3):
 # %% [markdown]
 # ## Average precision
 #
-# Take one class, and go down the list of its boxes in all pictures, the best score one. After each box there are two numbers:
+# Take one class, and go down the list of its boxes in all pictures, the best score first. After each box there are two numbers:
 #
 # - **precision**: the share of hits among all boxes so far;
 # - **recall**: the share of all objects that were found so far.

@@ -26,7 +26,7 @@ dense = parameters(published.dense_1) + parameters(published.dense_2)
 # %% [markdown]
 # ## Counted
 #
-# **Predict.** Are most parameters in the convolutions, or in the two dense layers? And most multiplications?
+# **Predict.** Which have most of the parameters, the 24 convolutions or the two dense layers? (Then look at the multiplications.)
 
 # %%
 with FlopCounterMode(display=False) as counter:
@@ -44,8 +44,8 @@ print("multiplications, in thousand million:", *(f"{name} {number:.2f}" for name
 #
 # </details>
 #
-# **Predict.** BN has a $\gamma$ and a $\beta$ for each filter; the biases of the convolutions go. How many parameters does it add to the 272 million? And how many values does it have to
-# normalize, next to 20 thousand million multiplications?
+# **Predict.** BN has a $\gamma$ and a $\beta$ for each filter; the biases of the convolutions go. How many parameters does it add to the 272
+# million?
 
 # %%
 values = 0
@@ -55,15 +55,14 @@ for layer in with_bn:
     values += x.numel() if isinstance(layer, nn.BatchNorm2d) else 0
 more = parameters(with_bn) - parameters(published)
 print(f"BN adds {more:,} parameters, {more / parameters(published):.3%}")
-print(
-    f"and stores {sum(buffer.numel() for buffer in with_bn.buffers()):,} numbers: means, variances, 24 counters"
-)
+stored_numbers = sum(buffer.numel() for buffer in with_bn.buffers())
+print(f"and stores {stored_numbers:,} numbers: means, variances, 24 counters")
 print(f"it normalizes {values / 1e6:.1f} million values")
 
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# One for each of the 13,184 filters. And 14 million values, each with one multiplication and one addition in evaluation: less than a thousandth of the work.
+# One for each of the 13,184 filters. And it normalizes 14 million values, each with one multiplication and one addition in evaluation: less than a thousandth of the work.
 #
 # </details>
 #

@@ -81,7 +81,7 @@ check.keep_best(keep_best)
 # Write `cell_loss(boxes, scores, center, size, label, fits)`, YOLO's loss of *one* cell that has an object. Its four parts are added:
 #
 # - **place**: 5 times the squared errors of $x$, $y$, $\sqrt w$, $\sqrt h$ of the **responsible** box, the one that fits best;
-# - **confidence**: the squared difference between its confidence and its IoU with the true box;
+# - **confidence**: the squared difference between the confidence of this box and its IoU with the true one;
 # - **others**: 0.5 times the squared confidence of each other box;
 # - **classes**: the squared errors of the scores. The right ones are 1 for the true class and 0 for all others.
 #
