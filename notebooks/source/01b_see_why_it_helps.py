@@ -4,7 +4,7 @@
 # *30 minutes · previous: [01 · Measure a batch](01_measure_a_batch.ipynb) · next: [02 · Normalize](02_normalize.ipynb)*
 #
 # Why should a network care whether its numbers have mean 0 and standard deviation 1? You see the answer where it is easiest, for one feature and
-# two weights: normalizing turns a ravine into a bowl. Then you measure the same thing inside a network, with BN and without.
+# two weights: normalizing turns a ravine into a bowl. Then you measure the same number inside a network, with BN and without.
 
 # %%
 import numpy as np
@@ -72,33 +72,41 @@ figures.show(figure)
 #
 # ## How steep: the curvatures
 #
-# The **curvature** $c$ is the second derivative of the loss: large across the ravine, small along its floor. In a direction with curvature
-# $c$, at the distance $d$ from the lowest point, the derivative is $c\,d$. So a step of gradient descent leads
+# The **curvature** $c$ is the second derivative of the loss in one direction: large across the ravine, small along its floor. In these two
+# directions, at the distance $d$ from the lowest point, the slope is $c\,d$. So a step of gradient descent leads
 #
 # $$\text{from } d \text{ to } d - \text{rate}\cdot c\,d = (1 - \text{rate}\cdot c)\,d$$
 #
 # With rate $1/c$ it arrives at 0. With a rate above $2/c$ it lands farther away than before: it diverges.
 #
-# All directions share one rate, so the *largest* curvature limits it. Across the ravine of the age $c$ is 143: the rate 0.007 is about $1/143$, and
-# 0.015 is too large. Along the floor $c$ is 0.3. There a step with rate 0.007 covers only $0.007 \cdot 0.3$, that is 0.2 % of the distance.
+# All directions share one rate, so the *largest* curvature limits it, and along the floor the steps are too short. What counts is the largest
+# curvature divided by the smallest, the **condition number**. A round bowl has 1.
 #
-# So what counts is the largest curvature divided by the smallest, the **condition number**. A round bowl has 1. To compute it, write the
-# second derivatives as a matrix:
+# How large are they here? In the direction $(v_w, v_b)$ the loss has the second derivative "mean of $(v_w x_i + v_b)^2$": differentiate $L$ twice along
+# it. So we try 1000 directions, and take the smallest and the largest.
+
+# %%
+angles = np.linspace(0, np.pi, 1000)
+in_w, in_b = np.cos(angles), np.sin(angles)
+in_each_direction = ((np.outer(age, in_w) + in_b) ** 2).mean(axis=0)
+print(f"from {in_each_direction.min():.1f} to {in_each_direction.max():.1f}")
+
+# %% [markdown]
+# Across the ravine of the age $c$ is 143: the rate 0.007 is about $1/143$, and 0.015 is more than $2/143$. Along the floor $c$ is 0.3. There a step with
+# rate 0.007 covers only $0.007 \cdot 0.3$, that is 0.2 % of the distance.
 #
-# $$\begin{pmatrix} \partial^2 L/\partial w^2 & \partial^2 L/\partial w\,\partial b \\
-# \partial^2 L/\partial w\,\partial b & \partial^2 L/\partial b^2 \end{pmatrix}
-# = \begin{pmatrix} \text{mean of } x^2 & \text{mean of } x \\ \text{mean of } x & 1 \end{pmatrix}$$
+# NumPy finds the two without trying: they are the **eigenvalues** of the matrix of second derivatives, the smallest first. That works for any number of
+# features.
 #
-# `np.linalg.eigvalsh(matrix)` gives the two curvatures, the smallest first. (They are called the **eigenvalues** of the matrix.)
-#
-# **Predict.** Is it enough to subtract the mean, so that the age has mean 0 and its variance of 44 stays? What is the condition number then?
+# **Predict.** Is it enough to subtract the mean, so that the age has mean 0 and its variance of 44 stays? (Its curvatures are then 1 in the direction of $b$, and
+# the mean of $x^2$ in the direction of $w$.)
 
 
 # %%
 def curvatures(x):
     columns = np.column_stack([x, np.ones(len(x))])  # the ones belong to b
-    matrix = columns.T @ columns / len(x)  # the matrix above, for any number of features
-    return np.linalg.eigvalsh(matrix)
+    second_derivatives = columns.T @ columns / len(x)
+    return np.linalg.eigvalsh(second_derivatives)
 
 
 for name, x in {"age": age, "mean subtracted": age - age.mean(), "z-score": z_score(age)}.items():
@@ -108,18 +116,17 @@ for name, x in {"age": age, "mean subtracted": age - age.mean(), "z-score": z_sc
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# No, it is 44: the matrix has 44 and 1 on its diagonal, and zeros elsewhere. The subtraction helps, and so does the division. A z-score does
-# both.
+# No, the condition number is 44. The subtraction helps, and so does the division. A z-score does both.
 #
 # </details>
 #
 # ## Lab: from a ravine to a bowl
 #
-# One feature, with any mean and standard deviation. The star is the lowest point.
+# One feature, with any mean and standard deviation. The path starts on the left; the star is the lowest point.
 #
 # 1. Start with mean 2, standard deviation 0.5 and the rate 0.3. Then make the mean 0 in steps. What becomes of the lines?
 # 2. Now the standard deviation 1. What is the largest rate that does not diverge? Which one arrives in one step?
-# 3. Go back to mean 3. Which rate is the largest now?
+# 3. Move the mean alone, to 3. Which of the slider's rates is the largest now?
 
 # %%
 labs.Ravine()
@@ -129,7 +136,7 @@ labs.Ravine()
 #
 # 1. They turn and become rounder, but stay longer in one direction: the standard deviation is not 1 yet.
 # 2. All rates up to 2, and the rate 1 arrives in one step.
-# 3. 0.1: more than $2/c = 0.18$ diverges, and 50 steps with rate 0.1 are not enough.
+# 3. 0.1. The limit $2/c$ is 0.18, and the slider's next rate is 0.2.
 #
 # </details>
 #
@@ -141,19 +148,21 @@ labs.Ravine()
 # We send the digits through four layers with random weights: linear, then BN or not, then **ReLU**, $\max(0, z)$. BN is a z-score for each channel
 # here ($\gamma = 1$, $\beta = 0$, no $\varepsilon$). What comes out of the ReLU are the features of the next layer.
 #
-# Each layer has 100 of them, so `curvatures` gives 101 numbers. The smallest are nearly 0: in these directions the loss is flat, and nothing is to be learned. So
-# we do not divide by the smallest, but by the one in the middle, the **median**.
+# What we ask is the condition number of these features: for a linear layer with the squared loss, as above.
+#
+# Without BN a few units give 0 for every picture. Such a **dead** unit has no curvature at all, and we leave it out.
 
 # %%
 pictures = digits(dtype=np.float64).x_train
 
 
-def curvature_ratio(features):
-    return curvatures(features)[-1] / np.median(curvatures(features))
+def condition_number(features):
+    alive = features[:, features.any(axis=0)]  # the units that are not always 0
+    return curvatures(alive)[-1] / curvatures(alive)[0]
 
 
-def ratios_by_layer(seed, batch_norm):
-    random, h, ratios = np.random.default_rng(seed), pictures, []
+def conditions_by_layer(seed, batch_norm):
+    random, h, conditions = np.random.default_rng(seed), pictures, []
     for _ in range(4):
         inputs = h.shape[1]
         weights = random.normal(size=(inputs, 100)) * (2 / inputs) ** 0.5  # as in 00's lab
@@ -161,46 +170,45 @@ def ratios_by_layer(seed, batch_norm):
         if batch_norm:
             h = z_score(h)
         h = np.maximum(h, 0)  # the ReLU
-        ratios.append(curvature_ratio(h))
-    return ratios
+        conditions.append(condition_number(h))
+    return conditions
 
 
 # %% [markdown]
-# **Predict.** For the digits themselves the ratio is about 700. Is it larger or smaller after four layers, without BN and with BN?
+# **Predict.** With BN the condition number is about 1 000 to 3 000. Without BN, is it about the same, ten times larger, or more than a hundred times
+# larger?
 
-# %%
-without_bn = np.array([ratios_by_layer(seed, batch_norm=False) for seed in range(5)])
-with_bn = np.array([ratios_by_layer(seed, batch_norm=True) for seed in range(5)])
-print(f"the digits:          {curvature_ratio(pictures):5.0f}")
-print("layer 4, without BN:", *(f"{ratio:5.0f}" for ratio in without_bn[:, 3]))
-print("layer 4, with BN:   ", *(f"{ratio:5.0f}" for ratio in with_bn[:, 3]))
+# %% tags=["nbval-ignore-output"]
+without_bn = np.array([conditions_by_layer(seed, batch_norm=False) for seed in range(5)])
+with_bn = np.array([conditions_by_layer(seed, batch_norm=True) for seed in range(5)])
+print("layer 4, without BN:", *(f"{condition:.0e}" for condition in without_bn[:, 3]))
+print("layer 4, with BN:   ", *(f"{condition:.0e}" for condition in with_bn[:, 3]))
 
-# %% tags=["draws"] alt="The curvature ratio after each of four layers, for five seeds, on a logarithmic axis. Without BN the points lie between 2000 and 5000. With BN they lie at 200 in layer 1 and fall to about 115 in layer 4."
+# %% tags=["draws"] alt="The condition number after each of four layers, for five seeds, on a logarithmic axis. Without BN the points scatter between half a million and six billion. With BN they lie close together and fall from about 3000 in layer 1 to 1400 in layer 4."
 ax = figures.new_axes(size=(6.0, 2.8))
-for role, ratios in {"without_bn": without_bn, "with_bn": with_bn}.items():
-    figures.points(np.tile([1, 2, 3, 4], 5), ratios.ravel(), ax=ax, role=role)
-ax.axhline(curvature_ratio(pictures), color="black", lw=1)
-ax.text(4.45, 800, "the digits themselves", ha="right", size=9.5)
+for role, conditions in {"without_bn": without_bn, "with_bn": with_bn}.items():
+    figures.points(np.tile([1, 2, 3, 4], 5), conditions.ravel(), ax=ax, role=role)
 ax.set_xticks([1, 2, 3, 4])
-look = {"x": "layer", "y": "ratio", "log": "y", "xlim": (0.5, 4.5), "ylim": (50, 10_000)}
-figures.frame(ax, title="Curvature: the largest over the median", **look)
-figures.key(ax, {"without_bn": "without BN", "with_bn": "with BN"}, markers=True, place="lower left")
-assert (with_bn < without_bn / 5).all()
-assert (without_bn[:, 3] > without_bn[:, 0]).all()
+look = {"x": "layer", "y": "condition number", "log": "y", "xlim": (0.5, 4.5), "ylim": (100, 1e11)}
+figures.frame(ax, title="Condition number of a layer's outputs", **look)
+figures.key(ax, {"without_bn": "without BN", "with_bn": "with BN"}, markers=True, place="upper right")
+assert without_bn.min() > 100 * with_bn.max()
 figures.show(ax)
 
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# Without BN larger: several thousand. With BN smaller: little more than 100. This holds for all five seeds.
+# More than a hundred times larger: between half a million and six billion, in every layer and for all five seeds.
 #
 # </details>
 #
-# With BN the curvatures are more alike. They are not equal, for two reasons: channels are correlated, and behind the ReLU no value is negative, so
-# the means are not 0 again. (Divided by the mean curvature instead of the median, it is about 85 without BN and 35 with BN.)
+# Why? Without BN the inputs of a ReLU have any mean. So some units are active for every picture, and others for almost none: such a unit hardly ever
+# changes the answer, and its curvature is tiny. BN gives each input mean 0. Then each unit is active for about half of the pictures.
 #
-# This is one reason why BN may help. We measured it for random weights, before any training, and for the inputs of one layer at a time. Lesson 07
-# measures how much faster a training becomes.
+# The condition number is not 1, for two reasons: the channels are correlated, and behind the ReLU no value is negative, so the means are not 0 again.
+#
+# This is one reason why BN may help. We measured it for random weights, before any training, for one layer at a time, and for the squared loss.
+# Lesson 07 measures how much faster a training becomes.
 #
 # ## Units
 #
@@ -214,11 +222,11 @@ for name, x in {"km": km, "10 000 km": km / [1, 10_000], "min–max": min_max, "
     print(f"{name:9}: condition number {three[-1] / three[0]:.3g}")
 
 # %% [markdown]
-# After a z-score the unit does not matter. **Min–max scaling** also takes the unit away, but leaves means that are not 0. And why is it 9 for the
-# z-score and not 1? Old cars have driven far. The two features are correlated, and a z-score treats each feature alone. So does BN with its channels.
+# After a z-score the unit does not matter. **Min–max scaling** also takes the unit away, but leaves means that are not 0. And why 9 for the z-score,
+# and not 1? Old cars have driven far: the two features are correlated, and a z-score treats each feature alone. So does BN with its channels.
 #
-# **What was shown.** Gradient descent is as slow as its condition number is large. A z-score for each feature makes it smaller; BN does so
-# for each channel, inside a network with random weights.
+# **What was shown.** One rate must serve the largest and the smallest curvature, so a large condition number makes gradient descent slow. A z-score
+# for each feature makes it smaller. Inside a network with random weights it is more than a hundred times smaller with BN.
 #
 # **Exercises.** [Measure a batch](exercises/01_measure_a_batch.ipynb), from 3 on: 15 minutes.
 #

@@ -134,15 +134,15 @@ check.variance_within(variance_within)
 #
 # *10 minutes · difficulty: 2 of 4*
 #
-# In lesson 01b, BN made the curvatures of a layer's inputs far more alike. **What in BN does it?** Here is the lesson's network as a
-# function with three settings: subtract the mean or not, divide by the standard deviation or not, and do so before or after the ReLU.
+# In lesson 01b, the condition number of a layer's outputs was more than a hundred times smaller with BN. **What in BN does it?** Here is the lesson's
+# network as a function with three settings: subtract the mean or not, divide by the standard deviation or not, and do so before or after the ReLU.
 
 # %%
 pictures = digits(dtype=np.float64).x_train
 
 
-def ratio(seed, subtract=True, divide=True, after_relu=False):
-    """The curvature ratio, largest over median, behind four layers with random weights."""
+def condition(seed, subtract=True, divide=True, after_relu=False):
+    """The condition number behind four layers with random weights, without units that are always 0."""
 
     def normalized(h):
         centered = h - h.mean(axis=0) if subtract else h
@@ -152,18 +152,18 @@ def ratio(seed, subtract=True, divide=True, after_relu=False):
     for _ in range(4):
         h = h @ random.normal(0, (2 / h.shape[1]) ** 0.5, size=(h.shape[1], 100))
         h = normalized(np.maximum(h, 0)) if after_relu else np.maximum(normalized(h), 0)
-    rows = np.column_stack([h, np.ones(len(h))])
-    curvatures = np.linalg.eigvalsh(rows.T @ rows / len(rows))
-    return curvatures[-1] / np.median(curvatures)
+    columns = np.column_stack([h[:, h.any(axis=0)], np.ones(len(h))])
+    curvatures = np.linalg.eigvalsh(columns.T @ columns / len(h))
+    return curvatures[-1] / curvatures[0]
 
 
 # %% [markdown]
-# Choose **one** change: `subtract=False`, `divide=False` or `after_relu=True`. **Predict,** and write it down: with the usual settings the ratio is
-# about 117; does your change make it larger or smaller, and about how many times?
+# Choose **one** change: `subtract=False`, `divide=False` or `after_relu=True`. **Predict,** and write it down: with the usual settings the condition number
+# is about 1 400; does your change make it larger or smaller, and about how many times?
 #
-# Write `effect_on_ratio(seed)`, one run of your experiment.
+# Write `effect_on_condition(condition, seed)`, one run of your experiment.
 #
-# - Return two numbers: the ratio of the usual network, and the ratio of the network with your change.
+# - Return two numbers: the condition number of the usual network, and that of the network with your change.
 # - Nothing else may differ between the two.
 #
 # <details><summary>Hint 1</summary>
@@ -178,20 +178,20 @@ def ratio(seed, subtract=True, divide=True, after_relu=False):
 # </details>
 # <details><summary>Hint 3</summary>
 #
-# `usual = ratio(seed)`. The second call has one more argument, such as `after_relu=True`.
+# `usual = condition(seed)`. The second call has one more argument, such as `after_relu=True`.
 #
 # </details>
 
 
 # %% tags=["solution", "points-2"]
-def effect_on_ratio(seed):
-    """The curvature ratio of the usual network, and of one that differs from it in one thing."""
+def effect_on_condition(condition, seed):
+    """The condition number of the usual network, and of one that differs from it in one thing."""
     ### BEGIN SOLUTION
-    return ratio(seed), ratio(seed, subtract=False)
+    return condition(seed), condition(seed, subtract=False)
     ### END SOLUTION
 
 
-check.effect_on_ratio(effect_on_ratio)
+check.effect_on_condition(effect_on_condition)
 
 # %% [markdown] tags=["solution"]
 # ### The solution, explained
@@ -201,24 +201,24 @@ check.effect_on_ratio(effect_on_ratio)
 #
 # Also right: `divide=False` or `after_relu=True` in the place of `subtract=False`.
 #
-# What goes wrong most often: the seed is typed in (`ratio(0, subtract=False)`), so that five seeds give five times the same; and two changes at
+# What goes wrong most often: the seed is typed in (`condition(0, subtract=False)`), so that five seeds give five times the same; and two changes at
 # once.
 
 # %% [markdown]
 # When your function has passed, run it with five seeds. What about your prediction? Then try the other two changes.
 
 # %%
-if check.effect_on_ratio(effect_on_ratio).state == "passed":
-    runs = [effect_on_ratio(seed) for seed in range(5)]
+if check.effect_on_condition(effect_on_condition).state == "passed":
+    runs = [effect_on_condition(condition, seed) for seed in range(5)]
     for name, five in zip(("usual", "changed"), zip(*runs, strict=True), strict=True):
-        print(f"{name:8}", *(f"{value:6.0f}" for value in five))
+        print(f"{name:8}", *(f"{value:8.1e}" for value in five))
 
 # %% [markdown]
 # <details><summary>What you may have found</summary>
 #
-# Without subtracting the mean the ratio is 30 to 50 times larger, as large as without BN. Without dividing it is about 2.5 times
-# larger. And with BN *after* the ReLU it is about 6 times *smaller*, near 20. (That is a finding about curvature in a network before training. It does
-# not say that a network trains best so.)
+# Without subtracting the mean the condition number is ten thousand times larger and more: BN's effect is gone. Without dividing it is even a little *smaller*, about
+# 1 200: with these random weights all channels have similar standard deviations. And with BN *after* the ReLU it is about 15 times smaller, 80 to 100: then the means of the
+# features are 0. (That is a finding about curvature in a network before training. It does not say that a network trains best so.)
 #
 # </details>
 #
@@ -226,15 +226,14 @@ if check.effect_on_ratio(effect_on_ratio).state == "passed":
 #
 # *5 minutes*
 #
-# Without the subtraction the ratio is as large as without BN, although all is divided by the standard deviation. Why does the largest curvature
-# depend on the means of the features? Use the words *all weights together*. Answer in three sentences, then compare.
+# Without the subtraction, some channels are above 0 for nearly every picture, and others for nearly none. Why does the second kind make the
+# condition number so large? Use the words *hardly ever changes*. Answer in three sentences, then compare.
 #
 # <details><summary>A model answer</summary>
 #
-# Behind a ReLU the means of all channels are positive. If all weights of a unit grow together, its output moves for *every* picture in the same
-# direction, by the sum of these means: in this direction the loss is steep. How steep depends on how large the means are beside the standard deviations.
-# With BN before the ReLU they are about 0.7 of them, without the subtraction 1.6, and with BN after the ReLU 0; the largest curvature is 18, 196 and 8
-# (seed 0).
+# Behind the ReLU, such a channel is 0 for nearly every picture. So its weights in the next layer hardly ever change an answer, and the loss is nearly flat in
+# their direction: a curvature near 0. The condition number divides the largest curvature by this one. With the mean subtracted, each channel is
+# above 0 for about half of the pictures, and no curvature is so small.
 #
 # </details>
 #
