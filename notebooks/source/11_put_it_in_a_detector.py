@@ -335,8 +335,8 @@ figures.show(figure)
 # </details>
 #
 # So in this small world BN helps. After 200 steps mAP is more than double, after 800 a tenth higher: that may be *speed*. To know, one
-# must train until neither gets better. After 800 steps the network with BN also depends less on the rate and on the seed. Its best rate is the
-# largest one tried, so a still larger one may be better. Large photos and many classes were not tried.
+# must train until neither gets better. After 800 steps the network with BN also depends less on the rate, and at the larger rates less on
+# the seed. Its best rate is the largest one tried, so a still larger one may be better. Large photos and many classes were not tried.
 #
 # **Shown:** YOLOv2's step to BN; a wrong network whose answer has the right shape; without BN the photos become alike, unless the weights are
 # right; a small detector learns more with BN.
