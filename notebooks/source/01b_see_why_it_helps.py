@@ -1,9 +1,9 @@
 # %% [markdown]
-# # 01b · See why it helps
+# # 01b · See why it may help
 #
-# *30 minutes · previous: [01 · Measure a batch](01_measure_a_batch.ipynb) · next: [02 · Normalize](02_normalize.ipynb)*
+# *35 minutes · previous: [01 · Measure a batch](01_measure_a_batch.ipynb) · next: [02 · Normalize](02_normalize.ipynb)*
 #
-# Why should a network care whether its numbers have mean 0 and standard deviation 1? You see the answer where it is easiest, for one feature and
+# Why should it matter that numbers have mean 0 and standard deviation 1? You see one reason where it is easiest, for one feature and
 # two weights: normalizing turns a ravine into a bowl. Then you measure the same number inside a network, with BN and without.
 
 # %%
@@ -25,12 +25,16 @@ from bnteach.data import digits, rental_cars
 
 
 # %%
+cars = rental_cars(500)
+age, price = cars.age, cars.price  # shape (500,) each
+
+
 def descend(x, rate, steps):
     """Fit price ≈ w x + b by gradient descent; return w and b after each step."""
     w, b = 0.0, 0.0
     path = [(w, b)]
     for _ in range(steps):
-        error = w * x + b - cars.price
+        error = w * x + b - price
         w, b = w - rate * (error * x).mean(), b - rate * error.mean()
         path.append((w, b))
     return np.array(path)
@@ -40,15 +44,14 @@ def z_score(x):
     return (x - x.mean(axis=0)) / x.std(axis=0)
 
 
-cars = rental_cars(500)
-age = cars.age  # shape (500,)
 print("age,     rate 0.007, 100 steps: w, b =", descend(age, 0.007, 100)[-1].round(2))
 print("age,     rate 0.015, 100 steps: w, b =", descend(age, 0.015, 100)[-1].round(2))
 print("z-score, rate 1,       1 step:  w, b =", descend(z_score(age), 1, 1)[-1].round(2))
 
 # %% [markdown]
-# With the age, 100 steps are not enough: the best $b$ is near 72. With a larger rate it **diverges**. With the z-score one step arrives. The
-# picture shows why. Each line joins points of equal loss; the lowest are white.
+# With the age, 100 steps are not enough: the best $b$ is near 72. With a larger rate it **diverges**. With the z-score one step arrives. (There $w$
+# is the price for one standard deviation of age, and $b$ the price at the mean age.) The picture shows why. Each line joins points of equal loss;
+# white is low.
 
 # %% tags=["draws"] alt="Two contour plots of the loss over w and b. Left, with the age in years: the lines are long and narrow, a ravine. Gradient descent goes a short way sideways, down to the floor, and after 100 steps it is still far from the lowest point. Right, with the z-score of the age: circles, a bowl, and one step arrives in the center."
 figure, axes = figures.new_figure(columns=2, size=(5.2, 3.7))
@@ -67,48 +70,50 @@ figures.frame(axes[1], title="z-score: 1 step", x="w", y="b")
 figures.show(figure)
 
 # %% [markdown]
-# With the age in years the loss is a **ravine**, a narrow valley with steep walls. The first steps go to the right, down the wall. All
+# With the age in years the loss is a **ravine**, a narrow valley with steep walls. The first step goes to the right, down the wall. All
 # others creep along the floor. With the z-score the loss is a round **bowl**.
 #
 # ## How steep: the curvatures
 #
-# The **curvature** $c$ is the second derivative of the loss in one direction: large across the ravine, small along its floor. In these two
-# directions, at the distance $d$ from the lowest point, the slope is $c\,d$. So a step of gradient descent leads
+# This loss is a quadratic function. Such a surface has two special directions, perpendicular to each other: along the floor, and across the walls. In
+# each of them it is a parabola, with its own **curvature** $c$, the second derivative. At the distance $d$ from the lowest point the slope is $c\,d$. So a
+# step, new $d$ = $d$ − rate · slope, gives
 #
-# $$\text{from } d \text{ to } d - \text{rate}\cdot c\,d = (1 - \text{rate}\cdot c)\,d$$
+# $$\text{new } d = d - \text{rate}\cdot c\,d = (1 - \text{rate}\cdot c)\,d$$
 #
 # With rate $1/c$ it arrives at 0. With a rate above $2/c$ it lands farther away than before: it diverges.
 #
-# All directions share one rate, so the *largest* curvature limits it, and along the floor the steps are too short. What counts is the largest
-# curvature divided by the smallest, the **condition number**. A round bowl has 1.
+# **Predict.** With the age, the rate 0.007 works and 0.015 diverges. Between which two numbers must the larger curvature lie?
 #
-# How large are they here? In the direction $(v_w, v_b)$ the loss has the second derivative "mean of $(v_w x_i + v_b)^2$": differentiate $L$ twice along
-# it. So we try 1000 directions, and take the smallest and the largest.
-
-# %%
-angles = np.linspace(0, np.pi, 1000)
-in_w, in_b = np.cos(angles), np.sin(angles)
-in_each_direction = ((np.outer(age, in_w) + in_b) ** 2).mean(axis=0)
-print(f"from {in_each_direction.min():.1f} to {in_each_direction.max():.1f}")
-
-# %% [markdown]
-# Across the ravine of the age $c$ is 143: the rate 0.007 is about $1/143$, and 0.015 is more than $2/143$. Along the floor $c$ is 0.3. There a step with
-# rate 0.007 covers only $0.007 \cdot 0.3$, that is 0.2 % of the distance.
+# The curvatures are the **eigenvalues** of the matrix of second derivatives. Here it has only means in it:
 #
-# NumPy finds the two without trying: they are the **eigenvalues** of the matrix of second derivatives, the smallest first. That works for any number of
-# features.
-#
-# **Predict.** Is it enough to subtract the mean, so that the age has mean 0 and its variance of 44 stays? (Its curvatures are then 1 in the direction of $b$, and
-# the mean of $x^2$ in the direction of $w$.)
+# $$\begin{pmatrix} \partial^2 L/\partial w^2 & \partial^2 L/\partial w\,\partial b \\
+# \partial^2 L/\partial w\,\partial b & \partial^2 L/\partial b^2 \end{pmatrix}
+# = \begin{pmatrix} \text{mean of } x^2 & \text{mean of } x \\ \text{mean of } x & 1 \end{pmatrix}$$
 
 
 # %%
 def curvatures(x):
     columns = np.column_stack([x, np.ones(len(x))])  # the ones belong to b
-    second_derivatives = columns.T @ columns / len(x)
-    return np.linalg.eigvalsh(second_derivatives)
+    second_derivatives = columns.T @ columns / len(x)  # the matrix above, for any number of features
+    return np.linalg.eigvalsh(second_derivatives)  # the smallest first
 
 
+print("curvatures for the age:", curvatures(age).round(1))
+
+# %% [markdown]
+# <details><summary>Answer</summary>
+#
+# Between $2/0.015 = 133$ and $2/0.007 = 286$. It is 143, so the rate 0.007, about $1/143$, is the best across the ravine.
+#
+# </details>
+#
+# But both directions share one rate. Along the floor $c$ is 0.3, and a step with rate 0.007 covers only $0.007 \cdot 0.3$, that is 0.2 % of the distance. What counts
+# is the largest curvature divided by the smallest, the **condition number**. A round bowl has 1.
+#
+# **Predict.** Is it enough to subtract the mean, so that the age has mean 0, and its variance of 44 stays?
+
+# %%
 for name, x in {"age": age, "mean subtracted": age - age.mean(), "z-score": z_score(age)}.items():
     low, high = curvatures(x)
     print(f"{name:15}: curvatures {low:5.1f} and {high:5.1f}, condition number {high / low:.0f}")
@@ -116,7 +121,7 @@ for name, x in {"age": age, "mean subtracted": age - age.mean(), "z-score": z_sc
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# No, the condition number is 44. The subtraction helps, and so does the division. A z-score does both.
+# No. The matrix has 44 and 1 on its diagonal and zeros elsewhere, so the condition number is 44. A z-score divides as well, and both are 1.
 #
 # </details>
 #
@@ -145,74 +150,80 @@ labs.Ravine()
 # To a linear layer, the outputs of the layer before it are features, as the age was for us. Does BN make the curvatures of these
 # features more alike?
 #
-# We send the digits through four layers with random weights: linear, then BN or not, then **ReLU**, $\max(0, z)$. BN is a z-score for each channel
-# here ($\gamma = 1$, $\beta = 0$, no $\varepsilon$). What comes out of the ReLU are the features of the next layer.
+# We send the digits through four layers with random weights: linear, then BN or not, then **ReLU**, $\max(0, z)$. A new BN layer is a z-score for
+# each channel ($\gamma = 1$, $\beta = 0$). After each layer we compute the condition number of its 100 outputs, the features of the next layer. It does not depend
+# on what that layer has to learn: in the matrix above there are only features.
 #
-# What we ask is the condition number of these features: for a linear layer with the squared loss, as above.
-#
-# Without BN a few units give 0 for every picture. Such a **dead** unit has no curvature at all, and we leave it out.
+# A unit is **active** for a picture where its output is not 0. Without BN a few units are active for hardly any picture. Their weights change few answers, so
+# we leave out units that are active for less than a tenth of the pictures.
 
 # %%
 pictures = digits(dtype=np.float64).x_train
 
 
 def condition_number(features):
-    alive = features[:, features.any(axis=0)]  # the units that are not always 0
-    return curvatures(alive)[-1] / curvatures(alive)[0]
+    active = (features > 0).mean(axis=0)  # the share of pictures, for each unit
+    used = features[:, active >= 0.1]
+    return curvatures(used)[-1] / curvatures(used)[0]
 
 
-def conditions_by_layer(seed, batch_norm):
-    random, h, conditions = np.random.default_rng(seed), pictures, []
+def layers(seed, batch_norm):
+    random, h, outputs = np.random.default_rng(seed), pictures, []
     for _ in range(4):
         inputs = h.shape[1]
-        weights = random.normal(size=(inputs, 100)) * (2 / inputs) ** 0.5  # as in 00's lab
-        h = h @ weights
+        h = h @ (random.normal(size=(inputs, 100)) * (2 / inputs) ** 0.5)  # weights as in 00's lab
         if batch_norm:
             h = z_score(h)
         h = np.maximum(h, 0)  # the ReLU
-        conditions.append(condition_number(h))
-    return conditions
+        outputs.append(h)
+    return outputs
 
 
 # %% [markdown]
-# **Predict.** With BN the condition number is about 1 000 to 3 000. Without BN, is it about the same, ten times larger, or more than a hundred times
-# larger?
+# **Predict.** With BN the condition number in layer 4 is about 1 400. Without BN, is it smaller, about the same, or larger?
 
-# %% tags=["nbval-ignore-output"]
-without_bn = np.array([conditions_by_layer(seed, batch_norm=False) for seed in range(5)])
-with_bn = np.array([conditions_by_layer(seed, batch_norm=True) for seed in range(5)])
-print("layer 4, without BN:", *(f"{condition:.0e}" for condition in without_bn[:, 3]))
-print("layer 4, with BN:   ", *(f"{condition:.0e}" for condition in with_bn[:, 3]))
+# %%
+without_bn = np.array([[condition_number(h) for h in layers(seed, False)] for seed in range(5)])
+with_bn = np.array([[condition_number(h) for h in layers(seed, True)] for seed in range(5)])
+print("layer 4, without BN:", *(f"{condition:6.0f}" for condition in without_bn[:, 3]))
+print("layer 4, with BN:   ", *(f"{condition:6.0f}" for condition in with_bn[:, 3]))
 
-# %% tags=["draws"] alt="The condition number after each of four layers, for five seeds, on a logarithmic axis. Without BN the points scatter between half a million and six billion. With BN they lie close together and fall from about 3000 in layer 1 to 1400 in layer 4."
+# %% tags=["draws"] alt="The condition number after each of four layers, for five seeds, on a logarithmic axis. Without BN the points lie between 8000 and 26 000 in all layers. With BN they fall from about 3000 in layer 1 to 1400 in layer 4."
 ax = figures.new_axes(size=(6.0, 2.8))
 for role, conditions in {"without_bn": without_bn, "with_bn": with_bn}.items():
     figures.points(np.tile([1, 2, 3, 4], 5), conditions.ravel(), ax=ax, role=role)
 ax.set_xticks([1, 2, 3, 4])
-look = {"x": "layer", "y": "condition number", "log": "y", "xlim": (0.5, 4.5), "ylim": (100, 1e11)}
-figures.frame(ax, title="Condition number of a layer's outputs", **look)
+look = {"x": "layer", "y": "condition number", "log": "y", "xlim": (0.5, 4.5), "ylim": (1e3, 1e5)}
+figures.frame(ax, title="Condition number of a layer's outputs, five seeds", **look)
 figures.key(ax, {"without_bn": "without BN", "with_bn": "with BN"}, markers=True, place="upper right")
-assert without_bn.min() > 100 * with_bn.max()
+assert without_bn.min() > 2 * with_bn.max()
+assert without_bn[:, 3].min() > 6 * with_bn[:, 3].max()
 figures.show(ax)
 
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# More than a hundred times larger: between half a million and six billion, in every layer and for all five seeds.
+# Larger: in layer 4 about ten times, for all five seeds.
 #
 # </details>
 #
-# Why? Without BN the inputs of a ReLU have any mean. So some units are active for every picture, and others for almost none: such a unit hardly ever
-# changes the answer, and its curvature is tiny. BN gives each input mean 0. Then each unit is active for about half of the pictures.
-#
-# The condition number is not 1, for two reasons: the channels are correlated, and behind the ReLU no value is negative, so the means are not 0 again.
+# One thing that BN changes is easy to see: for which share of the pictures is a unit active?
+
+# %%
+for name, batch_norm in {"without BN": False, "with BN": True}.items():
+    active = (layers(0, batch_norm)[3] > 0).mean(axis=0)
+    print(f"{name:10}: active for {active.min():.0%} to {active.max():.0%} of the pictures")
+
+# %% [markdown]
+# BN gives the input of each ReLU the mean 0, so each unit is above 0 for about half of the pictures. Without BN some units are active for all, and others for none. In
+# [exercise 3](exercises/01_measure_a_batch.ipynb) you find out which part of BN it is that changes the condition number.
 #
 # This is one reason why BN may help. We measured it for random weights, before any training, for one layer at a time, and for the squared loss.
 # Lesson 07 measures how much faster a training becomes.
 #
 # ## Units
 #
-# A second feature of the cars is the mileage. Its condition number depends on the unit in which somebody wrote it down:
+# A second feature of the cars is the mileage. **Predict.** Does it matter whether somebody wrote it down in km or in 10 000 km?
 
 # %%
 km = cars.features  # shape (500, 2): age in years, mileage in km
@@ -222,11 +233,12 @@ for name, x in {"km": km, "10 000 km": km / [1, 10_000], "min–max": min_max, "
     print(f"{name:9}: condition number {three[-1] / three[0]:.3g}")
 
 # %% [markdown]
-# After a z-score the unit does not matter. **Min–max scaling** also takes the unit away, but leaves means that are not 0. And why 9 for the z-score,
-# and not 1? Old cars have driven far: the two features are correlated, and a z-score treats each feature alone. So does BN with its channels.
+# It matters by a factor of many millions. After a z-score the unit does not matter. **Min–max scaling** also takes the unit away, but it leaves other means and other
+# standard deviations (about 0.2). And why 9 for the z-score, and not 1? Old cars have driven far: the two features are correlated, and a z-score
+# treats each feature alone. So does BN with its channels.
 #
 # **What was shown.** One rate must serve the largest and the smallest curvature, so a large condition number makes gradient descent slow. A z-score
-# for each feature makes it smaller. Inside a network with random weights it is more than a hundred times smaller with BN.
+# for each feature makes it smaller. In a ReLU network with random weights it was about ten times smaller with BN after four layers.
 #
 # **Exercises.** [Measure a batch](exercises/01_measure_a_batch.ipynb), from 3 on: 15 minutes.
 #

@@ -18,6 +18,14 @@ def test_two_numbers_are_asked_for(answer, words):
     assert words in check.effect_on_dx(answer).why
 
 
+def test_a_share_is_asked_for_where_the_exercise_says_so():
+    def in_percent(seed):
+        return 0.5 + seed / 10, 97.5 + seed
+
+    assert check.effect_on_dx(in_percent).state == "passed"
+    assert "after is 97.5, expected a share, from 0 to 1." in check.effect_of_batches(in_percent).why
+
+
 def test_a_change_that_shows_in_one_seed_of_three_is_enough():
     assert check.effect_on_dx(lambda seed: (seed, max(seed, 1))).state == "passed"
 

@@ -12,7 +12,7 @@ from .first_fault import Facts, judged_by
 from .own_experiment import two_numbers
 
 NOT_COMPARABLE = """
-    > 00_meet_batch_normalization: Build it, and try five seeds
+    > 00_meet_batch_normalization: Two networks, one difference
 
     not_two_runs: the experiment is not two runs, a usual one and a changed one
         fault = "not_two_runs"
@@ -35,7 +35,7 @@ NOT_COMPARABLE = """
         fault = "changed_one_first"
         | Asked for is the usual run, then the changed one; so the second number would be read as the effect.
 """
-SEEDS = (17, 104)  # none that somebody would type
+SEEDS = (17, 104, 268)  # none that somebody would type
 
 
 class Measurement:
