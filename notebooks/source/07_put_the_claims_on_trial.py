@@ -13,7 +13,6 @@ from itertools import islice, pairwise
 
 import numpy as np
 import torch
-from torch.nn.utils import parameters_to_vector, vector_to_parameters
 
 from bnteach import data, figures, labs, training
 from bnteach.trials.claims import fewer, insert_after, noisy_pixels, wrong_labels
@@ -21,8 +20,8 @@ from bnteach.trials.claims import fewer, insert_after, noisy_pixels, wrong_label
 # %% [markdown]
 # ## How a claim is tried
 #
-# Take the claim "BN learns more". We make a number of it, the **effect**: the test accuracy with BN minus the one without. It is above 0 if
-# the claim is right. Both networks have the same seed, so what the seed alone does cancels in the difference.
+# We make a number of a claim, its **effect**. For "BN learns more" that is the test accuracy with BN minus the one without, both with the same seed. It is above 0 if
+# the claim is right.
 #
 # Five seeds give five dots. The **margin** is the smallest effect that anyone should care about; it makes the
 # gray band. This is the rule of the whole course:
@@ -42,26 +41,18 @@ from bnteach.trials.claims import fewer, insert_after, noisy_pixels, wrong_label
 # $\bar d$ is the mean of the $n$ effects and $s$ their standard deviation (divided by $n - 1$). $t$ comes from Student's distribution with $n - 1$
 # degrees of freedom: 2.09 for 20 seeds.
 
-# %% tags=["draws"] alt="Three rows of five dots beside a gray band from −1 to 1. A: all dots lie right of the band, between 3 and 6. B: all dots lie inside it. C: the dots lie between −3 and 8, on both sides of the band."
-made_up = {"A": [4, 6, 5, 3, 5.5], "B": [0.2, -0.3, 0.4, 0.1, 0], "C": [-3, 8, 1, 7, 2]}
+# %% tags=["draws"] alt="Three rows of five dots beside a gray band from −1 to 1. A, for it: all dots lie right of the band, between 3 and 6. B, no difference: all dots lie inside it. C, undecided: the dots lie between −3 and 8, on both sides of the band."
+made_up = {
+    "A: for it": [4, 6, 5, 3, 5.5],
+    "B: no difference": [0.2, -0.3, 0.4, 0.1, 0],
+    "C: undecided": [-3, 8, 1, 7, 2],
+}
 ax = figures.effects(made_up, margin=1, limits=(-4, 9), ax=figures.new_axes(size=(6.0, 1.9)))
 figures.frame(ax, title="Three made-up effects, and the margin", x="effect")
 figures.show(ax)
 
 # %% [markdown]
-# **Predict.** What does the rule say about A, B and C?
-
-# %%
-for name, values in made_up.items():
-    print(name, training.outcome(training.SeedSummary(np.array(values)), margin=1))
-
-# %% [markdown]
-# <details><summary>Answer</summary>
-#
-# For it; no difference; undecided. The mean of C is 3, but one of five seeds says −3. "Undecided" is not
-# "no difference".
-#
-# </details>
+# The mean of C is 3, but one of five seeds says −3. "Undecided" is not "no difference".
 #
 # ## The networks
 #
@@ -192,32 +183,26 @@ for name in ("ReLU", "tanh"):
 # ## 4 · "BN reduces internal covariate shift"
 #
 # While a layer learns, the layers below it learn too. So the distribution of its inputs changes: the **internal covariate
-# shift** of the paper's title. We watch it on one batch. The vectors $\mu$ and $\sigma$ hold mean and standard deviation of each input of a layer;
-# $\mu'$ is the mean after the next training step.
+# shift** of the paper's title. We watch the inputs of the last layer on one batch. The vectors $\mu$ and $\sigma$ hold the mean and the standard deviation of each
+# input, and $\mu'$ the mean after the next training step.
 #
 # $$\text{shift} = \frac{\lVert \mu' - \mu\rVert}{\lVert \sigma\rVert}$$
 
 
 # %%
-def inputs_of_layers(model, h):
-    found = []
-    for module in deepcopy(model):  # a copy, so that looking does not change the running statistics
-        if isinstance(module, torch.nn.Linear):
-            found.append(h)
-        h = module(h).detach()
-    return found[1:]  # without those of the first layer: the pictures do not move
+def last_inputs(model, batch):
+    return deepcopy(model)[:-1](batch).detach()  # of a copy, for each look changes running statistics
 
 
 def shift(before, after):
-    pairs = zip(before, after, strict=True)
-    return np.mean([(new.mean(0) - old.mean(0)).norm() / old.std(0).norm() for old, new in pairs])
+    return ((after.mean(0) - before.mean(0)).norm() / before.std(0).norm()).item()
 
 
 # %% [markdown]
-# **Is that why BN helps?** Santurkar and others (2018) took the still inputs away again: behind each BN layer, **noise** moves and stretches every channel,
-# differently in each pass. It is switched off in evaluation.
+# **Is that why BN helps?** Santurkar and others (2018) took the still inputs away again. Behind each BN layer, **noise** moves and stretches every channel,
+# differently in each pass of training.
 #
-# **Predict.** With the noise, the inputs move more than without BN. How good is the network: as with BN, or as without?
+# **Predict.** With the noise, the inputs move as much as without BN, or more. How good is the network: as with BN, or as without?
 
 
 # %% tags=["nbval-ignore-output"]
@@ -234,19 +219,16 @@ x, y = torch.from_numpy(digits.x_train), torch.from_numpy(digits.y_train)
 
 def watch_inputs(seed, kind, activation):
     torch.manual_seed(seed)  # of the noise, and of the batch that we watch
-    model = network(seed, "BN" in kind, activation)
+    model, batch = network(seed, "BN" in kind, activation), x[torch.randperm(len(x))[:60]]
     model = insert_after(model, "bn", Noise) if "noise" in kind else model  # one after each BN layer
-    batch = x[torch.randperm(len(x))[:60]]
-    seen = [inputs_of_layers(model, batch) for _ in islice(steps(model, seed, 0.1, digits), 80)]
-    shifts = [shift(before, after) for before, after in pairwise(seen)]
-    return {"shift": np.mean(shifts), "test": 100 * training.accuracy(model, digits.x_test, digits.y_test)}
+    seen = [last_inputs(model, batch) for _ in islice(steps(model, seed, 0.1, digits), 80)]
+    test = 100 * training.accuracy(model, digits.x_test, digits.y_test)
+    return {"shift": np.mean([shift(*pair) for pair in pairwise(seen)]), "test": test}
 
 
 kinds = {"activation": ["ReLU", "tanh"], "kind": ["plain", "BN", "BN + noise"]}
 watched = training.run_seeds(watch_inputs, **kinds, progress=False)
 print(watched.pivot_table(["shift", "test"], "activation", "kind").round(3))
-
-# %% tags=["nbval-ignore-output"]
 for name in ("ReLU", "tanh"):
     less = training.paired_difference(watched, "shift", kind=("plain", "BN"), activation=name)
     judge(f"4 less shift, {name}", less.values, margin=0.05)
@@ -261,57 +243,54 @@ for name in ("ReLU", "tanh"):
 #
 # </details>
 #
-# The claim **holds**. It can hardly fail: BN fixes mean and variance just before each activation. But with the noise the inputs move more than without BN, and the network
+# The claim **holds**. It can hardly fail: BN fixes mean and variance just before each activation. But with noise the inputs move again, and the network
 # still gains in each seed. So here BN does **not need still inputs** to help.
 #
-# Two limits: the noise is not the learning of the layers below, and it is no steady drift. And with eight layers of ReLU it does cost
-# ([deeper](deeper/which_claims_hold.ipynb), with the paper's own measure of shift too, in which tanh with three layers gains nothing).
+# Two limits: the noise is no learning of the layers below, and no steady drift. And with eight layers of ReLU it does cost
+# ([deeper](deeper/which_claims_hold.ipynb), with the measure of shift that Santurkar and others use).
 #
 # ## 5 · "The loss is smoother"
 #
-# What else could be the reason? Santurkar and others propose that with BN the gradient changes less along a step. Let $g$ be the gradient of a batch for all
-# parameters, and $g'$ the one after a step along $g$ with the rate 0.3.
+# Santurkar and others propose another reason: with BN the gradient changes less along a step. Let $g$ be the gradient of a batch for all
+# parameters, and $g'$ the one after a step with the rate 0.3.
 #
 # $$\text{change} = \frac{\lVert g' - g\rVert}{\lVert g\rVert}$$
 
 
 # %% tags=["nbval-ignore-output"]
 def gradient(model, batch):
-    loss = torch.nn.functional.cross_entropy(model(x[batch]), y[batch])
-    return parameters_to_vector(torch.autograd.grad(loss, list(model.parameters())))
+    model.zero_grad()
+    torch.nn.functional.cross_entropy(model(x[batch]), y[batch]).backward()
+    return torch.cat([parameter.grad.flatten() for parameter in model.parameters()])
 
 
 def change(model, batch):
     model = deepcopy(model)  # the network itself makes no step
-    g, parameters = gradient(model, batch), parameters_to_vector(model.parameters()).detach()
-    vector_to_parameters(parameters - 0.3 * g, model.parameters())
+    g = gradient(model, batch)
+    torch.optim.SGD(model.parameters(), lr=0.3).step()
     return ((gradient(model, batch) - g).norm() / g.norm()).item()
 
 
 def watch_gradient(seed, bn, activation):
     torch.manual_seed(seed)  # of the batches
-    model, changes = network(seed, bn, activation), []
-    for step, _ in enumerate(islice(steps(model, seed, 0.1, digits), 80), start=1):
-        if step % 20 == 0:
-            changes.append(change(model, torch.randperm(len(x))[:60]))
-    return np.mean(changes)
+    model = network(seed, bn, activation)
+    every_20 = islice(steps(model, seed, 0.1, digits), 19, 80, 20)  # after 20, 40, 60, 80 steps
+    return np.mean([change(model, torch.randperm(len(x))[:60]) for _ in every_20])
 
 
 changes = training.run_seeds(watch_gradient, **conditions)
-print(changes.pivot_table("result", "activation", "bn").round(2))
 for name in ("ReLU", "tanh"):
     less = training.paired_difference(changes, "result", bn=(False, True), activation=name)
     judge(f"5 smoother, {name}", less.values, margin=0.1)
 
 # %% [markdown]
-# It **holds** for this step. (For one with the rate 0.1, tanh is undecided.) It fits claim 1: where the gradient changes less, a step may be longer. That it is
-# the *cause* of claim 1 is not tried here.
+# It **holds** for this step (with the rate 0.1, tanh is undecided). It fits claim 1: where the gradient changes less, a step may be longer. Whether it is
+# the *cause* is not tried here.
 #
 # ### Lab: how far may a step go?
 #
-# Two networks have made some training steps. Left: their loss after one more step, over the rate of that step. Middle: the cosine of the angle
-# between the gradients before and after it; below 0, the step is too long. The large mark is the rate that you choose; a triangle at the edge stands
-# for a value outside the picture.
+# Left: the loss of two networks after one more step, over its rate. Middle: the cosine of the angle
+# between the gradients before and after it; below 0, the step is too long. The large mark is the rate that you choose, a triangle a value outside the picture.
 #
 # 1. Make the *learning rate of the next step* larger. Which of the two losses turns up first?
 # 2. Go on to 160 *training steps*. How far can the network without BN go now? It was trained with the rate 0.1.
@@ -333,9 +312,8 @@ labs.Landscape()
 # ## 6 · "BN regularizes"
 #
 # To **regularize** is to keep a network from memorizing its training set, so that it does better on the test. After the same number of
-# steps the network with BN has learned more, so we stop both at the **same training accuracy**, and compare the test
-# accuracy there. There are three tasks: all digits; 400 pictures, a fifth of them with wrong labels; and 200 noisy pictures. The last two
-# leave much to memorize.
+# steps the network with BN has learned more, so we stop both at the **same training accuracy** and compare the test
+# accuracy there. The tasks: all digits; 400 pictures, a fifth of them with wrong labels; and 200 noisy pictures.
 #
 # **Predict.** On which of the three tasks is BN better?
 
@@ -388,9 +366,8 @@ figures.frame(ax, title="What five seeds say", x="effect ÷ margin (a triangle: 
 figures.show(ax)
 
 # %% [markdown]
-# **How sure are we?** Dots and intervals cover other seeds, not other test pictures. All seeds are
-# tested on the same 450; others would move an effect by about one point, however many seeds there are
-# ([measured here](deeper/which_claims_hold.ipynb)). And the networks and pictures are small, the conditions chosen by us: "holds" means *here*.
+# **How sure are we?** Dots and intervals cover other seeds, not other test pictures. Another 450 would move an effect by about one point
+# ([measured here](deeper/which_claims_hold.ipynb)). And networks and pictures are small: "holds" means *here*.
 #
 # **Shown:** how a sentence about BN becomes a number with a verdict. Deeper: [Which of eighteen claims
 # hold?](deeper/which_claims_hold.ipynb)
