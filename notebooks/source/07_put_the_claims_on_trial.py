@@ -113,9 +113,9 @@ figures.key(axes[0], {"with_bn": "with BN", "without_bn": "without"}, place="low
 figures.show(figure)
 
 # %% [markdown]
-# At 0 % the network has become NaN, which counts as wrong; guessing would give 10 %.
+# At 0 % the outputs are NaN, which counts as wrong; guessing would give 10 %.
 #
-# Now the rule. The effect of claim 1 is $\log_{10}$(highest working rate with BN / without): ten times as high gives 1. The margin 0.3 is twice as high. The effect of
+# Now the rule. The effect of claim 1 is $\log_{10}$(highest working rate with BN / without): 1 is ten times as high, the margin 0.3 twice. The effect of
 # claim 2 is how many more scales work, with the margin 1.
 
 
@@ -168,7 +168,7 @@ for name in ("ReLU", "tanh"):
     judge(f"3 faster, {name}", fewest[name, False] - fewest[name, True], margin=5)
 
 # %% [markdown]
-# It **holds**: at the best of these rates, a network without BN needs more than twice as many steps. (We stop at 300; a mean of 292 says that nearly all did not get
+# It **holds**: at the best of these rates, a network without BN needs more than twice as many steps. (We stop at 300. A mean of 292 says that few got
 # there.) But a step with BN takes longer, and after 110 steps the lead is only a few points.
 #
 # ## 4 · "BN reduces internal covariate shift"
@@ -233,10 +233,10 @@ for name in ("ReLU", "tanh"):
 #
 # </details>
 #
-# The claim **holds**. It can hardly fail: BN fixes mean and variance just before each activation, until γ and β move them. But with noise the inputs move again, and the
+# The claim **holds**. It can hardly fail: only γ and β move mean and variance behind a BN layer. But with noise the inputs move again, and the
 # network still gains in each seed. So here BN does **not need still inputs** to help.
 #
-# Two limits: the noise is no learning of the layers below, and no steady drift. And with eight layers of ReLU it does cost
+# Two limits: noise has no direction, as learning below has. And with eight layers of ReLU it does cost
 # ([deeper](deeper/which_claims_hold.ipynb), with the measure of shift that Santurkar and others use).
 #
 # ## 5 · "The loss is smoother"
@@ -284,7 +284,7 @@ for name in ("ReLU", "tanh"):
 #
 # 1. Make the *learning rate of the next step* larger. Which of the two losses turns up first?
 # 2. Go on to 160 *training steps*. How far can the network without BN go now? It was trained with the rate 0.1.
-# 3. Choose *ReLU, 8 layers* and 20 *training steps*, and set the *learning rate of the next step* to 0.1. Which network has the larger cosine?
+# 3. Choose *ReLU, 8 layers*, 20 *training steps* and, as the *learning rate of the next step*, 0.1. Which network has the larger cosine?
 
 # %% tags=["nbval-ignore-output"]
 labs.Landscape()
