@@ -60,6 +60,7 @@ def diagnose(evidence: Evidence) -> Verdict:
     """The mistake, the slip, or the two of them that alone give the learner's values; else the facts."""
     known, numbers = evidence.known, () if evidence.check.tell else example(evidence)
     slips = evidence.check.slips if evidence.varies() else []
+    slips = sorted(slips, key=lambda slip: slip.lines.keys().isdisjoint(evidence.wrong))  # wrong lines first
     for groups, may_stop in candidates(known, [] if evidence.reshaped else slips):
         matching = [group for group in groups if is_match(evidence, group, may_stop)]
         if len(matching) == 1:
