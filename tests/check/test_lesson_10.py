@@ -10,6 +10,7 @@ def device(send, use=lambda sums, totals: totals):
     """The backward pass on one device, that sends and uses something of its own."""
 
     def answer(dy, x_hat, gamma, std, count, all_reduce):
+        dy = dy * len(dy) / count
         dgamma, dbeta = (dy * x_hat).sum(axis=0), dy.sum(axis=0)
         sums = send(dgamma, dbeta)
         totals = use(sums, all_reduce(*sums) if isinstance(sums, tuple) else all_reduce(sums))

@@ -1,0 +1,202 @@
+# %% [markdown]
+# # Can BN remember earlier batches?
+#
+# *30 minutes · from [10 · Across devices](../10_across_devices.ipynb)*
+#
+# A device with memory for two pictures only gets poor statistics. **Cross-iteration BN** (CBN) adds those of the batches before,
+# **cross mini-batch BN** (CmBN) those of the earlier parts of the same step. You write both as one layer, see how far old
+# statistics can be trusted, and measure with 20 seeds what they are worth.
+
+# %%
+import numpy as np
+import torch
+from torch import nn
+
+from bnteach import figures, training
+from bnteach.data import digits
+
+# %% [markdown]
+# ## Old statistics belong to old weights
+#
+# BN stands after a linear layer, $z = Wx$. A batch from some steps ago left its statistics behind: $\mu$, the mean of $z$, and
+# $\nu$, the mean of $z^2$; the variance is $\nu - \mu^2$. But since then the weights have moved, by $\Delta W$. What would $\mu$
+# and $\nu$ of the old batch be with the weights of today?
+#
+# For each unit, $W$ has one row, and $\Delta W$ too:
+#
+# $$\mu_\text{now} = \mu + \Delta W\,\overline{x} \qquad
+# \nu_\text{now} = \nu + 2\,\Delta W\,\overline{z\,x} + \overline{(\Delta W\,x)^2}$$
+#
+# The bar is the mean over the old batch. So it is enough to remember $\mu$, $\nu$, $\overline{x}$, $\overline{zx}$ and the old
+# $W$. CBN leaves the last term out: it takes the first derivative with respect to $W$, as in Taylor's series. (In deeper layers $x$
+# has moved as well; CBN leaves that out, too.)
+
+
+# %%
+class MemoryBN(nn.Module):
+    """A linear layer, and BN over this batch and the `window - 1` batches before it."""
+
+    def __init__(self, inputs, outputs, window=8, correct=True):
+        super().__init__()
+        self.linear, self.bn = nn.Linear(inputs, outputs, bias=False), nn.BatchNorm1d(outputs)
+        self.window, self.correct, self.memory = window, correct, []
+
+    def forward(self, x):
+        z = self.linear(x)
+        if not self.training:
+            return self.bn(z)
+        means, squares = [z.mean(0)], [(z**2).mean(0)]  # gradients flow through this batch alone
+        for old in self.memory:
+            mean, square = self.with_weights_of_today(*old)
+            means.append(mean)
+            squares.append(square)
+        self.remember(x, z, means[0], squares[0])
+        mean = torch.stack(means).mean(0)
+        var = torch.stack(squares).mean(0) - mean**2
+        self.follow(mean.detach(), var.detach(), n=len(means) * len(x))
+        return self.bn.weight * (z - mean) / torch.sqrt(var + self.bn.eps) + self.bn.bias
+
+    def with_weights_of_today(self, mean, square, mean_x, mean_zx, W):
+        if self.correct:
+            moved = self.linear.weight.detach() - W
+            mean = mean + moved @ mean_x
+            square = square + 2 * (moved * mean_zx).sum(1)
+        return mean, torch.maximum(square, mean**2)  # a variance is never below 0
+
+    def remember(self, x, z, mean, square):
+        now = mean, square, x.mean(0), z.T @ x / len(x), self.linear.weight
+        self.memory = [[t.detach().clone() for t in now], *self.memory][: self.window - 1]
+
+    def follow(self, mean, var, n):
+        self.bn.running_mean.lerp_(mean, 0.1)
+        self.bn.running_var.lerp_(var * n / (n - 1), 0.1)
+
+
+# %% [markdown]
+# `lerp_(new, 0.1)` is the running average: 0.9 of the old value plus 0.1 of the new one. With `window=1` nothing is remembered, and
+# the layer is plain BN. PyTorch must agree:
+
+# %%
+x = torch.randn(6, 4, generator=torch.Generator().manual_seed(0))
+ours, theirs = MemoryBN(4, 3, window=1), nn.BatchNorm1d(3)
+y, expected = ours(x), theirs(ours.linear(x))
+print(f"largest difference of y: {(y - expected).abs().max():.5f}")
+assert torch.allclose(y, expected, atol=1e-5)
+assert torch.allclose(ours.bn.running_var, theirs.running_var, atol=1e-5)
+
+# %% [markdown]
+# ## How good is the correction?
+#
+# We train one such layer in batches of 4 for 60 steps. Then we take the batch from 7 steps ago, compute its mean and its variance with
+# the weights of today, and compare: with the remembered numbers, and with the corrected ones.
+#
+# **Predict.** Which of the two is nearer, for the mean? For the variance?
+
+# %%
+_ = torch.set_num_threads(1)  # so small a network is fastest on one thread
+data = digits()
+x_train, y_train = torch.from_numpy(data.x_train), torch.from_numpy(data.y_train)
+x_test, y_test = torch.from_numpy(data.x_test), torch.from_numpy(data.y_test)
+
+
+def errors_of_an_old_batch(seed, rate=0.05, steps=60):
+    torch.manual_seed(seed)
+    layer = MemoryBN(64, 64)
+    network = nn.Sequential(layer, nn.ReLU(), nn.Linear(64, 10))
+    optimizer = torch.optim.SGD(network.parameters(), lr=rate)
+    batches = torch.randperm(len(x_train)).split(4)[:steps]
+    for rows in batches:
+        optimizer.zero_grad()
+        nn.functional.cross_entropy(network(x_train[rows]), y_train[rows]).backward()
+        optimizer.step()
+    z = layer.linear(x_train[batches[-7]]).detach()
+    errors = []
+    for layer.correct in (False, True):
+        mean, square = layer.with_weights_of_today(*layer.memory[6])
+        errors.append((mean - z.mean(0)).norm() / z.mean(0).norm())
+        errors.append((square - mean**2 - z.var(0, correction=0)).norm() / z.var(0, correction=0).norm())
+    return [error.item() for error in errors]
+
+
+# %% tags=["nbval-ignore-output"]
+names = ("mean, remembered", "variance, remembered", "mean, corrected", "variance, corrected")
+errors = {}
+for rate in (0.05, 0.002):
+    errors[rate] = np.array([errors_of_an_old_batch(seed, rate) for seed in range(5)]).T
+    print(f"learning rate {rate}: error as a share of the true length, five seeds")
+    for words, row in zip(names, errors[rate], strict=True):
+        print(f"  {words:21}", *(f"{error:.3f}" for error in row))
+assert errors[0.05][2].max() < errors[0.05][0].min() / 100
+assert (errors[0.05][3] > errors[0.05][1]).all()
+assert errors[0.002][3].mean() < errors[0.002][1].mean()
+
+# %% [markdown]
+# <details><summary>Answer</summary>
+#
+# The corrected mean is exact: the first formula has no more terms, and this is the first layer. The corrected variance is worse than the
+# remembered one at the learning rate 0.05, and better at 0.002. What CBN leaves out is the mean of $(\Delta W x)^2$, never below 0. So
+# $\nu$ comes out too small, while the exact $\mu^2$ is subtracted from it. The term shrinks with the *square* of the steps.
+#
+# </details>
+#
+# ## What is it worth?
+#
+# We train two such layers and an output layer, once through the digits, in batches of 2 and of 4, at two learning rates. Four kinds of
+# layers: BN; *remembered*, which is CBN without the correction; CBN; and layer normalization (LN), which needs no batch.
+
+
+# %%
+KINDS = {
+    "BN": lambda: MemoryBN(64, 64, window=1),
+    "remembered": lambda: MemoryBN(64, 64, correct=False),
+    "CBN": lambda: MemoryBN(64, 64),
+    "CmBN": lambda: MemoryBN(64, 64),
+    "LN": lambda: nn.Sequential(nn.Linear(64, 64, bias=False), nn.LayerNorm(64)),
+}
+
+
+def learn(seed, kind, part, parts, rate):
+    """Percent of the test digits that are right; a step adds up the gradients of `parts` parts."""
+    torch.manual_seed(seed)
+    layers = [KINDS[kind](), KINDS[kind]()]
+    network = nn.Sequential(layers[0], nn.ReLU(), layers[1], nn.ReLU(), nn.Linear(64, 10))
+    optimizer = torch.optim.SGD(network.parameters(), lr=rate)
+    for rows in torch.randperm(len(x_train)).split(part * parts)[:-1]:  # the last one is not full
+        optimizer.zero_grad()
+        if kind == "CmBN":
+            for layer in layers:
+                layer.memory = []  # a new step forgets the parts of the old one
+        for few in rows.split(part):
+            loss = nn.functional.cross_entropy(network(x_train[few]), y_train[few]) / parts
+            loss.backward()
+        optimizer.step()
+    right = network.eval()(x_test).argmax(1) == y_test
+    return 100 * right.float().mean().item()
+
+
+# %% [markdown]
+# Each run has 20 seeds. (The results are stored; with `FULL = True` they take three minutes.)
+#
+# **The rule for verdicts.** "CBN is better" *holds* when the dots of all seeds lie more than 2 points (percentage points) above 0. The
+# seeds do not vary the 450 test pictures, which leave about one point uncertain: hence this margin.
+#
+# **Predict.** In batches of 2 plain BN passes on only which of two values is larger. Does CBN mend that? And in batches of 4?
+
+# %%
+FULL = False  # True: train them now
+RUNS = [
+    (kind, n, 1, rate) for n in (2, 4) for rate in (0.05, 0.01) for kind in ("BN", "remembered", "CBN", "LN")
+]
+RUNS += [("BN", 2, 8, 0.2), ("CmBN", 2, 8, 0.2), ("BN", 16, 1, 0.2)]
+
+
+def words_for(kind, part, parts, rate):
+    return f"{kind}, {parts} × {part}, rate {rate}"
+
+
+def all_runs():
+    return {words_for(*run): [round(learn(seed, *run), 1) for seed in range(20)] for run in RUNS}
+
+
+kept = training.stored("results/10_cross_iteration.json", all_runs, again=FULL)["results"]
+right = {run: np.array(kept[words_for(*run)]) for run in RUNS}
