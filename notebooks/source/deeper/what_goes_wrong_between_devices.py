@@ -1,11 +1,10 @@
 # %% [markdown]
 # # What goes wrong between devices?
 #
-# *15 minutes · from [10 · Across devices](../10_across_devices.ipynb)*
+# *20 minutes · from [10 · Across devices](../10_across_devices.ipynb)*
 #
-# The formulas of SyncBN are right, and a program with several devices can still give wrong gradients, hang for ever, or run without
-# SyncBN although you asked for it. You see each of the three happen in two real processes. At the end `nn.SyncBatchNorm` is compared
-# with plain BN, where there is a GPU.
+# Even with the right formulas of SyncBN, a program for several devices can give wrong gradients, hang for ever, or run without SyncBN although you
+# asked for it. You see each of these happen. At the end `nn.SyncBatchNorm` is compared with plain BN, if there is a GPU.
 
 # %%
 import numpy as np
@@ -80,6 +79,45 @@ except (TimeoutError, ProcessError) as error:
 #
 # The same happens with SyncBN when only device 0 calls the network once more in training mode, for example to print its loss. So drop the
 # last uneven batch, let all devices do the same, and set a time limit.
+#
+# ## One device, several parts
+#
+# A device that has no room for its share takes it in parts, one after the other, adds up their gradients, and makes one step (**gradient accumulation**). We
+# compare the added gradient with that of the whole batch: 60 samples in four parts of 15.
+#
+# **Predict.** Is the sum the same with no norm? With LN? With BN?
+
+
+# %%
+random = torch.Generator().manual_seed(0)
+inputs = torch.randn(60, 64, generator=random, dtype=torch.float64)
+labels = torch.randint(10, (60,), generator=random)
+
+
+def gradient(norm, parts):
+    torch.manual_seed(0)
+    layers = [nn.Linear(64, 64), *norm, nn.ReLU(), nn.Linear(64, 10)]
+    network = nn.Sequential(*layers).double()
+    for few in torch.arange(60).chunk(parts):
+        loss = nn.functional.cross_entropy(network(inputs[few]), labels[few]) / parts
+        loss.backward()
+    return torch.cat([parameter.grad.flatten() for parameter in network.parameters()])
+
+
+for words, norm in {"no norm": (), "LN": (nn.LayerNorm(64),), "BN": (nn.BatchNorm1d(64),)}.items():
+    whole = gradient(norm, parts=1)
+    for layer in norm:
+        layer.zero_grad()
+    off = (gradient(norm, parts=4) - whole).norm() / whole.norm()
+    print(f"{words:8} off by {off:.0%} of its length")
+
+# %% [markdown]
+# <details><summary>Answer</summary>
+#
+# With no norm and with LN it is the same. With BN it is not, because each part was normalized by its own statistics. Accumulation
+# makes the *step* that of 60 samples; BN's batch stays 15.
+#
+# </details>
 #
 # ## SyncBN that is none
 #
