@@ -47,11 +47,11 @@ ax.spines["left"].set_visible(False)
 figures.show(figure)
 
 # %% [markdown]
-# Each square is a share: what one device handles at one moment. Blue: its mean and variance are used. Orange lines: the optimizer makes a step, and
+# Each box is a share: what one device handles at one moment. Blue: its mean and variance are used. At an orange line the optimizer makes a step, and
 # the weights move.
 #
 # - **Plain BN**: each device takes its own share alone.
-# - **Gradient accumulation** adds up the gradients of several shares before a step. BN takes no notice (lesson 05).
+# - **Gradient accumulation** adds up the gradients of several shares before a step. BN takes no notice ([shown here](deeper/what_goes_wrong_between_devices.ipynb)).
 # - **Synchronized BN (SyncBN)** takes the shares of all devices at the same moment.
 # - **Cross-iteration BN (CBN)** remembers earlier shares. Their statistics belong to older weights, so it corrects them.
 # - **Cross mini-batch BN (CmBN)** remembers only back to the last step, and needs no correction.
@@ -204,12 +204,7 @@ def milliseconds(rank, numbers, late=0.0):
     return np.median(times)
 
 
-cases = {
-    "2 numbers": (2,),
-    "128 numbers": (128,),
-    "1 000 000 numbers": (10**6,),
-    "128, one late": (128, 0.01),
-}
+cases = {"128 numbers": (128,), "2 048": (2048,), "1 000 000": (10**6,), "128, one late": (128, 0.01)}
 times = devices.run_processes(lambda rank: [milliseconds(rank, *case) for case in cases.values()])
 for name, device_0 in zip(cases, times[0], strict=True):
     print(f"{name:14} device 0 takes {device_0:6.2f} ms")
@@ -229,8 +224,10 @@ assert times[0][3] > 9
 #
 # ## Which running mean is saved?
 #
-# **Predict.** Plain BN on two devices. Each has its own running mean. What do they hold after 100 steps if the shares are sorted, as above? If every step
-# shuffles the eight samples?
+# Plain BN on two devices: each keeps a running mean of its own. In the first row the shares are sorted, as above; in the second, each step shuffles the eight
+# samples.
+#
+# **Predict.** In which row do the running means come near the mean of all samples?
 
 # %%
 rng = np.random.default_rng(0)
@@ -246,8 +243,8 @@ print("mean of all samples    ", x.mean(axis=0).round(2))
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# Sorted: each that of its own share, and neither that of all samples. Shuffled: both come near it. Only one of them is saved with the model: PyTorch's
-# `DistributedDataParallel` takes the one of device 0.
+# In the second. Sorted, each device keeps the mean of its own share. And only one of the two is saved with the model: in PyTorch's
+# `DistributedDataParallel` that of device 0, which is copied to the others before each forward pass.
 #
 # </details>
 #

@@ -224,7 +224,7 @@ EXERCISES = [
             "device's own. Before anything else, dy gets the weight of the share.",
             "Begin with `dy = dy * len(dy) / count`. In dx, divide what all_reduce returns by `count`.",
         ),
-        lesson=("10_across_devices", "SyncBN"),
+        lesson=("10_across_devices", "SyncBN: what must travel?"),
         mistakes=(OF_ALL_DEVICES,),
     ),
     experiment(

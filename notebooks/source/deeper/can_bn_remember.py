@@ -18,18 +18,18 @@ from bnteach.data import digits
 # %% [markdown]
 # ## Old statistics belong to old weights
 #
-# BN stands after a linear layer, $z = Wx$. A batch from some steps ago left its statistics behind: $\mu$, the mean of $z$, and
-# $\nu$, the mean of $z^2$; the variance is $\nu - \mu^2$. But since then the weights have moved, by $\Delta W$. What would $\mu$
-# and $\nu$ of the old batch be with the weights of today?
-#
-# For each unit, $W$ has one row, and $\Delta W$ too:
+# BN stands after a linear layer, $z = Wx$. A batch from some steps ago left its statistics behind: $\mu$, the mean of $z$, and its variance.
+# But since then the weights have moved, by $\Delta W$. What would the statistics of the old batch be with the weights of today? The variance is $\nu - \mu^2$, where
+# $\nu$ is the mean of $z^2$. For each unit, $W$ has one row, and $\Delta W$ too:
 #
 # $$\mu_\text{now} = \mu + \Delta W\,\overline{x} \qquad
 # \nu_\text{now} = \nu + 2\,\Delta W\,\overline{z\,x} + \overline{(\Delta W\,x)^2}$$
 #
-# The bar is the mean over the old batch. So it is enough to remember $\mu$, $\nu$, $\overline{x}$, $\overline{zx}$ and the old
+# The bar is the mean over the old batch. So it is enough to remember $\mu$, the variance, $\overline{x}$, $\overline{zx}$ and the old
 # $W$. CBN leaves the last term out: it takes the first derivative with respect to $W$, as in Taylor's series. (In deeper layers $x$
 # has moved as well; CBN leaves that out, too.)
+#
+# The variance of several batches together has two parts: the mean of their variances, and the variance of their means.
 
 
 # %%
@@ -45,25 +45,26 @@ class MemoryBN(nn.Module):
         z = self.linear(x)
         if not self.training:
             return self.bn(z)
-        now = z.mean(0), (z**2).mean(0)  # gradients flow through these alone
+        now = z.mean(0), z.var(0, correction=0)  # gradients flow through these alone
         then = [self.with_weights_of_today(*old) for old in self.memory]
-        mean, square = (torch.stack(each).mean(0) for each in zip(now, *then, strict=True))
-        var = square - mean**2
+        means, variances = (torch.stack(each) for each in zip(now, *then, strict=True))
+        mean, var = means.mean(0), variances.mean(0) + means.var(0, correction=0)
         self.remember(x, z, *now)
-        n = len(x) * (1 + len(then))
+        n = len(x) * len(means)
         self.bn.running_mean.lerp_(mean.detach(), 0.1)
         self.bn.running_var.lerp_(var.detach() * n / (n - 1), 0.1)
         return self.bn.weight * (z - mean) / torch.sqrt(var + self.bn.eps) + self.bn.bias
 
-    def with_weights_of_today(self, mean, square, mean_x, mean_zx, W):
-        if self.correct:
-            moved = self.linear.weight.detach() - W
-            mean = mean + moved @ mean_x
-            square = square + 2 * (moved * mean_zx).sum(1)
-        return mean, torch.maximum(square, mean**2)  # a variance is never below 0
+    def with_weights_of_today(self, mean, var, mean_x, mean_zx, W):
+        if not self.correct:
+            return mean, var
+        moved = self.linear.weight.detach() - W
+        square = var + mean**2 + 2 * (moved * mean_zx).sum(1)
+        mean = mean + moved @ mean_x
+        return mean, torch.clamp(square - mean**2, min=0)
 
-    def remember(self, x, z, mean, square):
-        now = mean, square, x.mean(0), z.T @ x / len(x), self.linear.weight
+    def remember(self, x, z, mean, var):
+        now = mean, var, x.mean(0), z.T @ x / len(x), self.linear.weight
         self.memory = [[t.detach().clone() for t in now], *self.memory][: self.window - 1]
 
 
@@ -107,9 +108,8 @@ def errors_of_an_old_batch(seed, rate):
     z = layer.linear(x_train[batches[-7]]).detach()
     errors = []
     for layer.correct in (False, True):
-        mean, square = layer.with_weights_of_today(*layer.memory[6])
-        errors.append((mean - z.mean(0)).norm() / z.mean(0).norm())
-        errors.append((square - mean**2 - z.var(0, correction=0)).norm() / z.var(0, correction=0).norm())
+        found, right = layer.with_weights_of_today(*layer.memory[6]), (z.mean(0), z.var(0, correction=0))
+        errors += [(f - r).norm() / r.norm() for f, r in zip(found, right, strict=True)]
     return [error.item() for error in errors]
 
 
