@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 import numpy as np
 
 from .checking import Check
 from .lessons import CHECKS
-from .mistakes import Mistake, mistakes_in, problem_with
+from .mistakes import Mistake
 from .verdict import PASSED
 
 SEEDS = range(5)
@@ -42,13 +44,15 @@ def add(name: str, text: str) -> None:
     check = check_named(name)
     if not isinstance(text, str):
         raise TypeError(f"text is a {type(text).__name__}, expected a string")
-    before = dict(check.known)
+    new = {key: it for key, it in check.with_more(check.known, text).items() if key not in check.known}
+    check.known.update(new)
     try:
-        for mistake in mistakes_in(text):
-            add_one(check, mistake)
+        for mistake, seed in product(new.values(), SEEDS):
+            if problem := not_told_apart(check, mistake, seed):
+                raise ValueError(f"{name}, {mistake.key}: {problem}")
     except BaseException:
-        check.known.clear()
-        check.known.update(before)
+        for key in new:
+            del check.known[key]
         raise
 
 
@@ -74,18 +78,6 @@ def check_named(name: str) -> Check:
     if name not in CHECKS:
         raise KeyError(f"name is {name!r}, which is no check; there are {', '.join(CHECKS)}")
     return CHECKS[name]
-
-
-def add_one(check: Check, mistake: Mistake) -> None:
-    """Add a mistake; raise ValueError unless it can happen, and is told apart from all others."""
-    if mistake.key in check.known:
-        raise ValueError(f"key is {mistake.key!r}, which {check.name} has already")
-    if problem := problem_with(mistake, check.recipe):
-        raise ValueError(f"{mistake.key}: {problem}")
-    check.known[mistake.key] = mistake
-    for seed in SEEDS:
-        if problem := not_told_apart(check, mistake, seed):
-            raise ValueError(f"{mistake.key}: {problem}")
 
 
 def not_told_apart(check: Check, mistake: Mistake, seed: int) -> str:

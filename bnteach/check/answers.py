@@ -37,7 +37,8 @@ def as_array(name: str, value: Any) -> np.ndarray:
 def plain(value: Any) -> Any:
     """Tensors as arrays, also those in lists."""
     if callable(getattr(value, "detach", None)):
-        return value.detach().cpu().numpy()
+        value = value.detach().cpu()
+        return (value.float() if "bfloat16" in str(value.dtype) else value).numpy()
     if isinstance(value, (list, tuple)):
         return [plain(item) for item in value]
     return value
@@ -45,8 +46,24 @@ def plain(value: Any) -> Any:
 
 def unpacked(names: tuple[str, ...], value: Any) -> list[Any]:
     """What a function returned, as one value for each name. Raises OddAnswer when the number is not right."""
+    refuse_nothing(names, value)
     how_many = f"{len(names)} values" if len(names) > 1 else "one"
     wanted = f"expected {how_many}: {', '.join(names)}."
+    if len(names) == 1 and not isinstance(value, tuple):
+        return [value]
+    rows = plain(value)
+    if isinstance(rows, np.ndarray) and rows.shape[:1] == (len(names),):
+        return list(rows)
+    if not isinstance(value, (tuple, list)):
+        raise OddAnswer(f"Your function returns {described(value)}, {wanted}")
+    if len(names) == 1 or len(value) != len(names):
+        in_tuple = "a tuple of " * (len(value) == len(names))  # a comma behind a single value
+        raise OddAnswer(f"Your function returns {in_tuple}{counted(len(value))}, {wanted}")
+    return list(value)
+
+
+def refuse_nothing(names: tuple[str, ...], value: Any) -> None:
+    """Raise OddAnswer for what a function gives that returns nothing, or nothing yet."""
     if value is None:
         raise OddAnswer(f"Your function returns None, expected {', '.join(names)}. Is a `return` missing?")
     if value is ...:
@@ -54,13 +71,6 @@ def unpacked(names: tuple[str, ...], value: Any) -> list[Any]:
     if inspect.isgenerator(value) or inspect.iscoroutine(value):
         given = described(value)
         raise OddAnswer(f"Your function gives {given}. Use `def` and `return`, no `async` or `yield`.")
-    if len(names) == 1 and not isinstance(value, tuple):
-        return [value]
-    if not isinstance(value, (tuple, list)):
-        raise OddAnswer(f"Your function returns {described(value)}, {wanted}")
-    if len(names) == 1 or len(value) != len(names):
-        raise OddAnswer(f"Your function returns {counted(len(value))}, {wanted}")
-    return list(value)
 
 
 def counted(number: int) -> str:

@@ -12,22 +12,27 @@ import numpy as np
 
 from . import facts, standing
 from .answers import OddAnswer, as_function, described
-from .blank import is_blank
-from .comparing import agree
-from .everywhere import DIGITS_LOST, INPUT_MODIFIED, arguments_swapped, returns_swapped, without_effect
+from .code import is_blank, names_used
+from .comparing import IMPRECISE, agree
+from .everywhere import (
+    DIGITS_LOST,
+    INPUT_MODIFIED,
+    arguments_swapped,
+    half_precision,
+    returns_swapped,
+    without_effect,
+)
 from .evidence import Evidence
 from .exercise import Exercise, in_double
-from .naming import Diagnosis, diagnose, named
+from .naming import diagnose, named
 from .running import FATAL, Observed, Runs
 from .settings import settings_kept
 from .verdict import NOT_ATTEMPTED, NOT_YET, PASSED, Verdict
 
-IMPRECISE_WITHIN = 0.03
 CHANGEABLE = (
     "Your code gives different results for the same input. Does it use random numbers, or change something "
     "outside the function that it uses again?"
 )
-Decision = tuple[str, Diagnosis]  # the state, and why
 _this_thread = threading.local()
 
 
@@ -62,16 +67,18 @@ class Check(Exercise):
         """The verdict, without a note in the standing."""
         with one_at_a_time(), settings_kept():
             if is_blank(answer):
-                return Verdict(self.name, NOT_ATTEMPTED, hints=self.hints)
+                return self.verdict(NOT_ATTEMPTED)
             try:
                 runs = Runs(self.own_trial(), self.checked(answer))
             except OddAnswer as error:
-                return self.verdict(NOT_YET, Diagnosis(str(error)))
+                return self.verdict(NOT_YET, str(error))
             probes = self.probes(np.random.default_rng(seed))
+            expected, known = [self.expected(probe) for probe in probes], list(self.known.values())
             *seen, again = runs.on([*probes, probes[0]])
-            evidence = Evidence(self, probes, [self.expected(probe) for probe in probes], seen)
-            decided = self.decided(evidence, again) or self.decided_if_wrong(evidence, runs, answer)
-            return self.verdict(*(decided or self.decided_on_hard_probes(runs, seed)), seen)
+            evidence = Evidence(self, probes, expected, seen, known, names_used(answer))
+            verdict = self.if_odd(evidence, again) or self.if_wrong(evidence, runs, answer)
+            verdict = verdict or self.if_imprecise(evidence, runs, seed) or self.verdict(PASSED)
+            return replace(verdict, printed=next((run.printed for run in seen if run.printed), ""))
 
     def checked(self, answer: Any) -> Any:
         """The answer, ready to be called. Raises OddAnswer for one that is not what the exercise asks for."""
@@ -81,46 +88,40 @@ class Check(Exercise):
             raise OddAnswer(f"{self.name} is {given}, expected a {what}.")
         return answer if self.is_of_class() else as_function(answer, self.takes)
 
-    def decided(self, evidence: Evidence, again: Observed) -> Decision | None:
+    def if_odd(self, evidence: Evidence, again: Observed) -> Verdict | None:
         """What can be said before values are compared; `again` is a second run on the first probe."""
         first = evidence.seen[0]
         if first.failure == "not written" and not first.values:
-            return NOT_ATTEMPTED, Diagnosis("" if first.error == "NotImplementedError" else first.words)
+            return self.verdict(NOT_ATTEMPTED, "" if first.error == "NotImplementedError" else first.words)
         if not first.failure and not agree(again.values, first.values):
-            return NOT_YET, Diagnosis(again.words or CHANGEABLE)
+            return self.verdict(NOT_YET, again.words or CHANGEABLE)
         if any(run.failure in FATAL for run in evidence.seen):
-            return NOT_YET, Diagnosis(facts.why(evidence))
+            return self.verdict(NOT_YET, facts.why(evidence))
         return None
 
-    def decided_if_wrong(self, evidence: Evidence, runs: Runs, answer: Any) -> Decision | None:
-        """Of a wrong answer: what can go wrong in every exercise, or in this one. None if all is right."""
-        if all(run.has(right) for run, right in zip(evidence.seen, evidence.expected, strict=True)):
+    def if_wrong(self, evidence: Evidence, runs: Runs, answer: Any) -> Verdict | None:
+        """What can go wrong in every exercise, or in this one. None if all is right."""
+        if all(run.has(right) for _, right, run in evidence.runs):
             modified = ", ".join(sorted({name for run in evidence.seen for name in run.modified}))
-            return (NOT_YET, named(self, (INPUT_MODIFIED,), f"It changes {modified}.")) if modified else None
-        if found := arguments_swapped(self, answer) or returns_swapped(evidence):
-            return NOT_YET, named(self, (found,))
-        diagnosis = diagnose(evidence)
-        if not diagnosis.keys and (found := without_effect(evidence, runs)):
-            if found.key:
-                return NOT_YET, named(self, (found,), diagnosis.why, diagnosis.details)
-            diagnosis = replace(diagnosis, why=f"{diagnosis.why}\nAnd {found.title}. {found.why}")
-        return NOT_YET, diagnosis
+            return named(evidence, (INPUT_MODIFIED,), f"It changes {modified}.") if modified else None
+        if found := arguments_swapped(self, answer) or returns_swapped(evidence) or half_precision(evidence):
+            return named(evidence, (found,))
+        verdict = diagnose(evidence)
+        if verdict.mistakes or evidence.is_failed() or not (found := without_effect(evidence, runs)):
+            return verdict
+        if found.key:
+            return named(evidence, (found,), verdict.why, verdict.details)
+        return replace(verdict, why=f"{verdict.why}\nAnd {found.title}. {found.why}")
 
-    def decided_on_hard_probes(self, runs: Runs, seed: int) -> Decision:
-        """The same for code that is right so far: are digits lost where the mean is large?"""
+    def if_imprecise(self, evidence: Evidence, runs: Runs, seed: int) -> Verdict | None:
+        """Of code that is right so far: are digits lost where the mean is large?"""
         for probe in self.hard_probes(np.random.default_rng(seed)):
             right = self.expected(probe)
             single, double = runs.on([probe, in_double(probe)])
-            if single.has(right, IMPRECISE_WITHIN):
+            if single.has(right, IMPRECISE):
                 continue
-            if double.has(right, IMPRECISE_WITHIN):
-                return NOT_YET, named(self, (DIGITS_LOST,))
+            if double.has(right, IMPRECISE):
+                return named(evidence, (DIGITS_LOST,))
             words = single.words or "the values are off."
-            return NOT_YET, Diagnosis(f"It is right on small numbers. Where the mean is large: {words}")
-        return PASSED, Diagnosis("")
-
-    def verdict(self, state: str, diagnosis: Diagnosis, seen: list[Observed] | tuple = ()) -> Verdict:
-        """The verdict, with what the code printed."""
-        printed = next((run.printed for run in seen if run.printed), "")
-        hints = (*self.hints[:2], diagnosis.mend or self.hints[2])
-        return Verdict(self.name, state, diagnosis.why, diagnosis.keys, diagnosis.details, printed, hints)
+            return self.verdict(NOT_YET, f"It is right on small numbers. Where the mean is large: {words}")
+        return None

@@ -6,6 +6,7 @@ import numpy as np
 
 # float32 arithmetic on the probes is within 1e-5 of float64; mistakes are 1e-2 and more away.
 ROUNDING = 1e-4
+IMPRECISE = 0.03  # digits are lost, but the formula is right
 
 Values = dict[str, np.ndarray]  # by the name of the quantity
 
@@ -16,10 +17,7 @@ def same(found: np.ndarray, expected: np.ndarray, within: float = ROUNDING) -> b
 
 
 def off_by(found: np.ndarray, expected: np.ndarray) -> float:
-    """The largest difference over the root mean square of the expected values.
-
-    It is inf when the shapes differ, or NaN or inf are in other places.
-    """
+    """The largest difference over the expected root mean square; inf where shapes or places of NaN differ."""
     if found.shape != expected.shape:
         return np.inf
     finite = np.isfinite(expected)
@@ -34,6 +32,12 @@ def off_by(found: np.ndarray, expected: np.ndarray) -> float:
     peak = np.abs(expected).max()
     scale = peak * np.sqrt(np.mean((expected / peak) ** 2)) if peak > 1e-12 else 1.0
     return float(np.abs(found / scale - expected / scale).max())
+
+
+def is_reshaped(found: np.ndarray, expected: np.ndarray) -> bool:
+    """True when the numbers are right, in their order, and only the shape is not."""
+    has_other_shape = found.shape != expected.shape and found.size == expected.size
+    return has_other_shape and same(found.reshape(expected.shape), expected)
 
 
 def agree(first: Values, second: Values) -> bool:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import inspect
 from typing import Any
 
-from .comparing import agree
+import numpy as np
+
+from .comparing import IMPRECISE, agree, same
 from .evidence import Evidence
 from .exercise import Exercise
 from .mistakes import Mistake
@@ -26,6 +28,12 @@ DIGITS_LOST = Mistake(
     "is large, and their difference keeps few digits, or is negative. Subtract the mean first, then square: "
     "((x - mean)**2).mean(axis=0).",
     ("deeper/which_variance_survives_float32", "Three ways to a variance"),
+)
+HALF_PRECISION = Mistake(
+    "half_precision",
+    "the formula seems right, but the values have only the three digits of float16",
+    {},
+    "Compute in float32 or float64, and do not round what is returned.",
 )
 
 # Numbers that are typed where an input belongs.
@@ -50,12 +58,28 @@ def returns_swapped(evidence: Evidence) -> Mistake | None:
     names, order = evidence.check.recipe.returns, []
     for name in names:
         left = (other for other in names if other not in order)
-        order += [other for other in left if evidence.has_values_of(name, other)][:1]
+        order += [other for other in left if evidence.holds(same, name, other)][:1]
     if len(names) < 2 or len(order) < len(names) or tuple(order) == names:
         return None
     title = f"the returned values are right, but their order is {', '.join(order)}"
     words = f"Whoever calls your function takes the first for {names[0]}. Write `return {', '.join(names)}`."
     return Mistake("returns_swapped", title, {}, words)
+
+
+def half_precision(evidence: Evidence) -> Mistake | None:
+    """Are all values near the right ones, and fractions that float16 can hold?"""
+
+    def are_halves(mine: np.ndarray, right: np.ndarray) -> bool:
+        return same(mine, right, IMPRECISE) and np.array_equal(mine, mine.astype(np.float16))
+
+    wrong = evidence.wrong
+    if not wrong or not all(evidence.holds(are_halves, name) for name in wrong):
+        return None
+    return (
+        HALF_PRECISION
+        if any((run.values[name] % 1).any() for run in evidence.seen for name in wrong)
+        else None
+    )
 
 
 def without_effect(evidence: Evidence, runs: Runs) -> Mistake | None:
@@ -73,14 +97,13 @@ def without_effect(evidence: Evidence, runs: Runs) -> Mistake | None:
 
 def is_idle(evidence: Evidence, runs: Runs, name: str) -> bool:
     """True when another value of this input changes the right answer, and not the learner's."""
-    check, probe, seen = evidence.check, evidence.probes[0], evidence.seen[0]
+    probe, seen = evidence.probes[0], evidence.seen[0]
     other = {**probe, name: probe[name] / 3}
-    matters = not agree(check.expected(probe), check.expected(other))
+    matters = not agree(evidence.expected[0], evidence.check.run_with(other).values)
     return bool(seen.values) and matters and agree(runs.on([other])[0].values, seen.values)
 
 
 def is_typed_in(evidence: Evidence, name: str) -> bool:
     """True when a usual number in the place of this input gives what was observed, on every probe."""
-    runs = list(zip(evidence.probes, evidence.seen, strict=True))
-    expected = evidence.check.expected
-    return any(all(agree(expected({**probe, name: n}), run.values) for probe, run in runs) for n in USUAL)
+    runs, right = evidence.runs, evidence.check.run_with
+    return any(all(agree(right(p, **{name: n}).values, run.values) for p, _, run in runs) for n in USUAL)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import permutations
 
 import numpy as np
 
-from .comparing import Values, same
+from .comparing import Values, is_reshaped, same
 from .exercise import Exercise
 from .mistakes import Mistake
 from .running import Observed, Probe
@@ -17,48 +17,59 @@ from .running import Observed, Probe
 
 @dataclass(frozen=True)
 class Evidence:
+    """expected, seen: for each probe. known: mistakes that have words. names: those in the learner's code."""
+
     check: Exercise
     probes: list[Probe]
     expected: list[Values]
     seen: list[Observed]
+    known: list[Mistake]
+    names: set[str]
+
+    @cached_property
+    def runs(self) -> list[tuple[Probe, Values, Observed]]:
+        return list(zip(self.probes, self.expected, self.seen, strict=True))
+
+    def holds(self, test: Callable[..., bool], name: str, other: str = "") -> bool:
+        """True when a quantity came on every probe, and each time the test of its value and the right one (or
+        that of `other`) is true."""
+        return all(
+            name in run.values and (other or name) in right and test(run.values[name], right[other or name])
+            for _, right, run in self.runs
+        )
 
     @cached_property
     def wrong(self) -> list[str]:
         """The quantities that are wrong on one probe at least."""
-        return [name for name in self.expected[0] if not all(self.agreement(name))]
+
+        def is_wrong(name: str) -> bool:
+            came = ((run.values[name], right[name]) for _, right, run in self.runs if name in run.values)
+            return not all(same(*pair) for pair in came)
+
+        return list(filter(is_wrong, self.expected[0]))
 
     @cached_property
     def right(self) -> list[str]:
         """The quantities that came, and came out right, on every probe."""
-        came = [name for name in self.expected[0] if all(name in run.values for run in self.seen)]
-        return [name for name in came if name not in self.wrong]
-
-    def agreement(self, name: str) -> list[bool]:
-        """For each probe whether the quantity is right, or has not come."""
-        runs = zip(self.expected, self.seen, strict=True)
-        return [name not in run.values or same(run.values[name], right[name]) for right, run in runs]
-
-    def has_values_of(self, name: str, other: str) -> bool:
-        """True when what came as one quantity has the right values of another one, on every probe."""
-        runs = zip(self.expected, self.seen, strict=True)
-        return all(
-            {name} <= run.values.keys() and {other} <= right.keys() and same(run.values[name], right[other])
-            for right, run in runs
-        )
+        return [name for name in self.expected[0] if self.holds(same, name)]
 
     @cached_property
     def misplaced(self) -> set[str]:
         """Wrong quantities that have the right values of another wrong one: their places may have changed."""
-        pairs = permutations(self.wrong, 2)
-        return {name for name, other in pairs if self.has_values_of(name, other)}
+        return {name for name, other in permutations(self.wrong, 2) if self.holds(same, name, other)}
+
+    @cached_property
+    def reshaped(self) -> set[str]:
+        """Wrong quantities that have the right numbers, in another shape."""
+        return {name for name in self.wrong if self.holds(is_reshaped, name)}
 
     def is_failed(self) -> bool:
         return any(run.failure for run in self.seen)
 
     def varies(self) -> bool:
-        """False where a wrong quantity is the same number everywhere: many slips together give that."""
+        """False where nothing came, or one number everywhere: that is what many slips give."""
         values = [run.values[name] for run in self.seen for name in self.wrong if name in run.values]
-        return all(value.size < 2 or np.ptp(value) > 1e-12 for value in values)
+        return bool(values) and all(value.size < 2 or np.ptp(value) > 1e-12 for value in values)
 
     def of(
         self, mistakes: Iterable[Mistake], *, to_first_difference: bool = False
@@ -67,5 +78,5 @@ class Evidence:
         recipe = self.check.recipe
         for mistake in mistakes:
             recipe = mistake.in_recipe(recipe)
-        for probe, right, run in zip(self.probes, self.expected, self.seen, strict=True):
+        for probe, right, run in self.runs:
             yield right, self.check.observed_of(recipe, probe, run if to_first_difference else None), run

@@ -41,30 +41,25 @@ def numbers(value: Any, places: int | None = None, start: int = 0) -> str:
         return repr(value).replace("\n", "")[:100]
     if value.size > READABLE:
         return f"an array of shape {value.shape}"
+    value = value.astype(float)
     places = enough_places(value) if places is None else places
-    style = {"precision": places, "suppress_small": True}
-    if places < 0:
-        style = {"formatter": {"float": "{:.3e}".format}}
-    value = value.astype(float)  # an input may be of integers
-    value = np.round(value, places) + 0.0 if places > 0 else value
-    wide = {"separator": ", ", "max_line_width": 1000, "floatmode": "fixed", "prefix": " " * start}
-    lines = np.array2string(value, **wide, **style).split("\n")
+    value = np.round(value, places) + 0.0  # no −0
+    style = {"precision": places, "floatmode": "fixed", "suppress_small": True, "separator": ", "}
+    lines = np.array2string(value, max_line_width=1000, prefix=" " * start, **style).split("\n")
     return "\n".join(line for line in lines if line.strip())
 
 
 def enough_places(*arrays: np.ndarray) -> int:
-    """Decimal places that show four digits, and also the difference of two arrays; -1: use an exponent."""
-    finite = np.concatenate([array[np.isfinite(array)].ravel() for array in arrays]).astype(float)
-    largest = np.abs(finite).max(initial=0.0)
-    if largest and not 1e-6 < largest < 1e7:
-        return -1
-    sizes = [(4, largest)]
+    """Decimal places that show four digits, and two of the difference of two arrays."""
+    sizes = [(4, np.abs(array).max(initial=0.0, where=np.isfinite(array))) for array in arrays]
     if len({array.shape for array in arrays}) < len(arrays):
-        sizes.append((2, np.nanmax(np.abs(arrays[0] - arrays[1]), initial=0.0)))
-    places = [digits - 1 - np.floor(np.log10(size)) for digits, size in sizes if 0 < size < np.inf]
-    wanted = int(np.clip(max(places, default=1), 1, 9))
-    trimmed = (p for p in range(1, wanted) if np.allclose(np.round(finite, p), finite, rtol=0, atol=1e-12))
-    return next(trimmed, wanted)
+        apart = np.abs(arrays[0] - arrays[1])
+        sizes.append((2, apart.max(initial=0.0, where=np.isfinite(apart))))
+    places = [digits - 1 - np.floor(np.log10(size)) for digits, size in sizes if size > 0]
+    most = int(np.clip(max(places, default=1), 1, 9))
+    every = np.concatenate([array.ravel() for array in arrays])
+    are_all = (p for p in range(1, most) if np.allclose(np.round(every, p), every, 0, 1e-12, equal_nan=True))
+    return next(are_all, most)
 
 
 def shapes(probe: Probe) -> str:

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, reduce
 from typing import Any
 
 import numpy as np
 
 from .answers import unpacked
 from .comparing import Values
-from .mistakes import Mistake, mistakes_in
+from .mistakes import Mistake, mistakes_in, problem_with
 from .recipe import Recipe, recipe_of
 from .running import Observed, Probe, Trial, rehearse
 from .slips import slips_of
+from .verdict import Verdict
 
 MOST = 900  # of the slips in a long recipe only those that people make most often
 
@@ -22,6 +23,8 @@ MOST = 900  # of the slips in a long recipe only those that people make most oft
 @dataclass(frozen=True, eq=False)
 class Exercise:
     """One exercise, as data; `Check` in checking.py judges answers to it.
+
+    What cannot work raises ValueError: when it is made, or, for values and mistakes, when it is first used.
 
     right: the right answer, as a plain function: lines `name = expression`, then `return` and names.
     probes: from a random generator to a list of inputs. The first is small enough to read; the others have
@@ -57,6 +60,14 @@ class Exercise:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "name", self.name or self.right.__name__)
+        for field, number, texts in (
+            ("hints", 3, "3 texts"),
+            ("lesson", 2, "2 texts"),
+            ("mistakes", None, "texts"),
+        ):
+            given = getattr(self, field)
+            if not isinstance(given, tuple) or number not in (None, len(given)):
+                raise ValueError(f"{self.name}: {field} is {given!r}, expected a tuple of {texts}")
         object.__setattr__(self, "takes", self.takes or self.recipe.takes)
 
     @cached_property
@@ -66,7 +77,19 @@ class Exercise:
     @cached_property
     def known(self) -> dict[str, Mistake]:
         """The mistakes that have words of their own, by key. A teacher's own are added here."""
-        return {mistake.key: mistake for text in self.mistakes for mistake in mistakes_in(text)}
+        return reduce(self.with_more, self.mistakes, {})
+
+    def with_more(self, known: dict[str, Mistake], text: str) -> dict[str, Mistake]:
+        """These mistakes and those of a text. Raises ValueError for one that cannot happen here."""
+        more = dict(known)
+        try:
+            for mistake in mistakes_in(text):
+                if problem := problem_with(mistake, self.recipe, more):
+                    raise ValueError(f"{mistake.key}: {problem}")
+                more[mistake.key] = mistake
+        except ValueError as error:
+            raise ValueError(f"{self.name}, {error}") from None
+        return more
 
     @cached_property
     def slips(self) -> list[Mistake]:
@@ -83,6 +106,10 @@ class Exercise:
     def is_of_class(self) -> bool:
         """True when the learner writes a class: its name begins with a capital letter."""
         return self.name[0].isupper()
+
+    def verdict(self, state: str, why: str = "", mend: str = "", **more: Any) -> Verdict:
+        """A verdict of this exercise. `mend` stands in the place of the last hint."""
+        return Verdict(self.name, state, why, hints=(*self.hints[:2], mend or self.hints[2]), **more)
 
     def own_trial(self) -> Trial:
         return self.trial or self.call_function
@@ -105,8 +132,18 @@ class Exercise:
         return answer
 
     def expected(self, probe: Probe) -> Values:
-        """The right values, in float64 whatever the dtype of the probe."""
-        return self.observed_of(self.recipe, in_double(probe)).values
+        """The right values. Raises ValueError where the right answer has none, or the probe is too coarse."""
+        if coarse := [name for name, value in probe.items() if getattr(value, "dtype", None) == np.float16]:
+            raise ValueError(f"{self.name}: {coarse[0]} is float16 in a probe, expected float32 or float64")
+        run = self.run_with(probe)
+        if run.failure or not run.values:
+            why = run.words or "it gives no values."
+            raise ValueError(f"{self.name}: the right answer fails with {', '.join(probe)}. {why}")
+        return run.values
+
+    def run_with(self, probe: Probe, **others: Any) -> Observed:
+        """A run of the right answer, in float64 whatever the dtype of the probe. `others` replace inputs."""
+        return self.observed_of(self.recipe, in_double({**probe, **others}))
 
     def observed_of(self, recipe: Recipe, probe: Probe, like: Observed | None = None) -> Observed:
         """What the check would observe of a learner who wrote this recipe, up to what is not as in `like`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .comparing import same
 from .evidence import Evidence
 from .example import listed, shapes
 from .resemblance import Case, about, measured, odd_shape
@@ -29,7 +30,7 @@ def is_or_are(names: list[str]) -> str:
 def what_happens(evidence: Evidence) -> str:
     """What is off, and the first failure, if there is one."""
     words = next((run.words for run in evidence.seen if run.failure), "")
-    return " ".join(filter(None, [what_is_off(evidence), words]))
+    return " ".join(filter(None, [what_is_off(evidence), words, *on_which(evidence)]))
 
 
 def why(evidence: Evidence) -> str:
@@ -40,32 +41,40 @@ def why(evidence: Evidence) -> str:
     if evidence.check.tell:
         return "\n".join(filter(None, [*sentences, evidence.check.tell(evidence.seen)[1]]))
     cases = {name: cases_of(evidence, name) for name in evidence.wrong}
-    reshaped = [name for name, every in cases.items() if any(map(odd_shape, every))]
-    more = reshaped[SHAPES:]
+    more = [name for name, every in cases.items() if any(map(odd_shape, every))][SHAPES:]
     sentences += [f"{name}: {facts_of(evidence, every)}" for name, every in cases.items() if name not in more]
-    if more:
-        sentences.append(f"And {len(more)} more {'have' if len(more) > 1 else 'has'} another shape.")
-    return "\n".join(sentences)
+    return "\n".join(sentences + [f"And {len(more)} more with another shape."] * bool(more))
 
 
 def cases_of(evidence: Evidence, name: str) -> list[Case]:
     """The quantity on each probe."""
-    runs = zip(evidence.probes, evidence.expected, evidence.seen, strict=True)
     recipe = evidence.check.recipe
-    return [Case(name, probe, right, run.values[name], recipe) for probe, right, run in runs]
+    return [Case(name, probe, right, run.values[name], recipe) for probe, right, run in evidence.runs]
 
 
 def facts_of(evidence: Evidence, every: list[Case]) -> str:
     """What is known about one wrong quantity, and on which probes it is wrong."""
-    cases = {
-        state: [case for case in every if case.is_right == (state == "right")] for state in ("wrong", "right")
-    }
-    words = about(cases["wrong"]) + (measured(cases["wrong"]) if evidence.check.asks_for_formula else "")
-    if not cases["right"]:
+    wrong, right = ([case for case in every if case.is_right == is_right] for is_right in (False, True))
+    words = about(wrong) + (measured(wrong) if evidence.check.asks_for_formula else "")
+    if not right or hides(evidence, wrong, right):
         return words
-    few, many = sorted(cases, key=lambda state: len(cases[state]))
-    with_these = ", and with ".join(shapes(case.inputs) for case in cases[few])
+    few, many, cases = ("right", "wrong", right) if len(right) < len(wrong) else ("wrong", "right", wrong)
+    with_these = ", and with ".join(shapes(case.inputs) for case in cases)
     return f"{words} It is {few} with {with_these}; it is {many} with the other inputs."
+
+
+def hides(evidence: Evidence, wrong: list[Case], right: list[Case]) -> bool:
+    """True when it may be right by chance: a number such as ε has no effect there, but elsewhere."""
+
+    def shows(case: Case, number: str) -> bool:
+        other = evidence.check.run_with(case.inputs, **{number: case.inputs[number] / 3}).values
+        return case.name not in other or not same(other[case.name], case.right)
+
+    numbers = [name for name, value in wrong[0].inputs.items() if isinstance(value, float)]
+    return any(
+        any(shows(case, number) for case in wrong) and not all(shows(case, number) for case in right)
+        for number in numbers
+    )
 
 
 def changes(evidence: Evidence) -> list[str]:
@@ -76,11 +85,16 @@ def changes(evidence: Evidence) -> list[str]:
 
 def failure(evidence: Evidence) -> str:
     """The words of the first failure, what came before it, and on which inputs the code did work."""
-    failed = [probe for probe, run in zip(evidence.probes, evidence.seen, strict=True) if run.failure]
     words = [next(run.words for run in evidence.seen if run.failure)]
     wrong = [name for name in evidence.wrong if all(name in run.values for run in evidence.seen)]
     for state, names in (("wrong", wrong), ("right", evidence.right)):
         words += [f"Before that, {listed(names)} came out {state}."] if names else []
-    if len(failed) < len(evidence.probes):
-        words.append(f"It happens with {shapes(failed[0])}, but not with every input.")
-    return " ".join([*words, *changes(evidence)])
+    return " ".join([*words, *on_which(evidence), *changes(evidence)])
+
+
+def on_which(evidence: Evidence) -> list[str]:
+    """The first inputs with which the code fails, if it does not fail with all."""
+    failed = [probe for probe, _, run in evidence.runs if run.failure]
+    if not 0 < len(failed) < len(evidence.probes):
+        return []
+    return [f"It happens with {shapes(failed[0])}, but not with every input."]

@@ -13,6 +13,7 @@ import bnteach
 
 from .answers import NotWritten, OddAnswer
 from .limits import TimeUp
+from .recipe import STEP
 
 # Where the code is that is not the learner's.
 ELSEWHERE = (
@@ -37,6 +38,18 @@ KINDS: dict[type[BaseException], tuple[str, str]] = {
     SystemExit: ("exit", "Your code ends the kernel{at}. Return a value instead."),
     BaseException: ("raised", "{type}{message}{at}.{about}"),
 }
+# Part of a message -> what it means, where it says only half.
+MEANINGS = {
+    "could not be broadcast together": "NumPy lines shapes up from the last axis on. Two lengths must be "
+    "equal, or one of them 1.",
+    "keyword argument 'dim'": "The inputs are NumPy arrays: `axis=` stands where PyTorch has `dim=`.",
+    "keyword argument 'keepdim'": "The inputs are NumPy arrays: write `keepdims=`, with an s.",
+    "keyword argument 'unbiased'": "The inputs are NumPy arrays: they divide by n, unless `ddof=1` is given.",
+    "must be Tensor, not": "The inputs are NumPy arrays: call np in the place of torch, or begin with "
+    "torch.from_numpy(...).",
+    "'numpy.ndarray' object has no attribute": "The inputs are NumPy arrays, which lack some methods of "
+    "PyTorch's tensors.",
+}
 
 
 def failed(error: BaseException, seconds: float) -> tuple[str, str]:
@@ -52,9 +65,7 @@ def failed(error: BaseException, seconds: float) -> tuple[str, str]:
 
 def about(message: str) -> str:
     """What a usual message means, where it says only half."""
-    if "could not be broadcast together" not in message:
-        return ""
-    return " (NumPy lines shapes up from the last axis on. Two lengths must be equal, or one of them 1.)"
+    return next((f" ({words})" for part, words in MEANINGS.items() if part in message), "")
 
 
 def own_words(error: BaseException) -> str:
@@ -77,6 +88,8 @@ def at(error: BaseException) -> str:
     ]
     if not frames:
         return ""
+    if frames[-1].filename.startswith(STEP):
+        return f", at {frames[-1].filename.removeprefix(STEP)}"
     line = linecache.getline(frames[-1].filename, frames[-1].lineno).strip()
     return f", at line {frames[-1].lineno} of {place_of(frames[-1].filename)}: {line}" if line else ""
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import ast
-import builtins
 import re
+from collections.abc import Container
 from dataclasses import dataclass
 
-from .recipe import Lines, Recipe, lines_of, names_in
+from .recipe import Lines, Recipe, lines_of
 
-HEAD = re.compile(r"(?P<key>[a-z]\w*): (?P<title>.+)")
+HEAD = re.compile(r"(?P<key>[a-z][a-z0-9_]*): +(?P<title>.+)")
 Place = tuple[str, str]  # a lesson, and a section of it
 
 
@@ -40,34 +40,33 @@ class Mistake:
 
 
 def mistakes_in(text: str) -> list[Mistake]:
-    """Mistakes as text, with an empty line between two of them. A line `> lesson: section` stands above those
-    that it explains.
-
-    >>> (mistake,) = mistakes_in('''
-    ...     > 02_normalize: Subtract, divide
-    ...
-    ...     eps_outside: ε is outside the root
-    ...         inv_std = 1 / (np.sqrt(var) + eps)
-    ...         | √σ² + ε is not √(σ² + ε).
-    ... ''')
-    >>> mistake.key, mistake.lines, mistake.lesson
-    ('eps_outside', {'inv_std': '1 / (np.sqrt(var) + eps)'}, ('02_normalize', 'Subtract, divide'))
-    """
+    """Mistakes as text, in the form of `check.add`, below `> lesson: section` where that explains them."""
     found, lesson = [], None
     for block in re.split(r"\n\s*\n", text.strip()):
-        first, *rest = [line.strip() for line in block.strip().splitlines()]
-        if first.startswith(">"):
-            lesson = tuple(first.removeprefix(">").strip().split(": ", 1))
-        else:
-            found.append(one_mistake(first, rest, lesson))
+        lines = [line.strip() for line in block.strip().splitlines()]
+        if lines and lines[0].startswith(">"):
+            lesson = place_in(lines.pop(0))
+        if lines:
+            found.append(one_mistake(lines[0], lines[1:], lesson))
+    if not found:
+        raise ValueError("the text has no mistake, expected `key: title` and wrong lines")
     return found
+
+
+def place_in(line: str) -> Place:
+    lesson, colon, section = line.removeprefix(">").strip().partition(": ")
+    if not colon:
+        raise ValueError(f"the line is {line!r}, expected `> lesson: section`")
+    return lesson, section
 
 
 def one_mistake(first: str, rest: list[str], lesson: Place | None) -> Mistake:
     """Its head, the wrong lines, and after a bar each line of what is confused."""
     head = HEAD.fullmatch(first)
     if head is None:
-        raise ValueError(f"the first line of a mistake is {first!r}, expected `key: title`")
+        raise ValueError(
+            f"the first line of a mistake is {first!r}, expected `key: title`, the key in small letters"
+        )
     code = "\n".join(line for line in rest if not line.startswith("|"))
     why = " ".join(line.removeprefix("|").strip() for line in rest if line.startswith("|"))
     try:
@@ -77,16 +76,17 @@ def one_mistake(first: str, rest: list[str], lesson: Place | None) -> Mistake:
     return Mistake(head["key"], head["title"], lines, why, lesson)
 
 
-def problem_with(mistake: Mistake, recipe: Recipe) -> str:
-    """Why a mistake cannot happen in a recipe, in words; empty when it can."""
-    values = {*recipe.takes, *recipe.steps}
+def problem_with(mistake: Mistake, recipe: Recipe, known: Container[str] = ()) -> str:
+    """Why a mistake cannot happen in a recipe, or beside the known ones; empty when it can."""
+    if mistake.key in known:
+        return "there is such a key already"
     if not mistake.lines:
         return "it has no line `name = expression`"
+    if recipe.steps == {**recipe.steps, **mistake.lines}:
+        return f"it is right: {mistake.right_lines(recipe)}"
     for name, text in mistake.lines.items():
         if name not in recipe.steps:
             return f"it gives {name}, expected one of {', '.join(recipe.steps)}"
-        unknown = names_in(text) - values - {*recipe.scope, *vars(builtins)}
-        if unknown or name in names_in(text):
-            which = min(unknown) if unknown else name
-            return f"{name} is made of {which}, expected some of {', '.join(sorted(values - {name}))}"
+        if problem := recipe.problem_in(name, text):
+            return problem
     return ""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import ast
+import builtins
 import inspect
 import textwrap
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+STEP = "step: "  # begins the file name of a step's code, so that an error in it can be told with the line
 Lines = dict[str, str]  # name of a value -> the expression that gives it
 
 
@@ -18,12 +20,6 @@ class Recipe:
 
     takes, returns: names of the inputs, and of what is returned, in order.
     scope: what the expressions may use besides: the globals of the function that was read.
-
-    >>> area = Recipe({"area": "width * height"}, ("width", "height"), ("area",))
-    >>> area.values({"width": 2, "height": 3}, ["area"])
-    {'area': 6}
-    >>> area.with_lines({"area": "width + height"}).values({"width": 2, "height": 3}, ["area"])
-    {'area': 5}
     """
 
     steps: Lines
@@ -52,27 +48,53 @@ class Recipe:
         """An expression as a function, and the names of the values that it needs."""
         if text not in self.compiled:
             needed = sorted(names_in(text) & {*self.takes, *self.steps})
-            self.compiled[text] = eval(f"lambda {', '.join(needed)}: {text}", self.scope), needed
+            code = compile(f"lambda {', '.join(needed)}: {text}", f"{STEP}{text}", "eval")
+            self.compiled[text] = eval(code, self.scope), needed
         return self.compiled[text]
+
+    def problem_in(self, name: str, text: str) -> str:
+        """Why `name = text` cannot be a line of the recipe, in words; empty when it can."""
+        values, read = {*self.takes, *self.steps}, names_in(text)
+        unknown = read - values - {*self.scope, *vars(builtins)} or read & {name}
+        expected = f"expected some of {', '.join(sorted(values - {name}))}"
+        return f"{name} is made of {min(unknown)}, {expected}" if unknown else ""
 
 
 def recipe_of(function: Callable[..., Any]) -> Recipe:
-    """The recipe that a plain function is: lines `name = expression`, then `return` and names."""
+    """The recipe that a plain function is. Raises ValueError, with the line, where it is none."""
     (definition,) = ast.parse(textwrap.dedent(inspect.getsource(function))).body
-    *lines, last = definition.body
-    returned = last.value.elts if isinstance(last.value, ast.Tuple) else [last.value]
+    *body, last = definition.body
     takes = tuple(inspect.signature(function).parameters)
-    return Recipe(lines_of(lines), takes, tuple(ast.unparse(name) for name in returned), function.__globals__)
+    try:
+        lines = lines_of(body, given=takes)
+        return Recipe(lines, takes, names_returned(last, {*takes, *lines}), function.__globals__)
+    except ValueError as error:
+        raise ValueError(f"{function.__name__}: {error}") from None
 
 
-def lines_of(body: list[ast.stmt]) -> Lines:
-    """Each `name = expression`, by its name. Raises ValueError for any other line but a docstring."""
-    lines = {}
+def names_returned(line: ast.stmt, values: set[str]) -> tuple[str, ...]:
+    """The names behind `return`. Raises ValueError for anything but names of values."""
+    value = getattr(line, "value", None)
+    names = [ast.unparse(part) for part in getattr(value, "elts", [value]) if part]
+    if not isinstance(line, ast.Return) or not names or not values.issuperset(names):
+        raise ValueError(f"the last line is {ast.unparse(line)!r}, expected `return` and names of lines")
+    return tuple(names)
+
+
+def lines_of(body: list[ast.stmt], given: tuple[str, ...] = ()) -> Lines:
+    """Each `name = expression`, by its name. Raises ValueError for another line, or a name that is taken."""
+    lines: Lines = {}
     for line in body:
-        if isinstance(line, ast.Assign) and len(line.targets) == 1 and isinstance(line.targets[0], ast.Name):
-            lines[line.targets[0].id] = ast.unparse(line.value)
-        elif not (isinstance(line, ast.Expr) and isinstance(line.value, ast.Constant)):
+        if isinstance(line, ast.Expr) and isinstance(line.value, ast.Constant):
+            continue
+        if not (isinstance(line, ast.Assign) and [type(target) for target in line.targets] == [ast.Name]):
             raise ValueError(f"the line is {ast.unparse(line)!r}, expected `name = expression`")
+        name = line.targets[0].id
+        if name in (*lines, *given):
+            raise ValueError(
+                f"the line is {ast.unparse(line)!r}, expected a name other than {name}: it is taken"
+            )
+        lines[name] = ast.unparse(line.value)
     return lines
 
 

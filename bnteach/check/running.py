@@ -26,20 +26,13 @@ Trial = Callable[[Any, Mapping[str, Any]], Iterable[tuple[str, Any]]]  # gives (
 
 @dataclass
 class Observed:
-    """What a learner's code did on one probe.
+    """What a learner's code did on one probe."""
 
-    values: name of a quantity -> the array it computed, in the order in which they came.
-    failure: why it stopped, as a word ("raised", "odd", "time", "exit", "recursion", "not written"), or None.
-    words: the failure in words for the learner.
-    error: type of the exception, if one was raised.
-    modified: names of the inputs that it changed.
-    """
-
-    values: Values = field(default_factory=dict)
-    failure: str | None = None
-    words: str = ""
-    error: str = ""
-    modified: tuple[str, ...] = ()
+    values: Values = field(default_factory=dict)  # in the order in which they came
+    failure: str | None = None  # why it stopped, as a word of failures.KINDS
+    words: str = ""  # the failure, to the learner
+    error: str = ""  # type of the exception, if one was raised
+    modified: tuple[str, ...] = ()  # names of the inputs that it changed
     printed: str = ""
 
     def fail(self, error: BaseException) -> None:

@@ -8,7 +8,7 @@ import random
 import sys
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
+from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout, suppress
 from functools import partial
 from typing import Any
 from unittest import mock
@@ -28,19 +28,12 @@ class Printed(io.StringIO):
 
 @contextmanager
 def settings_kept() -> Iterator[None]:
-    """Run a block without warnings, and put back what it may have set.
-
-    That is: NumPy's error handling and print options; the random states of NumPy, Python and PyTorch;
-    PyTorch's default dtype and print options; the working directory; and open figures.
-    """
-    back = [kept() for kept in (random_states, torch_settings, folder, figures)]
-    try:
-        with np.errstate(), np.printoptions(), warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        for put_back in back:
-            put_back()
+    """Run a block without warnings, and put back what it may have set."""
+    with np.errstate(), np.printoptions(), warnings.catch_warnings(), ExitStack() as back:
+        warnings.simplefilter("ignore")
+        for kept in (random_states, torch_settings, folder, figures):
+            back.callback(kept())
+        yield
 
 
 @contextmanager

@@ -14,15 +14,8 @@ SIGNS = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.Pow: "**"}
 COMPARED = {ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">="}
 OPPOSITE = {"+": "-", "-": "+", "*": "/", "/": "*"}
 DONE = {"+": "added", "-": "subtracted", "*": "multiplied", "/": "divided"}
-INSTEAD = {
-    "mean": "sum",
-    "sum": "mean",
-    "var": "std",
-    "std": "var",
-    "minimum": "maximum",
-    "maximum": "minimum",
-}
-INSTEAD |= {"abs": "sign", "sign": "abs"}
+PAIRS = (("mean", "sum"), ("var", "std"), ("minimum", "maximum"), ("abs", "sign"))
+INSTEAD = {one: other for pair in PAIRS for one, other in (pair, pair[::-1])}
 # Of any value: in words, and what stands in its place.
 OF_A_VALUE = {
     "{0} is squared": "({0}) ** 2",
@@ -41,6 +34,10 @@ def slips_of(recipe: Recipe) -> list[Mistake]:
     found: dict[tuple[str, str], str] = {}
     steps = list(recipe.steps)
     above = {step: [*recipe.takes, *steps[:number]] for number, step in enumerate(steps)}
+    for step in recipe.returns:
+        found[step, ast.unparse(ast.parse(f"-({recipe.steps.get(step, step)})"))] = (
+            f"`{step}` has the wrong sign"
+        )
     for kind in (operations, comparisons, functions, axes, brackets, values, names):
         for step, text in recipe.steps.items():
             for words, line in changed(text, kind, above[step]):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from dataclasses import dataclass
 
 from .verdict import PASSED, SIGNS, Verdict
@@ -17,7 +16,7 @@ def note(verdict: Verdict) -> None:
 
 @dataclass(frozen=True)
 class Report:
-    """The latest verdicts, in the order in which the checks were first called; text, and HTML.
+    """The latest verdicts, in the order in which the checks were first called.
 
     >>> passed = Verdict("standardize", "passed")
     >>> Report((passed, Verdict("inference", "not yet", mistakes=("eps_outside",))))
@@ -46,18 +45,6 @@ class Report:
         return "\n".join([*rows, self.summary()])
 
     __repr__ = __str__
-
-    def _repr_html_(self) -> str:
-        rows = [(v.check, f"{SIGNS[v.state]} {v.state}", ", ".join(v.mistakes)) for v in self.verdicts]
-        head = cells("th scope=col", ("check", "state", "mistake"))
-        body = "".join(f"<tr>{cells('td', row)}</tr>" for row in rows)
-        table = f'<table style="color:inherit;text-align:left"><tr>{head}</tr>{body}</table>' if rows else ""
-        return f"{table}<p>{self.summary()}</p>"
-
-
-def cells(tag: str, texts: tuple[str, ...]) -> str:
-    """Cells of a table's row."""
-    return "".join(f'<{tag} style="text-align:left">{html.escape(text)}</{tag[:2]}>' for text in texts)
 
 
 def report() -> Report:

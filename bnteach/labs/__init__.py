@@ -3,6 +3,7 @@
     from bnteach import labs
 
     labs.Sampler()                                      batch statistics scatter around the truth
+    labs.Ravine()                                       one feature's loss: how far may a step go
     labs.Coupling()                                     one sample moves its neighbors
     labs.Microscope()                                   one channel: before BN, after it, and activated
     labs.GammaBeta()                                    scale, shift, and undo the normalization
@@ -19,7 +20,8 @@
 
 lab.py       what every lab is; canvas.py and controls.py are what it is made of
 sampler.py, coupling.py, microscope.py, gamma_beta.py, backprop_graph.py, jacobian.py, running_stats.py,
-which_values.py, depth.py, training.py, landscape.py, pruning.py, momentum.py, devices.py: one lab each
+which_values.py, depth.py, training.py, landscape.py, pruning.py, momentum.py, ravine.py,
+devices.py: one lab each
 
 `Training`, `Landscape` and `Pruning` need PyTorch, which is imported when one of them is first named, not
 before.
@@ -36,6 +38,7 @@ from .jacobian import Jacobian
 from .lab import Lab
 from .microscope import Microscope
 from .momentum import Momentum
+from .ravine import Ravine
 from .running_stats import RunningStats
 from .sampler import Sampler
 from .which_values import WhichValues
@@ -52,6 +55,7 @@ __all__ = [
     "Microscope",
     "Momentum",
     "Pruning",
+    "Ravine",
     "RunningStats",
     "Sampler",
     "Training",

@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 00 · Meet batch normalization
 #
-# *35 minutes · next: [01 · Measure a batch](01_measure_a_batch.ipynb)*
+# *40 minutes · next: [01 · Measure a batch](01_measure_a_batch.ipynb)*
 #
 # Some deep networks do not learn until one kind of layer is added: **batch normalization**, **BN** for short.
 # In this lesson you see such a network, type BN in five lines of NumPy, and measure what it changes. At the end you know what
@@ -22,7 +22,7 @@ from bnteach.training import mlp, train
 #
 # ## Two networks, one difference
 #
-# Both networks read handwritten digits, 8 × 8 gray values each:
+# Both networks read handwritten digits, 8 × 8 gray values each (dark is ink):
 
 # %% alt="Eight handwritten digits in 8 by 8 gray squares, each with its label above it."
 data = digits()  # 1 347 pictures for training, 450 for the test
@@ -53,8 +53,8 @@ figures.show(ax)
 
 # %% [markdown]
 # A network that only guesses is right for about one digit of ten. We call this **chance**. The network without BN (dashed,
-# orange) stays there. The network with BN (solid, blue) is right for more than 90 % after a few epochs. (Why is it near chance, too,
-# after the first epoch? See lesson 05.) What does this layer compute?
+# orange) stays there. The network with BN (solid, blue) is right for more than 90 % after a few epochs. (After the first epoch it
+# is near chance, too: for a test BN uses averages from the training, and after one epoch these are not right yet. Lesson 05 shows them.) What does this layer compute?
 #
 # ## Batch normalization in five lines
 #
@@ -135,7 +135,7 @@ for channel in (0, 1):  # NumPy counts from 0
 # ## Build it, and try five seeds
 #
 # Was it luck? We build the network ourselves and train it with five **seeds**: each gives other starting weights and
-# another order of the pictures. The last linear layer gives ten numbers, one for each digit; the largest is the answer. The
+# another order of the pictures. `nn.BatchNorm1d` computes the five lines above, learns $\gamma$ and $\beta$, and keeps averages for the test. The last linear layer gives ten numbers, one for each digit; the largest is the answer. The
 # training is gradient descent on the **cross-entropy**, the usual loss for this. The ten trainings take about ten seconds.
 
 
@@ -146,11 +146,11 @@ def linear(inputs, outputs, weight_scale):
     return layer
 
 
-def network(batch_norm, activation=nn.Sigmoid, weight_scale=1.0):
+def network(use_bn, activation=nn.Sigmoid, weight_scale=1.0):
     layers = []
     for inputs in [64] + [100] * 7:
         layers.append(linear(inputs, 100, weight_scale))
-        if batch_norm:
+        if use_bn:
             layers.append(nn.BatchNorm1d(100))
         layers.append(activation())
     return nn.Sequential(*layers, linear(100, 10, weight_scale))
@@ -175,8 +175,8 @@ def test_accuracy(seed, **choices):
     return (net(x_test).argmax(dim=1) == y_test).double().mean().item()
 
 
-plain = [test_accuracy(seed, batch_norm=False) for seed in range(5)]
-normalized = [test_accuracy(seed, batch_norm=True) for seed in range(5)]
+plain = [test_accuracy(seed, use_bn=False) for seed in range(5)]
+normalized = [test_accuracy(seed, use_bn=True) for seed in range(5)]
 print("without BN:", *(f"{accuracy:.1%}" for accuracy in plain))
 print("with BN:   ", *(f"{accuracy:.1%}" for accuracy in normalized))
 assert max(plain) < 0.12
@@ -211,21 +211,21 @@ def follow(net):
 # %% [markdown]
 # Two facts help you to predict the spread:
 #
-# - Our linear layers hardly change the size of a difference. They add $n$ differences (here 64 or 100), each times a random weight.
-#   Such a sum grows like $\sqrt{n}$, and `linear` divides the weights by $\sqrt{n}$.
+# - Our linear layers hardly change the size of a difference. A sum of $n$ random numbers is about $\sqrt{n}$ times as large as one of
+#   them; with $n = 100$ inputs, 10 times. So `linear` makes the weights $\sqrt{n}$ times smaller.
 # - A sigmoid makes each difference at least four times smaller: it is steepest at 0, and its slope there is 1/4.
 #
 # **Predict.** Without BN, the spread after the first sigmoid is about 0.06. What is it after the eighth?
 
 # %% tags=["nbval-ignore-output"]
 torch.manual_seed(0)
-spread_plain, length_plain = follow(network(batch_norm=False))
+spread_plain, length_plain = follow(network(use_bn=False))
 torch.manual_seed(0)  # the same weights again
-spread_bn, length_bn = follow(network(batch_norm=True))
+spread_bn, length_bn = follow(network(use_bn=True))
 
 
 def show(name, sizes):
-    print(name, *(f"{size:.0e}" for size in sizes))  # layer 1 first
+    print(name, *(f"{size:.1e}" for size in sizes))  # layer 1 first
 
 
 show("spread without BN:  ", spread_plain)
@@ -239,8 +239,10 @@ for role, sizes in {"without_bn": (spread_plain, length_plain), "with_bn": (spre
     for ax, size in zip((forward, backward), sizes, strict=True):
         figures.layer_sizes(size, limits=(1e-7, 10), ax=ax, role=role)
         ax.set_xticks(range(1, len(size) + 1))
-figures.frame(forward, title="Spread, forward →", x="layer", log="y", ylim=(1e-6, 3))
-figures.frame(backward, title="← Gradient, backward", x="layer (9: output)", log="y", ylim=(1e-6, 3))
+figures.frame(forward, title="Spread, forward →", x="layer", y="spread", log="y", ylim=(1e-6, 3))
+figures.frame(
+    backward, title="← Gradient, backward", x="layer (9: output)", y="length", log="y", ylim=(1e-6, 3)
+)
 figures.key(forward, {"with_bn": "with BN", "without_bn": "without BN"}, markers=True, place="lower left")
 assert length_plain[-1] > 100_000 * length_plain[0]
 assert 0.2 < min(length_bn) < max(length_bn) < 2
@@ -254,22 +256,25 @@ figures.show(figure)
 # </details>
 #
 # **Forward, without BN.** Eight sigmoids make the differences at least $4^8 = 65\,536$ times smaller. The output layer gets nearly
-# the same numbers for a 3 and for an 8, so it cannot tell them apart.
+# the same numbers for a 3 and for an 8, so it can hardly tell them apart.
 #
-# **Backward, without BN.** On its path back, the gradient is multiplied by the slope of each sigmoid. (This is the chain rule.) In the
-# first layer it is more than 100 000 times shorter than at the output. This is called a **vanishing gradient**: the first layers hardly learn.
+# **Backward, without BN.** On its path back, the gradient is multiplied by the slope of each sigmoid, at most 1/4. (This is the chain rule. The
+# weights hardly change its length.) We measured: in the first layer it is more than 100 000 times shorter than at the output. This is called a **vanishing gradient**: the first layers hardly learn.
 #
 # **With BN** each channel is divided by its standard deviation. Where that is small, small differences become large again. On its
 # path back, the gradient is divided by the same small number. So neither of them vanishes.
 #
 # ## Is BN the only cure?
 #
-# If the slope of 1/4 is the trouble, larger weights should help, or a steeper activation. The **hyperbolic tangent**, tanh, looks
-# like a sigmoid, but its slope is up to 1. We try both, without BN. (About ten seconds.)
+# If the slope of 1/4 is the trouble, larger weights should help: a factor of 4 makes up for it near 0, and more is needed, because a sigmoid
+# is flatter elsewhere. Or another activation: the **hyperbolic tangent**, tanh, looks like a sigmoid, but its slope is up to 1, and its values are
+# centered at 0. We try both, without BN. (About ten seconds.)
+#
+# **Predict.** Which of the two learns?
 
 # %% tags=["nbval-ignore-output"]
-large = [test_accuracy(seed, batch_norm=False, weight_scale=8) for seed in range(5)]
-tanh = [test_accuracy(seed, batch_norm=False, activation=nn.Tanh) for seed in range(5)]
+large = [test_accuracy(seed, use_bn=False, weight_scale=8) for seed in range(5)]
+tanh = [test_accuracy(seed, use_bn=False, activation=nn.Tanh) for seed in range(5)]
 rows = {"sigmoid": plain, "weights × 8": large, "tanh": tanh, "sigmoid, BN": normalized}
 for name, accuracies in rows.items():
     print(f"{name:12}", *(f"{accuracy:6.1%}" for accuracy in accuracies))
@@ -278,16 +283,20 @@ assert min(tanh) > 0.9
 assert min(large) > 0.7
 
 # %% [markdown]
-# Both learn. tanh gets nearly as far as BN; the large weights get less far, and somebody had to find the factor 8 by trying.
+# <details><summary>Answer</summary>
+#
+# Both. tanh gets nearly as far as BN; the large weights get less far, and somebody had to find the factor 8 by trying.
+#
+# </details>
 #
 # So we have *not* shown that deep networks need BN. We have shown that BN repaired this one, with the same activation and the
 # same starting weights, and without a factor to search for.
 #
 # ## Lab: how deep can the signal go?
 #
-# 256 pictures go through twelve layers before any training. On the left, a dot is the output of one unit for one picture. The other
-# two panels compare each layer with the start: the differences between the pictures, and the length of the gradient for the *outputs* of the
-# layer, which starts as random numbers. *Weight scale* is the factor of the last section.
+# 256 pictures go through twelve layers before any training. On the left, a dot is the output of one unit for one picture.
+# In the middle, the differences between the pictures, compared with those of the input. On the right, a random gradient is put in at the last
+# layer: how long is it when it comes back to each layer? *Weight scale* is the factor of the last section.
 #
 # Use the mouse or the keyboard: **Tab** goes to the next control, the **arrow keys** move it (in Jupyter Notebook 7: **Page Up**,
 # **Page Down**).
@@ -307,7 +316,7 @@ labs.Depth()
 # 2. Near 1.4, that is $\sqrt 2$. A ReLU sets about half of the values to zero, and half of the sum of squares is lost. Weights
 #    $\sqrt 2$ times larger make all squares twice as large.
 # 3. Nothing. BN divides by the standard deviation, so the size of the weights drops out.
-# 4. No: it grows by about a fifth in each layer. In much deeper networks this becomes a problem.
+# 4. No: it grows by about a fifth in each layer. After 50 layers that would be a factor of $1.2^{50}$, about 9 000.
 #
 # </details>
 #

@@ -123,7 +123,7 @@ labs.WhichValues(norm="layer")
 # <details><summary>What you may have found</summary>
 #
 # 1. *layer*: 3 means of 24 values. *instance*: 12 of 6. *group*: 6 of 12.
-# 2. Under *batch* alone. (Under the other three not even the dimmed digit moves.)
+# 2. Under *batch* alone. (Under the other three the dimmed digit itself hardly moves.)
 # 3. Once, between channels 2 and 3, where the second group begins.
 #
 # </details>
@@ -294,12 +294,12 @@ assert min(reads + tells) > 0.6  # of the last one, the joined layer
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# BN in the first; IN in the second, where it guesses. The joined layer is far above the one that fails, in both tasks and with all five
-# seeds.
+# BN in the first, because it keeps the contrast; IN in the second, because it forgets what is asked, and guesses. The joined layer is far
+# above the one that fails, in both tasks and with all five seeds.
 #
 # </details>
 #
-# To join BN with LN, put `nn.GroupNorm(1, channels)` in the place of `nn.InstanceNorm2d`. **Switchable normalization** mixes all three.
+# To join BN with LN, put `nn.GroupNorm(1, channels, affine=False)` in the place of `nn.InstanceNorm2d`. **Switchable normalization** mixes all three.
 #
 # ## Why transformers use LN or RMSNorm
 #

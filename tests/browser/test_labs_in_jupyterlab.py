@@ -23,6 +23,7 @@ SLIDERS = {
     "Microscope": ["ε in the root", "Shift of the input", "Scale of the input"],
     "Momentum": ["Momentum", "Channel's std", "Batches seen"],
     "Pruning": ["Threshold"],
+    "Ravine": ["Mean of the feature", "Its std", "Learning rate", "Steps"],
     "RunningStats": ["Batches seen", "Batch size"],
     "Sampler": ["Batch size", "Skew of the population"],
     "Training": ["Learning rate", "Initial weight scale", "Batch size", "Random seed"],

@@ -61,6 +61,19 @@ DROPPED = {
     ("dbeta_not_compared", "gradient_check"): "the fact says it: one whose dβ is a mean is accepted",
     ("dgamma_not_compared", "gradient_check"): "the fact says it: one whose dγ is a mean is accepted",
     ("dx_not_compared", "gradient_check"): "the fact says it: one whose dx is too long is accepted",
+    (
+        "wrong_axis_by_hand",
+        "standardize",
+    ): "it stops, and NumPy's words are explained; x.var(axis=1) is named",
+    ("eps_hard_coded", "BatchNorm"): "made in training alone; in both modes: eps has no effect",
+    ("dgamma_with_centred", "BatchNorm"): "made in training alone; in both modes it has words",
+    ("dgamma_with_gamma", "BatchNorm"): "made in training alone; in both modes it is a slip",
+    ("gamma_forgotten_in_evaluation", "BatchNorm"): "made in evaluation alone; the fact says y_evaluation",
+    ("four_degrees_always", "difference_interval"): "a shade of t_of_five_seeds",
+    ("five_seeds_always", "difference_interval"): "a shade of t_of_five_seeds",
+    ("middle_in_the_band", "interval_outcome"): "a shade of shorter_than_band",
+    ("merge_between_unweighted", "merge_statistics"): "a shade of merge_between_quarter",
+    ("merge_parts_of_less", "merge_statistics"): "over-specific: the variances that are given divide by n",
 }
 
 

@@ -54,13 +54,6 @@ def test_several_parts_are_named_and_the_rest_is_told():
     assert "dx is off too, and not by these alone; mend dgamma and dbeta first." in verdict.details
 
 
-def test_three_parts_with_three_causes_are_all_named():
-    verdict = check.batch_norm_backward(
-        backward_with(lambda dy, x_hat, factor, dgamma, dbeta: factor * dy),
-    )
-    assert set(verdict.mistakes) == {"both_paths_missing", "dgamma_mean", "dbeta_mean"}
-
-
 def test_swapped_values_are_not_named_as_two_mistakes_beside_another_one():
     def answer(dy, x, gamma, eps):
         dx, dgamma, dbeta = backward_with(lambda dy, x_hat, factor, *means: np.tanh(dy * factor))(
@@ -81,18 +74,9 @@ def test_a_factor_that_is_a_number_of_the_exercise_is_recognized():
     assert "mean: every value is 1/count times the right one." in check.merge_statistics(answer).why
 
 
-def test_shapes_that_do_not_fit_are_explained():
-    verdict = check.standardize(lambda x, eps: x - x.mean(axis=1)[:-1])
-    assert "NumPy lines shapes up from the last axis on." in verdict.why
-
-
 def test_many_right_ones_are_not_listed():
+    right = check.staged_backward.answer_from(check.staged_backward.recipe)
     verdict = check.staged_backward(
-        lambda *inputs: tuple(
-            value + 0.1 * (number == 5)
-            for number, value in enumerate(
-                check.staged_backward.answer_from(check.staged_backward.recipe)(*inputs)
-            )
-        )
+        lambda *inputs: tuple(value + 0.1 * (number == 5) for number, value in enumerate(right(*inputs)))
     )
     assert verdict.why.startswith("dx is off; all else is right.")

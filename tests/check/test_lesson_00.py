@@ -25,7 +25,7 @@ def test_any_five_different_seeds_pass(seeds):
         ),
         (lambda train, scales: chosen(train, scales, range(3)), "seeds_of_each"),
         (lambda train, scales: chosen(train, scales, depths=(8, 12, 16)), "Your function tries (12, 6)"),
-        (lambda train, scales: 10, "depths_tried"),
+        (lambda train, scales: 10, "seeds_of_each"),
     ],
 )
 def test_a_trial_that_is_not_enough(answer, words):

@@ -7,11 +7,16 @@ import torch
 from bnteach import check
 
 
+def right_class():
+    return check.BatchNorm.answer_from(check.BatchNorm.recipe)
+
+
 class ByHand:
     """ε is outside the root, in both modes: one line serves both."""
 
     def __init__(self, num_features, eps=1e-5, momentum=0.1):
         self.eps, self.momentum = eps, momentum
+        self.gamma, self.beta = np.ones(num_features), np.zeros(num_features)
         self.running_mean, self.running_var = np.zeros(num_features), np.ones(num_features)
 
     def forward(self, x, training):
@@ -47,6 +52,42 @@ class Module(torch.nn.Module):
         super().__init__()
         self.running_mean, self.running_var = torch.zeros(num_features), torch.ones(num_features)
         self.gamma = torch.nn.Parameter(torch.ones(num_features))
+        self.beta = torch.nn.Parameter(torch.zeros(num_features))
+
+
+class Renamed(ByHand):
+    def __init__(self, *args, **options):
+        super().__init__(*args, **options)
+        self.weight, self.bias = self.gamma, self.beta
+        del self.gamma, self.beta
+
+
+class GammaOfZeros(right_class()):
+    def __init__(self, *args, **options):
+        super().__init__(*args, **options)
+        self.gamma = 0 * self.gamma
+
+
+class KerasDefaults(right_class()):
+    def __init__(self, num_features, eps=1e-3, momentum=0.01):
+        super().__init__(num_features, eps, momentum)
+
+
+class OtherDefaults(right_class()):
+    def __init__(self, num_features, **options):
+        super().__init__(num_features, **{"momentum": 0.9, **options})
+
+
+class WithoutTraining(ByHand):
+    def forward(self, x):
+        return x
+
+
+class KeepsNothingInEvaluation(right_class()):
+    def forward(self, x, training):
+        kept, y = dict(vars(self)), super().forward(x, training)
+        vars(self).update({} if training else kept)
+        return y
 
 
 @pytest.mark.parametrize(
@@ -55,6 +96,12 @@ class Module(torch.nn.Module):
         (ByHand, "It looks like this: ε is outside the root"),
         (NoneAtFirst, "running_mean begins as None. Each channel has one of its own"),
         (NumberAtFirst, "running_mean begins as 0.0. Each channel has one of its own"),
+        (Renamed, "Your class has no attribute gamma, beta. The check reads gamma, beta, running_mean"),
+        (GammaOfZeros, "gamma_initial is off; all else is right.\nIt looks like this: γ begins at 0"),
+        (KerasDefaults, "eps is 0.001 when it is left out, expected 1e-05."),
+        (OtherDefaults, "running_mean_after_1, running_var_after_1, running_mean_after_2"),
+        (WithoutTraining, "The check calls forward(x, training=True); yours is forward(x)."),
+        (KeepsNothingInEvaluation, "the backward pass in evaluation belongs to the last training batch"),
         (Module, "sets gamma to a NumPy array, and your class takes none. Is it an nn.Parameter?"),
     ],
 )

@@ -35,15 +35,14 @@ def var(x, **options):
 WRONG = {
     ("eps_outside",): lambda x, eps: deviations(x) / (np.sqrt(var(x)) + eps),
     ("eps_forgotten",): lambda x, eps: deviations(x) / np.sqrt(var(x)),
-    ("eps_hard_coded",): lambda x, eps: deviations(x) / np.sqrt(var(x) + 1e-5),
     ("eps_without_effect",): lambda x, eps: deviations(x) / np.sqrt(var(x) + 1e-3),
     ("n_minus_one",): lambda x, eps: deviations(x) / np.sqrt(var(x, ddof=1) + eps),
     ("eps_outside", "n_minus_one"): lambda x, eps: deviations(x) / (np.sqrt(var(x, ddof=1)) + eps),
     ("variance_for_std",): lambda x, eps: deviations(x) / (var(x) + eps),
     ("half_power_below",): lambda x, eps: deviations(x) / ((var(x) + eps) ** 1 / 2),
-    ("std_for_variance",): lambda x, eps: deviations(x) / np.sqrt(np.sqrt(var(x)) + eps),
+    ("slip_in_var",): lambda x, eps: deviations(x) / np.sqrt(np.sqrt(var(x)) + eps),
     ("slip_in_inv_std",): lambda x, eps: deviations(x) / (var(x) + eps) ** 2,
-    ("mean_not_subtracted",): lambda x, eps: x / np.sqrt(var(x) + eps),
+    ("slip_in_x_hat",): lambda x, eps: x / np.sqrt(var(x) + eps),
 }
 
 

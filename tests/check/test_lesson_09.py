@@ -27,7 +27,7 @@ def test_a_threshold_beside_many_spreads_never_passes(seed):
 def test_of_many_wrong_shapes_two_are_told():
     verdict = check.cut_channels(cut_with(lambda gamma, threshold: abs(gamma) > 2 * abs(gamma).mean()))
     assert verdict.mistakes == ()
-    assert "And 4 more have another shape." in verdict.why
+    assert "And 4 more with another shape." in verdict.why
 
 
 def test_the_fold_of_the_layer_before_is_named():

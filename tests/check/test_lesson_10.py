@@ -38,6 +38,7 @@ def test_totals_that_are_not_used_are_not_taken_for_a_call_forgotten():
         (lambda a, b: a[None], "all_reduce got an array of shape (1, 2)"),
         (lambda a, b: np.concatenate([a, b]), "all_reduce got an array of shape (4,)"),
         (lambda a, b: (a, b), "all_reduce takes one array"),
+        (lambda a, b: np.stack([a, b]) / 3, "all_reduce got means."),
     ],
 )
 def test_what_all_reduce_wants_is_told(send, words):

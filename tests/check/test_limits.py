@@ -41,26 +41,24 @@ def prints(x, eps):
 LOOPS = [plain_loop, bare_except, sleeps, prints]
 
 
-@pytest.mark.parametrize("loop", LOOPS)
-@pytest.mark.usefixtures("short")
-def test_a_loop_is_stopped(loop):
-    verdict = check.standardize(loop)
-    assert verdict.state == "not yet"
-    assert verdict.why.startswith("Stopped after 0.3 seconds, at line ")
-    assert verdict.why.endswith("Is there a loop that never ends?")
-    assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
-    assert check.standardize(right).state == "passed"
-
-
-@pytest.mark.parametrize("loop", LOOPS)
-@pytest.mark.usefixtures("short")
-def test_a_loop_is_stopped_in_another_thread(loop):
-    verdicts = []
-    thread = threading.Thread(target=lambda: verdicts.extend(map(check.standardize, (loop, right))))
+def in_another_thread(call):
+    """What a call gives, made in a thread of its own."""
+    found = []
+    thread = threading.Thread(target=lambda: found.append(call()))
     thread.start()
     thread.join(60)
-    assert [verdict.state for verdict in verdicts] == ["not yet", "passed"]
-    assert verdicts[0].why.startswith("Stopped after 0.3 seconds")
+    return found[0]
+
+
+@pytest.mark.parametrize("where", [lambda call: call(), in_another_thread])
+@pytest.mark.parametrize("loop", LOOPS)
+@pytest.mark.usefixtures("short")
+def test_a_loop_is_stopped(loop, where):
+    why = where(lambda: check.standardize(loop)).why
+    assert why.startswith("Stopped after 0.3 seconds, at line ")
+    assert why.endswith("Is there a loop that never ends?")
+    assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
+    assert where(lambda: check.standardize(right)).state == "passed"
 
 
 @pytest.mark.usefixtures("short")

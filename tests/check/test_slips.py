@@ -34,19 +34,26 @@ def test_each_kind(right, wrong, words):
     assert slips[wrong].key == "slip_in_y"
 
 
+def with_beta_subtracted(root):
+    """An answer for BN of channels that subtracts β; `root` makes the standard deviation."""
+
+    def answer(x, gamma, beta, eps, channel_axis):
+        last = np.moveaxis(x, channel_axis, -1)
+        x_hat = (last - last.mean((0, 1, 2))) / root(last.var((0, 1, 2)), eps)
+        return np.moveaxis(gamma * x_hat - beta, -1, channel_axis)
+
+    return answer
+
+
 def test_a_slip_is_named_with_what_to_write():
-    verdict = check.batch_norm_inference(
-        lambda x, gamma, beta, mean, var, eps: gamma * (x - mean) / np.sqrt(var + eps) - beta
-    )
+    verdict = check.batch_norm_channels(with_beta_subtracted(lambda var, eps: np.sqrt(var + eps)))
     assert verdict.mistake == "slip_in_y"
-    assert "It looks like this: in `y` beta is subtracted, not added." in verdict.why
-    assert verdict.hint(3) == "Write: y = gamma * x_hat + beta"
+    assert "It looks like this: in `y` beta.reshape(shape) is subtracted, not added." in verdict.why
+    assert verdict.hint(3).startswith("Write: y = gamma.reshape(shape) * x_hat + beta.reshape(shape)")
 
 
 def test_a_slip_beside_a_mistake():
-    verdict = check.batch_norm_inference(
-        lambda x, gamma, beta, mean, var, eps: gamma * (x - mean) / (np.sqrt(var) + eps) - beta
-    )
+    verdict = check.batch_norm_channels(with_beta_subtracted(lambda var, eps: np.sqrt(var) + eps))
     assert set(verdict.mistakes) == {"eps_outside", "slip_in_y"}
 
 

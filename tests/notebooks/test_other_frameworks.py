@@ -15,7 +15,9 @@ SOURCE = NOTEBOOKS / "source" / "12_the_same_layer_elsewhere.py"
 
 
 @pytest.mark.skipif(not find_spec("keras"), reason='needs Keras: pip install -e ".[keras]"')
-@pytest.mark.parametrize("function, file", [("keras_calls", "calls"), ("tutorial_models", "tutorial_models")])
+@pytest.mark.parametrize(
+    ("function", "file"), [("keras_calls", "calls"), ("tutorial_models", "tutorial_models")]
+)
 def test_live_and_stored_results_agree(function, file, monkeypatch):
     monkeypatch.setenv("KERAS_BACKEND", "torch")
     code = re.search(rf"^def {function}\(\):.*?(?=^\S)", SOURCE.read_text(encoding="utf-8"), re.M | re.S)[0]

@@ -44,11 +44,6 @@ BACKWARD = """
         along_x_hat = x_hat * (dx_hat * x_hat).sum(axis=0) / (len(dx_hat) - 1)
         | The forward pass divides by N, and so does its derivative.
 
-    gamma_in_one_term: γ is in the first term of dx alone
-        along_mean = dy.mean(axis=0)
-        along_x_hat = x_hat * (dy * x_hat).mean(axis=0)
-        | dx_hat contains γ; dβ and dγ do not. dβ/N is the mean of dy, not of dx_hat.
-
     mean_without_gamma: γ is missing in the mean that is subtracted
         along_mean = dy.mean(axis=0)
         | dx_hat contains γ; dβ does not. dβ/N is the mean of dy, not of dx_hat.
@@ -56,10 +51,6 @@ BACKWARD = """
     share_without_gamma: γ is missing in the share along x̂
         along_x_hat = x_hat * (dy * x_hat).mean(axis=0)
         | dx_hat contains γ; dγ does not. dγ/N is the mean of dy·x̂, not of dx_hat·x̂.
-
-    inv_std_missing: dx lacks the factor 1/√(σ² + ε)
-        dx = dx_hat - along_mean - along_x_hat
-        | x̂ changes by 1/√(σ² + ε) when x changes by 1. This slope stands before the brackets.
 
     > deeper/test_a_backward_pass: Who is who?
 
@@ -69,10 +60,6 @@ BACKWARD = """
         | γ/√(σ² + ε) · dy is the slope when the statistics are fixed, as in evaluation, or after detach(). In
         | training they move with x.
 
-    inv_std_squared: dx has the factor 1/(σ² + ε), not 1/√(σ² + ε)
-        dx = inv_std**2 * (dx_hat - along_mean - along_x_hat)
-        | x is divided by the standard deviation, so dx is divided by the standard deviation too.
-
     > 04_derive_the_backward_pass: The formula is a picture
 
     centered_for_x_hat: x − μ stands where x̂ should be, or a power −1/2 where −3/2 belongs
@@ -80,15 +67,6 @@ BACKWARD = """
         | x̂ is x − μ divided by √(σ² + ε). Without the division the part along x̂ is too large or too small.
 
     > 04_derive_the_backward_pass: Five rules for the backward pass
-
-    gamma_forgotten_in_dx: γ is forgotten in dx
-        dx_hat = dy
-        | y = γ·x̂ + β, so dx_hat is dy·γ. The directions are right without it, the length is not.
-
-    dgamma_with_gamma: dγ has the factor γ
-        dgamma = (dx_hat * x_hat).sum(axis=0)
-        | y = γ·x̂ + β has the slope x̂ with respect to γ, whatever γ is. dx_hat has the factor γ; dγ is made
-        | with dy.
 
     dgamma_with_centered: dγ is made with x − μ, not with x̂
         dgamma = (dy * (x - mean)).sum(axis=0)

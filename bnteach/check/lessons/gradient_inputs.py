@@ -1,4 +1,4 @@
-"""What a learner's gradient check tries, and what to say of it: its batch, upstream gradient, γ and step."""
+"""What a learner's gradient check tries: its batch, upstream gradient, γ and step."""
 
 from __future__ import annotations
 
@@ -6,20 +6,10 @@ from collections.abc import Callable
 
 import numpy as np
 
+from .first_fault import Facts
+
 SMALLEST_STEP, LARGEST_STEP = 5e-10, 3e-2
 IN_PLANE = 1e-6  # what is left of dy beside 1 and x̂, in shares of dy
-
-# Name of a fact -> what to say when it does not hold.
-NEEDED = {
-    "three_samples_or_more": "Its batch has fewer than three samples, so what it sees is a matter of luck.",
-    "dy_varies": "Its dy is the same number everywhere.",
-    "dy_is_more_than_1_and_x_hat": "Its dy is a mix of 1 and x̂. BN takes both out: the right dx is tiny.",
-    "gamma_away_from_1": "Its γ is 1 everywhere.",
-    "the_step_is_not_too_small": "It moves the inputs by less than 1e-9: rounding drowns the difference.",
-    "the_step_is_not_too_large": "It moves the inputs by more than 0.03: in between, the slope changes.",
-    "the_tolerance_is_fit": "It refuses a dx that is far off, and accepts one that is 2 % off: the tolerance "
-    "is too wide.",
-}
 
 
 class Tried:
@@ -41,29 +31,16 @@ class Tried:
 
         return watched
 
-    def facts(self, accepted: int) -> dict[str, int]:
-        """Which facts hold in at least one try; all of them where nothing was tried.
-
-        A step is told only where the right backward pass was refused: who accepts it measures well enough.
-        """
+    def facts(self, is_accepted: bool) -> Facts:
+        """Faults that one try at least has not. A step is blamed where a right backward pass was refused."""
         large = [tried for tried in self.to_backward if tried[1].ndim and len(tried[1]) >= 3]
         step = self.step()
-        holds = {
-            "three_samples_or_more": large or not self.to_backward,
-            "dy_varies": any(np.ptp(dy) > 0 for dy, _, _ in large) or not large,
-            "dy_is_more_than_1_and_x_hat": any(is_out_of_plane(dy, x) for dy, x, _ in large) or not large,
-            "gamma_away_from_1": any(not np.allclose(gamma, 1) for _, _, gamma in large) or not large,
-            "the_step_is_not_too_small": accepted or step >= SMALLEST_STEP,
-            "the_step_is_not_too_large": accepted or step <= LARGEST_STEP,
-        }
-        return {name: int(bool(held)) for name, held in holds.items()}
-
-    @staticmethod
-    def is_hopeless(facts: dict[str, int]) -> bool:
-        """True when more trials would tell nothing but chance. A dy of ones is not: there all dx are 0."""
-        in_plane = facts["dy_varies"] and not facts["dy_is_more_than_1_and_x_hat"]
-        others = ("three_samples_or_more", "the_step_is_not_too_small", "the_step_is_not_too_large")
-        return bool(in_plane) or not all(facts[name] for name in others)
+        yield "batch_of_two", bool(large) or not self.to_backward
+        yield "upstream_of_ones", any(np.ptp(dy) > 0 for dy, _, _ in large) or not large
+        yield "upstream_is_y", any(is_out_of_plane(dy, x) for dy, x, _ in large) or not large
+        yield "gamma_of_one", any(not np.allclose(gamma, 1) for _, _, gamma in large) or not large
+        yield "step_too_small", is_accepted or step >= SMALLEST_STEP
+        yield "step_too_large", is_accepted or step <= LARGEST_STEP
 
     def step(self) -> float:
         """The smallest move of an input that was measured; a fit one where none is seen."""

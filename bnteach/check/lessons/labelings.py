@@ -2,27 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from ..answers import OddAnswer, as_array, described, unpacked
-from ..checking import Check
-from ..running import Observed
-
-
-def two_labelings(points):
-    centered = points - points.mean(axis=0)
-    hard = centered[:, 0] * centered[:, 1] > 0
-    easy = centered[:, 0] > 0
-    return hard, easy
-
+from .first_fault import Facts, judged_by
 
 LABELINGS = """
-    not_centered: the labels go by where the points lie around 0, not around their mean
-        centered = points
-        | BN subtracts the mean. Opposite means: on the other side of the mean.
+    hard_one_sided: in `hard` fewer than a quarter of the points have one of the two labels
+        fault = "hard_one_sided"
+        | Then a network that always gives the other label is nearly right.
+
+    hard_is_a_ring: in `hard` the distance from the mean gives the label away, as in the rings
+        fault = "hard_is_a_ring"
+        | Find another pattern that a network without β cannot learn.
+
+    hard_too_hard: a network with β does not learn `hard`
+        fault = "hard_too_hard"
+        | Labels without a pattern show nothing about β. A network with β must learn them.
+
+    hard_too_easy: a network without β learns `hard`
+        fault = "hard_too_easy"
+        | Its score is c + f(p) with f(−p) = −f(p), where p is seen from the mean: BN subtracts it. What if a
+        | point and its opposite have the same label?
+
+    easy_one_sided: in `easy` fewer than a quarter of the points have one of the two labels
+        fault = "easy_one_sided"
+        | Then a network that always gives the other label is nearly right.
+
+    easy_too_hard: a network without β does not learn `easy`
+        fault = "easy_too_hard"
+        | Opposite points, seen from the mean, need different labels.
 """
 
 
@@ -43,20 +55,18 @@ def learned(points: np.ndarray, labels: np.ndarray, with_beta: bool) -> float:
     return float(np.mean((rows[1::2] @ fitted > 0) == (target[1::2] > 0)))
 
 
-def try_labels(answer: Any, inputs: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:
-    """Which labels can be learned with β and without, as 0 or 1."""
+def facts(answer: Any, inputs: Mapping[str, Any]) -> Facts:
     points = inputs["middle"] + np.random.default_rng(0).uniform(-1, 1, (600, 2))
     names = ("hard", "easy")
     pairs = zip(names, unpacked(names, answer(points)), strict=True)
     hard, easy = (as_labels(name, labels, len(points)) for name, labels in pairs)
     distance = np.linalg.norm(points - points.mean(axis=0), axis=1)
-    far = distance > np.median(distance)
-    yield "hard_has_both_labels", int(0.25 < hard.mean() < 0.75)
-    yield "hard_is_no_ring", int(0.2 < np.mean(far == hard) < 0.8)
-    yield "hard_is_learned_with_beta", int(learned(points, hard, with_beta=True) > 0.85)
-    yield "hard_is_learned_without_beta", int(learned(points, hard, with_beta=False) > 0.75)
-    yield "easy_has_both_labels", int(0.25 < easy.mean() < 0.75)
-    yield "easy_is_learned_without_beta", int(learned(points, easy, with_beta=False) > 0.85)
+    yield "hard_one_sided", 0.25 < hard.mean() < 0.75
+    yield "hard_is_a_ring", 0.2 < np.mean((distance > np.median(distance)) == hard) < 0.8
+    yield "hard_too_hard", learned(points, hard, with_beta=True) > 0.85
+    yield "hard_too_easy", learned(points, hard, with_beta=False) <= 0.75
+    yield "easy_one_sided", 0.25 < easy.mean() < 0.75
+    yield "easy_too_hard", learned(points, easy, with_beta=False) > 0.85
 
 
 def as_labels(name: str, value: Any, number: int) -> np.ndarray:
@@ -67,40 +77,16 @@ def as_labels(name: str, value: Any, number: int) -> np.ndarray:
     return labels.astype(bool)
 
 
-# Name of a fact -> what it should be, and what to say if it is not.
-FACTS = {
-    "hard_has_both_labels": (1, "hard: fewer than a quarter of the points have one of the two labels."),
-    "hard_is_no_ring": (1, "hard: the distance from the mean gives the label away, as in the rings."),
-    "hard_is_learned_with_beta": (1, "hard: a network with β does not learn these labels."),
-    "hard_is_learned_without_beta": (0, "hard: a network without β learns these labels."),
-    "easy_has_both_labels": (1, "easy: fewer than a quarter of the points have one of the two labels."),
-    "easy_is_learned_without_beta": (1, "easy: a network without β does not learn these labels."),
-}
-
-
-def labels_in_words(seen: list[Observed]) -> tuple[str, str]:
-    """Which facts are not as they should be."""
-    said = [
-        words
-        for name, (wanted, words) in FACTS.items()
-        if any(run.values.get(name, wanted) != wanted for run in seen)
-    ]
-    return " ".join(said), ""
-
-
-TWO_LABELINGS = Check(
-    two_labelings,
-    clouds,
-    trial=try_labels,
-    tell=labels_in_words,
+TWO_LABELINGS = judged_by(
+    facts,
+    LABELINGS,
+    probes=clouds,
+    name="two_labelings",
+    takes=("points",),
     hints=(
         "Without β the score is c + f(p), with f(−p) = −f(p). Which labels can such a score not give?",
-        "In `hard`, a point and its opposite should have the same label; in `easy`, different ones. "
-        "Opposite with respect to what? Remember what BN subtracts.",
-        "Subtract the mean of the points first. For `easy`, one coordinate is enough. For `hard`, think "
-        "of four quadrants, and of the product of the two coordinates.",
+        "In `hard`, opposite points have the same label; in `easy`, different ones. Opposite to what?",
+        "Subtract the mean first. For `easy` one coordinate is enough; for `hard` take their product.",
     ),
     lesson=("03_scale_and_shift", "Are γ and β needed?"),
-    mistakes=(LABELINGS,),
-    has_slips=False,
 )

@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import inspect
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
 
-from ..answers import OddAnswer, described, unpacked
+from ..answers import OddAnswer, unpacked
 from ..recipe import Recipe
 
 GRADIENTS = ("dx", "dgamma", "dbeta")
+# Name of an attribute -> how it begins.
+STARTS = {"gamma": "ones", "beta": "zeros", "running_mean": "zeros", "running_var": "ones"}
 STORED = ("running_mean", "running_var")
+DEFAULTS = {"eps": 1e-5, "momentum": 0.1}  # with these values an option is left out
 
 
 def drive(Layer: Any, inputs: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:
     """What the layer gives and stores at each stage, in the order of its life."""
-    layer = Layer(inputs["x_1"].shape[1], eps=inputs["eps"], momentum=inputs["momentum"])
-    yield from stored(layer, "initial")
+    options = {name: inputs[name] for name in DEFAULTS if inputs[name] != DEFAULTS[name]}
+    refuse_other_defaults(inspect.signature(Layer))
+    layer = called(Layer, "BatchNorm", inputs["x_1"].shape[1], **options)
+    yield from first_values(layer)
     for name in ("gamma", "beta"):
         give(layer, name, inputs[name].copy())
-    yield "y_1", layer.forward(inputs["x_1"], training=True)
+    yield "y_1", called(layer.forward, "forward", inputs["x_1"], training=True)
     yield from stored(layer, "after_1")
     yield from zip(GRADIENTS, unpacked(GRADIENTS, layer.backward(inputs["dy"])), strict=True)
     yield "y_2", layer.forward(inputs["x_2"], training=True)
@@ -31,18 +37,57 @@ def drive(Layer: Any, inputs: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:
     yield from ((f"{name}_evaluation", value) for name, value in zip(GRADIENTS, found, strict=True))
 
 
-def stored(layer: Any, when: str) -> Iterable[tuple[str, Any]]:
-    """The running statistics as they are now; the arrays may be changed in place afterward."""
-    for name, start in zip(STORED, ("zeros", "ones"), strict=True):
-        if not hasattr(layer, name):
-            raise OddAnswer(f"{described(layer)[2:]} has no attribute {name}.")
+def called(function: Callable[..., Any], name: str, /, *inputs: Any, **options: Any) -> Any:
+    """What it returns. Raises OddAnswer, and says how the check calls it, where it can't be called so."""
+    try:
+        return function(*inputs, **options)
+    except TypeError:
+        signature = inspect.signature(function)
+        if can_take(signature, *inputs, **options):
+            raise
+    given = [
+        "x" if name == "forward" else "num_features",
+        *(f"{key}={value}" for key, value in options.items()),
+    ]
+    raise OddAnswer(f"The check calls {name}({', '.join(given)}); yours is {name}{signature}.")
+
+
+def can_take(signature: inspect.Signature, *inputs: Any, **options: Any) -> bool:
+    try:
+        signature.bind(*inputs, **options)
+    except TypeError:
+        return False
+    return True
+
+
+def refuse_other_defaults(signature: inspect.Signature) -> None:
+    for name, usual in DEFAULTS.items():
+        default = getattr(signature.parameters.get(name), "default", None)
+        if isinstance(default, float) and default != usual:
+            raise OddAnswer(f"{name} is {default} when it is left out, expected {usual}.")
+
+
+def first_values(layer: Any) -> Iterable[tuple[str, Any]]:
+    """How the attributes begin. Raises OddAnswer where one has another name, or is one number for all."""
+    if missing := [name for name in STARTS if not hasattr(layer, name)]:
+        mine = ", ".join(name for name in vars(layer) if not name.startswith("_"))
+        raise OddAnswer(
+            f"Your class has no attribute {', '.join(missing)}. The check reads {', '.join(STARTS)}, each of "
+            f"shape (C,), as soon as the layer is made. Yours has: {mine or 'none'}."
+        )
+    for name, start in STARTS.items():
         value = getattr(layer, name)
-        if when == "initial" and np.ndim(value) == 0:
+        if np.ndim(value) == 0:
             raise OddAnswer(
                 f"{name} begins as {value}. Each channel has one of its own, before the first batch too: "
                 f"self.{name} = np.{start}(num_features)."
             )
-        yield f"{name}_{when}", np.array(value)
+        yield f"{name}_initial", value
+
+
+def stored(layer: Any, when: str) -> Iterable[tuple[str, Any]]:
+    """The running statistics as they are now."""
+    return ((f"{name}_{when}", getattr(layer, name)) for name in STORED)
 
 
 def give(layer: Any, name: str, value: np.ndarray) -> None:
@@ -50,10 +95,9 @@ def give(layer: Any, name: str, value: np.ndarray) -> None:
     try:
         setattr(layer, name, value)
     except (TypeError, AttributeError):
-        start = {"gamma": "ones", "beta": "zeros"}[name]
         raise OddAnswer(
             f"The check sets {name} to a NumPy array, and your class takes none. Is it an nn.Parameter? "
-            f"Write self.{name} = np.{start}(num_features): the gradient is yours to compute."
+            f"Write self.{name} = np.{STARTS[name]}(num_features): the gradient is yours to compute."
         ) from None
 
 
@@ -64,13 +108,14 @@ class FromRecipe:
 
     def __init__(self, num_features: int, eps: float = 1e-5, momentum: float = 0.1):
         self.options = {"eps": eps, "momentum": momentum}
-        self.gamma, self.beta = np.ones(num_features), np.zeros(num_features)
-        initial = self.recipe.values({"num_features": num_features}, ("initial_mean", "initial_var"))
-        self.running_mean, self.running_var = initial.values()
+        names = ("initial_gamma", "initial_beta", "initial_mean", "initial_var")
+        initial = self.recipe.values({"num_features": num_features}, names)
+        self.gamma, self.beta, self.running_mean, self.running_var = initial.values()
 
     def forward(self, x: np.ndarray, training: bool) -> np.ndarray:
-        state = {name: getattr(self, name) for name in ("gamma", "beta", *STORED)}
-        self.inputs, self.training = {"x": x, **state, **self.options}, training
+        self.training, self.last_x = training, x if training else self.last_x
+        state = {name: getattr(self, name) for name in (*STARTS, "last_x")}
+        self.inputs = {"x": x, **state, **self.options}
         found = self.in_this_mode().values(self.inputs, ("y", "new_mean", "new_var"))
         y, self.running_mean, self.running_var = found.values()
         return y

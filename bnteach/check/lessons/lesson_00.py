@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
 from itertools import product
 from typing import Any
 
 import numpy as np
 
-from ..answers import unpacked
 from ..checking import Check
-from .trainings import ENOUGH, Trainings
+from .trainings import ENOUGH, Trainings, choice_of
 
 
 def row_to_add(x):
@@ -21,10 +19,6 @@ def row_to_add(x):
 
 
 MOVING_THE_MEAN = """
-    new_row_not_counted: the new row is left out when the rows are counted
-        n = len(x)
-        | The mean is taken over all rows of the larger batch, the new one among them.
-
     first_row_repeated: the new row is the same as the first
         row = x[0]
         | That moves the mean nearer to the first row, but not onto it: the other rows still pull it away.
@@ -40,10 +34,6 @@ MOVING_THE_MEAN = """
     first_row_not_subtracted: only the other rows are subtracted
         total = x[1:].sum(axis=0)
         | The first row is in the batch as well.
-
-    one_sum_for_all: one sum serves all channels
-        total = x.sum()
-        | BN treats each channel on its own: each column has its own sum.
 """
 
 
@@ -82,17 +72,9 @@ CHOOSING = """
         judged = [np.mean(ten) for ten in accuracies]
         | An average hides a network that did not learn. All ten must; so the lowest of them counts.
 
-    seeds_averaged: of each depth the average over the seeds is taken
-        judged = [min(np.mean(ten[: len(ten) // 2]), np.mean(ten[len(ten) // 2 :])) for ten in accuracies]
-        | An average hides a seed that did not learn. All ten trainings must; so the lowest counts.
-
     luckiest_taken: the scales are compared by their best training
         judged = [max(ten) for ten in accuracies]
         | The best of ten is luck. All ten must learn; so the lowest counts.
-
-    position_returned: the position in the list is returned, not the scale
-        scale = int(np.argmax(judged))
-        | np.argmax says where the largest stands: scales[np.argmax(...)] is the scale itself.
 """
 
 
@@ -106,24 +88,13 @@ def networks(rng: np.random.Generator) -> list[dict[str, Any]]:
     return [random(scales) for scales in ([6, 10, 16], *[[2, 4, 6, 8, 10, 12, 14, 16]] * 9)]
 
 
-def try_out(answer: Any, inputs: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:
-    """Which networks are trained, with how many seeds, and the scale that is chosen."""
-    train = inputs["train"]
-    (scale,) = unpacked(("scale",), answer(train, inputs["scales"]))
-    yield "depths_tried", len({layers for layers, _ in train.tried})
-    yield "seeds_of_each", train.fewest_seeds()
-    yield "scale", scale
-
-
 EXERCISES = [
     Check(
         row_to_add,
         rows,
         hints=(
-            "The output of the first row is β when its value is exactly the mean. Which mean, of how many "
-            "rows?",
-            "Call the new row r. The mean of all rows is (sum of x + r) / (N + 1). Set it equal to the first "
-            "row.",
+            "The first row gives β when its value is exactly the mean. The mean of how many rows?",
+            "The mean of all rows, with a new row r, is (sum of x + r) / (N + 1). Set it equal to row 0.",
             "Solve for r: multiply by N + 1, then subtract the sum over `axis=0`.",
         ),
         lesson=("00_meet_batch_normalization", "Batch normalization in five lines"),
@@ -132,14 +103,12 @@ EXERCISES = [
     Check(
         best_scale,
         networks,
-        trial=try_out,
+        trial=choice_of("scale", among="scales"),
+        has_slips=False,
         hints=(
-            "How many trainings does one scale need before you may judge it? Which of their accuracies says "
-            "that all of them have learned?",
-            "For each scale: a loop over the two depths, in it a loop over five seeds. Keep the lowest of "
-            "the ten accuracies.",
-            "`lowest = [min(...) for scale in scales]` with ten trainings in the brackets; then the scale "
-            "where `lowest` is largest: `np.argmax` gives its position.",
+            "How many trainings does a scale need? Which of their accuracies says that all have learned?",
+            "For each scale a loop over two depths, in it one over five seeds. Keep the lowest of the ten.",
+            "`lowest = [min(...) for scale in scales]`. Where it is largest, `np.argmax` gives the position.",
         ),
         lesson=("00_meet_batch_normalization", "Is BN the only cure?"),
         mistakes=(CHOOSING,),

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
-from itertools import product
 from typing import Any
 
 import numpy as np
 
-from ..answers import OddAnswer, unpacked
 from ..checking import Check
 from .normalizing import IN_VARIANCE, OF_COLUMNS
-from .trainings import SEEDS, Trainings
+from .own_experiment import experiment
 
 READ = np.array([[1.0, 10.0], [2.0, 10.0], [6.0, 40.0]])
 
@@ -50,12 +47,6 @@ IN_SCALING = """
         var = np.concatenate([train, test]).var(axis=0)
         | Then the test set has a say in what the model is trained on. It no longer stands for data that
         | nobody has seen.
-
-    > 01_measure_a_batch: A ravine and a bowl
-
-    variance_for_std: the variance stands where its root belongs
-        inv_std = 1 / var
-        | The variance is in the square of the unit of x. Only its root has the unit of x.
 """
 
 
@@ -101,19 +92,16 @@ IN_BATCHES = """
         mean = batches.mean(axis=(0, 1), keepdims=True)
         | Then the light counts as a difference between cars. Each batch has a mean of its own.
 
-    root_taken: the standard deviations are averaged
-        within = (var**0.5).sum(axis=0) / number
-        | Asked for is the variance. And even its root is not the mean of the roots.
-
-    > 01_measure_a_batch: Along which axis?
-
-    axis_of_batches: the mean runs over the batches, not over the samples
+    batches_mixed: the first cars of all batches are taken together, then the second cars
         mean = batches.mean(axis=0, keepdims=True)
-        | axis=0 is the axis of the batches here; the samples of a batch lie along axis 1.
+        sum_of_squares = ((batches - mean) ** 2).sum(axis=0)
+        n = number
+        within = var.mean(axis=0)
+        | Axis 0 counts the batches. The cars that stand in the same light lie along axis 1.
 
-    channels_mixed: one number serves all channels
-        within = np.full(batches.shape[2], var.mean())
-        | Each channel has its own variance.
+    deviations_averaged: standard deviations are averaged, and squared at the end
+        within = np.sqrt(var).mean(axis=0) ** 2
+        | Each variance is right on average; its root is not. Average first.
 """
 
 
@@ -128,88 +116,16 @@ def batches_in_another_light(rng: np.random.Generator) -> list[dict[str, Any]]:
     return [{"batches": read}, random(5, 2, 3), random(3, 6, 4), random(4, 4, 4)]
 
 
-class Ratios(Trainings):
-    """Curvature ratios of networks by what is done in each layer."""
-
-    def __call__(
-        self, seed: int, subtract: bool = True, divide: bool = True, after_relu: bool = False
-    ) -> float:
-        return self.result(seed, bool(subtract), bool(divide), bool(after_relu))
-
-    def setting_of(self, which: str, ratio: float) -> tuple[int, ...]:
-        """What gave this ratio. Raises OddAnswer for one that nothing gave."""
-        for setting in self.tried:
-            if ratio in self.results[setting]:
-                return setting
-        raise OddAnswer(f"Your function returns as {which} a number that none of its calls of `ratio` gave.")
-
-
-USUAL = (True, True, False)
-
-
-def experiment(ratio, seed):
-    usual = ratio(seed)
-    changed = ratio(seed, divide=False)
-    return usual, changed
-
-
-CHANGES = """
-    nothing_changed: both numbers come from the usual network
-        changed = ratio(seed)
-        | Then there is nothing to compare. Give `ratio` one of its settings: divide=False, for example.
-
-    two_changes: two things are changed at once
-        changed = ratio(seed, subtract=False, divide=False)
-        | If the ratio changes, you will not know which of the two did it. Change one.
-
-    usual_is_last: the usual ratio is returned last
-        usual = ratio(seed, divide=False)
-        changed = ratio(seed)
-        | Return the usual one first. Or did you change the network that stays as it is?
-
-    seed_not_passed_on: the changed network has another seed than the usual one
-        changed = ratio(0, divide=False)
-        | Then the two also differ in their weights: a second change. Give both the seed that you were given.
-
-    no_seed_passed_on: neither network has the seed that was given
-        usual = ratio(0)
-        changed = ratio(0, divide=False)
-        | Then five seeds are five times the same trial. Pass on the seed that you were given.
-"""
-
-
-def ratios(rng: np.random.Generator) -> list[dict[str, Any]]:
-    """Three seeds, none of them 0."""
-
-    def random(seed: int) -> dict[str, Any]:
-        settings = product((True, False), repeat=3)
-        return {"ratio": Ratios({s: rng.uniform(10, 5000, SEEDS) for s in settings}), "seed": seed}
-
-    return [random(seed) for seed in (1, 2, 7)]
-
-
-def try_out(answer: Any, inputs: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:
-    """How the changed network differs from the usual one, and which seeds they have."""
-    ratio, seed = inputs["ratio"], inputs["seed"]
-    usual, changed = unpacked(("usual", "changed"), answer(ratio, seed))
-    first, second = ratio.setting_of("usual", usual), ratio.setting_of("changed", changed)
-    yield "changes_in_the_first", sum(a != b for a, b in zip(first, USUAL, strict=True))
-    yield "changes_in_the_second", sum(a != b for a, b in zip(second, USUAL, strict=True))
-    yield "first_has_the_seed", int(seed in ratio.tried[first])
-    yield "second_has_the_seed", int(seed in ratio.tried[second])
-
-
 EXERCISES = [
     Check(
         scale_like_training,
         train_and_test,
         hints=(
             "The same car must get the same numbers, in whichever set it is.",
-            "So subtraction and division must be the same in both sets. Only the training set is there when "
-            "the model learns.",
+            "Only the training set is there when the model learns. So which mean, and which deviation?",
             "Both the mean and the standard deviation come from `train`; `test` is what they are applied to.",
         ),
-        lesson=("01_measure_a_batch", "A ravine and a bowl"),
+        lesson=("01b_see_why_it_helps", "A ravine and a bowl"),
         mistakes=(IN_VARIANCE, IN_SCALING, OF_TRAIN),
     ),
     Check(
@@ -217,27 +133,19 @@ EXERCISES = [
         batches_in_another_light,
         hints=(
             "Each batch has its own mean. Along which axis of (B, N, C) do the samples of one batch lie?",
-            "Each batch, N cars with one mean, gives one guess at the variance. By what must its squared "
-            "distances be divided, so that the guess is right on average?",
-            "`batches - batches.mean(axis=1, keepdims=True)` takes the light away. `ddof` says what is "
-            "subtracted from N. At the end, take the mean over the batches.",
+            "Each batch gives one guess at the variance. By what is it divided to be right on average?",
+            "`batches.mean(axis=1, keepdims=True)` is the light; `ddof` is subtracted from N. Average last.",
         ),
         lesson=("01_measure_a_batch", "Divide by N or by N − 1?"),
         mistakes=(IN_BATCHES,),
     ),
-    Check(
-        experiment,
-        ratios,
-        trial=try_out,
+    experiment(
+        "effect_on_ratio",
         hints=(
             "An experiment compares two networks that differ in one thing. How many calls is that?",
-            "The usual network needs the seed alone. What does the other one need as well, and what must be "
-            "the same in both?",
-            "`usual = ratio(seed)`. The second call has the same seed and one more argument, such as "
-            "`after_relu=True`.",
+            "The usual network needs the seed alone. What must be the same in the other one?",
+            "`usual = ratio(seed)`. The second call has one more argument, such as `after_relu=True`.",
         ),
-        lesson=("01_measure_a_batch", "Inside a network"),
-        mistakes=(CHANGES,),
-        has_slips=False,
+        lesson=("01b_see_why_it_helps", "Inside a network"),
     ),
 ]

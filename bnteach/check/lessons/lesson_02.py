@@ -10,7 +10,7 @@ import numpy as np
 from ..answers import OddAnswer, as_array, unpacked
 from ..checking import Check
 from .normalizing import IN_ROOT, IN_VARIANCE, IN_X_HAT, OF_COLUMNS, PER_SAMPLE
-from .trainings import ENOUGH, SEEDS, Trainings
+from .trainings import ENOUGH, SEEDS, Trainings, choice_of
 
 
 def standardize(x, eps):
@@ -60,31 +60,16 @@ STANDING_OUT = """
         pattern = np.r_[-1, 1, np.zeros(n - 2)]
         | The two share the spread, so neither gets as far as one alone: √(n / 2) and not √(n − 1).
 
-    all_equal: all values are equal
-        x_hat = np.zeros(n)
-        | Then none differs from the mean, and every x_hat is 0. Change one value, and leave the others equal.
-
     not_standardized: the pattern is stretched and shifted before it has mean 0 and standard deviation 1
         x_hat = pattern
         | Multiplying by `std` gives the standard deviation `std` only to values that had 1 before.
-
-    > 01_measure_a_batch: Divide by N or by N − 1?
-
-    n_minus_one: the pattern has the standard deviation 1 if one divides by n − 1
-        x_hat = (pattern - pattern.mean()) / pattern.std(ddof=1)
-        | BN divides by n.
 """
 
 
 def largest_in(batch: np.ndarray) -> float:
     """The largest |x̂| of a batch, with an ε too small to matter: 0 when all its values are equal."""
-    batch = batch.astype(float).ravel()
-    largest = np.abs(batch).max(initial=0)
-    if largest == 0:
-        return 0.0
-    centered = batch / largest - np.mean(batch / largest)
-    std = np.sqrt(np.mean(centered**2))
-    return np.abs(centered).max() / std if std > 1e-12 else 0.0
+    centered = batch - batch.mean()
+    return np.abs(centered).max(initial=0) / max(centered.std(), 1e-9)
 
 
 def measure_batch(answer: Any, inputs: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:
@@ -134,10 +119,6 @@ MATCHING = """
         compared = losses.mean(axis=1)
         | That is the rate that learns fastest. Asked for is the one that learns as the usual network does. Or
         | is an `abs` missing? −0.3 is smaller than 0.01, and yet not nearer to 0.
-
-    position_returned: the position in the list is returned, not the rate
-        rate = int(np.argmin(compared))
-        | np.argmin says where the smallest stands: rates[np.argmin(...)] is the rate itself.
 """
 
 
@@ -157,24 +138,15 @@ def losses_by_rate(rng: np.random.Generator) -> list[dict[str, Any]]:
     return [random(np.roll([3, 0, 2, 4, 1], shift)) for shift in range(5)]
 
 
-def try_rates(answer: Any, inputs: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:
-    """With how many seeds each training is run, and the rate that is chosen."""
-    (rate,) = unpacked(("rate",), answer(inputs["train"], inputs["rates"]))
-    yield "seeds_of_each", inputs["train"].fewest_seeds()
-    yield "rate", rate
-
-
 EXERCISES = [
     Check(
         standardize,
         probes,
         hard_probes=hard_probes,
         hints=(
-            "Three lines are enough: the mean of each column, its variance, and the formula. Which axis is "
-            "the one that disappears?",
+            "Three lines: the mean of each column, its variance, the formula. Which axis disappears?",
             "`eps` joins the variance. Where is the root taken: before or after that?",
-            "`x.mean(axis=0)`, and the same for the variance. Below the line stands `np.sqrt(var + eps)`; "
-            "above it `x - mean`, in brackets.",
+            "Below the line stands `np.sqrt(var + eps)`, above it `x - mean`, in brackets.",
         ),
         lesson=("02_normalize", "Subtract, divide"),
         mistakes=(IN_VARIANCE, OF_COLUMNS, PER_SAMPLE, IN_ROOT, IN_X_HAT),
@@ -184,8 +156,7 @@ EXERCISES = [
         sizes,
         trial=measure_batch,
         hints=(
-            "How large the largest |x̂| is depends on the pattern of the values alone. Which pattern did the "
-            "lesson find to be the limit?",
+            "The pattern of the values alone decides. Which one did the lesson find to be the limit?",
             "First make that pattern a batch with mean 0 and standard deviation 1: normalize it.",
             "Then stretch and shift, and x̂ does not notice: multiply by `std`, add `mean`.",
         ),
@@ -196,13 +167,12 @@ EXERCISES = [
     Check(
         matching_rate,
         losses_by_rate,
-        trial=try_rates,
+        trial=choice_of("rate", among="rates"),
+        has_slips=False,
         hints=(
             "When are two trainings the same? Compare the loss of each seed with the loss of the same seed.",
-            "First the five losses of `train(1, 1, seed)`. Then, for each rate, the five of `train(10, rate, "
-            "seed)`, and their distances from the first five.",
-            "For each rate keep the largest distance, `abs(losses - usual).max()`; return the rate where it "
-            "is smallest.",
+            "Five losses of `train(1, 1, seed)`; for each rate the distances of `train(10, rate, seed)`.",
+            "Keep `abs(losses - usual).max()` for each rate; return the rate where it is smallest.",
         ),
         lesson=("02_normalize", '"The scale of the weights does not matter"'),
         mistakes=(MATCHING,),

@@ -15,10 +15,6 @@ from .labelings import TWO_LABELINGS
 AFFINE = """
     > 03_scale_and_shift: Two numbers for each channel
 
-    not_normalized: γ and β are applied to x, not to x̂
-        y = gamma * x + beta
-        | γ·x + β scales what came in: its mean is β only if x is normalized first.
-
     gamma_beta_swapped: γ and β have changed places
         y = beta * x_hat + gamma
         | γ multiplies and β is added.
@@ -30,23 +26,11 @@ AFFINE = """
     affine_forgotten: x̂ is returned: neither γ nor β is used
         y = x_hat
         | x̂ is the normalized value. The layer's output is y, after γ and β.
-
-    gamma_before_mean: x is multiplied by γ before the mean is subtracted
-        y = (gamma * x - mean) * inv_std + beta
-        | γ·x has the mean γμ, and only μ is taken away.
-
-    mean_not_scaled: the mean is subtracted without being scaled
-        y = x * gamma * inv_std + beta - mean
-        | (x − μ)·γ/σ = x·γ/σ − μ·γ/σ.
 """
 
 
 OF_PARAMETERS = """
     > 03_scale_and_shift: The gradients of γ and β
-
-    dgamma_without_x_hat: dγ is computed without x̂
-        dgamma = dy.sum(axis=0)
-        | γ is multiplied by x̂, so its gradient has the factor x̂. Without it, dγ would be the same as dβ.
 
     dgamma_mean: dγ is a mean over the batch
         dgamma = (dy * x_hat).mean(axis=0)
@@ -71,27 +55,14 @@ def parameters_for_share(share, std):
 
 
 OF_SHARE = """
-    share_below: β is such that the share lies below 0, not above
-        point = ppf(1 - share)
-        | y is above 0 where x̂ is above −β/γ. The bell curve is symmetric: that is the share that lies below
-        | β/γ.
-
     cdf_for_ppf: the share of a value is taken, not the value of a share
         point = cdf(share)
         | norm.cdf goes from a value to the share below it. Here the share is given, and the value is asked
         | for: norm.ppf goes that way.
 
-    beta_not_scaled: β does not grow with γ
-        beta = point
-        | γ has stretched x̂, and the point that should come to 0 is stretched with it.
-
     gamma_of_one: γ is always 1
         gamma = np.ones_like(std)
         | |γ| is the standard deviation of y, and `std` asks for another one.
-
-    variance_for_std: γ is the square of `std`
-        gamma = std**2
-        | |γ| is the standard deviation of y, not its variance.
 """
 
 
@@ -120,18 +91,9 @@ SWITCHES = """
         | Then a channel that is switched off gives 0, where it gave β on average, and the next layer gets
         | another mean.
 
-    beta_alone: β is set to 0 in the place of γ
-        new_gamma = gamma
-        new_beta = np.where(keep, beta, 0)
-        | γ carries what differs from sample to sample; β is the same for all.
-
     mask_inverted: the channels to keep are switched off
         new_gamma = np.where(keep, 0, gamma)
         | `keep` is True for the channels that stay as they are.
-
-    gamma_of_one: the others get γ = 1
-        new_gamma = np.where(keep, gamma, 1)
-        | With γ = 1 a channel gives x̂ + β. What takes x̂ away is γ = 0.
 """
 
 
@@ -166,11 +128,11 @@ EXERCISES = [
         hints=(
             "Which of the two, γ or β, carries what differs from sample to sample?",
             "The mean of y over the batch is β, whatever γ is. So which one must not be touched?",
-            "`np.where(keep, ...)` chooses for each channel between two values. One of the two parameters "
-            "needs it, the other one does not.",
+            "`np.where(keep, ...)` chooses for each channel. One of the two parameters needs it.",
         ),
         lesson=("03_scale_and_shift", "Lab: move γ and β"),
         mistakes=(SWITCHES,),
+        has_slips=False,
     ),
     TWO_LABELINGS,
 ]

@@ -9,6 +9,8 @@ import numpy as np
 from ..checking import Check
 from . import gradient_checking
 from .backward import BACKWARD, batch_norm_backward
+from .first_fault import judged_by
+from .inputs import readable
 from .lesson_03 import OF_PARAMETERS
 from .normalizing import IN_ROOT, IN_VARIANCE
 from .own_experiment import experiment
@@ -38,12 +40,7 @@ def probes(rng: np.random.Generator) -> list[dict[str, Any]]:
             "eps": eps,
         }
 
-    read = {
-        "dy": np.array([[1.0, 2.0], [0.0, -1.0], [-2.0, 4.0]]),
-        "x": np.array([[1.0, 10.0], [2.0, 10.0], [6.0, 40.0]]),
-        "gamma": np.array([2.0, 0.5]),
-        "eps": 0.5,
-    }
+    read = readable(random(3, 2, 0.5))
     small = {**random(5, 3, 0.01), "x": rng.normal(0.02, 0.003, size=(5, 3))}
     return [read, random(5, 4, 0.3), random(7, 3, 1e-5), random(4, 6, 1.0), small, random(4, 4, 0.2)]
 
@@ -61,45 +58,9 @@ def staged_backward(dy, gamma, x_centered, deviation):
 NODE_BY_NODE = """
     > 04_derive_the_backward_pass: Five rules for the backward pass
 
-    dinverse_mean: the gradient of inverse is a mean
-        dinverse = (dx_hat * x_centered).mean(axis=0)
-        | inverse is one number, used for all rows: its gradient is the sum of theirs.
-
-    not_summed_back: the gradients of numbers that all rows share are not summed
-        dinverse = dx_hat * x_centered
-        dmean = -dx_centered
-        | inverse and the mean are one number for a channel: shape (C,), and so are their gradients.
-
-    inverse_not_squared: the derivative of 1/d is taken for 1/d
-        ddeviation = -dinverse / deviation
-        | 1/d has the derivative −1/d².
-
-    share_forgotten: each row gets the whole gradient of the deviation, not 1/N of it
-        dx_centered = dx_hat / deviation + np.sign(x_centered) * ddeviation
-        | The deviation is a sum divided by N, so each row gets 1/N of its gradient.
-
     derivative_of_a_square: the size is taken for a square
         dx_centered = dx_hat / deviation + 2 * x_centered * ddeviation / len(x_centered)
         | 2c is the derivative of c², as in BN. Here the size is |c|: its slope is the sign of c, +1 or −1.
-
-    sign_forgotten: the derivative of the size is left out
-        dx_centered = dx_hat / deviation + ddeviation / len(x_centered)
-        | The derivative of |c| is the sign of c: +1 above the mean, −1 below it.
-
-    > 04_derive_the_backward_pass: Back, part 3: two gradients meet
-
-    size_path_missing: x_centered gets nothing from the size
-        dx_centered = dx_hat / deviation
-        | x_centered was used twice: in x̂ and in the size. The two gradients add up.
-
-    dmean_is_a_mean: the gradient of the mean is a mean
-        dmean = -dx_centered.mean(axis=0)
-        | The mean is one number, subtracted from all rows: its gradient is a sum. The 1/N comes one step
-        | later, from the mean's own formula.
-
-    mean_node_left_out: x gets nothing from the mean
-        dx = dx_centered
-        | x was used twice: directly, and in the mean. The two gradients add up.
 
     > 04_derive_the_backward_pass: Multiply it out
 
@@ -125,12 +86,9 @@ EXERCISES = [
         batch_norm_backward,
         probes,
         hints=(
-            "Begin with x̂, then `dgamma` and `dbeta`: one line each. For `dx` make `dx_hat` first: by what "
-            "is x̂ multiplied on its path to y?",
-            "`dx_hat = dy * gamma`. From it take away two parts: its mean, and its share along x̂. Before "
-            "the brackets stands 1/√(σ² + ε).",
-            "The share along x̂ is `x_hat * (dx_hat * x_hat).mean(axis=0)`: a number for each channel, times "
-            "x̂ of each sample.",
+            "First x̂, `dgamma`, `dbeta`. Then `dx_hat`: by what is x̂ multiplied on its path to y?",
+            "From `dy * gamma` take its mean and its share along x̂. In front stands 1/√(σ² + ε).",
+            "The share along x̂ is `x_hat * (dx_hat * x_hat).mean(axis=0)`.",
         ),
         lesson=("04_derive_the_backward_pass", "Multiply it out"),
         mistakes=(BACKWARD, ALONG_SAMPLES, OF_PARAMETERS, IN_VARIANCE, IN_ROOT),
@@ -139,47 +97,33 @@ EXERCISES = [
         staged_backward,
         nodes,
         hints=(
-            "Go from right to left, one line for each gradient. Each gradient has the shape of its node: (N, "
-            "C) or (C,).",
-            "A number that all rows share gets the sum of their gradients. A node that is used twice gets "
-            "the sum of two gradients. And what is the slope of |c| where c is above 0, and where it is "
-            "below?",
-            "The slope is `np.sign(x_centered)`, and each row has a share of 1/N in `deviation`. So "
-            "`x_centered` gets `dx_hat / deviation` from one arrow, and `np.sign(x_centered) * ddeviation / "
-            "N` from the other.",
+            "Go from right to left. Each gradient has the shape of its node: (N, C) or (C,).",
+            "A number that all rows share gets the sum of their gradients. And what is the slope of |c|?",
+            "`x_centered` gets `dx_hat / deviation`, and `np.sign(x_centered) * ddeviation / N` besides.",
         ),
         lesson=("04_derive_the_backward_pass", "Five rules for the backward pass"),
         mistakes=(NODE_BY_NODE,),
     ),
-    Check(
-        gradient_checking.options,
-        lambda rng: [{"eps": eps} for eps in (1e-5, *rng.uniform(1e-5, 1e-3, size=2))],
+    judged_by(
+        gradient_checking.facts,
+        gradient_checking.SEES_LITTLE,
+        others=map(gradient_checking.ACCEPTED.format, gradient_checking.WRONG),
+        probes=lambda rng: [{"eps": eps} for eps in (1e-5, *rng.uniform(1e-5, 1e-3, size=2))],
         name="gradient_check",
         takes=("forward", "backward"),
-        answer=gradient_checking.by_differences,
-        trial=gradient_checking.try_out,
-        tell=gradient_checking.decisions_in_words,
-        has_slips=False,
         hints=(
-            "Write a small function inside that measures the gradient of L with respect to any of the three "
-            "arrays: move one entry up and down by `h = 1e-5`, and see by how much L changes.",
-            "Which inputs hide a fault? Think of `dy`, of γ and of the number of samples. And which of the "
-            "three gradients can be wrong while the others are right?",
-            "For each entry `((up - down) * dy).sum() / (2 * h)`, where `up` and `down` are what `forward` "
-            "gives. Then `np.allclose(found, measured, atol=1e-6)`, for each gradient. Return a real `True` "
-            "or `False`.",
+            "Move one entry up and down by `h = 1e-5`, and see by how much L changes.",
+            "Which inputs hide a fault? Think of `dy`, of γ, of N. Can one gradient alone be wrong?",
+            "`((up - down) * dy).sum() / (2 * h)` for each entry; then `np.allclose(..., atol=1e-6)`.",
         ),
         lesson=("deeper/test_a_backward_pass", "Which test catches what?"),
-        mistakes=(gradient_checking.SEES_LITTLE,),
     ),
     experiment(
         "effect_on_dx",
         hints=(
-            "Draw `x` and `dy` from `np.random.default_rng(seed)`. Measure once, change one thing, measure "
-            "again.",
+            "Draw `x` and `dy` from the seed. Measure once, change one thing, measure again.",
             "Rows 1 and later are `dx[1:]`. To change row 0 alone: `x[0] += 50`.",
-            "Both numbers come from `size_of_dx(x, dy)`, called before the change and after it. Return them "
-            "in this order.",
+            "Both numbers come from `size_of_dx(x, dy)`: the one before the change, then the one after it.",
         ),
         lesson=("04_derive_the_backward_pass", "Multiply it out"),
     ),

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..checking import Check
+from .inputs import of_layer, readable
 from .lesson_02 import standardize  # noqa: F401 (a mistake below normalizes with it)
 from .letters import match_letters
 from .normalizing import IN_ROOT, IN_VARIANCE, IN_X_HAT
@@ -44,10 +45,6 @@ OF_CHANNELS = """
         axes = (1, 2, 3)
         | That is layer normalization. BN has one mean for each channel, over all pictures.
 
-    mean_over_channels: the mean runs over the channel axis alone
-        axes = channel_axis
-        | The axis that you name is the one that disappears. Name all axes but the channels.
-
     one_mean_for_all: one mean and one variance serve all channels
         axes = (0, 1, 2, 3)
         | Without an axis, NumPy takes the mean of all values, whatever their channel. Each needs its own.
@@ -55,10 +52,6 @@ OF_CHANNELS = """
     one_variance_for_all: each channel has its own mean, but one variance serves all channels
         var = x.var()
         | Without an axis it is the variance of all values, of wide channels and of narrow ones.
-
-    not_centered: the mean is not subtracted before the squares are taken
-        var = (x**2).mean(axis=axes, keepdims=True)
-        | The mean of x² measures how far the values are from 0, and not from their mean.
 
     count_of_samples: the sum of squares is divided by N, not by N·H·W
         n = len(x)
@@ -93,11 +86,6 @@ OF_CHANNELS = """
         shape = (1, -1, 1, 1)
         | In (N, H, W, C) axis 1 is the height. The caller says where the channels are.
 
-    channel_axis_unused_last: channel_axis is not used: the last axis always serves as the channels
-        axes = (0, 1, 2)
-        shape = (1, 1, 1, -1)
-        | In (N, C, H, W) the last axis is the width. The caller says where the channels are.
-
     minus_one_not_left_out: with channel_axis −1 no axis is left out: −1 is not 3
         axes = tuple(axis for axis in range(4) if axis != channel_axis)
         | The axes are counted 0, 1, 2, 3, and none of them equals −1. So the mean runs over all four, the
@@ -129,15 +117,8 @@ def pictures(rng: np.random.Generator) -> list[dict[str, Any]]:
             "channel_axis": channel_axis,
         }
 
-    read = {
-        "x": np.arange(12.0).reshape(3, 2, 1, 2) ** 1.5,
-        "gamma": np.array([2.0, 0.5]),
-        "beta": np.array([-1.0, 4.0]),
-        "eps": 0.5,
-        "channel_axis": 1,
-    }
     return [
-        read,
+        readable(random((3, 2, 1, 2), 1, 0.5)),
         random((4, 3, 5, 2), 1, 0.3),
         random((4, 5, 2, 3), -1, 1e-5),
         random((3, 4, 2, 5), 1, 0.01, 0.003),
@@ -156,13 +137,13 @@ def fold_batch_norm(weight, bias, gamma, beta, running_mean, running_var, eps):
 
 
 FOLDED = """
-    fold_old_bias_forgotten: the old bias is forgotten
-        new_bias = -running_mean * scale + beta
-        | BN subtracts the running mean from weight·x + bias. The bias goes through BN as well.
-
     fold_mean_not_scaled: the running mean is not scaled
         new_bias = bias * scale - running_mean + beta
         | BN subtracts the mean before it divides. So the mean has the factor γ/√(σ² + ε) too.
+
+    fold_bias_not_scaled: the old bias is not scaled
+        new_bias = bias + beta - running_mean * scale
+        | BN divides what the layer gives, and the old bias is a part of that. So it has the factor too.
 
     fold_beta_scaled: β is scaled
         new_bias = (bias - running_mean + beta) * scale
@@ -171,33 +152,21 @@ FOLDED = """
     fold_input_axis: the factor meets the input channels of the weight
         new_weight = weight * scale[None, :, None, None]
         | weight has shape (out, in, height, width). BN's channels are those that come out: axis 0.
+
+    fold_factor_on_last_axis: the factor meets the last axis of the weight
+        new_weight = weight * scale
+        | NumPy lines up shape (C,) with the last axis: the width. Give `scale` three axes more.
 """
 
 
 def convolutions(rng: np.random.Generator) -> list[dict[str, Any]]:
-    """One to read, with factors 0.5 and 3; random ones; one varies less than ε, one has as many in as out."""
+    """One to read; random ones; one varies less than ε, one has as many in as out."""
 
     def random(shape: tuple[int, ...], eps: float, scale: float = 1.0) -> dict[str, Any]:
-        c = shape[0]
-        return {
-            "weight": rng.normal(size=shape),
-            "bias": rng.normal(1, 1, size=c),
-            "gamma": rng.uniform(1.5, 3, size=c),
-            "beta": rng.uniform(1, 2, size=c),
-            "running_mean": rng.normal(2, 1, size=c),
-            "running_var": scale * rng.uniform(2, 4, size=c),
-            "eps": eps,
-        }
+        old = {"weight": rng.normal(size=shape), "bias": rng.normal(1, 1, size=shape[0])}
+        return {**old, **of_layer(rng, shape[0], scale), "eps": eps}
 
-    read = {
-        "weight": np.array([1.0, 2.0, 3.0, 4.0]).reshape(2, 2, 1, 1),
-        "bias": np.array([1.0, -1.0]),
-        "gamma": np.array([2.0, 6.0]),
-        "beta": np.array([0.5, -4.0]),
-        "running_mean": np.array([3.0, 1.0]),
-        "running_var": np.array([15.5, 3.5]),
-        "eps": 0.5,
-    }
+    read = readable(random((2, 2, 1, 1), 0.5))
     return [read, random((4, 3, 2, 3), 0.2), random((3, 5, 3, 3), 0.01, 1e-5), random((3, 3, 1, 2), 1e-5)]
 
 
@@ -225,10 +194,8 @@ EXERCISES = [
         pictures,
         hints=(
             "One mean for each channel. So over which axes does the mean run?",
-            "With `keepdims=True` the statistics fit `x` as they are. For γ and β make such a shape: "
-            "`gamma.reshape(shape)`, with C at the channel axis and 1 elsewhere.",
-            "The axes are all of 0, 1, 2, 3 but one. Leave out `channel_axis % 4`, not `channel_axis`: the "
-            "`% 4` turns −1 into 3. Begin with `shape = [1, 1, 1, 1]`.",
+            "`keepdims=True` makes statistics fit. γ and β need a shape: C at the channel axis, else 1.",
+            "The axes are all of 0, 1, 2, 3 but `channel_axis % 4`: the `% 4` turns −1 into 3.",
         ),
         lesson=("06_normalize_channels", "Other layouts: the same rule"),
         mistakes=(OF_CHANNELS, IN_VARIANCE, IN_ROOT, IN_X_HAT),
@@ -238,10 +205,8 @@ EXERCISES = [
         convolutions,
         hints=(
             "Write down what BN does to z = conv(x) + bias, and multiply out.",
-            "One factor for each channel: `scale = gamma / np.sqrt(running_var + eps)`. What does it "
-            "multiply?",
-            "The filter, the old bias, and the running mean. β is added after it. For the filter, give "
-            "`scale` three axes more: `scale[:, None, None, None]`.",
+            "One factor for each channel: γ / √(σ² + ε). What does it multiply?",
+            "The filter as `scale[:, None, None, None]`, the old bias, the running mean; β is added last.",
         ),
         lesson=("deeper/fold_it_away", "The fold"),
         mistakes=(FOLDED, IN_ROOT),
@@ -249,12 +214,9 @@ EXERCISES = [
     experiment(
         "effect_of_moving",
         hints=(
-            "The network of a seed is `per_position[seed]`. It is trained already: show it two sets of "
-            "pictures.",
-            "The pictures in the middle are `framed(digits.x_test)`, those two columns farther right "
-            "`framed(digits.x_test, right=2)`.",
-            "`share_right(per_position[seed], pictures)` is the number to return: once with the first "
-            "pictures, once with the others.",
+            "The network of a seed is `per_position[seed]`, already trained. Show it two sets of pictures.",
+            "`framed(digits.x_test)` is in the middle; with `right=2` it stands two columns farther right.",
+            "`share_right(per_position[seed], pictures)` is the number to return, once for each set.",
         ),
         lesson=("06_normalize_channels", "The mistake: statistics for each position"),
     ),
@@ -264,12 +226,9 @@ EXERCISES = [
         trial=match_letters(BUGS, BUGS.values()),
         has_slips=False,
         hints=(
-            "Read each line beside the formula. What is measured, over which axes, and what is it divided "
-            "by?",
-            "Or try them on a batch, with γ = 2, β = 1 and ε = 0.5: is the mean of each channel β? Does a "
-            "picture change when its neighbors do?",
-            "Two of them use the wrong axes, and one no axes at all. Three have a wrong variance or a wrong "
-            "count. What is left is the order of operations.",
+            "Read each line beside the formula: what is measured, over which axes, divided by what?",
+            "Or try them with γ = 2, β = 1, ε = 0.5: is the mean of a channel β? Do the neighbors matter?",
+            "Two use wrong axes, one none at all. Three have a wrong variance or count. What is left?",
         ),
         lesson=("06_normalize_channels", "The mistake: statistics for each position"),
     ),

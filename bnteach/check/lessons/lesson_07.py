@@ -36,11 +36,6 @@ def difference_interval(with_bn, without_bn):
 
 
 IN_INTERVAL = """
-    pairs_torn: the two networks are taken as unpaired
-        error = np.sqrt((with_bn.var(ddof=1) + without_bn.var(ddof=1)) / n)
-        t = stats.t.ppf(0.975, 2 * n - 2)
-        | What the seed does to both networks cancels in each difference: they are no unpaired samples.
-
     variances_added: the variances of the two networks are added
         error = np.sqrt((with_bn.var(ddof=1) + without_bn.var(ddof=1)) / n)
         | That is right for results that are independent. Here the seed moves both of them.
@@ -53,17 +48,9 @@ IN_INTERVAL = """
         t = 2.776
         | 2.776 belongs to five values. With fewer it is larger, with more it is smaller.
 
-    four_degrees_always: Student's t is always asked for 4 degrees of freedom
-        t = stats.t.ppf(0.975, 4)
-        | 4 belongs to five seeds. There are n − 1.
-
     t_one_sided: 5 % are left out on each side
         t = stats.t.ppf(0.95, n - 1)
         | A 95 % interval leaves out 5 % in all: 2.5 % below it and 2.5 % above it.
-
-    five_seeds_always: n is always 5
-        n = 5
-        | The example has five seeds. Other arrays have fewer, or more.
 
     spread_biased: the standard deviation divides by n
         spread = difference.std()
@@ -101,12 +88,6 @@ def interval_outcome(low, high, margin):
 
 
 IN_RULE = """
-    margin_ignored: the margin is not used: every interval above 0 is for the claim
-        for_it = low > 0
-        against_it = high < 0
-        no_difference = False
-        | A tiny effect can be quite certain. The margin says from where on anyone should care.
-
     middle_decides: the middle of the interval decides
         for_it = (low + high) / 2 > margin
         against_it = (low + high) / 2 < -margin
@@ -133,10 +114,6 @@ IN_RULE = """
     shorter_than_band: an interval shorter than the band is called no difference
         no_difference = high - low <= 2 * margin
         | It would fit in the band, but it may still stick out of it. Look where its ends lie.
-
-    middle_in_the_band: the middle of the interval is held against the band
-        no_difference = abs(low + high) / 2 <= margin
-        | The middle decides nothing: the ends do. Both must be in the band.
 """
 
 WORDS = ("for it", "against it", "no difference", "undecided")
@@ -197,14 +174,6 @@ def dropout_variance(mean, var, p):
 
 
 IN_DROPOUT = """
-    p_for_keep: p is taken for the share that is kept
-        keep = p
-        | p is the probability that a value is dropped. 1 − p of them are kept.
-
-    variance_unchanged: dropout leaves the variance as it is
-        training = var
-        | The factor 1/(1 − p) is squared in E[x²], and the share 1 − p takes back only one of the two.
-
     mean_left_out: the mean plays no part
         training = var / keep
         | A dropped value jumps to 0, away from the mean. The larger the mean, the longer the jump.

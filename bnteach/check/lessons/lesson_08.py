@@ -10,6 +10,7 @@ import numpy as np
 from ..checking import Check
 from .letters import match_letters
 from .normalizing import IN_ROOT, IN_VARIANCE, IN_X_HAT
+from .own_experiment import experiment
 
 CHOICES = {
     "A": "BN",
@@ -234,5 +235,16 @@ EXERCISES = [
         ),
         lesson=("deeper/does_padding_matter", "A mask"),
         mistakes=(OF_PADDING, IN_VARIANCE, IN_ROOT, IN_X_HAT),
+    ),
+    experiment(
+        "effect_of_norm",
+        hints=(
+            "Change the pictures once, and show the same ones to both networks.",
+            "`trained(torch.nn.BatchNorm2d, seed)` is the first network. For the other: "
+            "`torch.nn.InstanceNorm2d`, or `lambda channels: torch.nn.GroupNorm(4, channels)`.",
+            "`share_right(trained(norm, seed), pictures)` is the number to return, once for each of the two "
+            "norms.",
+        ),
+        lesson=("08_choose_a_norm", "What each norm forgets"),
     ),
 ]

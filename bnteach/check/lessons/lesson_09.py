@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..checking import Check
+from .inputs import of_layer, readable
 from .normalizing import IN_ROOT
 
 
@@ -78,10 +79,6 @@ IN_CUT = """
     cut_by_weights: the threshold is held against the weights
         size = np.abs(w_1).sum(axis=1)
         | Before BN the size of the weights says nothing: BN divides it out. γ is what is left.
-
-    threshold_not_used: the threshold is not used: all channels stay whose γ is not 0
-        stays = gamma != 0
-        | A trained γ is hardly ever exactly 0. Small is whatever is not above the threshold.
 
     threshold_times_largest: the threshold is taken as a share of the largest |γ|
         stays = size > threshold * size.max()
@@ -196,14 +193,10 @@ def linear_layers(rng: np.random.Generator) -> list[dict[str, Any]]:
     """A layer to read; then random ones; one has as many outputs as inputs, one hardly varies."""
 
     def random(outputs: int, inputs: int, eps: float, scale: float = 1.0) -> dict[str, Any]:
-        affine = {"gamma": rng.uniform(1.5, 3, size=inputs), "beta": rng.uniform(1, 2, size=inputs)}
-        mean, var = rng.normal(2, 1, size=inputs), scale * rng.uniform(2, 4, size=inputs)
         linear = {"weight": rng.normal(1, 1, size=(outputs, inputs)), "bias": rng.normal(1, 1, size=outputs)}
-        return {**affine, "running_mean": mean, "running_var": var, "eps": eps, **linear}
+        return {**of_layer(rng, inputs, scale), "eps": eps, **linear}
 
-    read = {"gamma": np.array([2.0, 3.0]), "beta": np.array([0.5, -4.0])}
-    read |= {"running_mean": np.array([3.0, 1.0]), "running_var": np.array([3.5, 8.5]), "eps": 0.5}
-    read |= {"weight": np.arange(1.0, 7).reshape(3, 2), "bias": np.array([1.0, -1.0, 0.0])}
+    read = readable(random(3, 2, 0.5))
     return [read, random(5, 3, 0.2), random(3, 4, 0.01, 1e-5), random(4, 4, 1e-5)]
 
 

@@ -46,17 +46,9 @@ MERGING = """
         m2_between = count * (mean_b - mean_a) ** 2 / 4
         | The weight is share_a · share_b. It is a quarter only where both have the same number.
 
-    merge_between_unweighted: the distance of the means has no weight
-        m2_between = count * (mean_b - mean_a) ** 2
-        | The part between the devices is share_a · share_b · δ²; δ² alone is too much.
-
     merge_var_as_m2: the variances stand where M₂ belongs
         m2_within = var_a + var_b
         | M₂ is a sum of squared deviations, the variance their mean: M₂ = count · var.
-
-    merge_parts_of_less: M₂ of each device is made with its count − 1
-        m2_within = (count_a - 1) * var_a + (count_b - 1) * var_b
-        | The variances given here are divided by the count. So M₂ = count · var.
 """
 
 
@@ -155,10 +147,10 @@ def upstreams(rng: np.random.Generator) -> list[dict[str, Any]]:
 
 
 class AllReduce:
-    """Adds what the other devices have. Says what it wants when it is given anything but two rows."""
+    """Adds what the other devices have. Says what it wants when it is given anything but two rows of sums."""
 
-    def __init__(self, others: np.ndarray) -> None:
-        self.others, self.called = others, False
+    def __init__(self, others: np.ndarray, means: np.ndarray) -> None:
+        self.others, self.means, self.called = others, means, False
 
     def __call__(self, *given: Any) -> np.ndarray:
         self.called, shape = True, self.others.shape
@@ -172,6 +164,11 @@ class AllReduce:
                 f"all_reduce got an array of shape {sums.shape}. It wants both sums at once, in shape "
                 f"(2, C), here {shape}: Σ dy·x̂ in row 0 and Σ dy in row 1."
             )
+        if np.allclose(sums, self.means) or np.allclose(sums, self.means[::-1]):
+            raise OddAnswer(
+                "all_reduce got means. The devices have unequal numbers of values, so the sum of their means "
+                "says nothing. Send the sums, and divide by count afterward."
+            )
         return sums + self.others
 
 
@@ -179,7 +176,9 @@ def with_all_reduce(answer: Any, inputs: Mapping[str, Any]) -> Iterable[tuple[st
     """Call the function, and note whether it called all_reduce: not to call it is another mistake than not to
     use what it returns."""
     *own, other_dgamma, other_dbeta = inputs.values()
-    all_reduce, names = AllReduce(np.stack([other_dgamma, other_dbeta])), ("dx", "dgamma", "dbeta")
+    dy, x_hat = inputs["dy"], inputs["x_hat"]
+    means = np.stack([(dy * x_hat).mean(axis=0), dy.mean(axis=0)])
+    all_reduce, names = AllReduce(np.stack([other_dgamma, other_dbeta]), means), ("dx", "dgamma", "dbeta")
     yield from zip(names, unpacked(names, answer(*own, all_reduce)), strict=True)
     yield "the call of all_reduce", int(all_reduce.called)
 

@@ -22,17 +22,9 @@ FROM_KERAS = """
         new_momentum = momentum
         | Keras' momentum is the share of the old average, PyTorch's that of the new batch.
 
-    variance_not_translated: the variance is carried over as it is
-        running_var = moving_variance
-        | Keras stores the variance divided by m, PyTorch the one divided by m − 1.
-
     start_value_stretched: the start value is stretched too
         running_var = moving_variance * (m / (m - 1))
         | The average began at 1, and a part of that is left. It never was a variance of a batch.
-
-    start_not_put_back: the share of the start was taken out and not put back
-        running_var = (moving_variance - left) * (m / (m - 1))
-        | PyTorch's average begins at 1 as well, and the same share of that 1 is left in it.
 
     start_weight_one: the start is given the whole weight 1
         left = 1

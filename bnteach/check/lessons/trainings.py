@@ -1,12 +1,14 @@
-"""What an experiment of a learner's own is given in the place of trainings: results that the check knows."""
+"""Exercises that choose a setting by trainings: in their place stand results that the check knows."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
-from ..answers import OddAnswer
+from ..answers import OddAnswer, unpacked
 
 SEEDS, ENOUGH = 10, 5
 Setting = tuple[float, ...]
@@ -34,3 +36,14 @@ class Trainings:
     def fewest_seeds(self) -> int:
         """How many seeds each setting was tried with; 5 are enough."""
         return min([ENOUGH, *map(len, self.tried.values())]) if self.tried else 0
+
+
+def choice_of(what: str, among: str) -> Callable[..., Iterable[tuple[str, Any]]]:
+    """The trial of an exercise that chooses one of several: how many seeds it tries, and what it chooses."""
+
+    def trial(answer: Any, inputs: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:
+        (chosen,) = unpacked((what,), answer(inputs["train"], inputs[among]))
+        yield "seeds_of_each", inputs["train"].fewest_seeds()
+        yield what, chosen
+
+    return trial

@@ -30,12 +30,12 @@ from bnteach.data import digits
 #
 # <details><summary>Hint 1</summary>
 #
-# The output of the first row is β when its value is exactly the mean. Which mean, of how many rows?
+# The first row gives β when its value is exactly the mean. The mean of how many rows?
 #
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# Call the new row r. The mean of all rows is (sum of x + r) / (N + 1). Set it equal to the first row.
+# The mean of all rows, with a new row r, is (sum of x + r) / (N + 1). Set it equal to row 0.
 #
 # </details>
 # <details><summary>Hint 3</summary>
@@ -117,18 +117,17 @@ def train(layers, scale, seed):
 #
 # <details><summary>Hint 1</summary>
 #
-# How many trainings does one scale need before you may judge it? Which of their accuracies says that all of them have learned?
+# How many trainings does a scale need? Which of their accuracies says that all have learned?
 #
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# For each scale: a loop over the two depths, in it a loop over five seeds. Keep the lowest of the ten accuracies.
+# For each scale a loop over two depths, in it one over five seeds. Keep the lowest of the ten.
 #
 # </details>
 # <details><summary>Hint 3</summary>
 #
-# `lowest = [min(...) for scale in scales]` with ten trainings in the brackets; then the scale where `lowest` is largest: `np.argmax` gives
-# its position.
+# `lowest = [min(...) for scale in scales]`. Where it is largest, `np.argmax` gives the position.
 #
 # </details>
 

@@ -1,7 +1,8 @@
 # %% [markdown]
 # # 01 · Measure a batch: exercises
 #
-# *30 minutes · after the lesson [01 · Measure a batch](../01_measure_a_batch.ipynb)*
+# *30 minutes · 1 and 2 after the lesson [01 · Measure a batch](../01_measure_a_batch.ipynb), the others after
+# [01b · See why it helps](../01b_see_why_it_helps.ipynb)*
 #
 # Whose statistics, which divisor, an experiment of your own, and a question to answer in words.
 #
@@ -42,7 +43,7 @@ from bnteach.data import digits
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# So subtraction and division must be the same in both sets. Only the training set is there when the model learns.
+# Only the training set is there when the model learns. So which mean, and which deviation?
 #
 # </details>
 # <details><summary>Hint 3</summary>
@@ -85,7 +86,7 @@ check.scale_like_training(scale_like_training)
 # Write `variance_within(batches)`.
 #
 # - `batches` has shape $(B, N, C)$: $B$ batches of $N \ge 2$ cars, with $C$ channels each.
-# - Return, for each channel, a guess at the variance of the cars that is right on average: shape $(C,)$.
+# - Return, for each channel, an unbiased guess at the variance of the cars: shape $(C,)$.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -94,14 +95,12 @@ check.scale_like_training(scale_like_training)
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# Each batch, N cars with one mean, gives one guess at the variance. By what must its squared distances be divided, so that the guess is right on
-# average?
+# Each batch gives one guess at the variance. By what is it divided to be right on average?
 #
 # </details>
 # <details><summary>Hint 3</summary>
 #
-# `batches - batches.mean(axis=1, keepdims=True)` takes the light away. `ddof` says what is subtracted from N. At the end, take the mean over the
-# batches.
+# `batches.mean(axis=1, keepdims=True)` is the light; `ddof` is subtracted from N. Average last.
 #
 # </details>
 
@@ -135,7 +134,7 @@ check.variance_within(variance_within)
 #
 # *10 minutes · difficulty: 2 of 4*
 #
-# In the lesson, BN made the curvatures of a layer's inputs far more alike. **What in BN does it?** Here is the lesson's network as a
+# In lesson 01b, BN made the curvatures of a layer's inputs far more alike. **What in BN does it?** Here is the lesson's network as a
 # function with three settings: subtract the mean or not, divide by the standard deviation or not, and do so before or after the ReLU.
 
 # %%
@@ -162,7 +161,7 @@ def ratio(seed, subtract=True, divide=True, after_relu=False):
 # Choose **one** change: `subtract=False`, `divide=False` or `after_relu=True`. **Predict,** and write it down: with the usual settings the ratio is
 # about 117; does your change make it larger or smaller, and about how many times?
 #
-# Write `experiment(ratio, seed)`, one run of your experiment.
+# Write `effect_on_ratio(seed)`, one run of your experiment.
 #
 # - Return two numbers: the ratio of the usual network, and the ratio of the network with your change.
 # - Nothing else may differ between the two.
@@ -174,25 +173,25 @@ def ratio(seed, subtract=True, divide=True, after_relu=False):
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# The usual network needs the seed alone. What does the other one need as well, and what must be the same in both?
+# The usual network needs the seed alone. What must be the same in the other one?
 #
 # </details>
 # <details><summary>Hint 3</summary>
 #
-# `usual = ratio(seed)`. The second call has the same seed and one more argument, such as `after_relu=True`.
+# `usual = ratio(seed)`. The second call has one more argument, such as `after_relu=True`.
 #
 # </details>
 
 
 # %% tags=["solution", "points-2"]
-def experiment(ratio, seed):
+def effect_on_ratio(seed):
     """The curvature ratio of the usual network, and of one that differs from it in one thing."""
     ### BEGIN SOLUTION
     return ratio(seed), ratio(seed, subtract=False)
     ### END SOLUTION
 
 
-check.experiment(experiment)
+check.effect_on_ratio(effect_on_ratio)
 
 # %% [markdown] tags=["solution"]
 # ### The solution, explained
@@ -209,15 +208,15 @@ check.experiment(experiment)
 # When your function has passed, run it with five seeds. What about your prediction? Then try the other two changes.
 
 # %%
-if check.experiment(experiment).state == "passed":
-    runs = [experiment(ratio, seed) for seed in range(5)]
+if check.effect_on_ratio(effect_on_ratio).state == "passed":
+    runs = [effect_on_ratio(seed) for seed in range(5)]
     for name, five in zip(("usual", "changed"), zip(*runs, strict=True), strict=True):
         print(f"{name:8}", *(f"{value:6.0f}" for value in five))
 
 # %% [markdown]
 # <details><summary>What you may have found</summary>
 #
-# Without subtracting the mean the ratio is 30 to 50 times larger: nearly all of BN's effect is gone. Without dividing it is about 2.5 times
+# Without subtracting the mean the ratio is 30 to 50 times larger, as large as without BN. Without dividing it is about 2.5 times
 # larger. And with BN *after* the ReLU it is about 6 times *smaller*, near 20. (That is a finding about curvature in a network before training. It does
 # not say that a network trains best so.)
 #
@@ -227,14 +226,15 @@ if check.experiment(experiment).state == "passed":
 #
 # *5 minutes*
 #
-# The inputs of the next layer come out of a ReLU. Why does it matter so much for the largest curvature whether their means are 0? Use the words
-# *all weights together*. Answer in three sentences, then compare.
+# Without the subtraction the ratio is as large as without BN, although all is divided by the standard deviation. Why does the largest curvature
+# depend on the means of the features? Use the words *all weights together*. Answer in three sentences, then compare.
 #
 # <details><summary>A model answer</summary>
 #
-# Behind a ReLU no value is negative, so the means of all channels are positive. If all weights of a unit grow together, its output moves for
-# *every* picture in the same direction, by the sum of all these means, and the loss is very steep along this direction: one huge curvature, while the
-# others stay as they are. If the means are 0, the channels cancel in this sum, and the direction is one like the others.
+# Behind a ReLU the means of all channels are positive. If all weights of a unit grow together, its output moves for *every* picture in the same
+# direction, by the sum of these means: in this direction the loss is steep. How steep depends on how large the means are beside the standard deviations.
+# With BN before the ReLU they are about 0.7 of them, without the subtraction 1.6, and with BN after the ReLU 0; the largest curvature is 18, 196 and 8
+# (seed 0).
 #
 # </details>
 #

@@ -29,7 +29,7 @@ from bnteach.data import digits
 #
 # <details><summary>Hint 1</summary>
 #
-# Three lines are enough: the mean of each column, its variance, and the formula. Which axis is the one that disappears?
+# Three lines: the mean of each column, its variance, the formula. Which axis disappears?
 #
 # </details>
 # <details><summary>Hint 2</summary>
@@ -39,8 +39,7 @@ from bnteach.data import digits
 # </details>
 # <details><summary>Hint 3</summary>
 #
-# `x.mean(axis=0)`, and the same for the variance. Below the line stands `np.sqrt(var + eps)`; above it `x - mean`, in
-# brackets.
+# Below the line stands `np.sqrt(var + eps)`, above it `x - mean`, in brackets.
 #
 # </details>
 
@@ -86,7 +85,7 @@ check.standardize(standardize)
 #
 # <details><summary>Hint 1</summary>
 #
-# How large the largest |x̂| is depends on the pattern of the values alone. Which pattern did the lesson find to be the limit?
+# The pattern of the values alone decides. Which one did the lesson find to be the limit?
 #
 # </details>
 # <details><summary>Hint 2</summary>
@@ -167,12 +166,12 @@ print("usual:", *(f"{train(1, 1, seed):.4f}" for seed in range(5)))
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# First the five losses of `train(1, 1, seed)`. Then, for each rate, the five of `train(10, rate, seed)`, and their distances from the first five.
+# Five losses of `train(1, 1, seed)`; for each rate the distances of `train(10, rate, seed)`.
 #
 # </details>
 # <details><summary>Hint 3</summary>
 #
-# For each rate keep the largest distance, `abs(losses - usual).max()`; return the rate where it is smallest.
+# Keep `abs(losses - usual).max()` for each rate; return the rate where it is smallest.
 #
 # </details>
 

@@ -96,7 +96,7 @@ check.parameters_for_share(parameters_for_share)
 # </details>
 # <details><summary>Hint 3</summary>
 #
-# `np.where(keep, ...)` chooses for each channel between two values. One of the two parameters needs it, the other one does not.
+# `np.where(keep, ...)` chooses for each channel. One of the two parameters needs it.
 #
 # </details>
 
@@ -145,13 +145,12 @@ check.switched_off(switched_off)
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# In `hard`, a point and its opposite should have the same label; in `easy`, different ones. Opposite with respect to what? Remember what BN subtracts.
+# In `hard`, opposite points have the same label; in `easy`, different ones. Opposite to what?
 #
 # </details>
 # <details><summary>Hint 3</summary>
 #
-# Subtract the mean of the points first. For `easy`, one coordinate is enough. For `hard`, think of four quadrants, and of the product of
-# the two coordinates.
+# Subtract the mean first. For `easy` one coordinate is enough; for `hard` take their product.
 #
 # </details>
 

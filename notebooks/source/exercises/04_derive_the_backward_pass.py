@@ -35,19 +35,17 @@ from bnteach import check
 #
 # <details><summary>Hint 1</summary>
 #
-# Go from right to left, one line for each gradient. Each gradient has the shape of its node: (N, C) or (C,).
+# Go from right to left. Each gradient has the shape of its node: (N, C) or (C,).
 #
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# A number that all rows share gets the *sum* of their gradients. A node that is used twice gets the *sum* of two
-# gradients. And what is the slope of |c| where c is above 0, and where it is below?
+# A number that all rows share gets the sum of their gradients. And what is the slope of |c|?
 #
 # </details>
 # <details><summary>Hint 3</summary>
 #
-# The slope is `np.sign(x_centered)`, and each row has a share of 1/N in `deviation`. So `x_centered` gets `dx_hat /
-# deviation` from one arrow, and `np.sign(x_centered) * ddeviation / N` from the other.
+# `x_centered` gets `dx_hat / deviation`, and `np.sign(x_centered) * ddeviation / N` besides.
 #
 # </details>
 
@@ -98,20 +96,17 @@ check.staged_backward(staged_backward)
 #
 # <details><summary>Hint 1</summary>
 #
-# Write a small function inside that measures the gradient of L with respect to any of the three arrays: move one entry
-# up and down by `h = 1e-5`, and see by how much L changes.
+# Move one entry up and down by `h = 1e-5`, and see by how much L changes.
 #
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# Which inputs hide a fault? Think of `dy`, of γ and of the number of samples. And which of the three gradients can be
-# wrong while the others are right?
+# Which inputs hide a fault? Think of `dy`, of γ, of N. Can one gradient alone be wrong?
 #
 # </details>
 # <details><summary>Hint 3</summary>
 #
-# For each entry `((up - down) * dy).sum() / (2 * h)`, where `up` and `down` are what `forward` gives. Then
-# `np.allclose(found, measured, atol=1e-6)`, for each gradient. Return a real `True` or `False`.
+# `((up - down) * dy).sum() / (2 * h)` for each entry; then `np.allclose(..., atol=1e-6)`.
 #
 # </details>
 
@@ -179,7 +174,7 @@ def size_of_dx(x, dy):
 #
 # <details><summary>Hint 1</summary>
 #
-# Draw `x` and `dy` from `np.random.default_rng(seed)`. Measure once, change one thing, measure again.
+# Draw `x` and `dy` from the seed. Measure once, change one thing, measure again.
 #
 # </details>
 # <details><summary>Hint 2</summary>
@@ -189,7 +184,7 @@ def size_of_dx(x, dy):
 # </details>
 # <details><summary>Hint 3</summary>
 #
-# Both numbers come from `size_of_dx(x, dy)`, called before the change and after it. Return them in this order.
+# Both numbers come from `size_of_dx(x, dy)`: the one before the change, then the one after it.
 #
 # </details>
 

@@ -57,18 +57,17 @@ for letter, (network, loss) in networks.items():
 #
 # <details><summary>Hint 1</summary>
 #
-# Compare each row with the healthy one. Is the training loss good? Then the weights are good, and what is stored is not.
+# Is the training loss as good as in the healthy one? Then what is stored is wrong.
 #
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# How many batches are counted after 110 steps? A new layer has the running variance 1: how much of this 1 is left?
+# How many batches should be counted after 110 steps? How much is left of the first variance, 1?
 #
 # </details>
 # <details><summary>Hint 3</summary>
 #
-# 0.999 to the power of 110 is 0.90. A running variance of exactly 1 has never moved; but with momentum 0 the batches
-# would be counted all the same. And what else than training counts batches?
+# 0.999 to the power of 110 is 0.90. Exactly 1 has never moved; with momentum 0 batches do count.
 #
 # </details>
 
@@ -117,20 +116,17 @@ check.diagnose(diagnose)
 #
 # <details><summary>Hint 1</summary>
 #
-# A BN layer forgets by `layer.reset_running_stats()`. Which momentum gives the plain average? In which mode do the
-# statistics move?
+# Which momentum gives the plain average? In which mode do the statistics move?
 #
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# `network.modules()` gives all layers, also those inside others; those with `isinstance(layer, torch.nn.BatchNorm1d)`
-# are the BN layers. Show them every batch in training mode, under `torch.no_grad()`.
+# `network.modules()` gives the inner layers too. Show every batch under `torch.no_grad()`.
 #
 # </details>
 # <details><summary>Hint 3</summary>
 #
-# Keep each `layer.momentum` in a list before you set it to `None`, and set it again afterward. End with
-# `network.eval()`.
+# Keep each `layer.momentum` before you set it to `None`. End with `network.eval()`.
 #
 # </details>
 
@@ -180,7 +176,7 @@ check.recalibrate(recalibrate)
 #
 # <details><summary>Hint 1</summary>
 #
-# Make the network from the seed, recalibrate it, measure. Make it again, recalibrate it on other batches, measure.
+# Make the network from the seed, recalibrate, measure; make it again for the other batches.
 #
 # </details>
 # <details><summary>Hint 2</summary>
@@ -252,20 +248,17 @@ check.effect_of_batches(effect_of_batches)
 #
 # <details><summary>Hint 1</summary>
 #
-# You have all the parts: the forward pass, the compact formula of [lesson 04](../04_derive_the_backward_pass.ipynb) for
-# the backward pass, and the running averages of lesson 05. `forward` must keep what `backward` needs.
+# The parts are in lessons 03, 04 and 05. What must `forward` keep for `backward`?
 #
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# Keep three things: `x_hat`, the standard deviation that was used, and the mode. In training, normalize with the batch
-# itself; the running statistics are updated beside it.
+# Keep `x_hat`, the standard deviation that was used, and the mode. The update stands beside it.
 #
 # </details>
 # <details><summary>Hint 3</summary>
 #
-# In evaluation mean and variance are constants. Two of the three parts of `dx` are gone: what is left is `dx_hat`
-# divided by the standard deviation that was used.
+# In evaluation mean and variance are constants: of `dx`, what is left is `dx_hat` over the std.
 #
 # </details>
 

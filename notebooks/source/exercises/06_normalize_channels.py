@@ -84,19 +84,17 @@ def bn_h(x, gamma, beta, eps):
 #
 # <details><summary>Hint 1</summary>
 #
-# Read each line beside the formula. What is measured, over which axes, and what is it divided by?
+# Read each line beside the formula: what is measured, over which axes, divided by what?
 #
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# Or try them on a batch, with γ = 2, β = 1 and ε = 0.5: is the mean of each channel β? Does a picture change when its
-# neighbors do?
+# Or try them with γ = 2, β = 1, ε = 0.5: is the mean of a channel β? Do the neighbors matter?
 #
 # </details>
 # <details><summary>Hint 3</summary>
 #
-# Two of them use the wrong axes, and one no axes at all. Three have a wrong variance or a wrong count. What is left is
-# the order of operations.
+# Two use wrong axes, one none at all. Three have a wrong variance or count. What is left?
 #
 # </details>
 
@@ -150,14 +148,12 @@ check.spot_the_bug(spot_the_bug)
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# With `keepdims=True` the statistics fit `x` as they are. For γ and β make such a shape: `gamma.reshape(shape)`, with C
-# at the channel axis and 1 elsewhere.
+# `keepdims=True` makes statistics fit. γ and β need a shape: C at the channel axis, else 1.
 #
 # </details>
 # <details><summary>Hint 3</summary>
 #
-# The axes are all of 0, 1, 2, 3 but one. Leave out `channel_axis % 4`, not `channel_axis`: the `% 4` turns −1 into 3.
-# Begin with `shape = [1, 1, 1, 1]`.
+# The axes are all of 0, 1, 2, 3 but `channel_axis % 4`: the `% 4` turns −1 into 3.
 #
 # </details>
 
@@ -245,18 +241,17 @@ per_position = [learn(seed, PerPosition) for seed in range(5)]
 #
 # <details><summary>Hint 1</summary>
 #
-# The network of a seed is `per_position[seed]`. It is trained already: show it two sets of pictures.
+# The network of a seed is `per_position[seed]`, already trained. Show it two sets of pictures.
 #
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# The pictures in the middle are `framed(digits.x_test)`, those two columns farther right `framed(digits.x_test, right=2)`.
+# `framed(digits.x_test)` is in the middle; with `right=2` it stands two columns farther right.
 #
 # </details>
 # <details><summary>Hint 3</summary>
 #
-# `share_right(per_position[seed], pictures)` is the number to return: once with the first pictures, once with the
-# others.
+# `share_right(per_position[seed], pictures)` is the number to return, once for each set.
 #
 # </details>
 
