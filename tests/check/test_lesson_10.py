@@ -45,6 +45,23 @@ def test_what_all_reduce_wants_is_told(send, words):
     assert words in check.sync_backward(device(send)).why
 
 
+def test_the_weight_of_the_share_is_missed_in_dx_alone_or_everywhere():
+    def unweighted(dy, x_hat, gamma, std, count, all_reduce):
+        return right(dy * count / len(dy), x_hat, gamma, std, count, all_reduce)
+
+    def in_dx_alone(dy, x_hat, gamma, std, count, all_reduce):
+        dx, *sums = unweighted(dy, x_hat, gamma, std, count, all_reduce)
+        return dx + gamma / std * (len(dy) / count - 1) * dy, *sums
+
+    right = device(lambda a, b: np.stack([a, b]))
+    verdicts = [check.sync_backward(answer) for answer in (right, unweighted, in_dx_alone)]
+    assert [verdict.mistake for verdict in verdicts] == [
+        None,
+        "sync_loss_of_the_share",
+        "sync_sums_not_weighted",
+    ]
+
+
 def test_rows_in_the_other_order_are_named():
     verdict = check.sync_backward(device(lambda a, b: np.stack([b, a]), lambda sums, totals: totals[::-1]))
     assert verdict.mistakes == ("sync_rows_swapped",)

@@ -176,7 +176,7 @@ def with_all_reduce(answer: Any, inputs: Mapping[str, Any]) -> Iterable[tuple[st
     """Call the function, and note whether it called all_reduce: not to call it is another mistake than not to
     use what it returns."""
     *own, other_dgamma, other_dbeta = inputs.values()
-    dy, x_hat = inputs["dy"], inputs["x_hat"]
+    dy, x_hat = inputs["dy"] * len(inputs["dy"]) / inputs["count"], inputs["x_hat"]
     means = np.stack([(dy * x_hat).mean(axis=0), dy.mean(axis=0)])
     all_reduce, names = AllReduce(np.stack([other_dgamma, other_dbeta]), means), ("dx", "dgamma", "dbeta")
     yield from zip(names, unpacked(names, answer(*own, all_reduce)), strict=True)
