@@ -86,25 +86,22 @@ class Devices(Lab):
         together = bnteach.batch_norm_forward(x.reshape(-1, 1), None, None)[0].reshape(x.shape)
         return Frame(state, x, alone, together)
 
-    def backdrop(self, state):
-        return state.devices
-
     def background(self, axes, state):
         shares, lines = axes
-        across = {"x": "device", "xlim": (0.4, state.devices + 0.6)}
+        across = {"x": "the devices, from 0 on", "xlim": (0, 1)}
         figures.frame(shares, title="Shares; bars: their means", y="x", ylim=LIMITS, **across)
-        ranks = range(0, state.devices, 1 + state.devices // 10)
-        shares.set_xticks([rank + 1 for rank in ranks], ranks)
+        shares.set_xticks([])
         shares.axhline(BATCH.mean(), color="black", linewidth=2)
         figures.frame(lines, title="Normalized", x="x", y="x̂", xlim=LIMITS, ylim=SHOWN)
         figures.key(lines, {"data": "each device alone", "truth": "SyncBN"}, place="upper left")
 
     def draw(self, axes, frame):
         shares, lines = axes
-        groups = [(values, "data") for values in frame.x]
-        figures.strips(groups, limits=LIMITS, ax=shares)
-        figures.averages(groups, ax=shares)
-        for values, x_hat in zip(frame.x, frame.alone, strict=True):
+        devices, each = frame.x.shape
+        for rank, (values, x_hat) in enumerate(zip(frame.x, frame.alone, strict=True)):
+            figures.dots((rank + np.linspace(0.15, 0.85, each)) / devices, values, limits=LIMITS, ax=shares)
+            ends = np.array([rank + 0.08, rank + 0.92]) / devices
+            figures.curve(ends, np.full(2, values.mean()), ax=shares, role="with_bn")
             order = np.argsort(values)
             figures.curve(values[order], x_hat[order], ax=lines)
             figures.dots(values, x_hat, limits=SHOWN, ax=lines, size=5)
