@@ -4,9 +4,9 @@
 # *40 minutes · previous: [09 · Slim and fold](09_slim_and_fold.ipynb) · next:
 # [11 · Put it in a detector](11_put_it_in_a_detector.ipynb) · [exercises](exercises/10_across_devices.ipynb)*
 #
-# Large networks are trained on several **devices** at once, each with a copy of the network and a share of every batch; this is
-# **data parallelism**. Most layers do not notice, but BN does, because a device sees only its share. You let the devices tell each other their sums,
-# run this in two real processes, measure what it costs, and see what else helps small shares.
+# Large networks are trained on several **devices** at once, each with a copy of the network and a share of every batch: **data parallelism**. To most layers
+# this makes no difference; to BN it does, because a device knows only its share. You write a BN whose devices tell each other their sums, run it in two real
+# processes, measure what it costs, and see what else helps small shares.
 
 # %%
 import numpy as np
@@ -80,13 +80,13 @@ print("variances:  ", *(f"{share[:, 0].var():.2f}" for share in shares), f"  tog
 #
 # </details>
 #
-# An average of the two variances is no help, either: it would be below 1, far from 9.61, since it forgets how far apart the two means are.
+# To average the two variances is no help: the result is below 1, far from 9.61, since it forgets how far apart the two means are.
 #
 # ## Lab: share a batch
 #
 # 32 values of one channel are shared among the devices. Blue: each device alone. Black: SyncBN.
 #
-# 1. With 2 devices and *How sorted* 100, find a value of device 0 that ends above larger values of device 1.
+# 1. With 2 devices and *How sorted* 100, find a value of device 0 that ends above larger values of device 1. (In the right panel; the left line is device 0.)
 # 2. Shuffle: *How sorted* 0. What is left of the difference with 2 devices? With 8?
 # 3. Set *Devices* to 16, and move *How sorted*. Why is $\hat{x}$ nearly always −1 or +1?
 
@@ -179,8 +179,8 @@ for name, ours, expected in zip(("y", "dx", "dgamma", "dbeta"), joined, whole, s
 #
 # $y$ and $dx$ stay where the samples are. $d\gamma$ and $d\beta$ are parts, which data parallelism adds up, like the gradients of all other parameters.
 #
-# In PyTorch, `nn.SyncBatchNorm.convert_sync_batchnorm(network)` puts `nn.SyncBatchNorm` in the place of each BN layer. It works between GPUs only.
-# [What goes wrong between devices?](deeper/what_goes_wrong_between_devices.ipynb) compares it with ours where there is one.
+# In PyTorch, `nn.SyncBatchNorm.convert_sync_batchnorm(network)` puts `nn.SyncBatchNorm` in the place of each BN layer. It works between GPUs only;
+# [What goes wrong between devices?](deeper/what_goes_wrong_between_devices.ipynb) compares it with BN on the whole batch, if there is a GPU.
 #
 # ## What does it cost?
 #
