@@ -16,7 +16,7 @@ from .lessons import Lesson
 from .numbers import MINUTES
 from .prose_checks import markdown
 
-FIRST_EDITION = ("07", "09", "11")
+FIRST_EDITION = ("09", "11")
 
 OPENING, CLOSING = "what you will be able to do", "what you can do now"
 BULLET = re.compile(r"^\s*[-*]\s+(?:\[[ xX]\]\s*|[✓✔✅☑]\s*)?(?P<text>.+)$")

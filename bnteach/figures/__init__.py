@@ -18,7 +18,7 @@ maps.py           which values of a small batch share one mean; feature maps
 dots.py           dots, with a triangle at the edge for what lies beyond
 pictures.py       small gray pictures in a row
 boxes.py          boxes around things in a picture
-intervals.py      effects with their intervals, beside a margin
+effects.py        effects over seeds, beside a margin; intervals.py: with their intervals alone
 
     ax = figures.histogram(x, label="ages")
     figures.frame(ax, title="Most cars are young", x="age in years", y="density")
@@ -34,6 +34,7 @@ from .curves import curve, layer_sizes, percentiles
 from .display import show
 from .distributions import histogram, points
 from .dots import dots
+from .effects import effects
 from .frame import frame, key
 from .graph import graph_boxes, graph_values
 from .intervals import intervals
@@ -56,6 +57,7 @@ __all__ = [
     "boxes",
     "curve",
     "dots",
+    "effects",
     "estimates",
     "feature_maps",
     "frame",

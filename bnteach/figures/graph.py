@@ -41,7 +41,9 @@ BOXES = {
 }
 
 # The paths of the gradient from y to x, and how they look.
-PATHS = {"direct": ("#000000", "-"), "mean": ("#B87800", "--"), "variance": ("#0072B2", "-.")}
+# The dashes are short, so that they also show in the shortest arrow.
+SHORT_DASHES, DASH_DOT = (0, (1.5, 0.8)), (0, (2, 0.7, 0.7, 0.7))
+PATHS = {"direct": ("#000000", "-"), "mean": ("#B87800", SHORT_DASHES), "variance": ("#0072B2", DASH_DOT)}
 PARAMETERS = ("#8A8A8A", "-")
 BESIDE = {"direct": (19.3, 43), "mean": (13.2, 31.3), "variance": (36, 31.3)}  # where an arrow has its name
 

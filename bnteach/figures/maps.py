@@ -58,10 +58,9 @@ def feature_maps(maps, *, limit: float, framed, digits=None, ax: Axes | None = N
     _mosaic(ax, np.asarray(maps), 0, cmap=SIGNED, vmin=-limit, vmax=limit)
     if digits is not None:
         gray_pictures(digits, left=-1.15, ax=ax)
+        _outlines(ax, [(-1.15, n) for n in range(len(digits))], "#AAAAAA", 1)
     for which, color, linewidth in [(~framed, "#AAAAAA", 1), (framed, "black", 3)]:
-        frames = [Rectangle((c, n), MAP_SIDE, MAP_SIDE) for n, c in np.argwhere(which)]
-        outline = {"facecolors": "none", "edgecolors": color, "linewidths": linewidth, "zorder": 2}
-        ax.add_collection(PatchCollection(frames, **outline))
+        _outlines(ax, [(c, n) for n, c in np.argwhere(which)], color, linewidth)
     return ax
 
 
@@ -69,6 +68,13 @@ def gray_pictures(pictures, *, left: float, ax: Axes) -> Axes:
     """Pictures (n, height, width), gray values 0 to 1, below each other; picture n begins at (left, n)."""
     _mosaic(ax, np.asarray(pictures)[:, np.newaxis], left, cmap="gray_r", vmin=0, vmax=1)
     return ax
+
+
+def _outlines(ax: Axes, corners: list[tuple[float, float]], color: str, linewidth: float) -> None:
+    """The edges of the maps with these corners."""
+    frames = [Rectangle(corner, MAP_SIDE, MAP_SIDE) for corner in corners]
+    outline = {"facecolors": "none", "edgecolors": color, "linewidths": linewidth, "zorder": 2}
+    ax.add_collection(PatchCollection(frames, **outline))
 
 
 def _cells(ax: Axes, chosen: np.ndarray, color: str) -> None:

@@ -56,6 +56,7 @@ ROLES = {
     "without_bn": Role("#D55E00", "--", "s"),
     "with_bn": Role("#0072B2", "-", "o"),
     "data": Role("#56B4E9", "-", "o"),
+    "batch": Role("#8A8A8A", "", "o"),  # dots without a line: one for each batch
     "population": Role("#8A8A8A", "-", "o"),
     "moved": Role("#D55E00", "-", "D"),
     "truth": Role("#000000", "-", "_"),

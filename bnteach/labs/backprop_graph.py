@@ -140,6 +140,8 @@ class BackpropGraph(Lab):
         known = frame.values, frame.gradients
         figures.graph_values(*known, ax=graph, node=frame.node, marked=frame.sample)
         figures.path_values(frame.parts, ax=graph, marked=frame.sample)
+        if not frame.parts:
+            graph.text(29, 6.5, "steps 22 to 24 fill this table", va="center_baseline", color="#8A8A8A")
 
     def read(self, frame):
         found = frame.gradients if frame.gradients else frame.values

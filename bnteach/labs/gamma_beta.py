@@ -121,14 +121,8 @@ class GammaBeta(Lab):
         rows.set_yticks([5 / 6, 3 / 6, 1 / 6], ["x", "x̂", "y"])
         rows.set_xticks(range(-6, 7, 2))
         after.set_yticks([])
-        bar = {
-            "transform": rows.get_xaxis_transform(),
-            "ha": "right",
-            "va": "center",
-            "fontsize": 9,
-            "color": figures.role("population").color,
-        }
-        rows.text(MEAN - SPREAD - 0.2, 0.69, "mean ± standard deviation", **bar)
+        place = {"transform": rows.transAxes, "ha": "left", "va": "top", "fontsize": 9}
+        rows.text(0.03, 0.96, "bars: mean ± standard deviation", **place)
 
     def draw(self, axes, frame):
         rows, after = axes

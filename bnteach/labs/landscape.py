@@ -68,7 +68,7 @@ class Landscape(Lab):
     """
 
     title = "How far a step may go"
-    look = "Make the step larger: which network stands it longer? Then look at a later step of the training."
+    look = "Make the step larger: which network tolerates more? Then look at a later step of the training."
     State = State
     panels = (1.1, 1.1, 1)
 

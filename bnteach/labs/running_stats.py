@@ -22,9 +22,9 @@ CUMULATIVE = "None"  # the word for momentum=None: to a widget, the value None m
 MOMENTA = [("0", 0.0), ("0.01", 0.01), ("0.1", 0.1), ("0.5", 0.5), ("1", 1.0), ("None (average)", CUMULATIVE)]
 DATA = [("stay the same", "same"), ("drift", "drift"), ("jump at batch 40", "jump")]
 SAMPLE = 7.0
-MEANS, VARIANCES, OUTPUTS = (-1.0, 16.0), (0.0, 20.0), (-3.0, 7.5)
-NAMES = {"data": "each batch", "with_bn": "running", "truth": "truth"}
-OUTPUT_NAMES = {"data": "in training", "with_bn": "in evaluation"}
+MEANS, VARIANCES, OUTPUTS = (-1.0, 16.0), (0.0, 15.0), (-3.0, 7.5)
+NAMES = {"batch": "each batch", "with_bn": "running", "truth": "truth"}
+OUTPUT_NAMES = {"batch": "in training", "with_bn": "in evaluation"}
 
 
 @dataclass(frozen=True)
@@ -130,14 +130,16 @@ class RunningStats(Lab):
         figures.frame(var, title="Variance (by N − 1)", ylim=VARIANCES, **across)
         figures.frame(output, title=f"Output for x = {SAMPLE:g}", ylim=OUTPUTS, **across)
         mean.set_yticks([0, 5, 10, 15])
+        var.set_yticks([0, 5, 10, 15])
         figures.key(mean, NAMES, markers=True, place="upper left")
         figures.key(output, OUTPUT_NAMES, markers=True, place="upper right")
 
     def draw(self, axes, frame):
         mean, var, output = axes
-        figures.stream(frame.means, frame.running_mean, frame.true_mean, limits=MEANS, ax=mean)
-        figures.stream(frame.unbiased, frame.running_var, frame.true_var, limits=VARIANCES, ax=var)
-        figures.stream(frame.train, frame.evaluated, frame.true_output, limits=OUTPUTS, ax=output)
+        look = {"each_role": "batch"}
+        figures.stream(frame.means, frame.running_mean, frame.true_mean, limits=MEANS, ax=mean, **look)
+        figures.stream(frame.unbiased, frame.running_var, frame.true_var, limits=VARIANCES, ax=var, **look)
+        figures.stream(frame.train, frame.evaluated, frame.true_output, limits=OUTPUTS, ax=output, **look)
 
     def read(self, frame):
         t = frame.state.batches

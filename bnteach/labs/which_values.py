@@ -90,8 +90,8 @@ class WhichValues(Lab):
 
     title = "Which values share one mean"
     look = (
-        "Blue: the values that share their mean with the orange one. Change the norm. One digit is dimmed: "
-        "under which norms do its own x̂ move, and under which do others move with it?"
+        "Blue: the values that share their mean with the orange one. Change the norm. One digit is dimmed, "
+        "its bar is orange: under which norms do its own x̂ move, and under which do others move with it?"
     )
     State = State
     panels = (1.4, 1)
@@ -136,7 +136,9 @@ class WhichValues(Lab):
             tensor, title=f"x in {state.layout}: {across} across", y=down, ylim=(1.42 * rows, -0.05)
         )
         title = "Dim a digit: whose x̂ moves?"
-        figures.frame(digits, title=title, x="largest move", xlim=(-1.1, FURTHEST), ylim=(N, -0.12))
+        figures.frame(
+            digits, title=title, x="largest move of x̂ from contrast 1", xlim=(-1.1, FURTHEST), ylim=(N, -0.12)
+        )
         digits.set(xticks=[0, 1, 2], yticks=np.arange(N) + 0.44, yticklabels=range(1, N + 1), ylabel="sample")
         digits.axvline(0, color="#555555", linewidth=1)
         digits.grid(False, axis="y")
@@ -153,7 +155,9 @@ class WhichValues(Lab):
         figures.numbers(words, [0.3] * len(words), heights, ax=tensor, align="left")
         figures.gray_pictures(frame.digits, left=-1.0, ax=digits)
         middles = np.arange(N) + 0.44
-        digits.barh(middles, frame.moved, height=0.5, color=figures.role("population").color, zorder=2)
+        colors = [figures.role("population").color] * N
+        colors[s.sample - 1] = figures.role("moved").color
+        digits.barh(middles, frame.moved, height=0.5, color=colors, zorder=2)
         figures.numbers(
             [f"{size:.2f}" for size in frame.moved], frame.moved + 0.1, middles, ax=digits, align="left"
         )

@@ -1,4 +1,4 @@
-"""From intervals to a verdict on a claim, by rules that are written down before the results are in."""
+"""From the results of all seeds to a verdict on a claim, by one rule."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import html
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-import numpy as np
 import pandas as pd
 
 from bnteach.training.results import SeedSummary
@@ -15,18 +14,24 @@ from bnteach.training.table import Table
 __all__ = ["Claim", "outcome"]
 
 SUPPORTS, AGAINST, NOTHING, OPEN = "for it", "against it", "no difference", "undecided"
+NONE_EXPECTED = {SUPPORTS: AGAINST, AGAINST: AGAINST, NOTHING: SUPPORTS, OPEN: OPEN}
+ENOUGH_SEEDS = 20  # for an interval of their mean to stand for them
 
 
 def outcome(effect: SeedSummary, margin: float, expects: str = "more") -> str:
-    """What one measured effect says about a claim.
+    """What one measured effect says about a claim: the rule of the course.
 
-    The effect has an interval. The margin is the smallest effect that anyone would care about.
+    The margin is the smallest effect that anyone would care about. Look where the seeds lie, each of them:
 
-        interval                                    expects "more"     expects "none"
-        all of it above the margin                  for it             against it
-        all of it below −margin                     against it         against it
-        all of it between −margin and margin        no difference      for it
-        otherwise, or not a number                  undecided          undecided
+        all of them                           expects "more"     expects "none"
+        above the margin                      for it             against it
+        below −margin                         against it         against it
+        between −margin and margin            no difference      for it
+        otherwise, or not a number            undecided          undecided
+
+    Where 20 seeds or more are undecided, the 95 % interval of their mean is judged in their place.
+
+    What surprises: the interval covers other seeds. It says nothing about other test pictures.
 
     Args:
         effect: for example accuracy with − without, one number for each seed.
@@ -44,14 +49,19 @@ def outcome(effect: SeedSummary, margin: float, expects: str = "more") -> str:
     """
     if margin < 0 or expects not in ("more", "none"):
         raise ValueError(f'margin is {margin}, expects is {expects!r}; expected 0 or more, "more" or "none"')
-    low, high = effect.interval
+    place = _place(effect.values.min(), effect.values.max(), margin)
+    if place == OPEN and len(effect.values) >= ENOUGH_SEEDS:
+        place = _place(*effect.interval, margin)
+    return place if expects == "more" else NONE_EXPECTED[place]
+
+
+def _place(low: float, high: float, margin: float) -> str:
+    """Where a range lies, for a claim that expects more."""
     if low > margin:
-        return SUPPORTS if expects == "more" else AGAINST
+        return SUPPORTS
     if high < -margin:
         return AGAINST
-    if low >= -margin and high <= margin:
-        return NOTHING if expects == "more" else SUPPORTS
-    return OPEN
+    return NOTHING if low >= -margin and high <= margin else OPEN
 
 
 @dataclass
@@ -97,22 +107,8 @@ class Claim:
         """
         return _verdict(self.outcomes)
 
-    @property
-    def clear(self) -> bool:
-        """Would the verdict be the same if every interval were 1.5 times as wide?
-
-        The same conditions must be for the claim, and the same against it; what is undecided may be more. A
-        claim with no condition for or against it is clear only if all of them then still show no difference.
-        """
-        wider = {name: _Wider(effect.values, effect.confidence) for name, effect in self.evidence.items()}
-        then = {name: outcome(effect, self.margin, self.expects) for name, effect in wider.items()}
-        decided = _decided(self.outcomes)
-        if not decided:
-            return set(then.values()) == {NOTHING}
-        return decided == _decided(then)
-
     def table(self) -> pd.DataFrame:
-        """A row for each condition: the mean effect, its interval, and what it says."""
+        """A row for each condition: the mean effect, its interval over the seeds, and what it says."""
         return pd.DataFrame(
             {
                 "condition": name,
@@ -139,16 +135,6 @@ class Claim:
     def _repr_html_(self) -> str:
         head = f"<b>{html.escape(self.words)}</b><br>{html.escape(self._basis())}"
         return head + self._shown()._repr_html_()
-
-
-class _Wider(SeedSummary):
-    @property
-    def half_width(self) -> np.ndarray:
-        return 1.5 * super().half_width
-
-
-def _decided(outcomes: Mapping[str, str]) -> dict[str, str]:
-    return {name: word for name, word in outcomes.items() if word in (SUPPORTS, AGAINST)}
 
 
 def _verdict(outcomes: Mapping[str, str]) -> str:

@@ -20,13 +20,19 @@ __all__ = ["stored", "stored_claims"]
 DIGITS = 6  # significant digits of a claim's values
 
 
-def stored(path: str | Path, compute: Callable[[], Any], again: bool = False) -> dict[str, Any]:
+def stored(
+    path: str | Path,
+    compute: Callable[[], Any],
+    again: bool = False,
+    command: str = "the lesson, with FULL = True",
+) -> dict[str, Any]:
     """Results kept in a JSON file, with the command, the date and the versions that they come from.
 
     Args:
         path: of the file.
         compute: gives the results: numbers, words, lists and dictionaries of them.
         again: compute them now and store them, instead of reading them.
+        command: what is done to compute them again.
 
     Returns:
         A dictionary with "command", "date", "versions" and "results".
@@ -37,14 +43,14 @@ def stored(path: str | Path, compute: Callable[[], Any], again: bool = False) ->
     path = Path(path)
     if again:
         versions = {"python": platform.python_version(), "torch": torch.__version__, "numpy": np.__version__}
-        about = {"command": "the lesson, with FULL = True", "date": str(date.today()), "versions": versions}
+        about = {"command": command, "date": str(date.today()), "versions": versions}
         text = json.dumps({**about, "results": compute()}, ensure_ascii=False)
         path.write_text(text + "\n", encoding="utf-8")
     return json.loads(path.read_text(encoding="utf-8"))
 
 
 def stored_claims(
-    path: str | Path, claims: Mapping[str, Claim] | None = None
+    path: str | Path, claims: Mapping[str, Claim] | None = None, command: str = ""
 ) -> tuple[dict[str, Any], dict[str, Claim]]:
     """Claims kept in a JSON file by `stored`, with the values of every seed.
 
@@ -53,6 +59,7 @@ def stored_claims(
     Args:
         path: of the file.
         claims: by their short names, to be stored now; None reads those that are stored.
+        command: what is done to compute them again.
 
     Returns:
         A dictionary with "command", "date" and "versions", and the claims by their names.
@@ -60,7 +67,8 @@ def stored_claims(
     Raises:
         FileNotFoundError: there is no such file, and no claims are given.
     """
-    kept = stored(path, lambda: {name: _numbers(claim) for name, claim in claims.items()}, claims is not None)
+    again = claims is not None
+    kept = stored(path, lambda: {name: _numbers(claim) for name, claim in claims.items()}, again, command)
     return kept, {name: _claim(**numbers) for name, numbers in kept.pop("results").items()}
 
 

@@ -3,7 +3,7 @@
 #
 # *40 minutes · next: [01 · Measure a batch](01_measure_a_batch.ipynb)*
 #
-# Some deep networks do not learn until one kind of layer is added: **batch normalization**, **BN** for short.
+# Some deep networks do not learn, and one cure is a kind of layer: **batch normalization**, **BN** for short.
 # In this lesson you see such a network, type BN in five lines of NumPy, and measure what it changes. At the end you know what
 # BN computes, where the signal was lost without it, and that it is not the only cure.
 
@@ -53,8 +53,7 @@ figures.show(ax)
 
 # %% [markdown]
 # A network that only guesses is right for about one digit of ten. We call this **chance**. The network without BN (dashed,
-# orange) stays there. The network with BN (solid, blue) is right for more than 90 % after a few epochs. (After the first epoch it
-# is near chance, too: for a test BN uses averages from the training, and after one epoch these are not right yet. Lesson 05 shows them.) What does this layer compute?
+# orange) stays there. The network with BN (solid, blue) is right for more than 90 % after a few epochs. (Why not already after the first? See lesson 05.) What does this layer compute?
 #
 # ## Batch normalization in five lines
 #
@@ -261,13 +260,13 @@ figures.show(figure)
 # **Backward, without BN.** On its path back, the gradient is multiplied by the slope of each sigmoid, at most 1/4. (This is the chain rule. The
 # weights hardly change its length.) We measured: in the first layer it is more than 100 000 times shorter than at the output. This is called a **vanishing gradient**: the first layers hardly learn.
 #
-# **With BN** each channel is divided by its standard deviation. Where that is small, small differences become large again. On its
-# path back, the gradient is divided by the same small number. So neither of them vanishes.
+# **With BN** each channel is divided by its standard deviation. Where that is small, say 0.06, the division makes the small differences 16 times larger. The
+# gradient goes back through the same division, so it becomes 16 times larger, too. That makes up for the slopes of the sigmoids.
 #
 # ## Is BN the only cure?
 #
-# If the slope of 1/4 is the trouble, larger weights should help: a factor of 4 makes up for it near 0, and more is needed, because a sigmoid
-# is flatter elsewhere. Or another activation: the **hyperbolic tangent**, tanh, looks like a sigmoid, but its slope is up to 1, and its values are
+# If the slope of 1/4 is the trouble, larger weights should help. They must be more than 4 times larger, because 1/4 is the slope at 0, and a sigmoid
+# is flatter elsewhere; we try 8. Or another activation: the **hyperbolic tangent**, tanh, looks like a sigmoid, but its slope is up to 1, and its values are
 # centered at 0. We try both, without BN. (About ten seconds.)
 #
 # **Predict.** Which of the two learns?
@@ -290,7 +289,7 @@ assert min(large) > 0.7
 # </details>
 #
 # So we have *not* shown that deep networks need BN. We have shown that BN repaired this one, with the same activation and the
-# same starting weights, and without a factor to search for.
+# same starting weights, and without a factor to search for. (All at one rate, 0.1, and 15 epochs.)
 #
 # ## Lab: how deep can the signal go?
 #
@@ -316,7 +315,7 @@ labs.Depth()
 # 2. Near 1.4, that is $\sqrt 2$. A ReLU sets about half of the values to zero, and half of the sum of squares is lost. Weights
 #    $\sqrt 2$ times larger make all squares twice as large.
 # 3. Nothing. BN divides by the standard deviation, so the size of the weights drops out.
-# 4. No: it grows by about a fifth in each layer. After 50 layers that would be a factor of $1.2^{50}$, about 9 000.
+# 4. No: it grows by about a fifth in each layer. If that goes on, 50 layers make it $1.2^{50}$, about 9 000 times longer.
 #
 # </details>
 #

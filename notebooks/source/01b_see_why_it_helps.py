@@ -1,10 +1,10 @@
 # %% [markdown]
-# # 01b · See why it helps
+# # 01b · See why it may help
 #
-# *30 minutes · previous: [01 · Measure a batch](01_measure_a_batch.ipynb) · next: [02 · Normalize](02_normalize.ipynb)*
+# *35 minutes · previous: [01 · Measure a batch](01_measure_a_batch.ipynb) · next: [02 · Normalize](02_normalize.ipynb)*
 #
-# Why should a network care whether its numbers have mean 0 and standard deviation 1? You see the answer where it is easiest, for one feature and
-# two weights: normalizing turns a ravine into a bowl. Then you measure the same thing inside a network, with BN and without.
+# Why should it matter that numbers have mean 0 and standard deviation 1? You see one reason where it is easiest, for one feature and
+# two weights: normalizing turns a ravine into a bowl. Then you measure the same number inside a network, with BN and without.
 
 # %%
 import numpy as np
@@ -25,12 +25,16 @@ from bnteach.data import digits, rental_cars
 
 
 # %%
+cars = rental_cars(500)
+age, price = cars.age, cars.price  # shape (500,) each
+
+
 def descend(x, rate, steps):
     """Fit price ≈ w x + b by gradient descent; return w and b after each step."""
     w, b = 0.0, 0.0
     path = [(w, b)]
     for _ in range(steps):
-        error = w * x + b - cars.price
+        error = w * x + b - price
         w, b = w - rate * (error * x).mean(), b - rate * error.mean()
         path.append((w, b))
     return np.array(path)
@@ -40,15 +44,14 @@ def z_score(x):
     return (x - x.mean(axis=0)) / x.std(axis=0)
 
 
-cars = rental_cars(500)
-age = cars.age  # shape (500,)
 print("age,     rate 0.007, 100 steps: w, b =", descend(age, 0.007, 100)[-1].round(2))
 print("age,     rate 0.015, 100 steps: w, b =", descend(age, 0.015, 100)[-1].round(2))
 print("z-score, rate 1,       1 step:  w, b =", descend(z_score(age), 1, 1)[-1].round(2))
 
 # %% [markdown]
-# With the age, 100 steps are not enough: the best $b$ is near 72. With a larger rate it **diverges**. With the z-score one step arrives. The
-# picture shows why. Each line joins points of equal loss; the lowest are white.
+# With the age, 100 steps are not enough: the best $b$ is near 72. With a larger rate it **diverges**. With the z-score one step arrives. (There $w$
+# is the price for one standard deviation of age, and $b$ the price at the mean age.) The picture shows why. Each line joins points of equal loss;
+# white is low.
 
 # %% tags=["draws"] alt="Two contour plots of the loss over w and b. Left, with the age in years: the lines are long and narrow, a ravine. Gradient descent goes a short way sideways, down to the floor, and after 100 steps it is still far from the lowest point. Right, with the z-score of the age: circles, a bowl, and one step arrives in the center."
 figure, axes = figures.new_figure(columns=2, size=(5.2, 3.7))
@@ -67,40 +70,50 @@ figures.frame(axes[1], title="z-score: 1 step", x="w", y="b")
 figures.show(figure)
 
 # %% [markdown]
-# With the age in years the loss is a **ravine**, a narrow valley with steep walls. The first steps go to the right, down the wall. All
+# With the age in years the loss is a **ravine**, a narrow valley with steep walls. The first step goes to the right, down the wall. All
 # others creep along the floor. With the z-score the loss is a round **bowl**.
 #
 # ## How steep: the curvatures
 #
-# The **curvature** $c$ is the second derivative of the loss: large across the ravine, small along its floor. In a direction with curvature
-# $c$, at the distance $d$ from the lowest point, the derivative is $c\,d$. So a step of gradient descent leads
+# This loss is a quadratic function. Such a surface has two special directions, perpendicular to each other: along the floor, and across the walls. In
+# each of them it is a parabola, with its own **curvature** $c$, the second derivative. At the distance $d$ from the lowest point the slope is $c\,d$. So a
+# step, new $d$ = $d$ − rate · slope, gives
 #
-# $$\text{from } d \text{ to } d - \text{rate}\cdot c\,d = (1 - \text{rate}\cdot c)\,d$$
+# $$\text{new } d = d - \text{rate}\cdot c\,d = (1 - \text{rate}\cdot c)\,d$$
 #
 # With rate $1/c$ it arrives at 0. With a rate above $2/c$ it lands farther away than before: it diverges.
 #
-# All directions share one rate, so the *largest* curvature limits it. Across the ravine of the age $c$ is 143: the rate 0.007 is about $1/143$, and
-# 0.015 is too large. Along the floor $c$ is 0.3. There a step with rate 0.007 covers only $0.007 \cdot 0.3$, that is 0.2 % of the distance.
+# **Predict.** With the age, the rate 0.007 works and 0.015 diverges. Between which two numbers must the larger curvature lie?
 #
-# So what counts is the largest curvature divided by the smallest, the **condition number**. A round bowl has 1. To compute it, write the
-# second derivatives as a matrix:
+# The curvatures are the **eigenvalues** of the matrix of second derivatives. Here it has only means in it:
 #
 # $$\begin{pmatrix} \partial^2 L/\partial w^2 & \partial^2 L/\partial w\,\partial b \\
 # \partial^2 L/\partial w\,\partial b & \partial^2 L/\partial b^2 \end{pmatrix}
 # = \begin{pmatrix} \text{mean of } x^2 & \text{mean of } x \\ \text{mean of } x & 1 \end{pmatrix}$$
-#
-# `np.linalg.eigvalsh(matrix)` gives the two curvatures, the smallest first. (They are called the **eigenvalues** of the matrix.)
-#
-# **Predict.** Is it enough to subtract the mean, so that the age has mean 0 and its variance of 44 stays? What is the condition number then?
 
 
 # %%
 def curvatures(x):
     columns = np.column_stack([x, np.ones(len(x))])  # the ones belong to b
-    matrix = columns.T @ columns / len(x)  # the matrix above, for any number of features
-    return np.linalg.eigvalsh(matrix)
+    second_derivatives = columns.T @ columns / len(x)  # the matrix above, for any number of features
+    return np.linalg.eigvalsh(second_derivatives)  # the smallest first
 
 
+print("curvatures for the age:", curvatures(age).round(1))
+
+# %% [markdown]
+# <details><summary>Answer</summary>
+#
+# Between $2/0.015 = 133$ and $2/0.007 = 286$. It is 143, so the rate 0.007, about $1/143$, is the best across the ravine.
+#
+# </details>
+#
+# But both directions share one rate. Along the floor $c$ is 0.3, and a step with rate 0.007 covers only $0.007 \cdot 0.3$, that is 0.2 % of the distance. What counts
+# is the largest curvature divided by the smallest, the **condition number**. A round bowl has 1.
+#
+# **Predict.** Is it enough to subtract the mean, so that the age has mean 0, and its variance of 44 stays?
+
+# %%
 for name, x in {"age": age, "mean subtracted": age - age.mean(), "z-score": z_score(age)}.items():
     low, high = curvatures(x)
     print(f"{name:15}: curvatures {low:5.1f} and {high:5.1f}, condition number {high / low:.0f}")
@@ -108,18 +121,17 @@ for name, x in {"age": age, "mean subtracted": age - age.mean(), "z-score": z_sc
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# No, it is 44: the matrix has 44 and 1 on its diagonal, and zeros elsewhere. The subtraction helps, and so does the division. A z-score does
-# both.
+# No. The matrix has 44 and 1 on its diagonal and zeros elsewhere, so the condition number is 44. A z-score divides as well, and both are 1.
 #
 # </details>
 #
 # ## Lab: from a ravine to a bowl
 #
-# One feature, with any mean and standard deviation. The star is the lowest point.
+# One feature, with any mean and standard deviation. The path starts on the left; the star is the lowest point.
 #
 # 1. Start with mean 2, standard deviation 0.5 and the rate 0.3. Then make the mean 0 in steps. What becomes of the lines?
 # 2. Now the standard deviation 1. What is the largest rate that does not diverge? Which one arrives in one step?
-# 3. Go back to mean 3. Which rate is the largest now?
+# 3. Move the mean alone, to 3. Which of the slider's rates is the largest now?
 
 # %%
 labs.Ravine()
@@ -129,7 +141,7 @@ labs.Ravine()
 #
 # 1. They turn and become rounder, but stay longer in one direction: the standard deviation is not 1 yet.
 # 2. All rates up to 2, and the rate 1 arrives in one step.
-# 3. 0.1: more than $2/c = 0.18$ diverges, and 50 steps with rate 0.1 are not enough.
+# 3. 0.1. The limit $2/c$ is 0.18, and the slider's next rate is 0.2.
 #
 # </details>
 #
@@ -138,73 +150,80 @@ labs.Ravine()
 # To a linear layer, the outputs of the layer before it are features, as the age was for us. Does BN make the curvatures of these
 # features more alike?
 #
-# We send the digits through four layers with random weights: linear, then BN or not, then **ReLU**, $\max(0, z)$. BN is a z-score for each channel
-# here ($\gamma = 1$, $\beta = 0$, no $\varepsilon$). What comes out of the ReLU are the features of the next layer.
+# We send the digits through four layers with random weights: linear, then BN or not, then **ReLU**, $\max(0, z)$. A new BN layer is a z-score for
+# each channel ($\gamma = 1$, $\beta = 0$). After each layer we compute the condition number of its 100 outputs, the features of the next layer. It does not depend
+# on what that layer has to learn: in the matrix above there are only features.
 #
-# Each layer has 100 of them, so `curvatures` gives 101 numbers. The smallest are nearly 0: in these directions the loss is flat, and nothing is to be learned. So
-# we do not divide by the smallest, but by the one in the middle, the **median**.
+# A unit is **active** for a picture where its output is not 0. Without BN a few units are active for hardly any picture. Their weights change few answers, so
+# we leave out units that are active for less than a tenth of the pictures.
 
 # %%
 pictures = digits(dtype=np.float64).x_train
 
 
-def curvature_ratio(features):
-    return curvatures(features)[-1] / np.median(curvatures(features))
+def condition_number(features):
+    active = (features > 0).mean(axis=0)  # the share of pictures, for each unit
+    used = features[:, active >= 0.1]
+    return curvatures(used)[-1] / curvatures(used)[0]
 
 
-def ratios_by_layer(seed, batch_norm):
-    random, h, ratios = np.random.default_rng(seed), pictures, []
+def layers(seed, batch_norm):
+    random, h, outputs = np.random.default_rng(seed), pictures, []
     for _ in range(4):
         inputs = h.shape[1]
-        weights = random.normal(size=(inputs, 100)) * (2 / inputs) ** 0.5  # as in 00's lab
-        h = h @ weights
+        h = h @ (random.normal(size=(inputs, 100)) * (2 / inputs) ** 0.5)  # weights as in 00's lab
         if batch_norm:
             h = z_score(h)
         h = np.maximum(h, 0)  # the ReLU
-        ratios.append(curvature_ratio(h))
-    return ratios
+        outputs.append(h)
+    return outputs
 
 
 # %% [markdown]
-# **Predict.** For the digits themselves the ratio is about 700. Is it larger or smaller after four layers, without BN and with BN?
+# **Predict.** With BN the condition number in layer 4 is about 1 400. Without BN, is it smaller, about the same, or larger?
 
 # %%
-without_bn = np.array([ratios_by_layer(seed, batch_norm=False) for seed in range(5)])
-with_bn = np.array([ratios_by_layer(seed, batch_norm=True) for seed in range(5)])
-print(f"the digits:          {curvature_ratio(pictures):5.0f}")
-print("layer 4, without BN:", *(f"{ratio:5.0f}" for ratio in without_bn[:, 3]))
-print("layer 4, with BN:   ", *(f"{ratio:5.0f}" for ratio in with_bn[:, 3]))
+without_bn = np.array([[condition_number(h) for h in layers(seed, False)] for seed in range(5)])
+with_bn = np.array([[condition_number(h) for h in layers(seed, True)] for seed in range(5)])
+print("layer 4, without BN:", *(f"{condition:6.0f}" for condition in without_bn[:, 3]))
+print("layer 4, with BN:   ", *(f"{condition:6.0f}" for condition in with_bn[:, 3]))
 
-# %% tags=["draws"] alt="The curvature ratio after each of four layers, for five seeds, on a logarithmic axis. Without BN the points lie between 2000 and 5000. With BN they lie at 200 in layer 1 and fall to about 115 in layer 4."
+# %% tags=["draws"] alt="The condition number after each of four layers, for five seeds, on a logarithmic axis. Without BN the points lie between 8000 and 26 000 in all layers. With BN they fall from about 3000 in layer 1 to 1400 in layer 4."
 ax = figures.new_axes(size=(6.0, 2.8))
-for role, ratios in {"without_bn": without_bn, "with_bn": with_bn}.items():
-    figures.points(np.tile([1, 2, 3, 4], 5), ratios.ravel(), ax=ax, role=role)
-ax.axhline(curvature_ratio(pictures), color="black", lw=1)
-ax.text(4.45, 800, "the digits themselves", ha="right", size=9.5)
+for role, conditions in {"without_bn": without_bn, "with_bn": with_bn}.items():
+    figures.points(np.tile([1, 2, 3, 4], 5), conditions.ravel(), ax=ax, role=role)
 ax.set_xticks([1, 2, 3, 4])
-look = {"x": "layer", "y": "ratio", "log": "y", "xlim": (0.5, 4.5), "ylim": (50, 10_000)}
-figures.frame(ax, title="Curvature: the largest over the median", **look)
-figures.key(ax, {"without_bn": "without BN", "with_bn": "with BN"}, markers=True, place="lower left")
-assert (with_bn < without_bn / 5).all()
-assert (without_bn[:, 3] > without_bn[:, 0]).all()
+look = {"x": "layer", "y": "condition number", "log": "y", "xlim": (0.5, 4.5), "ylim": (1e3, 1e5)}
+figures.frame(ax, title="Condition number of a layer's outputs, five seeds", **look)
+figures.key(ax, {"without_bn": "without BN", "with_bn": "with BN"}, markers=True, place="upper right")
+assert without_bn.min() > 2 * with_bn.max()
+assert without_bn[:, 3].min() > 6 * with_bn[:, 3].max()
 figures.show(ax)
 
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# Without BN larger: several thousand. With BN smaller: little more than 100. This holds for all five seeds.
+# Larger: in layer 4 about ten times, for all five seeds.
 #
 # </details>
 #
-# With BN the curvatures are more alike. They are not equal, for two reasons: channels are correlated, and behind the ReLU no value is negative, so
-# the means are not 0 again. (Divided by the mean curvature instead of the median, it is about 85 without BN and 35 with BN.)
+# One thing that BN changes is easy to see: for which share of the pictures is a unit active?
+
+# %%
+for name, batch_norm in {"without BN": False, "with BN": True}.items():
+    active = (layers(0, batch_norm)[3] > 0).mean(axis=0)
+    print(f"{name:10}: active for {active.min():.0%} to {active.max():.0%} of the pictures")
+
+# %% [markdown]
+# BN gives the input of each ReLU the mean 0, so each unit is above 0 for about half of the pictures. Without BN some units are active for all, and others for none. In
+# [exercise 3](exercises/01_measure_a_batch.ipynb) you find out which part of BN it is that changes the condition number.
 #
-# This is one reason why BN may help. We measured it for random weights, before any training, and for the inputs of one layer at a time. Lesson 07
-# measures how much faster a training becomes.
+# This is one reason why BN may help. We measured it for random weights, before any training, for one layer at a time, and for the squared loss.
+# Lesson 07 measures how much faster a training becomes.
 #
 # ## Units
 #
-# A second feature of the cars is the mileage. Its condition number depends on the unit in which somebody wrote it down:
+# A second feature of the cars is the mileage. **Predict.** Does it matter whether somebody wrote it down in km or in 10 000 km?
 
 # %%
 km = cars.features  # shape (500, 2): age in years, mileage in km
@@ -214,11 +233,12 @@ for name, x in {"km": km, "10 000 km": km / [1, 10_000], "min–max": min_max, "
     print(f"{name:9}: condition number {three[-1] / three[0]:.3g}")
 
 # %% [markdown]
-# After a z-score the unit does not matter. **Min–max scaling** also takes the unit away, but leaves means that are not 0. And why is it 9 for the
-# z-score and not 1? Old cars have driven far. The two features are correlated, and a z-score treats each feature alone. So does BN with its channels.
+# It matters by a factor of many millions. After a z-score the unit does not matter. **Min–max scaling** also takes the unit away, but it leaves other means and other
+# standard deviations (about 0.2). And why 9 for the z-score, and not 1? Old cars have driven far: the two features are correlated, and a z-score
+# treats each feature alone. So does BN with its channels.
 #
-# **What was shown.** Gradient descent is as slow as its condition number is large. A z-score for each feature makes it smaller; BN does so
-# for each channel, inside a network with random weights.
+# **What was shown.** One rate must serve the largest and the smallest curvature, so a large condition number makes gradient descent slow. A z-score
+# for each feature makes it smaller. In a ReLU network with random weights it was about ten times smaller with BN after four layers.
 #
 # **Exercises.** [Measure a batch](exercises/01_measure_a_batch.ipynb), from 3 on: 15 minutes.
 #

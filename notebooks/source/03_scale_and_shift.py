@@ -5,7 +5,7 @@
 # [exercises](exercises/03_scale_and_shift.ipynb)*
 #
 # After normalizing, BN multiplies by $\gamma$ and adds $\beta$. With the right values, these two steps undo the whole normalization. You write the complete forward
-# pass, see what $\gamma$ and $\beta$ control, and train networks to find out which of the two they need.
+# pass, see what $\gamma$ and $\beta$ control, and train networks to find out which of the two is needed.
 
 # %%
 import numpy as np
@@ -14,7 +14,7 @@ from torch import nn
 
 from bnteach import batch_norm_backward, batch_norm_forward, figures, labs
 from bnteach.data import digits
-from bnteach.training import mlp, train
+from bnteach.training import mlp
 
 # %% [markdown]
 # ## Two numbers for each channel
@@ -46,14 +46,15 @@ assert np.allclose(y, theirs)  # the package's BN gives the same
 #
 # </details>
 #
-# This is BN's whole forward pass. $\gamma$ and $\beta$ are **parameters**, like weights: they start at 1 and 0, and the optimizer changes them
+# This is BN's whole forward pass in training. $\gamma$ and $\beta$ are **parameters**, like weights: they start at 1 and 0, and the optimizer changes them
 # after each backward pass. BN itself returns $y$ and changes no parameter.
 #
 # ## Undo it
 #
 # Multiply by what you divided by, and add what you subtracted: $\gamma = \sqrt{\sigma^2 + \varepsilon}$ and $\beta = \mu$ give back $x$.
 #
-# **Predict.** Do the same two numbers also give back the next batch, drawn from the same data?
+# **Predict.** The next batch of 64 is drawn from the same data and gets the same $\gamma$ and $\beta$. How far can its $y$ be from its $x$: about
+# 0.001 $\sigma$, a few tenths of $\sigma$, or more than 3 $\sigma$?
 
 # %%
 rng = np.random.default_rng(1)
@@ -67,14 +68,16 @@ for name, batch in (("this batch", x), ("the next one", x_next)):
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# Not exactly: the next batch has another mean and another variance.
+# A few tenths of $\sigma$: the means of two batches differ by about $\sigma\sqrt{2/64} \approx 0.18\,\sigma$ (lesson 01), and the standard deviations differ as well.
 #
 # </details>
 #
-# So a BN layer *can* be the identity, for one batch. After training, BN uses stored numbers for $\mu$ and $\sigma^2$, the same for
-# every batch (lesson 05). Then it can be the identity for all.
+# So a BN layer *can* give back one batch exactly. After training, BN uses stored numbers for $\mu$ and $\sigma^2$, the same for
+# every batch (lesson 05). Then it can give back all of them.
 #
 # ## Lab: move γ and β
+#
+# As in lesson 02, a value is **saturated** where the activation is nearly flat.
 #
 # 1. Move $\gamma$, then $\beta$. Predict each time what $y$ will do.
 # 2. Press *Undo the normalization*. How large is the difference that is left?
@@ -87,8 +90,8 @@ labs.GammaBeta()
 # %% [markdown]
 # <details><summary>What you may have found</summary>
 #
-# 1. $\beta$ is where the middle of $y$ is, $|\gamma|$ is how wide it is.
-# 2. Only rounding: the reading gives the largest difference in float64 and in float32.
+# 1. $\beta$ is where the mean of $y$ is, $|\gamma|$ is how wide $y$ is; a negative $\gamma$ mirrors it.
+# 2. Only rounding errors.
 # 3. The same number for every sample: the activation of $\beta$. The channel is switched off.
 # 4. How many values the ReLU lets through: few with $\beta = -2$, and with $\beta = 2$ nearly all, so the layer is almost linear.
 #
@@ -96,13 +99,11 @@ labs.GammaBeta()
 #
 # ## "If γ and β can undo it, why bother?"
 #
-# With stored $\mu$ and $\sigma^2$, a network with BN can compute the same functions as one without. What changes is **which parameter controls
-# what**.
+# After training, BN only multiplies each channel by a number and adds another one. So a network with BN computes nothing that a network without BN could not. What changes is
+# **which parameter controls what** during training.
 #
 # Take one unit in the second layer of a small network with random weights. We change the weights of the **first** layer at random, by half of their size, and
-# draw a histogram of the unit's values. We do this 60 times, each time from the original weights, without BN and with BN ($\gamma = 1$, $\beta = 0.5$).
-#
-# **Predict.** Which 60 histograms have the same center and the same width: those without BN, those with BN, or both?
+# draw a histogram of the unit's values: 60 times, without BN and with BN ($\gamma = 1$, $\beta = 0.5$, mean and variance of the batch).
 
 # %%
 data = digits()
@@ -130,19 +131,16 @@ figures.frame(axes[1], title="The same 60 changes, with BN", x="value of the uni
 figures.show(figure)
 
 # %% [markdown]
-# <details><summary>Answer</summary>
-#
-# Those with BN: the mean is $\beta$ and the standard deviation $|\gamma|$, each time.
-#
-# </details>
-#
 # Without BN, thousands of weights together decide the unit's mean and standard deviation. With BN each of the two has a parameter of its own, which gradient
 # descent changes directly. The weights below still decide which samples are high and which are low. To describe the same functions by other parameters is called a
 # **reparameterization**.
 #
+# Deeper: [Should γ and β decay?](deeper/should_gamma_and_beta_decay.ipynb) begins with a network that hardly uses $\gamma$ and $\beta$ to undo the normalization. ·
+# [Should γ start at 0?](deeper/should_gamma_start_at_zero.ipynb)
+#
 # ## Are γ and β needed?
 #
-# So far we know what $\gamma$ and $\beta$ control, but not that a network needs them. Two rings of points lie around 0. A network should say which ring a point belongs to. Each point $p$ has its opposite $-p$ on the same ring.
+# Two rings of points lie around 0. A network should say on which of them a point lies. For each point $p$, its opposite $-p$ is there as well, on the same ring.
 
 
 # %%
@@ -156,125 +154,112 @@ def rings(seed):
 
 
 # %% [markdown]
-# Each network has two hidden layers, linear → BN → activation, and a linear output layer, which alone has a bias. In some networks
-# $\gamma$ or $\beta$ is not learned and stays at 1 or 0.
+# Each network has one hidden layer, linear → BN → activation, and a linear output layer, which alone has a bias. A $\gamma$ that is not learned stays
+# at 1, a $\beta$ at 0.
 
 
 # %%
 def trained(seed, activation, gamma, beta):
-    """A trained network; gamma and beta say which of the two it learns."""
-    net = mlp([2, 50, 50, 2], activation, batch_norm=True, seed=seed)
-    for bn in (net.bn_1, net.bn_2):
-        bn.weight.requires_grad_(gamma)  # PyTorch calls γ weight,
-        bn.bias.requires_grad_(beta)  # and β bias
+    """A trained network and its last loss; gamma and beta say which of the two it learns."""
+    net = mlp([2, 50, 2], activation, batch_norm=True, seed=seed)
+    net.bn_1.weight.requires_grad_(gamma)  # PyTorch calls γ weight,
+    net.bn_1.bias.requires_grad_(beta)  # and β bias
     points, ring = rings(seed)
-    optimizer = torch.optim.SGD(net.parameters(), lr=1.0)
+    optimizer = torch.optim.Adam(net.parameters(), lr=0.03)
     for _ in range(300):
         loss = nn.functional.cross_entropy(net(points), ring)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-    return net.eval()  # with stored means and variances: lesson 05
+    return net.eval(), loss.item()  # eval: with stored means and variances, lesson 05
 
 
 # %% [markdown]
-# We train three kinds, with five seeds each:
+# We train four kinds, with five seeds each, and test them on 600 new points. 56 % of these lie on the inner ring, so always answering "inner" is right for 56 %, and always
+# answering "outer" for 44 %. Always giving both rings the probability $\frac{1}{2}$ has the loss $\ln 2 \approx 0.69$.
 #
-# - sigmoid, only $\beta$ is learned;
-# - sigmoid, only $\gamma$ is learned;
-# - ReLU, neither is learned.
-#
-# Of the 600 points for the test, 56 % lie on the inner ring. So one answer for all points is right for 56 % or for 44 %.
-#
-# **Predict.** Which of the three kinds solve the problem?
+# **Predict.** Which of the four solve the problem: sigmoid with $\gamma$ and $\beta$, with $\beta$ only, with $\gamma$ only, and ReLU with neither?
 
 # %% tags=["nbval-ignore-output"]
 torch.set_num_threads(1)  # so small a network is fastest on one thread
-nets = {
-    "sigmoid, β only": [trained(seed, nn.Sigmoid, gamma=False, beta=True) for seed in range(5)],
-    "sigmoid, γ only": [trained(seed, nn.Sigmoid, gamma=True, beta=False) for seed in range(5)],
-    "ReLU, neither": [trained(seed, nn.ReLU, gamma=False, beta=False) for seed in range(5)],
+kinds = {
+    "sigmoid, γ and β": (nn.Sigmoid, True, True),
+    "sigmoid, β only": (nn.Sigmoid, False, True),
+    "sigmoid, γ only": (nn.Sigmoid, True, False),
+    "ReLU, neither": (nn.ReLU, False, False),
 }
 new_points, new_ring = rings(100)
-accuracy = {}
-for name, five in nets.items():
-    accuracy[name] = [(net(new_points).argmax(dim=1) == new_ring).numpy().mean() for net in five]
-    print(f"{name:15}", *(f"{value:4.0%}" for value in accuracy[name]))
+nets, losses, accuracy = {}, {}, {}
+for name, kind in kinds.items():
+    nets[name], losses[name] = zip(*(trained(seed, *kind) for seed in range(5)), strict=True)
+    answers = [net(new_points).argmax(dim=1) for net in nets[name]]
+    accuracy[name] = [(answer == new_ring).numpy().mean() for answer in answers]
+    loss_row = " ".join(f"{loss:.2f}" for loss in losses[name])
+    accuracy_row = " ".join(f"{value:4.0%}" for value in accuracy[name])
+    print(f"{name:16}  loss {loss_row}   right {accuracy_row}")
 
 # %% tags=["draws"] alt="Three pictures of the two rings with the region that the network takes for the inner ring. Sigmoid with beta: a disk around the inner ring. Sigmoid with gamma only: the whole plane belongs to one class. ReLU with neither: a disk again."
-assert min(accuracy["sigmoid, β only"] + accuracy["ReLU, neither"]) > 0.95
-assert max(accuracy["sigmoid, γ only"]) < 0.6
+fails = "sigmoid, γ only"
+assert max(accuracy[fails]) < 0.6
+assert max(abs(loss - np.log(2)) for loss in losses[fails]) < 0.01
+assert min(min(accuracy[name]) for name in kinds if name != fails) > 0.95
 figure, axes = figures.new_figure(columns=3, size=(7.0, 2.9))
 side = np.linspace(-1.4, 1.4, 141, dtype=np.float32)
 grid = torch.from_numpy(np.stack(np.meshgrid(side, side), axis=-1).reshape(-1, 2))
 points, ring = rings(0)
 inner = figures.role("biased").color
-for ax, name in zip(axes, nets, strict=True):
+for ax, name in zip(axes, list(kinds)[1:], strict=True):
     answers = nets[name][0](grid).argmax(dim=1).reshape(141, 141)
     ax.contourf(side, side, answers, levels=[0.5, 1.5], colors=[inner], alpha=0.3)
     for number, role in ((1, "biased"), (0, "population")):
         figures.points(*points[ring == number].numpy().T, ax=ax, role=role)
     figures.frame(ax, title=name, xlim=(-1.4, 1.4), ylim=(-1.4, 1.4))
     ax.set(aspect="equal", xticks=[], yticks=[])
-figure.supxlabel("Squares: the inner ring.  Shaded: what the network takes for it.", fontsize=10)
+caption = "Seed 0 of five. Squares: the inner ring. Shaded: what the network takes for it."
+figure.supxlabel(caption, fontsize=10)
 figures.show(figure)
 
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# Sigmoid with $\beta$, and ReLU, for every seed. Sigmoid with $\gamma$ only gives one answer for all points.
+# All but the sigmoid with $\gamma$ only, for every seed. That one has the loss of guessing. It gives one answer for all points: the more frequent ring of its
+# training set.
 #
 # </details>
 #
-# Why does a sigmoid network without $\beta$ fail? (The pictures show seed 0.)
+# Why does a sigmoid network without $\beta$ fail? Three steps:
 #
-# 1. **BN keeps opposites opposite.** A unit of layer 1 computes $w \cdot p$. The batch holds $-p$ for every $p$, so the mean is 0. BN subtracts this 0, divides,
-#    and multiplies by $\gamma$. So its output for $-p$ is the opposite of its output for $p$.
-# 2. **So does the sigmoid, around $\frac{1}{2}$.** It gives $\frac{1}{2} + s$ for $p$ and $\frac{1}{2} - s$ for $-p$. The halves are the same for all points, so
-#    the BN of layer 2 subtracts what comes from them. In the end the **score** for the inner ring (its output minus that for the outer ring) is $c + f(p)$ for $p$ and
-#    $c - f(p)$ for $-p$, with one $c$ for all points.
-# 3. **But $p$ and $-p$ lie on the same ring.** If $f$ makes the score better for one of them, it makes it worse for the other, and that costs more. (On the inner
-#    ring the scores 1 and −1 have the cross-entropies 0.31 and 1.31, while 0 and 0 have 0.69 and 0.69.) So training makes $f$ small, and $c$ is left: one answer for all points.
+# 1. **BN keeps opposites opposite.** A hidden unit computes $w \cdot p$. The batch holds $-p$ for every $p$, so the mean is 0. BN subtracts this 0, divides,
+#    and multiplies by $\gamma$: if it gives $z$ for $p$, it gives $-z$ for $-p$.
+# 2. **So does the sigmoid, around $\frac{1}{2}$.** If it gives $\frac{1}{2} + s$ for $p$, it gives $\frac{1}{2} - s$ for $-p$. The output layer multiplies each unit by a weight and adds
+#    all of them up. The halves and the bias of this layer give a number $c$, the same for all points. The $s$ give a number $f$ for $p$, and $-f$ for $-p$. So the **score** for
+#    "inner" (the output for "inner" minus the one for "outer") is $c + f$ for $p$ and $c - f$ for $-p$.
+# 3. **But $p$ and $-p$ lie on the same ring.** $f$ makes one of their scores better and the other one worse, and the worse one counts more. On the inner ring, the scores 1 and −1
+#    have the cross-entropies 0.3 and 1.3, together 1.6; the scores 0 and 0 have 0.7 each, together 1.4. So training makes $f$ small, and $c$ is left: one
+#    answer for all points.
 #
-# Step 2 can be tested. The scores $c + f(p)$ and $c - f(p)$ have the correlation −1 over all points:
+# Steps 1 and 2 can be tested: the scores $c + f$ of the 300 points $p$ and $c - f$ of the points $-p$ have the correlation −1.
 
 
 # %% tags=["nbval-ignore-output"]
 def correlation(net):
-    """Of the scores for "inner ring" at the 300 points p, and at their opposites −p."""
+    """Of the scores for "inner" at the points p, and at their opposites −p."""
     outputs = net(new_points).detach()
     score = outputs[:, 1] - outputs[:, 0]
     return np.corrcoef(score[:300], score[300:])[0, 1]
 
 
 for name, five in nets.items():
-    print(f"{name:15}", *(f"{correlation(net):5.2f}" for net in five))
+    print(f"{name:16}", *(f"{correlation(net):5.2f}" for net in five))
 assert max(correlation(net) for net in nets["sigmoid, γ only"]) < -0.99
 
 # %% [markdown]
-# Without $\beta$ it is −1. With $\beta$ step 1 fails: the same number is added for $p$ and for $-p$. With ReLU step 2 fails: it is not symmetric. In short,
-# normalization takes the **bias** away, and $\beta$ gives it back.
+# What about the three others?
 #
-# ## What γ and β become
-#
-# How far do they move from their start, 1 and 0? We train a network with three hidden ReLU layers on the digits, with five seeds.
-
-# %% tags=["nbval-ignore-output"]
-five = [mlp([64, 100, 100, 100, 10], nn.ReLU, batch_norm=True, seed=seed) for seed in range(5)]
-for seed, net in enumerate(five):
-    train(net, data, epochs=20, learning_rate=0.2, seed=seed, every=1000, progress=False)
-for layer in ("bn_1", "bn_2", "bn_3"):
-    bns = [net.get_submodule(layer) for net in five]
-    gamma = torch.cat([bn.weight for bn in bns]).detach().numpy()  # 500 values
-    beta = torch.cat([bn.bias for bn in bns]).detach().numpy()
-    print(f"{layer}: γ {gamma.min():.2f} to {gamma.max():.2f}, β {beta.min():5.2f} to {beta.max():.2f}")
-    assert max(abs(gamma - 1).max(), abs(beta).max()) < 0.4
-
-# %% [markdown]
-# None moves farther than about 0.25. So in *this* network $\gamma$ and $\beta$ do not undo the normalization, though they could. In lesson 09 $\gamma$ moves much farther.
-#
-# Deeper: [Should γ start at 0?](deeper/should_gamma_start_at_zero.ipynb) ·
-# [Should γ and β decay?](deeper/should_gamma_and_beta_decay.ipynb)
+# - **With $\beta$**, step 1 does not hold: the same number is added for $p$ and for $-p$. On these points a sigmoid network needs $\beta$, the only **bias** before its activation.
+# - **With ReLU**, step 2 does not hold: the unit gives $z$ for one of the two points and 0 for the other. So the proof does not apply, and the network learns without $\beta$.
+# - **$\gamma$** is not needed here: $\beta$ alone is enough. If a ReLU follows, the next linear layer can do the work of a positive $\gamma$, since
+#   $\text{ReLU}(\gamma z) = \gamma\,\text{ReLU}(z)$.
 #
 # ## The gradients of γ and β
 #
@@ -282,23 +267,31 @@ for layer in ("bn_1", "bn_2", "bn_3"):
 #
 # $$d\gamma = \sum_i dy_i\,\hat{x}_i \qquad\qquad d\beta = \sum_i dy_i$$
 #
-# Both are **sums** over the batch, because one $\gamma$ and one $\beta$ serve all samples. Here is the 4 × 2 batch of lesson 00:
+# Both are **sums** over the batch, because one $\gamma$ and one $\beta$ serve all samples.
+#
+# **Predict.** A channel has the values 1, 1, 3, 3, so $\hat{x}$ is −1, −1, 1, 1. The gradient $dy$ is 1, 0, 0, −1. What are $d\gamma$ and $d\beta$?
 
 # %%
-x = np.array([[1.0, 10.0], [2.0, 30.0], [3.0, 50.0], [6.0, 70.0]])
-dy = np.array([[1.0, 0.0], [0.0, 2.0], [0.0, -1.0], [-1.0, 0.0]])
+x = np.array([[1.0], [1.0], [3.0], [3.0]])
+dy = np.array([[1.0], [0.0], [0.0], [-1.0]])
 x_hat = batch_norm(x, gamma=1, beta=0)
 dgamma, dbeta = (dy * x_hat).sum(axis=0), dy.sum(axis=0)
 print("dγ:", dgamma.round(3), "  dβ:", dbeta)
-_, cache = batch_norm_forward(x, gamma=np.array([2.0, 3.0]), beta=np.array([-1.0, 10.0]))
+_, cache = batch_norm_forward(x, gamma=np.array([2.0]), beta=np.array([-1.0]))
 assert np.allclose([dgamma, dbeta], batch_norm_backward(dy, cache)[1:])  # whatever γ and β are
 
 # %% [markdown]
-# In both channels $d\gamma$ is negative: a slightly larger $\gamma$ would lower the loss. The third gradient, $dx$, takes longer: lesson 04.
+# <details><summary>Answer</summary>
+#
+# $d\gamma = 1 \cdot (-1) + (-1) \cdot 1 = -2$ and $d\beta = 1 - 1 = 0$.
+#
+# </details>
+#
+# So a slightly larger $\gamma$ would lower the loss. The third gradient, $dx$, takes longer: lesson 04.
 #
 # ---
-# **Shown:** $\beta$ is the mean of $y$ and $|\gamma|$ its standard deviation, whatever the layers below do. They can undo the normalization, and $\beta$ is the only bias that is left before the
-# activation.
+# **Shown:** in training, $\beta$ is the mean of $y$ and $|\gamma|$ its standard deviation, whatever the layers below do. They can undo the normalization. A sigmoid network
+# can need $\beta$: it is the only bias before the activation.
 #
 # **Practice:** [the exercises](exercises/03_scale_and_shift.ipynb), 30 minutes.
 #

@@ -5,14 +5,16 @@
 # [04b · Train with your own](04b_train_with_your_own.ipynb) ·
 # [exercises](exercises/04_derive_the_backward_pass.ipynb)*
 #
-# In batch normalization each output depends on the whole batch, and so does each gradient. You send a gradient back
-# through BN, one small operation at a time, with PyTorch's number beside each of yours. Multiplied out, the steps give
-# these lines, with $s = \sqrt{\sigma^2 + \varepsilon}$:
+# These five lines are batch normalization (BN) in training. The layers after it hand back `dy`, the gradient of the
+# loss with respect to `y`: how does it go on, back to `x`, `gamma` and `beta`? You find out one small operation at a
+# time, with PyTorch's number beside each of yours.
 #
 # ```python
-# dbeta = dy.sum(axis=0)
-# dgamma = (dy * x_hat).sum(axis=0)
-# dx = gamma / s * (dy - dbeta / N - x_hat * dgamma / N)
+# mean = x.mean(axis=0)
+# var = x.var(axis=0)
+# s = np.sqrt(var + eps)
+# x_hat = (x - mean) / s
+# y = gamma * x_hat + beta
 # ```
 
 # %%
@@ -24,22 +26,22 @@ from bnteach import figures, labs
 # %% [markdown]
 # ## What we are looking for
 #
-# Here is the batch of lesson 00 again: $N = 4$ rows, $C = 2$ channels. The layers after BN hand back the **upstream
-# gradient** `dy`, that is $\partial L/\partial y_i$ for each entry of $y$, where $L$ is the loss. BN must return `dx`,
-# `dgamma` and `dbeta`. (A `d` in front of a name always means "the derivative of the loss with respect to it".)
+# Here is the batch of lesson 00 again: $N = 4$ rows, $C = 2$ channels. `dy` is called the **upstream gradient**: it is
+# $\partial L/\partial y_i$ for each entry of $y$, where $L$ is the loss. We look for `dx`, `dgamma` and `dbeta`. (A `d` in
+# front of a name always means "the derivative of the loss with respect to it".)
 #
 # A first idea for dx: $y = \gamma\,(x - \mu)/s + \beta$ looks like a straight line with the slope $\gamma/s$. Then dx
 # would be $\frac{\gamma}{s}\,dy$.
 #
-# To test it, we *measure* dx. We move one entry of $x$ up and down by a small step $h$, and see how much the loss
-# changes, a **finite difference**:
+# To test it, we *measure* dx: we move one entry of $x$ up and down by a small step $h$, and see how much the loss
+# changes. This is a **finite difference**:
 #
 # $$\frac{\partial L}{\partial x_i} \approx \frac{L(x_i + h) - L(x_i - h)}{2h}$$
 #
-# As the loss we take $L = \sum y \cdot dy$, summed over all entries, because its derivative with respect to $y_i$ is
-# just $dy_i$.
+# As the loss we take $L = \sum y \cdot dy$ over all entries: its derivative with respect to $y_i$ is just $dy_i$.
 #
-# **Predict.** In the second row dy is 0, so the first idea gives 0 there. Will the measurement be 0, too?
+# **Predict.** Look at channel 1, the first column. In the second row its dy is 0, so the first idea gives 0 there. Will
+# the measurement be 0, too?
 
 # %%
 x = np.array([[1.0, 10.0], [2.0, 30.0], [3.0, 50.0], [6.0, 70.0]])
@@ -59,22 +61,22 @@ def measure(row, channel=0, h=1e-5):
 
 
 first_idea = gamma / np.sqrt(x.var(axis=0) + eps) * dy
-print("dy        ", dy[:, 0])
+print("dy        ", dy[:, 0])  # channel 1
 print("first idea", first_idea[:, 0].round(3))
 print("measured  ", np.array([measure(row) for row in range(4)]).round(3))
 
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# No, it is −0.229. The first idea forgets that $x_2$ is also in $\mu$ and in $\sigma^2$. If $x_2$ moves, they move, and
-# with them all four outputs.
+# No, it is −0.229. The first idea forgets that $x_2$ is also in $\mu$ and in $\sigma^2$. They move with $x_2$, and move
+# all four outputs.
 #
 # </details>
 #
 # ## One operation at a time
 #
-# To forget nothing, we split the forward pass into operations whose derivatives are known from school. The values are
-# the **nodes** of a **graph**:
+# To forget nothing, we split the forward pass into operations with well-known derivatives. The values are the **nodes** of
+# a **graph**:
 #
 # ```text
 # x ──┬────────────► x_centered ──┬───────────────────────────────► x_hat ─► scaled ─► y
@@ -82,10 +84,9 @@ print("measured  ", np.array([measure(row) for row in range(4)]).round(3))
 #     └──► mean ─────────┘        └─► square ─► var ─► std ─► inv_std ─┘     gamma    beta
 # ```
 #
-# *Two* arrows start from `x`, and two from `x_centered`: they are used twice.
+# `x` and `x_centered` are used *twice*: two arrows start there.
 #
-# **Predict.** A node has the shape $(N, C)$, one number for each entry, or $(C,)$, one number for each channel. Which
-# nodes have the shape $(C,)$?
+# **Predict.** A node has the shape $(N, C)$, or $(C,)$: one number for each channel. Which nodes have the shape $(C,)$?
 
 
 # %%
@@ -115,8 +116,8 @@ for name, value in nodes.items():
 #
 # ## Five rules for the backward pass
 #
-# Now we go from right to left. For each operation we know the gradient `dout` of its result, and want the gradients of
-# what went in. By the **chain rule**, these are `dout` times the derivative of the operation:
+# Now we go from right to left. For each operation we know the gradient `dout` of its result. By the **chain rule**, the
+# gradient of what went in is `dout` times the derivative of the operation:
 #
 # | | forward | backward | for example |
 # |---|---|---|---|
@@ -124,9 +125,10 @@ for name, value in nodes.items():
 # | **product** | `out = a * b` | `da = dout * b` and `db = dout * a` | `scaled = gamma * x_hat` |
 # | **function** | `out = f(a)` | `da = dout * f'(a)` | `inv_std = 1 / std` |
 # | **sum** | `out = a.sum(axis=0)` | `da = dout` in each row | the sum in `var` |
-# | **several uses** | `a` is used in each row | `da = dout.sum(axis=0)` | `beta` |
+# | **several uses** | `a` goes into several operations, or into each row | `da`: the sum of what its uses give | `beta` |
 #
-# Why a sum in the last rule? A small step of `a` changes the loss through each of its uses, and the changes add up.
+# Why a sum in the last rule? A small step of `a` changes the loss through each of its uses, and the changes add up. For
+# `beta` it is `dout.sum(axis=0)`.
 #
 # We check each line twice. A gradient has the **shape of its node**. And PyTorch, which runs the *same* `forward` with
 # tensors, must agree:
@@ -148,7 +150,7 @@ def compare(**ours):
 # %% [markdown]
 # ## Back, part 1: from y to x_hat
 #
-# - `y = scaled + beta` is a plus: dy goes on unchanged to `scaled`. `beta` is used in each row, so its gradient is a sum.
+# - `y = scaled + beta` is a plus: dy goes on unchanged to `scaled`. `beta` is used in each row.
 # - `scaled = gamma * x_hat` is a product, and `gamma` is used in each row.
 
 # %%
@@ -178,11 +180,17 @@ compare(inv_std=dinv_std, std=dstd, var=dvar, square=dsquare)
 # %% [markdown]
 # ## Back, part 3: two gradients meet
 #
-# - `x_centered` was used twice: in `x_hat`, and in `square`, whose derivative is `2 * x_centered`. Its two gradients add up.
-# - `mean` was subtracted in each row: a sum with a minus.
+# - `x_centered` was used twice: in `x_hat`, and in `square`, whose derivative is `2 * x_centered`.
+# - `mean` was subtracted in each row.
 # - `x` was used twice: in `x_centered`, and in `mean`, where each row has a share of $1/N$.
+#
+# **Write it yourself**: one line each for `dx_centered`, `dmean` and `dx`. The first cell is yours. The second has a
+# solution, folded in JupyterLab, and runs also if yours is empty.
 
 # %%
+# Your three lines, and then: compare(x_centered=dx_centered, mean=dmean, x=dx)
+
+# %% jupyter={"source_hidden": true}
 dx_centered = dx_hat * nodes["inv_std"] + 2 * nodes["x_centered"] * dsquare
 dmean = -dx_centered.sum(axis=0)
 dx = dx_centered + dmean / N  # NumPy adds dmean / N to each row
@@ -193,16 +201,16 @@ compare(x_centered=dx_centered, mean=dmean, x=dx)
 #
 # ## Lab: forward through the graph, and back
 #
-# Each box is a node of the same batch: on the left its value, on the right its gradient. At step 12, where the walk
-# starts, all values are known. The table below shows the three **paths** on which dx comes back, with a column for
-# each sample.
+# Each box is a node of the same batch: on the left its value, on the right its gradient. The walk starts where dy has
+# arrived at `y`. The table shows the three **paths** on which dx comes back. (A fourth path, from `square` through
+# `x_centered` and `mean` to `x`, carries 0: see the next section.)
 #
 # 1. Press *Next step* until step 24. Into which boxes do two arrows lead on the way back?
-# 2. Choose for *Gradient dy* *one, the others 0*, with sample 2 and the value 1. Through which paths do samples 1 and 4
-#    still get a gradient? Why does sample 3 get none through the variance?
+# 2. Choose for *Gradient dy* *one, the others 0*, with sample 2 and the value 1. Through which paths do the samples 1 and
+#    4 still get a gradient? Why does sample 3 get none through the variance?
 
 # %% tags=["nbval-ignore-output"]
-labs.BackpropGraph(step=12)
+labs.BackpropGraph(step=13)
 
 # %% [markdown]
 # <details><summary>What you may have found</summary>
@@ -215,8 +223,7 @@ labs.BackpropGraph(step=12)
 #
 # ## Six equations
 #
-# A program need not visit every node. The paper that introduced BN puts several steps into one, and gives six equations,
-# with $m$ for $N$ and $\ell$ for $L$:
+# The paper that introduced BN puts several steps into one. It gives six equations, with $m$ for $N$ and $\ell$ for $L$:
 #
 # $$\begin{aligned}
 # \frac{\partial\ell}{\partial\hat{x}_i} &= \frac{\partial\ell}{\partial y_i}\cdot\gamma \\
@@ -228,13 +235,14 @@ labs.BackpropGraph(step=12)
 # \end{aligned}$$
 #
 # The first and the last two are the lines of part 1. The three others follow in NumPy, where $(\sigma^2 + \varepsilon)^{-3/2}$
-# is $1/s^3$. We leave out the last term of $\partial\ell/\partial\mu$: it is 0, because $\sum_i (x_i - \mu) = 0$.
+# is $1/s^3$. The last term of $\partial\ell/\partial\mu$, the fourth path, is left out: it is 0, because
+# $\sum_i (x_i - \mu) = 0$.
 
 # %%
 x_centered, x_hat = nodes["x_centered"], nodes["x_hat"]
 dvar = -(dx_hat * x_centered).sum(axis=0) / (2 * s**3)
 dmean = -dx_hat.sum(axis=0) / s
-dx = dx_hat / s + dvar * 2 * x_centered / N + dmean / N
+dx = dx_hat / s + dmean / N + dvar * 2 * x_centered / N
 compare(var=dvar, mean=dmean, x=dx)
 
 # %% [markdown]
@@ -244,61 +252,44 @@ compare(var=dvar, mean=dmean, x=dx)
 #
 # 1. The **direct** path stays as it is: $\frac{1}{s}\,d\hat{x}_i$. This was our first idea.
 # 2. The path **through the mean**: a sum divided by $N$ is a mean, so `dmean / N` is
-#    $-\frac{1}{s}\operatorname{mean}(d\hat{x})$. It is the same for each row.
-# 3. The path **through the variance**: put in $x_i - \mu = s\,\hat{x}_i$. The sum is $N$ times a mean.
+#    $-\frac{1}{s}\operatorname{mean}(d\hat{x})$, the same for each row.
+# 3. The path **through the variance**: put in $x_i - \mu = s\,\hat{x}_i$. (The sum in `dvar` runs over all rows. We call
+#    them $j$ there, because $i$ is the row of dx.)
 #
 # $$d\sigma^2\cdot\frac{2\,(x_i - \mu)}{N}
 # = -\frac{\sum_j d\hat{x}_j\,s\,\hat{x}_j}{2\,s^3}\cdot\frac{2\,s\,\hat{x}_i}{N}
 # = -\frac{1}{s}\,\hat{x}_i\operatorname{mean}(d\hat{x}\,\hat{x})$$
 #
-# The farther a row lies from the mean, the more it moves the variance.
-
-# %%
-direct = dx_hat / s
-through_mean = -dx_hat.mean(axis=0) / s
-through_variance = -x_hat * (dx_hat * x_hat).mean(axis=0) / s
-print("direct          ", direct[:, 0].round(3))  # channel 1
-print("through mean    ", through_mean[0].round(3), "in each row")
-print("through variance", through_variance[:, 0].round(3) + 0.0)  # + 0.0: no "-0."
-compare(x=direct + through_mean + through_variance)
-
-# %% [markdown]
 # Now put in $d\hat{x} = \gamma\,dy$. In a channel $\gamma$ is one number, so it comes out of both means:
 #
 # $$\boxed{\;dx_i = \frac{\gamma}{s}\big(dy_i - \operatorname{mean}(dy) - \hat{x}_i\operatorname{mean}(dy\,\hat{x})\big)\;}$$
 #
-# The two means are $d\beta/N$ and $d\gamma/N$. So this is the line from the first screen:
+# The two means are $d\beta/N$ and $d\gamma/N$. So the whole backward pass has three lines:
 
 # %%
+dbeta = dy.sum(axis=0)
+dgamma = (dy * x_hat).sum(axis=0)
 dx = gamma / s * (dy - dbeta / N - x_hat * dgamma / N)
-compare(x=dx)
+compare(beta=dbeta, gamma=dgamma, x=dx)
 
 # %% [markdown]
 # ## The formula is a picture
 #
-# One channel of dy has $N$ numbers: an arrow in $N$ dimensions. For three samples it can be drawn. Take another arrow $u$,
-# and on its line the point that lies closest to the tip of dy. The arrow to this point is the **projection** of dy
-# onto $u$:
+# One channel of dy has $N$ numbers: an arrow in $N$ dimensions. For three samples it can be drawn. The arrow
+# $\mathbf{1} = (1, 1, 1)$ points up. The gray floor holds all arrows that are perpendicular to it, those whose numbers add
+# up to 0. $\hat{x}$ is one of them.
 #
-# $$\frac{dy \cdot u}{u \cdot u}\,u$$
-#
-# Subtract it, and what is left is perpendicular to $u$. The formula does this twice:
-#
-# - $u = \mathbf{1} = (1, \dots, 1)$: here $u \cdot u = N$, and the projection is $\operatorname{mean}(dy)$ in each row.
-# - $u = \hat{x}$: here $u \cdot u = N$, too (up to $\varepsilon$), because $\hat{x}$ has the variance 1. The projection is
-#   $\hat{x}\operatorname{mean}(dy\,\hat{x})$.
-#
-# In the picture $\mathbf{1}$ points up. The gray floor holds all arrows perpendicular to it, $\hat{x}$ among them, because its
-# sum is 0.
+# The formula takes away from dy its part along $\mathbf{1}$, $\operatorname{mean}(dy)$ in each row, and its part along
+# $\hat{x}$, $\hat{x}\operatorname{mean}(dy\,\hat{x})$. Such a part is called a **projection**.
 
-# %% tags=["draws"] alt="Three dimensions: the direction 1 points up from a gray floor, the direction x-hat lies in the floor. The arrow dy points up and to the right. First its projection onto 1 is subtracted, straight down to the floor: the path through the mean. Then its projection onto x-hat, parallel to x-hat: the path through the variance. What is left is the arrow dx in the floor. Small squares mark the two right angles."
+# %% tags=["draws"] alt="Three dimensions: the direction 1 points up from a gray floor, the direction x-hat lies in the floor. The arrow dy points up and to the right. A wide band on each direction marks the projection of dy onto it. First the projection onto 1 is subtracted, straight down to the floor: the path through the mean. Then the projection onto x-hat, parallel to x-hat: the path through the variance. What is left is the arrow dx in the floor. Small squares mark the two right angles."
 # What lies on paper where: x̂, a second direction in the floor, and 1.
 view = np.array([[0.5, -0.43], [0.87, 0.25], [0.0, 0.87]])
 floor = [[-0.9, -0.9, 0], [3.9, -0.9, 0], [3.9, 4.2, 0], [-0.9, 4.2, 0]]
 dy_tip, on_floor, dx_tip = np.array([[2.2, 3.2, 3.0], [2.2, 3.2, 0], [0, 3.2, 0]]) @ view
 right_angles = [[2.2, 3.2, 0.4], [1.8, 3.2, 0.4], [1.8, 3.2, 0]], [[0.4, 3.2, 0], [0.4, 2.8, 0], [0, 2.8, 0]]
 ax = figures.new_axes(size=(6.0, 3.6))
-ax.fill(*(floor @ view).T, color="#EDEDED")
+ax.fill(*(floor @ view).T, color="#E6E6E6")
 for tip, name in (([0, 0, 3.4], "1"), ([3.4, 0, 0], "x̂")):
     ax.plot(*np.array([[0, 0], tip @ view]).T, color="#8A8A8A", linewidth=1)
     ax.text(*(tip @ view), f" {name}", size=13)
@@ -306,7 +297,10 @@ for corners in right_angles:
     ax.plot(*(corners @ view).T, color="#333333", linewidth=1)
 down = "1. minus the projection onto 1:\n    the path through the mean"
 across = "2. minus the projection onto x̂:\n    the path through the variance"
-figures.arrow((0, 0), dy_tip, ax=ax, role="before", words="dy", place=(1.6, 1.4))
+for tip, role in (([0, 0, 3.0], "theory"), ([2.2, 0, 0], "with_bn")):  # the two projections
+    band = {"color": figures.role(role).color, "alpha": 0.35, "linewidth": 7, "solid_capstyle": "butt"}
+    ax.plot(*np.array([[0, 0], tip @ view]).T, **band)
+figures.arrow((0, 0), dy_tip, ax=ax, role="backward", words="dy", place=(1.6, 1.4))
 figures.arrow(dy_tip, on_floor, ax=ax, role="theory", words=down, place=(4.05, 0.9))
 figures.arrow(on_floor, dx_tip, ax=ax, role="with_bn", words=across, place=(3.8, -1.2))
 figures.arrow((0, 0), dx_tip, ax=ax, role="truth", words="dx", place=(1.6, 0.1))
@@ -316,17 +310,21 @@ ax.axis("off")
 figures.show(ax)
 
 # %% [markdown]
-# Nothing of dx is left along $\mathbf{1}$ or (up to $\varepsilon$) along $\hat{x}$. So the four numbers of dx above add up to
-# 0, up to rounding.
-#
-# The forward pass says the same. Add a number to all values of a channel (a **shift**, along $\mathbf{1}$), or move them
-# away from their mean (a **stretch**, along $\hat{x}$): $y$ stays as it is, and so does the loss. A loss that stays
-# has no slope. (So a bias before BN gets no gradient: lesson 02.)
+# What is left, dx, is perpendicular to both: $dx \cdot \mathbf{1}$ and $dx \cdot \hat{x}$ are 0. (The second up to
+# $\varepsilon$, because the variance of $\hat{x}$ is a little less than 1.)
+
+# %%
+print(f"dx · 1: {abs(dx[:, 0].sum()):.6f}   dx · x̂: {abs(dx[:, 0] @ x_hat[:, 0]):.6f}")  # channel 1; @ is ·
+
+# %% [markdown]
+# The forward pass says the same. Add a number to all values of a channel (a **shift**): $y$ stays as it is, and so does
+# the loss, so along $\mathbf{1}$ it has no slope. The same holds along $\hat{x}$, if all values move away from the mean by
+# the same factor (a **stretch**, up to $\varepsilon$).
 #
 # ## What was shown
 #
-# - Each node gives one line of the backward pass. Multiplied out, three terms are left: the three paths.
-# - Now the [exercises](exercises/04_derive_the_backward_pass.ipynb) (30 minutes). Deeper:
+# - Each operation has its rule on the way back. Multiplied out, three terms are left: the three paths.
+# - Now the [exercises](exercises/04_derive_the_backward_pass.ipynb) (40 minutes). Deeper:
 #   [Which test catches a wrong backward pass?](deeper/test_a_backward_pass.ipynb) and
 #   [What does a batch of two teach?](deeper/what_a_small_batch_teaches.ipynb).
 # - Next: [04b · Train with your own](04b_train_with_your_own.ipynb), where you write both passes from memory.

@@ -10,6 +10,8 @@
 # faults with BN are one of two: the wrong mode, or a wrong running average.
 
 # %%
+from copy import deepcopy
+
 import numpy as np
 import torch
 from torch import nn
@@ -23,8 +25,8 @@ figures.show(figures.two_modes())
 # %% [markdown]
 # ## A network that changes its mind
 #
-# We train five small networks, one for each seed, with two hidden layers and BN before each ReLU. `network.train()` puts all
-# layers of a network in training mode, and `network.eval()` puts them in evaluation mode.
+# We train five small networks, one for each seed, with two hidden layers, BN before each ReLU, and batches of 60 digits.
+# `network.train()` puts all layers of a network in training mode, and `network.eval()` puts them in evaluation mode.
 
 
 # %% tags=["nbval-ignore-output"]
@@ -36,7 +38,7 @@ def learn(seed):
 
 _ = torch.set_num_threads(1)  # so small a network is fastest on one thread
 digits = data.digits()
-x_test = torch.from_numpy(digits.x_test[:448])  # 56 batches of eight
+x_test = torch.from_numpy(digits.x_test[:448])  # 56 batches of 8, or 8 of 56
 y_test = torch.from_numpy(digits.y_test[:448])
 networks = [learn(seed) for seed in range(5)]
 good = [(network(x_test).argmax(dim=1) == y_test).float().mean().item() for network in networks]
@@ -44,38 +46,42 @@ print("right in evaluation mode, five seeds:", *(f"{share:.0%}" for share in goo
 assert min(good) > 0.93
 
 # %% [markdown]
-# Now we forget `eval()`. Each test digit is shown 20 times in training mode, each time with seven other digits. Neither
-# the digit nor the weights change.
+# Now we forget `eval()`. In training mode each test digit is shown 20 times, each time with seven other digits; then the
+# same with 55 others. Neither the digit nor the weights change. (The running averages move in training mode, even without a
+# step of training. So we use a copy of each network.)
 #
-# **Predict.** For how many digits are the 20 answers not all the same: 1 %, 10 %, or more than a third?
+# **Predict.** With seven others, for how many digits does the answer change at least once: 1 %, 10 %, or 50 %?
 
 
 # %% tags=["nbval-ignore-output"]
-def twenty_answers(network):
-    network.train()
+def twenty_answers(network, batch_size):
+    network = deepcopy(network).train()
     answers = torch.empty(20, 448, dtype=torch.int64)
     for k in range(20):
-        for batch in torch.randperm(448, generator=shuffle).split(8):
+        for batch in torch.randperm(448, generator=shuffle).split(batch_size):
             answers[k, batch] = network(x_test[batch]).argmax(dim=1)
     return answers
 
 
 shuffle = torch.Generator().manual_seed(0)
-answers = [twenty_answers(network) for network in networks]
-not_all_same = [(a != a[0]).any(dim=0).float().mean().item() for a in answers]
-right = [(a == y_test).float().mean().item() for a in answers]
-print("not all 20 answers the same:", *(f"{share:.0%}" for share in not_all_same))
-print("right in training mode:     ", *(f"{share:.0%}" for share in right))
+answers, changing = {}, {}
+for size in (8, 56):
+    answers[size] = [twenty_answers(network, size) for network in networks]
+    changing[size] = [(a != a[0]).any(dim=0).float().mean().item() for a in answers[size]]
+    wrong = [(a != y_test).float().mean().item() for a in answers[size]]
+    print(f"batches of {size:2}:  answer changes", *(f"{share:4.0%}" for share in changing[size]), end="")
+    print("   wrong", *(f"{share:4.0%}" for share in wrong))
 
 # %% [markdown]
-# These are the first eight test digits, and the 20 answers that the first network gives to each. Orange: wrong.
+# These are the first eight test digits, and the 20 answers of the first network to each, in batches of eight. Orange: wrong.
 
 # %% tags=["draws", "nbval-ignore-output"] alt="Eight test digits, one in each row with its true class, and the 20 answers to each. Some digits always get the same answer. Others get several answers, the wrong ones on orange."
-assert min(not_all_same) > 1 / 3
+assert min(changing[8]) > 0.4
+assert max(changing[56]) < 0.2
 figure, (ax,) = figures.new_figure(size=(6.4, 3.1))
 for i in range(8):
-    ax.imshow(x_test[i].reshape(8, 8), cmap="gray_r", extent=(-0.6, 0.4, i + 0.95, i + 0.05))
-    for k, said in enumerate(answers[0][:, i].tolist(), start=1):
+    ax.imshow(x_test[i].reshape(8, 8), cmap="gray_r", extent=(-0.5, 0.3, i + 0.9, i + 0.1))
+    for k, said in enumerate(answers[8][0][:, i].tolist(), start=1):
         look = {} if said == y_test[i] else {"color": "white", "backgroundcolor": "#D55E00"}
         ax.text(k, i + 0.5, said, ha="center", va="center", fontsize=10, **look)
 figures.frame(ax, title="Eight digits in 20 batches: what the network says", xlim=(-0.8, 20.6), ylim=(8, 0))
@@ -88,19 +94,20 @@ figures.show(ax)
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# For about half of them. And some 11 % of the answers are wrong, in place of 3 %.
+# For about half of them, and some 11 % of the answers are wrong instead of 3 %. In batches of 56, nearly the size in training,
+# the answer changes for 8 to 10 %.
 #
 # </details>
 #
-# All eight digits of a batch make its mean and its variance. So the answer to one digit depends on the other seven
-# ([how much on one of them?](deeper/diagnose_the_batch.ipynb)). In use we therefore need statistics that do not depend on
-# the batch.
+# In each BN layer, the mean and the variance of a channel are computed from all digits of the batch. So the answer to one
+# digit depends on the others ([how much on one of them?](deeper/diagnose_the_batch.ipynb)). In use we therefore need
+# statistics that do not depend on the batch.
 #
 # ## The running averages
 #
-# In training, BN keeps two numbers for each channel, the **running mean** and the **running variance**. The running
-# mean starts at 0, and every batch moves it a little toward the mean $\mu$ of this batch. How far is called the **momentum**;
-# in PyTorch it is 0.1 if you give no other.
+# In training, BN keeps two numbers for each channel (a column of the table): the **running mean** and the **running
+# variance**. The running mean starts at 0, and every batch moves it a little toward the mean $\mu$ of this batch. How far is
+# called the **momentum**; in PyTorch it is 0.1 if you give no other.
 #
 # $$\text{running mean} \leftarrow (1 - \text{momentum})\cdot\text{running mean} + \text{momentum}\cdot\mu$$
 #
@@ -122,7 +129,7 @@ for x in batches:
 #
 # </details>
 #
-# The running variance starts at 1 and moves in the same way, toward a variance divided by $N - 1$:
+# The running variance starts at 1 and moves in the same way. But the variance of the batch is here divided by $N - 1$:
 #
 # $$\text{running var} \leftarrow (1 - \text{momentum})\cdot\text{running var}
 # + \text{momentum}\cdot\frac{1}{N-1}\sum_i (x_i - \mu)^2$$
@@ -143,12 +150,12 @@ assert np.allclose(running_var, layer.running_var)
 # %% [markdown]
 # ## Two conventions of momentum
 #
-# | | weight of the old value | weight of the new batch | default |
-# |---|---|---|---|
-# | PyTorch, bnteach | 1 − momentum | **momentum** | 0.1 |
-# | Keras, TensorFlow | **momentum** | 1 − momentum | 0.99 |
+# | | momentum is the weight of | default |
+# |---|---|---|
+# | PyTorch, bnteach | the new batch | 0.1 |
+# | Keras, TensorFlow | the old value | 0.99 |
 #
-# (The momentum of an optimizer is something else.) With `momentum=None`, PyTorch and bnteach take the plain average of all
+# The other of the two has the weight 1 − momentum. (The momentum of an optimizer is something else.) With `momentum=None`, PyTorch and bnteach take the plain average of all
 # batches so far.
 #
 # You read "momentum 0.99" in a Keras model, and type `nn.BatchNorm1d(2, momentum=0.99)`. The first channel has the
@@ -174,8 +181,8 @@ for momentum in (0.99, 0.01, None):
 # ## Lab: the statistics follow the batches
 #
 # 100 batches come one after the other. Left and middle: their mean and variance. Right: BN's output for one sample,
-# $x = 7$. In training, this sample takes the place of the first value of each batch. (A triangle at the edge: the dot lies
-# outside.)
+# $x = 7$. In training it has to stand in a batch: it takes the place of the first value, in this panel alone. (A triangle at
+# the edge: the dot lies outside.)
 #
 # 1. Drag *Batches seen*. Does the output for $x = 7$ come to rest in training? Does it in evaluation?
 # 2. Compare *Momentum* 0.5, 0.1 and 0.01. With which is the running mean first near the truth? Which gives the
@@ -192,9 +199,8 @@ labs.RunningStats(batches=100)
 # 1. In training never, because the output depends on each batch. In evaluation the output starts at 7, since mean 0 and
 #    variance 1 change nothing; then it comes near 1 and stays there.
 # 2. With 0.5 the running mean is near the truth after a few batches, but never steady. With 0.1 this takes some 30 batches,
-#    and the line is smoother. With 0.01 the line is smoothest, but not there after 100.
-# 3. With 0.1 yes, some 30 batches later. With *None* no: the plain average keeps all old batches. While a network learns,
-#    what enters its layers changes; so *None* is not the default.
+#    and the line is smoother. With 0.01 the line is the smoothest, but after 100 batches the running mean is only near 3.
+# 3. With 0.1 yes, some 30 batches later. With *None* no: the plain average keeps all old batches.
 # 4. Only −1 and +1, or nearly so because of $\varepsilon$: two different values always become these.
 #
 # </details>
@@ -211,26 +217,28 @@ a = gamma / np.sqrt(running_var + 1e-5)
 b = beta - a * running_mean
 x = batches[0]
 y = bnteach.batch_norm_inference(x, gamma, beta, running_mean, running_var)
-print("a x + b:", (a * x + b)[0].round(3), "  bnteach:", y[0].round(3))
+print("x:", x[0].round(3), "  a x + b:", (a * x + b)[0].round(3), "  bnteach:", y[0].round(3))
 assert np.allclose(a * x + b, y)
 
 # %% [markdown]
-# So the sentence is **false**: BN multiplies and adds. Since BN does nothing else, it can be merged into the layer before it
-# ([fold it away](deeper/fold_it_away.ipynb)).
+# The output is not $x$, so the sentence is **false**. BN multiplies and adds. In evaluation it does nothing else, so it can be
+# merged into the layer before it, if that is linear ([fold it away](deeper/fold_it_away.ipynb)). The gradient, too, differs
+# from that in training: mean and variance are constants here, and $dx = a\cdot dy$.
 #
 # ## Is this evaluation?
 #
-# Which of these switches the statistics of the batch off: `torch.no_grad()`, `requires_grad_(False)`, `momentum=0`, `eval()`?
-# We give a layer the same sample twice, with other neighbors.
+# `eval()` switches the statistics of the batch off. Many people think that one of these calls does it, too:
+# `torch.no_grad()`, `requires_grad_(False)`, `momentum=0`. We give a layer the same sample twice, with other neighbors. The
+# first number printed is the difference of its two outputs, the second the distance of the running mean from its start, 0.
 #
-# **Predict.** With which of the four is the sample's output the same both times?
+# **Predict.** With which of the three does the running mean still move?
 
 
 # %%
 def probe(words, layer):
     output = (layer(first)[0] - layer(second)[0]).abs().max()
-    running = layer.running_mean.abs().max()  # from 0
-    print(f"{words:22} output moves by {output:.2f}   running mean by {running:.2f}")
+    running = layer.running_mean.abs().max()  # it began at 0
+    print(f"{words:22} output differs by {output:.2f}   running mean moved by {running:.2f}")
 
 
 first, second = torch.from_numpy(batches[:2].copy())
@@ -245,13 +253,14 @@ probe("eval()", nn.BatchNorm1d(2).double().eval())
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# With `eval()` alone. With the other three the batch still normalizes.
+# With `no_grad()` and `requires_grad_(False)`. And with all three the output still depends on the neighbors.
 #
 # </details>
 #
 # - `no_grad` keeps PyTorch from recording gradients. It does not change the mode.
 # - `requires_grad_(False)` stops $\gamma$ and $\beta$ from learning. The running statistics still move: they are not
-#   parameters but **buffers**, which a layer stores and no gradient reaches.
+#   parameters but **buffers**, which a layer stores and no gradient reaches. (To save a network, save both:
+#   `network.state_dict()`.)
 # - `momentum=0` stops the running statistics, nothing else.
 #
 # ## Freeze it properly
@@ -259,7 +268,9 @@ probe("eval()", nn.BatchNorm1d(2).double().eval())
 # To **freeze** a layer means to keep it as it is while other layers learn, for example on little new data. A BN layer
 # needs two calls for this: `requires_grad_(False)` for $\gamma$ and $\beta$, and `eval()` for the statistics.
 #
-# **Predict.** Many training loops call `network.train()` in every epoch. Is the layer still frozen after this call?
+# Many training loops call `network.train()` in every epoch. We freeze a network, call `train()`, and make one step of training.
+#
+# **Predict.** What moves in this step: the running mean, $\gamma$, both, or neither?
 
 
 # %% tags=["nbval-ignore-output"]
@@ -269,31 +280,45 @@ def freeze_bn(network):
             layer.eval().requires_grad_(False)
 
 
-def moved_by_one_batch(network):
-    before = network.bn_1.running_mean.clone()
-    network(x_test[:60])
-    return (network.bn_1.running_mean - before).abs().max().item()
+def one_step(words, network):
+    bn = network.bn_1
+    mean, gamma = bn.running_mean.clone(), bn.weight.detach().clone()
+    network.zero_grad()
+    nn.functional.cross_entropy(network(x_test[:60]), y_test[:60]).backward()
+    torch.optim.SGD(network.parameters(), lr=0.1).step()
+    moved = (bn.running_mean - mean).abs().max(), (bn.weight - gamma).abs().max()
+    print(f"{words:13} running mean moves by {moved[0]:.3f}   gamma by {moved[1]:.3f}")
 
 
 network = training.mlp([64, 100, 100, 10], nn.ReLU, seed=0)
-print(f"running mean moves by {moved_by_one_batch(network):.2f}")
+one_step("not frozen", network)
 freeze_bn(network)
-print(f"after freeze_bn:      {moved_by_one_batch(network):.2f}")
+one_step("frozen", network)
 network.train()
-print(f"after train():        {moved_by_one_batch(network):.2f}")
+one_step("after train()", network)
 
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# No. `network.train()` puts every layer back in training mode. So call `freeze_bn` again after each `network.train()`.
+# The running mean alone. `train()` puts every layer back in training mode, and does not touch `requires_grad`.
 #
 # </details>
+#
+# So call `freeze_bn` again after each `network.train()`. Or let the class of your network do it:
+#
+# ```python
+# def train(self, mode=True):
+#     super().train(mode)
+#     freeze_bn(self)
+#     return self
+# ```
 #
 # ## When a network with BN fails
 #
 # | you see | ask |
 # |---|---|
-# | answers change from call to call | `eval()` forgotten? |
+# | the answer to a picture changes from call to call | `eval()` forgotten? (Dropout shows this, too.) |
+# | evaluation gets worse, though nothing is learned | shown pictures in training mode? |
 # | the running mean is that of the last batch | momentum copied from Keras? |
 # | a frozen network still changes | `train()` called again? |
 #
@@ -302,7 +327,7 @@ print(f"after train():        {moved_by_one_batch(network):.2f}")
 #
 # **Shown:** training normalizes with the batch, evaluation with running averages; `eval()` switches, `no_grad()` does not.
 #
-# **Practice:** [the exercises](exercises/05_train_and_infer.ipynb), 30 minutes.
+# **Practice:** [the exercises](exercises/05_train_and_infer.ipynb), 45 minutes.
 #
 # **Next:** [06 · Normalize channels](06_normalize_channels.ipynb), BN on pictures.
 #

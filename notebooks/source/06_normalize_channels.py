@@ -26,9 +26,10 @@ from bnteach import data, figures, labs, training
 #
 # A **convolution** makes new channels. It slides a **filter**, here of 3 × 3 weights, over the picture. At each position the
 # filter gives one number: the sum of weight times gray value. All these numbers together are a picture again, the
-# **feature map** of the filter. (A frame of zeros around the picture, called **padding**, keeps the map at 8 × 8.)
+# **feature map** of the filter. (A frame of zeros around the picture, called **padding**, keeps the map at 8 × 8. If several
+# channels come in, a filter has 3 × 3 weights for each of them, and the sum runs over all.)
 #
-# Here are six filters, not trained. We compute one number by hand:
+# Here are six filters, not trained. We compute one number by hand, then look at maps: white is 0, blue above, orange below.
 
 # %%
 _ = torch.set_num_threads(1)  # so small a network is fastest on one thread
@@ -45,6 +46,7 @@ figure, (ax,) = figures.new_figure(size=(5.8, 2.7))
 one_channel = np.zeros((3, 6), bool)
 one_channel[:, 5] = True
 figures.feature_maps(maps[:3], limit=1.5, framed=one_channel, digits=digits.x_train[:3, 0], ax=ax)
+figure.colorbar(ax.collections[0], ax=ax, ticks=[-1, 0, 1], extend="both")
 figures.frame(ax, title="The framed maps are one channel", x="filter", xlim=(-1.2, 6.05), ylim=(3.05, -0.05))
 ax.set_xticks([-0.7, *(np.arange(6) + 0.44)], ["picture", *range(6)])
 ax.set_yticks([])
@@ -52,14 +54,15 @@ ax.grid(False)
 figures.show(ax)
 
 # %% [markdown]
-# In the maps white is 0, blue is above, orange is below. A filter has the **same nine weights at every position**, so its
-# values measure the same thing everywhere. Therefore all values of a filter, at all positions of all pictures, are one channel. They
+# A filter has the **same nine weights at every position**, so its outputs measure the same thing everywhere (but at the
+# border, where zeros come in). Therefore all outputs of a filter, at all positions of all pictures, are one channel. They
 # share one mean and one variance:
 #
 # $$\mu_c = \frac{1}{m}\sum_{n,h,w} x_{n,c,h,w} \qquad \sigma^2_c = \frac{1}{m}\sum_{n,h,w} (x_{n,c,h,w} - \mu_c)^2
 # \qquad m = N\cdot H\cdot W$$
 #
-# For 60 pictures and maps of 8 × 8, $m$ is 3 840. Each channel also has one $\gamma$ and one $\beta$, whatever $H$ and $W$ are.
+# For 60 pictures and maps of 8 × 8, $m$ is 3 840. Each channel also has one $\gamma$, one $\beta$, and for
+# evaluation one running mean and one running variance, whatever $H$ and $W$ are.
 #
 # ## On a batch small enough to read
 #
@@ -76,7 +79,6 @@ def batch_norm_2d(x, gamma, beta, eps=1e-5):
     return gamma.reshape(1, -1, 1, 1) * x_hat + beta.reshape(1, -1, 1, 1)
 
 
-# %%
 first = np.array([[[1.0, 2, 3], [4, 5, 6]], [[3, 4, 5], [6, 7, 8]]])
 x = np.stack([first, 10 * first, 100 * first], axis=1)
 gamma, beta = np.array([1.0, 2.0, 3.0]), np.array([0.5, 0.0, -0.5])
@@ -100,12 +102,12 @@ print("after x - mean:      ", (x - mean).mean(axis=(0, 2, 3)))
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# Neither. NumPy aligns shapes at their **last** axis, that of the columns. So 4.5 was taken from the first *column* of
-# every map, 45 from the second, 450 from the third. There is no error, because $W = C = 3$.
+# Neither. NumPy aligns shapes at their **last** axis, here the columns of the pictures. So 4.5 was taken from the first
+# *column* of every map, 45 from the second, 450 from the third. There is no error, because $W = C = 3$.
 #
 # </details>
 #
-# Two habits find such a mistake: **check the property** (each channel has mean 0), and test with sizes that all **differ**.
+# Two habits find this mistake: **check the property** (each channel has mean 0), and test with sizes that all **differ**.
 #
 # ## Other layouts: the same rule
 #
@@ -130,23 +132,26 @@ print("table", table.shape, "      first row:     ", from_table[0].round(3))
 # | pictures | $(N, C, H, W)$ | `BatchNorm2d` | $N\cdot H\cdot W$ |
 # | films, scans | $(N, C, D, H, W)$ | `BatchNorm3d` | $N\cdot D\cdot H\cdot W$ |
 #
-# Data from sensors often come as $(N, L, C)$: $L$ moments one after the other, and the channels last. But `nn.BatchNorm1d`
-# always takes axis 1 as the channels. In this batch $L = C = 5$, and the channels have means near 0, 10, 20, 30 and 40.
+# Data from sensors often come as $(N, L, C)$: $L$ time steps, and the channels last. In this batch $L = C = 5$, and the
+# channels have means near 0, 10, 20, 30 and 40. We give it to `nn.BatchNorm1d` as it is, then with the channels on axis 1.
 #
-# **Predict.** Is the mean of each channel 0 after `nn.BatchNorm1d`?
+# **Predict.** What has mean 0 after the first call: each channel, each time step, or neither?
 
 # %%
-sequence = np.random.default_rng(1).normal(size=(6, 5, 5)) + 10 * np.arange(5)
-after = nn.BatchNorm1d(5, dtype=torch.float64)(torch.tensor(sequence)).detach().numpy()
-print("mean of each channel:", after.mean(axis=(0, 1)).round(1))
-print("mean of each moment: ", abs(after.mean(axis=(0, 2)).round(1)))
+sequence = torch.from_numpy(np.random.default_rng(1).normal(size=(6, 5, 5)) + 10 * np.arange(5))
+layer = nn.BatchNorm1d(5, dtype=torch.float64)
+as_it_is = layer(sequence).detach()
+turned = layer(sequence.transpose(1, 2)).transpose(1, 2).detach()
+for words, after in (("as it is", as_it_is), ("turned", turned)):
+    print(f"{words:8}  mean of each channel:  ", after.mean(dim=(0, 1)).numpy().round(1) + 0.0)
+    print(f"{words:8}  mean of each time step:", after.mean(dim=(0, 2)).numpy().round(1) + 0.0)
 
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# No. Each of the five *moments* has got the mean 0, over all channels. In PyTorch write `x.transpose(1, 2)` before the
-# layer, and again after it. There is no error here, because $L = C$. If they differ, the layer has $C$ values of $\gamma$ for
-# $L$ channels, and raises an error.
+# Each time step, over all channels: `nn.BatchNorm1d` always takes axis 1 as the channels. There is no error, because
+# $L = C$. (If they differ, the layer has $C$ values of $\gamma$ for $L$ channels, and raises one.) Turned with
+# `x.transpose(1, 2)`, and turned back after the layer, each channel has mean 0.
 #
 # </details>
 #
@@ -154,17 +159,19 @@ print("mean of each moment: ", abs(after.mean(axis=(0, 2)).round(1)))
 #
 # ## Lab: which values share one mean
 #
-# **Left**, a batch of 3 samples, 4 channels and 2 × 3 positions, drawn in a row of six. The blue values share their mean with
-# the orange value, which you choose.
+# **Left**, a batch of 3 samples, 4 channels and 2 × 3 positions, drawn in a row of six. (Four filters without padding make
+# 6 × 6 values of a digit; each 3 × 2 of them are averaged.) The blue values share their mean with the orange value, which you
+# choose.
 #
 # 1. With *Normalization: batch*, change *Channel*, then *Sample*, then *Position*. When do other values turn blue?
 # 2. Change *Layout* to *NHWC*. What changes in the blocks and in the line of code?
 #
-# **Right**, the three digits that this batch was made from. You dim one of them: its gray values are multiplied by the
-# contrast. Each bar is the largest move of a value of $\hat{x}$ in this digit.
+# **Right**, the three digits that this batch was made from. The chosen sample is dimmed (orange bar): its gray values are
+# multiplied by the contrast, 0.25 at the start. Each bar shows how far a value of $\hat{x}$ in this digit has moved at most,
+# compared with contrast 1.
 #
-# 3. At the start *Contrast of this digit* is 0.25. Change the contrast to 1, then to 0.1. Do the bars of the other two digits change?
-# 4. Choose *Normalization: instance*. Do the bars of the other two digits change now? (Lesson 08 has the other norms.)
+# 3. Why do the other two digits have bars, too? Do these grow if you set *Contrast of this digit* to 0.1?
+# 4. Choose *Normalization: instance*. Which bars are left? (Lesson 08 has the other norms.)
 
 # %% tags=["nbval-ignore-output"]
 labs.WhichValues()
@@ -174,9 +181,9 @@ labs.WhichValues()
 #
 # 1. Only when the channel changes: a mean belongs to all samples and positions of a channel, 18 values.
 # 2. The axes stand in another order, and `axis=(0, 2, 3)` becomes `axis=(0, 1, 2)`.
-# 3. Yes, though only one digit was dimmed.
-# 4. No, because each digit has means of its own. Even the bar of the dimmed digit is short: this digit is divided by its own
-#    spread, so its contrast is nearly forgotten.
+# 3. All three digits share the mean and the variance of a channel, and the dimmed digit changes these. With 0.1 all bars grow.
+# 4. Only that of the dimmed digit, because each digit has means of its own. Even this bar is short: the digit is divided by
+#    its own spread, so its contrast is nearly forgotten.
 #
 # </details>
 #
@@ -194,12 +201,10 @@ class PerPosition(nn.BatchNorm1d):
 
 # %% [markdown]
 # We train two kinds of network, one with BN per channel and one with this mistake. Each has two convolutions, and then
-# takes the largest value of each map, wherever that is. So the position of the digit should not matter. All training digits
-# are in the middle of a frame of 12 × 12. The test digits are in the middle, then one column to the left, then one to
-# the right.
+# takes the largest value of each map, wherever that is. All training digits are in the middle of a frame of 12 × 12, a set-up
+# made to show the mistake. The test digits are in the middle, then one column to the left, then one to the right.
 #
-# **Predict.** Where does the mistake cost most of the answers: with the test digits in the middle, after a move, in both
-# cases, or in neither?
+# **Predict.** How many percent does each kind read right in the middle, and after a move: above 90, 60 to 90, or below 60?
 
 
 # %%
@@ -236,23 +241,27 @@ for words, per_position in (("per channel", False), ("per position", True)):
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# After a move: then the network misreads about two digits of three. In the middle it loses only a few percent, which is
-# easily overlooked.
+# Per channel above 90 in all three cases. With the mistake above 90 in the middle, too, a loss that is easily overlooked;
+# but after a move below 60: about two digits of three are misread.
 #
 # </details>
 #
-# (To check the means does not find this mistake: each channel of $\hat{x}$ has mean 0 here, too.
+# (Checking the means does not find this mistake: each channel of $\hat{x}$ has mean 0 here, too.
 # [Which does the harm, the statistics or γ and β?](deeper/statistics_for_each_position.ipynb))
 #
-# Why does a move harm at all? Take one filter, not trained, and the statistics of all training digits. The picture shows
-# $\hat{x}$ for a digit in the middle, and for the same digit one column to the right.
+# Why does a move harm at all? Take one filter, not trained, and its outputs for all training digits. We print their
+# variance at each position of row 5. Then we standardize a digit in the middle, and the same digit one column to the right,
+# with these statistics.
+
+# %%
+filters = nn.Conv2d(1, 6, 5, padding=2, bias=False)
+filters.weight.data = torch.randn((6, 1, 5, 5), generator=torch.Generator().manual_seed(0))
+z = filters(torch.from_numpy(in_the_middle.x_train)).detach()
+print("variance, row 5:", *(f"{variance:.3f}" for variance in z[:, 0, 5].var(dim=0)))
 
 # %% tags=["draws"] alt="Two rows: a digit in the middle, and moved one column to the right. With statistics per channel the second map is the first one, moved by a column. Per position the moved digit's map is another one, with columns of very large values at the right."
 assert percent["per channel"].min() > 90
 assert percent["per position"][:, 1:].max() < 50
-filters = nn.Conv2d(1, 6, 5, padding=2, bias=False)
-filters.weight.data = torch.randn((6, 1, 5, 5), generator=torch.Generator().manual_seed(0))
-z = filters(torch.from_numpy(in_the_middle.x_train)).detach()
 moving = np.concatenate([framed(digits.x_test[:1], right) for right in (0, 1)])
 z_moving = filters(torch.from_numpy(moving)).detach()
 
@@ -267,6 +276,7 @@ figure, (ax,) = figures.new_figure(size=(4.8, 3.2))
 pair = np.stack([by_channel[:, 0], by_position[:, 0]], axis=1)
 another = [[False, False], [False, True]]
 figures.feature_maps(pair, limit=4, framed=another, digits=moving[:, 0], ax=ax)
+figure.colorbar(ax.collections[0], ax=ax, ticks=[-4, 0, 4], extend="both")
 figures.frame(ax, title="A digit moves. Does its map move along?", xlim=(-1.2, 2), ylim=(2, -0.05))
 ax.set_xticks([-0.7, 0.44, 1.44], ["digit", "per channel", "per position"])
 ax.set_yticks([0.44, 1.44], ["middle", "moved"])
@@ -274,12 +284,12 @@ ax.grid(False)
 figures.show(ax)
 
 # %% [markdown]
-# Per channel the map moves along with the digit. Per position it becomes another map (black frame). At the right, where ink
-# hardly ever came in training, the variance is small, and BN divides by it.
+# Per channel the map moves along with the digit. Per position it becomes another map (black frame). One reason: at the
+# right, where ink hardly ever came in training, the variance is small, and BN divides by its root.
 #
 # ## Conv → BN → ReLU
 #
-# This is the usual order. (A bias in the convolution would be useless there: lesson 02.)
+# This is the order of the paper. (A bias in the convolution would be useless there: lesson 02.)
 #
 # **Predict.** ReLU keeps what is above 0. Take the six channels of the first figure. Is the share above 0 more alike among
 # them before BN or after it?

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from bnteach import check
+from bnteach.check.lessons.lesson_05 import FAULTS
 
 
 def right_class():
@@ -107,3 +108,28 @@ class KeepsNothingInEvaluation(right_class()):
 )
 def test_a_class_is_told_what_is_wrong(answer, words):
     assert words in check.BatchNorm.judge(answer).why
+
+
+def test_a_wrong_diagnosis_is_told_what_can_be_seen():
+    named = {**FAULTS, "A": FAULTS["D"], "D": FAULTS["A"]}
+    why = check.diagnose(lambda: named).why
+    assert "Look again at A, D.\nA: all 110 batches are counted" in why
+    assert "\nD: no batch is counted" in why
+    assert not any(name in why for name in FAULTS.values())
+
+
+def test_a_momentum_of_none_is_told_as_none():
+    def recalibrate(network, batches):
+        for layer in network.modules():
+            if isinstance(layer, torch.nn.BatchNorm1d):
+                layer.reset_running_stats()
+                layer.momentum = None
+        network.train()
+        for batch in batches:
+            network(batch)
+        network.eval()
+
+    verdict = check.recalibrate(recalibrate)
+    assert verdict.mistakes == ("momentum_not_given_back",)
+    assert "momenta_that_are_None = 2" in str(verdict)
+    assert "nan" not in str(verdict)

@@ -38,6 +38,35 @@ def with_bug(key, probe):
     return one.recipe.with_lines(lines).values(probe, ["y"])["y"]
 
 
+def changes(function, x, change):
+    """Where the result differs when x is changed."""
+    gamma, beta, eps = np.full(3, 2.0), np.ones(3), 1e-9
+    changed = x.copy()
+    change(changed)
+    return ~np.isclose(function(changed, gamma, beta, eps), function(x, gamma, beta, eps))
+
+
+def test_the_signs_of_wrong_axes_and_powers_are_seen(bugs):
+    x = np.random.default_rng(0).normal(1, 2, size=(4, 3, 2, 5))
+
+    def one_position(x):
+        x[:, 1, 0, 0] += [1, 2, 3, 5]
+
+    def one_picture(x):
+        x[0] += np.arange(5)
+
+    def one_channel(x):
+        x[:, 1] *= 3
+
+    assert not changes(bugs["B"], x, one_position)[:, 1, 1].any()
+    assert not changes(bugs["E"], x, one_picture)[1:].any()
+    assert changes(bugs["F"], x, one_channel)[:, 0].all()
+    gamma, beta = np.full(3, 2.0), np.zeros(3)
+    assert np.std(bugs["G"](10 * x, gamma, beta, 0)) < 0.2 * np.std(bugs["G"](x, gamma, beta, 0))
+    for letter, least, most in (("C", 1.9, 1.999), ("H", 0, 1)):
+        assert least < bugs[letter](x, gamma, beta, 0).std(axis=(0, 2, 3)).max() < most
+
+
 @pytest.mark.parametrize("letter", BUGS)
 def test_a_bug_is_what_its_name_says(bugs, letter):
     differs = False
@@ -52,7 +81,8 @@ def test_the_hunt_counts_the_right_letters_and_gives_none_away():
     named = {**BUGS, "B": BUGS["C"], "C": BUGS["B"]}
     verdict = check.spot_the_bug(lambda: named)
     assert verdict.state == "not yet"
-    assert "6 of 8 are right. Look again at B, C." in verdict.why
+    assert "6 of 8 are right. Look again at B, C.\nB: shift one position" in verdict.why
+    assert "\nC: the standard deviation" in verdict.why
     assert not any(name in str(verdict) for name in BUGS.values())
 
 

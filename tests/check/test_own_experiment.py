@@ -18,6 +18,14 @@ def test_two_numbers_are_asked_for(answer, words):
     assert words in check.effect_on_dx(answer).why
 
 
+def test_a_share_is_asked_for_where_the_exercise_says_so():
+    def in_percent(seed):
+        return 0.5 + seed / 10, 97.5 + seed
+
+    assert check.effect_on_dx(in_percent).state == "passed"
+    assert "after is 97.5, expected a share, from 0 to 1." in check.effect_of_batches(in_percent).why
+
+
 def test_a_change_that_shows_in_one_seed_of_three_is_enough():
     assert check.effect_on_dx(lambda seed: (seed, max(seed, 1))).state == "passed"
 
@@ -32,6 +40,31 @@ def test_a_change_that_shows_in_one_seed_of_three_is_enough():
     ],
 )
 def test_what_is_not_to_be_believed_is_named(answer, mistake):
-    verdict = check.effect_on_ratio(answer)
+    verdict = check.effect_on_dx(answer)
     assert verdict.mistakes == (mistake,)
-    assert verdict.hint(3) == check.effect_on_ratio.hints[2]
+    assert verdict.hint(3) == check.effect_on_dx.hints[2]
+
+
+@pytest.mark.parametrize(
+    ("answer", "mistake"),
+    [
+        (lambda condition, seed: (condition(seed), condition(seed)), "not_two_runs"),
+        (lambda condition, seed: (1.0, 2.0), "not_two_runs"),
+        (lambda condition, seed: (condition(seed), condition(seed + 1, divide=False)), "other_seed"),
+        (lambda condition, seed: (condition(0), condition(0, divide=False)), "other_seed"),
+        (lambda condition, seed: (condition(seed, False), condition(seed, divide=False)), "nothing_usual"),
+        (lambda condition, seed: (condition(seed), condition(seed, False, False)), "several_changes"),
+        (lambda condition, seed: (condition(seed, after_relu=True), condition(seed)), "changed_one_first"),
+    ],
+)
+def test_two_runs_that_differ_in_one_setting_are_asked_for(answer, mistake):
+    assert check.effect_on_condition(answer).mistakes == (mistake,)
+
+
+def test_one_changed_setting_passes_however_it_is_written():
+    for answer in (
+        lambda condition, seed: (condition(seed), condition(seed, True, False)),
+        lambda condition, seed: [condition(seed=seed), condition(seed=seed, after_relu=True, divide=True)],
+    ):
+        assert check.effect_on_condition(answer).state == "passed"
+    assert check.effect_of_a_default(lambda learn, seed: (learn(seed), learn(seed, eps=1))).state == "passed"

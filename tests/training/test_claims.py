@@ -1,4 +1,4 @@
-"""Verdicts follow from intervals and margins alone."""
+"""Verdicts follow from the seeds, their interval and the margin alone."""
 
 import numpy as np
 import pytest
@@ -7,11 +7,9 @@ from bnteach.training import SeedSummary
 from bnteach.training.claims import Claim, outcome
 
 
-def effect(low, high):
-    """Five values whose 95 % interval is (low, high)."""
-    shape = np.array([-1.0, -0.5, 0.0, 0.5, 1.0])
-    unit = SeedSummary(shape).half_width
-    return SeedSummary((low + high) / 2 + shape * (high - low) / 2 / unit)
+def effect(low, high, seeds=5):
+    """Values that lie between these two, both included."""
+    return SeedSummary(np.linspace(low, high, seeds))
 
 
 FOR, AGAINST, NO, OPEN = "for it", "against it", "no difference", "undecided"
@@ -33,6 +31,14 @@ FOR, AGAINST, NO, OPEN = "for it", "against it", "no difference", "undecided"
 def test_the_rule(low, high, more, none):
     assert outcome(effect(low, high), margin=1) == more
     assert outcome(effect(low, high), margin=1, expects="none") == none
+
+
+def test_where_20_seeds_are_undecided_their_interval_decides():
+    for low, high, seeds, says in [(0.5, 5, 20, FOR), (0.5, 5, 19, OPEN), (-5, -0.5, 20, AGAINST)]:
+        assert outcome(effect(low, high, seeds), margin=1) == says
+    assert outcome(effect(-1.5, 1.5, 20), margin=1) == NO
+    assert outcome(effect(-1.5, 1.5, 20), margin=1, expects="none") == FOR
+    assert outcome(effect(-1.5, 4, 20), margin=1) == OPEN  # the interval has the margin in it
 
 
 def test_effects_without_spread_are_judged_too():
@@ -67,23 +73,12 @@ def test_the_verdict_joins_the_conditions(evidence, verdict):
     assert claim(**evidence).verdict == verdict
 
 
-def test_clear_is_what_wider_intervals_do_not_change():
-    assert claim(a=(2, 3)).clear
-    assert not claim(a=(1.1, 3)).clear
-    assert not claim(a=(-0.9, 0.9)).clear
-    assert claim(a=nothing).clear
-    assert claim(a=yes, b=(-0.9, 0.9)).clear  # for it and against it stay; b becomes undecided
-    assert not claim(a=yes, b=(-3, -1.1)).clear
-    assert not Claim("BN sings", "loudness", 1).clear
-    assert claim(a=(2, 3), b=unclear).clear
-    assert not claim(a=unclear, b=unclear).clear
-
-
 def test_the_claim_shows_its_numbers():
     shown = claim(low=(2, 4), wide=unclear)
     assert "BN sings" in str(shown)
     assert "loudness (margin 1; 5 seeds, 95% intervals)" in str(shown)
-    assert [round(x, 6) for x in shown.table()["from"]] == [2, -4]
+    assert shown.table()["effect"].tolist() == [3, 0]
+    assert shown.table()["from"].tolist() == [effect(2, 4).interval[0], effect(*unclear).interval[0]]
     assert shown.table()["says"].tolist() == [FOR, OPEN]
     assert "<td" in shown._repr_html_()
 

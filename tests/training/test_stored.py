@@ -28,8 +28,9 @@ def test_stored_claims_come_back_with_their_values_and_verdicts(tmp_path):
         "second": Claim("€", "γ", 0.3, {"x": SeedSummary(np.array([0, 1e-9 / 3]))}, expects="none"),
     }
     path = tmp_path / "claims.json"
-    about, back = stored_claims(path, claims)
+    about, back = stored_claims(path, claims, "sing again")
     assert set(about) == {"command", "date", "versions"}
+    assert about["command"] == "sing again"
     assert set(about["versions"]) == {"python", "torch", "numpy"}
     assert list(back) == list(claims)
     for name, claim in claims.items():

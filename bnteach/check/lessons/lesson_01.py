@@ -9,7 +9,7 @@ import numpy as np
 
 from ..checking import Check
 from .normalizing import IN_VARIANCE, OF_COLUMNS
-from .own_experiment import experiment
+from .one_change import one_change
 
 READ = np.array([[1.0, 10.0], [2.0, 10.0], [6.0, 40.0]])
 
@@ -116,6 +116,10 @@ def batches_in_another_light(rng: np.random.Generator) -> list[dict[str, Any]]:
     return [{"batches": read}, random(5, 2, 3), random(3, 6, 4), random(4, 4, 4)]
 
 
+def condition(seed, subtract=True, divide=True, after_relu=False):
+    """Stands for the measurement of the exercise."""
+
+
 EXERCISES = [
     Check(
         scale_like_training,
@@ -139,12 +143,13 @@ EXERCISES = [
         lesson=("01_measure_a_batch", "Divide by N or by N − 1?"),
         mistakes=(IN_BATCHES,),
     ),
-    experiment(
-        "effect_on_ratio",
+    one_change(
+        condition,
+        "effect_on_condition",
         hints=(
             "An experiment compares two networks that differ in one thing. How many calls is that?",
             "The usual network needs the seed alone. What must be the same in the other one?",
-            "`usual = ratio(seed)`. The second call has one more argument, such as `after_relu=True`.",
+            "`usual = condition(seed)`. The second call has one more argument, such as `after_relu=True`.",
         ),
         lesson=("01b_see_why_it_helps", "Inside a network"),
     ),

@@ -62,7 +62,7 @@ NODE_BY_NODE = """
         dx_centered = dx_hat / deviation + 2 * x_centered * ddeviation / len(x_centered)
         | 2c is the derivative of c², as in BN. Here the size is |c|: its slope is the sign of c, +1 or −1.
 
-    > 04_derive_the_backward_pass: Multiply it out
+    > 04_derive_the_backward_pass: Six equations
 
     path_through_both_missing: the path through the mean and then through the deviation is missing
         dmean = -(dx_hat / deviation).sum(axis=0)

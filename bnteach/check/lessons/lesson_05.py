@@ -195,6 +195,12 @@ FAULTS = {
     "C": "validated_in_training_mode",
     "D": "buffers_not_loaded",
 }
+SIGNS = {
+    "A": "all 110 batches are counted, and the running variance has hardly moved from 1.",
+    "B": "the weights themselves are bad, so look for a fault that touches what the network learns from.",
+    "C": "more batches are counted than there were steps of training.",
+    "D": "no batch is counted, but the loss is that of a trained network.",
+}
 OTHER_NAMES = ("momentum_zero", "momentum_from_keras", "no_training")
 
 
@@ -207,12 +213,12 @@ EXERCISES = [
     Check(
         diagnose,
         lambda rng: [{}, {}, {}],
-        trial=match_letters(FAULTS, [*FAULTS.values(), *OTHER_NAMES]),
+        trial=match_letters(FAULTS, [*FAULTS.values(), *OTHER_NAMES], SIGNS),
         has_slips=False,
         hints=(
-            "Is the training loss as good as in the healthy one? Then what is stored is wrong.",
-            "How many batches should be counted after 110 steps? How much is left of the first variance, 1?",
-            "0.999 to the power of 110 is 0.90. Exactly 1 has never moved; with momentum 0 batches do count.",
+            "Is the loss that of the healthy network? Then the weights are good, and what is stored is not.",
+            "How many batches should be counted after 110 steps? Which of the faults change the weights?",
+            "With momentum m, (1 − m)**110 of the first variance, 1, is left. With m = 0 batches do count.",
         ),
         lesson=("05_train_and_infer", "When a network with BN fails"),
     ),
@@ -234,6 +240,7 @@ EXERCISES = [
     ),
     experiment(
         "effect_of_batches",
+        of_shares=True,
         hints=(
             "Make the network from the seed, recalibrate, measure; make it again for the other batches.",
             "`torch.from_numpy(digits.x_train).split(60)` gives batches of 60; with `[:1]` only the first.",

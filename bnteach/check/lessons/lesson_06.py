@@ -183,6 +183,18 @@ BUGS = {
 }
 
 
+SIGNS = {
+    "A": "it is right for ε = 0, and wrong for ε = 0.5.",
+    "B": "shift one position in all pictures: the rest of its channel does not change, but it should.",
+    "C": "the standard deviation of a channel is a little less than γ, the more so the smaller the channel.",
+    "D": "the mean of a channel is not β.",
+    "E": "change one picture: the other pictures do not change, but they should.",
+    "F": "change one channel: the other channels change, but they should not.",
+    "G": "multiply x by 10: the result gets smaller, but it should stay nearly the same.",
+    "H": "the standard deviation of a channel is much less than γ, the more so the larger the pictures.",
+}
+
+
 def spot_the_bug():
     named = dict(BUGS)
     return named
@@ -213,6 +225,7 @@ EXERCISES = [
     ),
     experiment(
         "effect_of_moving",
+        of_shares=True,
         hints=(
             "The network of a seed is `per_position[seed]`, already trained. Show it two sets of pictures.",
             "`framed(digits.x_test)` is in the middle; with `right=2` it stands two columns farther right.",
@@ -223,7 +236,7 @@ EXERCISES = [
     Check(
         spot_the_bug,
         lambda rng: [{}, {}, {}],
-        trial=match_letters(BUGS, BUGS.values()),
+        trial=match_letters(BUGS, BUGS.values(), SIGNS),
         has_slips=False,
         hints=(
             "Read each line beside the formula: what is measured, over which axes, divided by what?",

@@ -11,6 +11,7 @@ import numpy as np
 from ..answers import OddAnswer, described, unpacked
 from ..checking import Check
 from ..running import Observed
+from .own_experiment import experiment
 
 
 def student_t(share: float, degrees: int) -> float:
@@ -106,6 +107,12 @@ IN_RULE = """
     zero_inside: an interval that holds 0 is called no difference
         no_difference = low <= 0 <= high
         | A long interval that holds 0 holds large effects too. The whole interval must lie in the band.
+
+    only_zero_counts: only the side of 0 decides, as in a test of significance
+        for_it = low > 0
+        against_it = high < 0
+        no_difference = low <= 0 <= high
+        | From the margin on anyone should care. And an interval that holds 0 may hold large effects.
 
     never_undecided: what is neither for nor against the claim is called no difference
         no_difference = True
@@ -231,6 +238,17 @@ EXERCISES = [
         lesson=("07_put_the_claims_on_trial", "How a claim is tried"),
         mistakes=(IN_RULE,),
     ),
+    experiment(
+        "trial_of_bn",
+        hints=(
+            "A claim needs one number from each of two runs. They differ in BN alone.",
+            '`learn(seed, batch_norm=False, layers=6)["accuracy"]` is one run, without BN and with six '
+            "layers.",
+            "Call `learn` twice, with the same seed and the same settings; only `batch_norm` differs. "
+            "Return the two accuracies.",
+        ),
+        lesson=("07_put_the_claims_on_trial", "How a claim is tried"),
+    ),
     Check(
         dropout_variance,
         dropped_channels,
@@ -242,7 +260,7 @@ EXERCISES = [
             "E[x] stays as it is: that is what the factor is for. E[x²] is σ² + μ², and becomes (σ² + μ²) / "
             "(1 − p).",
         ),
-        lesson=("07_put_the_claims_on_trial", '"BN and dropout do not go together"'),
+        lesson=("deeper/which_noise_regularizes", "Do BN and dropout clash?"),
         mistakes=(IN_DROPOUT,),
     ),
 ]

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..checking import Check
-from .own_experiment import experiment
+from .one_change import one_change
 
 
 def to_pytorch(momentum, moving_variance, batches, m):
@@ -88,6 +88,10 @@ def kernels(rng: np.random.Generator) -> list[dict[str, Any]]:
     return [read, *({"kernel": rng.normal(size=k), "pictures": rng.normal(size=p)} for k, p in sizes)]
 
 
+def learn(seed, **options):
+    """Stands for the training of the exercise."""
+
+
 EXERCISES = [
     Check(
         to_pytorch,
@@ -116,7 +120,8 @@ EXERCISES = [
         lesson=("12_the_same_layer_elsewhere", "Layout"),
         mistakes=(MOVED,),
     ),
-    experiment(
+    one_change(
+        learn,
         "effect_of_a_default",
         hints=(
             "The function makes two trainings that differ in one thing only.",

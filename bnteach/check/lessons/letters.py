@@ -7,9 +7,16 @@ from typing import Any
 
 from ..answers import OddAnswer, described
 
+NO_SIGNS: Mapping[str, str] = {}
 
-def match_letters(right: dict[str, str], names: Iterable[str]) -> Callable[..., Iterable[tuple[str, Any]]]:
-    """The trial that compares the letters one by one; the words give no answer away."""
+
+def match_letters(
+    right: dict[str, str], names: Iterable[str], signs: Mapping[str, str] = NO_SIGNS
+) -> Callable[..., Iterable[tuple[str, Any]]]:
+    """The trial that compares the letters one by one; the words give no answer away.
+
+    signs: what a wrong letter is told: something that can be seen there.
+    """
     letters, known = f"{min(right)} to {max(right)}", set(names)
 
     def trial(answer: Any, inputs: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:
@@ -27,8 +34,10 @@ def match_letters(right: dict[str, str], names: Iterable[str]) -> Callable[..., 
         if missing := [letter for letter in right if letter not in named]:
             raise OddAnswer(f"No name yet for {', '.join(missing)}.")
         if wrong := [letter for letter, name in right.items() if named[letter] != name]:
-            count = len(right) - len(wrong)
-            raise OddAnswer(f"{count} of {len(right)} are right. Look again at {', '.join(wrong)}.")
+            told = f"{len(right) - len(wrong)} of {len(right)} are right. Look again at {', '.join(wrong)}."
+            raise OddAnswer(
+                "\n".join([told, *(f"{letter}: {signs[letter]}" for letter in wrong if letter in signs)])
+            )
         yield "found", len(right)
 
     return trial

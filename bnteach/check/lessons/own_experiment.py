@@ -33,7 +33,7 @@ SHOWS = [([0], ()), ([0, 0], ("not_reproducible",)), ([0, 1, 2], ("nothing_chang
 
 
 def facts(answer: Any, inputs: Mapping[str, Any]) -> Facts:
-    runs = [two_numbers(answer(seed)) for seed in inputs["seeds"]]
+    runs = [two_numbers(answer(seed), inputs["of_shares"]) for seed in inputs["seeds"]]
     before, after = zip(*runs, strict=True)
     holds = {
         "not_reproducible": len(set(runs)) == 1,
@@ -43,8 +43,8 @@ def facts(answer: Any, inputs: Mapping[str, Any]) -> Facts:
     return ((name, holds[name]) for name in inputs["asks"])
 
 
-def two_numbers(value: Any) -> tuple[float, float]:
-    """What one trial returned. Raises OddAnswer for anything but two finite numbers."""
+def two_numbers(value: Any, of_shares: bool = False) -> tuple[float, float]:
+    """What one trial returned. Raises OddAnswer for anything but two finite numbers, or two shares."""
     pair = unpacked(("before", "after"), value)
     for name, number in zip(("before", "after"), pair, strict=True):
         try:
@@ -54,15 +54,22 @@ def two_numbers(value: Any) -> tuple[float, float]:
         if not is_number:
             given = number if isinstance(number, float) else described(number)
             raise OddAnswer(f"{name} is {given}, expected a number, one for each seed.")
+        if of_shares and not 0 <= number <= 1:
+            raise OddAnswer(f"{name} is {float(number):g}, expected a share, from 0 to 1.")
     return float(pair[0]), float(pair[1])
 
 
-def experiment(name: str, hints: tuple[str, str, str], lesson: tuple[str, str]) -> Check:
-    """The check of an experiment: a function of a seed that returns two numbers, before and after."""
+def experiment(
+    name: str, hints: tuple[str, str, str], lesson: tuple[str, str], of_shares: bool = False
+) -> Check:
+    """The check of an experiment: a function of a seed that returns two numbers, before and after.
+
+    of_shares: both are shares, from 0 to 1.
+    """
     return judged_by(
         facts,
         NOT_TO_BE_BELIEVED,
-        probes=lambda rng: [{"seeds": seeds, "asks": asks} for seeds, asks in SHOWS],
+        probes=lambda rng: [{"seeds": seeds, "asks": asks, "of_shares": of_shares} for seeds, asks in SHOWS],
         name=name,
         takes=("seed",),
         hints=hints,

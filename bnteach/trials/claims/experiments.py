@@ -1,7 +1,7 @@
 """The experiment behind most claims about batch normalization: one network learns the digits.
 
     learn(seed, batch_norm=..., learning_rate=..., ...)    what it has learned after some steps
-    learning_curve(seed, batch_norm=..., ...)              what is seen on the way
+    learn_until(seed, level=..., batch_norm=..., ...)      the steps it needs to learn so much
 
 Both take a seed and settings and return named results, as `run_seeds` wants it.
 """
@@ -12,18 +12,16 @@ from collections.abc import Iterator
 from functools import lru_cache
 from itertools import count, islice
 
-import numpy as np
 from torch import nn
 
 from bnteach.data import Digits, digits
 from bnteach.training.evaluation import accuracy
 from bnteach.training.loop import Step, training_steps
 from bnteach.training.networks import mlp
-from bnteach.training.recorder import Recorder
 from bnteach.trials.claims.harder_digits import few_classes, fewer, noisy_pixels, wrong_labels
 from bnteach.trials.claims.layers import ChangingNoise, GhostBatchNorm, SeededDropout, insert_after
 
-__all__ = ["first_steps", "learn", "learning_curve", "make_data", "make_network", "scores"]
+__all__ = ["first_steps", "learn", "learn_until", "make_data", "make_network", "scores"]
 
 ACTIVATIONS = {"ReLU": nn.ReLU, "sigmoid": nn.Sigmoid, "tanh": nn.Tanh}
 USUAL_SCALE = {"ReLU": 2**0.5, "sigmoid": 1.0, "tanh": 1.0}
@@ -152,45 +150,42 @@ def learn(
     return {**result, "best_accuracy": max(best, result["accuracy"])}
 
 
-def learning_curve(
+def learn_until(
     seed: int,
     *,
-    steps: int = 330,
-    every: int = 11,
+    level: float,
+    most: int = 2000,
+    every: int = 5,
     learning_rate: float = 0.1,
-    batch_size: int = 60,
+    samples: int | None = None,
+    wrong: float = 0.0,
+    pixel_noise: float = 0.0,
     **network,
-) -> dict[str, float | np.ndarray]:
-    """Train a network on the digits, and test it on the way.
+) -> dict[str, float]:
+    """Train a network until it has learned a share of its training set, and test it then.
+
+    Two networks that are compared at the same training accuracy are equally far; after the same number of
+    steps they are not.
 
     Args:
-        seed, steps, learning_rate, batch_size, network: as in `learn`.
-        every: test at each `every`-th step.
+        seed, learning_rate, samples, wrong, pixel_noise, network: as in `learn`.
+        level: of the training accuracy, in percent.
+        most: stop after so many steps in any case.
+        every: look at each `every`-th step.
 
     Returns:
-        "accuracy" on the test set, percent, (steps/every,); "percentiles", the {15, 50, 85}th of what enters
-        the first unit of the last hidden activation, (steps/every, 3); "steps_to_90", the first tested
-        step with an accuracy of 90 %, or `steps` where there is none.
+        "steps" that were needed, or `most`; "accuracy" on the test set at that moment, in percent.
 
     Example:
-        >>> learning_curve(0, steps=22)["percentiles"].shape
-        (2, 3)
-
-    Source: Ioffe & Szegedy 2015, arXiv:1502.03167, figure 1.
+        >>> sorted(learn_until(0, level=50))
+        ['accuracy', 'steps']
     """
-    data, model = _digits(), make_network(seed, **network)
-    last = [name for name, _ in model.named_children() if name.startswith("activation")][-1]
-    with Recorder(model, data, layer=last, unit=0, every=every) as recorder:
-        how = {"learning_rate": learning_rate, "batch_size": batch_size, "seed": seed}
-        for step in first_steps(model, data, steps, **how):
-            recorder.record(step)
-    history = recorder.history()
-    there = np.flatnonzero(history.test_accuracy >= 0.9)
-    return {
-        "accuracy": 100 * history.test_accuracy,
-        "percentiles": history.percentiles,
-        "steps_to_90": int(history.recorded_at[there[0]]) if len(there) else steps,
-    }
+    data = make_data(seed, samples=samples, wrong=wrong, pixel_noise=pixel_noise)
+    model = make_network(seed, **network)
+    for step in first_steps(model, data, most, learning_rate=learning_rate, seed=seed):
+        if step.number % every == 0 and 100 * accuracy(model, data.x_train, data.y_train) >= level:
+            break
+    return {"steps": step.number, "accuracy": 100 * accuracy(model, data.x_test, data.y_test)}
 
 
 def scores(model: nn.Module, data: Digits) -> dict[str, float]:

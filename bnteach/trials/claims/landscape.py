@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import nn
 from torch.nn.functional import cross_entropy
 
-__all__ = ["LayerShift", "Slice", "along_gradient", "covariate_shift", "unchanged"]
+__all__ = ["Slice", "along_gradient", "covariate_shift", "unchanged"]
 
 
 @dataclass(frozen=True)
@@ -58,20 +57,8 @@ def along_gradient(model: nn.Module, x: torch.Tensor, y: torch.Tensor, rates: Se
     return Slice(rates, start, float(length), np.array([loss for loss, _ in points]), cosine, distance)
 
 
-class LayerShift(NamedTuple):
-    """For each weight matrix but the first, (layers − 1,): its gradient before and after the others moved.
-
-    Attributes:
-        distance: between the two gradients, as a part of the length of the first.
-        cosine: of the angle between them.
-    """
-
-    distance: np.ndarray
-    cosine: np.ndarray
-
-
-def covariate_shift(model: nn.Module, x: torch.Tensor, y: torch.Tensor, learning_rate: float) -> LayerShift:
-    """How much one step of the layers below changes what a layer should do.
+def covariate_shift(model: nn.Module, x: torch.Tensor, y: torch.Tensor, learning_rate: float) -> np.ndarray:
+    """How much one step of the layers below changes what a layer should do: ‖G − G'‖ / ‖G‖, (layers − 1,).
 
     For layer i there are two gradients of the same batch's loss: G with all parameters as they are, and G'
     with all layers below i already moved by this step. Gradient descent uses G, as if the layers below stood
@@ -91,10 +78,7 @@ def covariate_shift(model: nn.Module, x: torch.Tensor, y: torch.Tensor, learning
             moved = i
             after.append(loss_and_gradient(model, x, y)[1][i])
     pairs = [(before[i].double(), g) for i, g in zip(weights[1:], after, strict=True)]
-    return LayerShift(
-        np.array([((g - h).norm() / g.norm()).item() for g, h in pairs]),
-        np.array([((g * h).sum() / (g.norm() * h.norm())).item() for g, h in pairs]),
-    )
+    return np.array([((g - h).norm() / g.norm()).item() for g, h in pairs])
 
 
 def loss_and_gradient(model: nn.Module, x: torch.Tensor, y: torch.Tensor) -> tuple[float, list[torch.Tensor]]:

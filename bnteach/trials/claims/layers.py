@@ -96,12 +96,29 @@ class GhostBatchNorm(nn.BatchNorm1d):
         return torch.cat([super(GhostBatchNorm, self).forward(part) for part in x.split(self.size)])
 
 
-def with_biases(model: nn.Sequential, seed: int) -> nn.Sequential:
-    """The same network, in which every hidden linear layer has a bias, drawn from Normal(0, 1)."""
+def with_biases(model: nn.Sequential, seed: int, start: str) -> nn.Sequential:
+    """The same network, in which every hidden linear layer has a bias.
+
+    Args:
+        model, seed: the network, and the seed of its biases.
+        start: "zero"; "default" for PyTorch's, uniform within ±1/√inputs; "normal" for Normal(0, 1).
+    """
     random, layers = torch.Generator().manual_seed(seed), OrderedDict(model.named_children())
     for name, layer in layers.items():
         if name.startswith("linear_"):
             layers[name] = new = nn.Linear(layer.in_features, layer.out_features)
             new.weight = layer.weight
-            nn.init.normal_(new.bias, generator=random)
+            _begin(new.bias, layer.in_features**-0.5, start, random)
     return nn.Sequential(layers)
+
+
+@torch.no_grad()
+def _begin(bias: torch.Tensor, bound: float, start: str, random: torch.Generator) -> None:
+    if start == "normal":
+        bias.normal_(generator=random)
+    elif start == "default":
+        bias.uniform_(-bound, bound, generator=random)
+    elif start == "zero":
+        bias.zero_()
+    else:
+        raise ValueError(f'start is {start!r}, expected "zero", "default" or "normal"')

@@ -264,7 +264,7 @@ for with_bn in (False, True):
 #
 # **Shown:** what is in the batch is in every answer, in every gradient and in the running averages.
 #
-# **Practice:** [the exercises of lesson 05](../exercises/05_train_and_infer.ipynb), 30 minutes.
+# **Practice:** [the exercises of lesson 05](../exercises/05_train_and_infer.ipynb), 45 minutes.
 #
 # **Next:** [what can be wrong with the stored statistics](diagnose_the_stored_statistics.ipynb).
 #

@@ -272,7 +272,7 @@ for detach in (False, True):
 #
 # **Shown:** the weights can be good and the stored statistics bad; recalibration needs no labels.
 #
-# **Practice:** [the exercises of lesson 05](../exercises/05_train_and_infer.ipynb), 30 minutes.
+# **Practice:** [the exercises of lesson 05](../exercises/05_train_and_infer.ipynb), 45 minutes.
 #
 # **Next:** [06 · Normalize channels](../06_normalize_channels.ipynb).
 #

@@ -75,7 +75,7 @@ assert (abs(silent.mean(axis=1) - 0.5) < 0.05).all()
 #
 # ## Before or after the activation?
 #
-# The paper puts BN before the activation. Many networks put it after. Which one trains better is a question for [lesson 07](../07_put_the_claims_on_trial.ipynb). What the
+# The paper puts BN before the activation. Many networks put it after. Which one trains better is a question for [Which of eighteen claims hold?](which_claims_hold.ipynb). What the
 # next layer gets can be seen at once.
 #
 # **Predict.** In which of the two orders does the next layer get negative values?

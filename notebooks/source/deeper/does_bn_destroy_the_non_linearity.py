@@ -69,8 +69,8 @@ assert (linear > 0.9).all()
 # But look at the third line: on these digits even a *linear* network is nearly as good. So this experiment says little about
 # non-linearity. Without the third network, we might have been proud of the second.
 #
-# [Lesson 03](../03_scale_and_shift.ipynb) takes a problem that no linear network can solve. There a sigmoid network without $\beta$ fails; with ReLU neither $\gamma$ nor $\beta$ is needed. What BN takes away is not
-# the non-linearity as such but the **bias**, and $\beta$ gives it back.
+# [Lesson 03](../03_scale_and_shift.ipynb) takes a problem that no linear network can solve. There a sigmoid network without $\beta$ fails; with ReLU neither $\gamma$ nor $\beta$ is needed. What is missing there is not
+# the non-linearity as such but a **bias** before the activation, and $\beta$ is one.
 #
 # ---
 # **Shown:** the sentence is **partly true**. A sigmoid is nearly linear on normalized values. Whether this costs anything cannot be seen on the digits. Where something is lost, it is the bias.

@@ -57,8 +57,9 @@ gamma, beta = np.array([2.0, 3.0]), np.array([-1.0, 10.0])
 # ## Who is who?
 #
 # The formula subtracts from $\frac{\gamma}{s}\,dy$ its part along $\mathbf{1} = (1, \dots, 1)$ and its part along $\hat{x}$.
-# So we ask each wrong dx: which share of the part along $\mathbf{1}$ is still there? Of the part along $\hat{x}$? Of the
-# rest? The right answer is 0, 0, 1. The computer shuffles the six faults and calls them A to F.
+# (The part along $u$ is the projection $\frac{dy \cdot u}{u \cdot u}\,u$.) So we ask each wrong dx: which share of the part
+# along $\mathbf{1}$ is still there? Of the part along $\hat{x}$? Of the rest? The right answer is 0, 0, 1. The computer
+# shuffles the six faults and calls them A to F.
 #
 # **Predict.** First write down the three shares for each of the six faults ($N = 9$, $\gamma = 2$). Then run the cell, and find
 # out which letter has which fault.
@@ -280,5 +281,5 @@ for name in ("path through the mean missing", "path through the variance missing
 # 5. **float64**, and a step $h$ in the valley
 # 6. the error divided by a size that cannot be 0, such as that of $\frac{\gamma}{s}\,dy$
 #
-# Exercise 2 of [lesson 04](../exercises/04_derive_the_backward_pass.ipynb) (15 minutes) asks for such a test. Back to
+# Exercise 2 of [lesson 04](../exercises/04_derive_the_backward_pass.ipynb) (20 minutes) asks for such a test. Back to
 # [04 · Derive the backward pass](../04_derive_the_backward_pass.ipynb).

@@ -33,7 +33,7 @@ training
 #
 # 1. B, with BN, learns at once. A stays at a loss of 2.3 and an accuracy of 10 %. The values that enter B's last sigmoid
 #    spread wider while it learns: $\gamma$ of that layer is learned too, and grows.
-#    ([Lesson 03](../03_scale_and_shift.ipynb) follows $\gamma$ through a training.)
+#    ([Lesson 03](../03_scale_and_shift.ipynb) shows what $\gamma$ is for.)
 # 2. Yes, though it ends a little lower. The network without BN does not learn at either rate.
 # 3. No. They have the same weights and see the same batches: BN was the only difference.
 #

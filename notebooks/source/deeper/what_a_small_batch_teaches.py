@@ -180,5 +180,5 @@ print(f"gradient of the bias, largest:    {linear.bias.grad.abs().max():.12f}")
 # ## What was shown
 #
 # - BN closes two of $N$ directions to a gradient: a batch of 32 loses 6 % of its squared length, a batch of two loses all.
-# - Practice: the [exercises of lesson 04](../exercises/04_derive_the_backward_pass.ipynb) (30 minutes).
+# - Practice: the [exercises of lesson 04](../exercises/04_derive_the_backward_pass.ipynb) (40 minutes).
 # - Back to [04 · Derive the backward pass](../04_derive_the_backward_pass.ipynb).

@@ -2,7 +2,7 @@
 # # 01 · Measure a batch: exercises
 #
 # *30 minutes · 1 and 2 after the lesson [01 · Measure a batch](../01_measure_a_batch.ipynb), the others after
-# [01b · See why it helps](../01b_see_why_it_helps.ipynb)*
+# [01b · See why it may help](../01b_see_why_it_helps.ipynb)*
 #
 # Whose statistics, which divisor, an experiment of your own, and a question to answer in words.
 #
@@ -134,15 +134,15 @@ check.variance_within(variance_within)
 #
 # *10 minutes · difficulty: 2 of 4*
 #
-# In lesson 01b, BN made the curvatures of a layer's inputs far more alike. **What in BN does it?** Here is the lesson's network as a
-# function with three settings: subtract the mean or not, divide by the standard deviation or not, and do so before or after the ReLU.
+# In lesson 01b, the condition number of a layer's outputs was about ten times smaller with BN. **What in BN does it?** Here is the lesson's
+# network as a function with three settings: subtract the mean or not, divide by the standard deviation or not, and do so before or after the ReLU.
 
 # %%
 pictures = digits(dtype=np.float64).x_train
 
 
-def ratio(seed, subtract=True, divide=True, after_relu=False):
-    """The curvature ratio, largest over median, behind four layers with random weights."""
+def condition(seed, subtract=True, divide=True, after_relu=False):
+    """The condition number behind four layers with random weights, for units active for 10 % or more."""
 
     def normalized(h):
         centered = h - h.mean(axis=0) if subtract else h
@@ -150,20 +150,22 @@ def ratio(seed, subtract=True, divide=True, after_relu=False):
 
     random, h = np.random.default_rng(seed), pictures
     for _ in range(4):
-        h = h @ random.normal(0, (2 / h.shape[1]) ** 0.5, size=(h.shape[1], 100))
-        h = normalized(np.maximum(h, 0)) if after_relu else np.maximum(normalized(h), 0)
-    rows = np.column_stack([h, np.ones(len(h))])
-    curvatures = np.linalg.eigvalsh(rows.T @ rows / len(rows))
-    return curvatures[-1] / np.median(curvatures)
+        z = h @ random.normal(0, (2 / h.shape[1]) ** 0.5, size=(h.shape[1], 100))
+        output = np.maximum(z, 0) if after_relu else np.maximum(normalized(z), 0)
+        active = (output > 0).mean(axis=0) >= 0.1
+        h = normalized(output) if after_relu else output
+    columns = np.column_stack([h[:, active], np.ones(len(h))])
+    curvatures = np.linalg.eigvalsh(columns.T @ columns / len(h))
+    return curvatures[-1] / curvatures[0]
 
 
 # %% [markdown]
-# Choose **one** change: `subtract=False`, `divide=False` or `after_relu=True`. **Predict,** and write it down: with the usual settings the ratio is
-# about 117; does your change make it larger or smaller, and about how many times?
+# Choose **one** change: `subtract=False`, `divide=False` or `after_relu=True`. **Predict,** and write it down: with the usual settings the condition number
+# is about 1 400; does your change make it larger or smaller, and about how many times?
 #
-# Write `effect_on_ratio(seed)`, one run of your experiment.
+# Write `effect_on_condition(condition, seed)`, one run of your experiment.
 #
-# - Return two numbers: the ratio of the usual network, and the ratio of the network with your change.
+# - Return two numbers: the condition number of the usual network, and that of the network with your change.
 # - Nothing else may differ between the two.
 #
 # <details><summary>Hint 1</summary>
@@ -178,20 +180,20 @@ def ratio(seed, subtract=True, divide=True, after_relu=False):
 # </details>
 # <details><summary>Hint 3</summary>
 #
-# `usual = ratio(seed)`. The second call has one more argument, such as `after_relu=True`.
+# `usual = condition(seed)`. The second call has one more argument, such as `after_relu=True`.
 #
 # </details>
 
 
 # %% tags=["solution", "points-2"]
-def effect_on_ratio(seed):
-    """The curvature ratio of the usual network, and of one that differs from it in one thing."""
+def effect_on_condition(condition, seed):
+    """The condition number of the usual network, and of one that differs from it in one thing."""
     ### BEGIN SOLUTION
-    return ratio(seed), ratio(seed, subtract=False)
+    return condition(seed), condition(seed, subtract=False)
     ### END SOLUTION
 
 
-check.effect_on_ratio(effect_on_ratio)
+check.effect_on_condition(effect_on_condition)
 
 # %% [markdown] tags=["solution"]
 # ### The solution, explained
@@ -201,24 +203,25 @@ check.effect_on_ratio(effect_on_ratio)
 #
 # Also right: `divide=False` or `after_relu=True` in the place of `subtract=False`.
 #
-# What goes wrong most often: the seed is typed in (`ratio(0, subtract=False)`), so that five seeds give five times the same; and two changes at
+# What goes wrong most often: the seed is typed in (`condition(0, subtract=False)`), so that five seeds give five times the same; and two changes at
 # once.
 
 # %% [markdown]
 # When your function has passed, run it with five seeds. What about your prediction? Then try the other two changes.
 
 # %%
-if check.effect_on_ratio(effect_on_ratio).state == "passed":
-    runs = [effect_on_ratio(seed) for seed in range(5)]
+if check.effect_on_condition(effect_on_condition).state == "passed":
+    runs = [effect_on_condition(condition, seed) for seed in range(5)]
     for name, five in zip(("usual", "changed"), zip(*runs, strict=True), strict=True):
-        print(f"{name:8}", *(f"{value:6.0f}" for value in five))
+        print(f"{name:8}", *(f"{value:8.1e}" for value in five))
 
 # %% [markdown]
 # <details><summary>What you may have found</summary>
 #
-# Without subtracting the mean the ratio is 30 to 50 times larger, as large as without BN. Without dividing it is about 2.5 times
-# larger. And with BN *after* the ReLU it is about 6 times *smaller*, near 20. (That is a finding about curvature in a network before training. It does
-# not say that a network trains best so.)
+# Without subtracting the mean the condition number is about 15 times larger: all of BN's effect is gone, and more. Without dividing it is even a little *smaller*,
+# about 1 200. (In this network the divisors are alike: the random weights keep all channels at a similar size. The cars' age and mileage were not alike.)
+# And with BN *after* the ReLU it is about 15 times smaller, 80 to 100. (That is a finding about curvature in a network before training. It does not say that a
+# network trains best so.)
 #
 # </details>
 #
@@ -226,8 +229,8 @@ if check.effect_on_ratio(effect_on_ratio).state == "passed":
 #
 # *5 minutes*
 #
-# Without the subtraction the ratio is as large as without BN, although all is divided by the standard deviation. Why does the largest curvature
-# depend on the means of the features? Use the words *all weights together*. Answer in three sentences, then compare.
+# It is the subtraction. Why does the largest curvature depend on the means of the features? Use the words *all weights together*. Answer in three
+# sentences, then compare.
 #
 # <details><summary>A model answer</summary>
 #

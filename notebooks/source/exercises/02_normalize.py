@@ -3,7 +3,7 @@
 #
 # *30 minutes · after the lesson [02 · Normalize](../02_normalize.ipynb)*
 #
-# x̂ from memory, an extreme batch to order, an experiment of your own, and a question to answer in words.
+# You write x̂ from memory, build an extreme batch, find a learning rate by an experiment of your own, and answer a question in words.
 #
 # **How it works.** Write your code in the place of `raise NotImplementedError()`, and run the cell. Its last line
 # checks your function on several inputs and says what it sees. If you are stuck, open a hint.
@@ -20,8 +20,7 @@ from bnteach.data import digits
 #
 # *5 minutes · difficulty: 1 of 4*
 #
-# Close the lesson. You have read this step twice; now write it down without looking: `standardize(x, eps)`, from $x$ to $\hat{x}$.
-# The check knows nearly every way to go wrong. Does your first try pass?
+# Close the lesson and write its first step down without looking: `standardize(x, eps)`, from $x$ to $\hat{x}$. Does your first try pass?
 #
 # - `x` is a batch of shape $(N, C)$; `eps` is a number above 0.
 # - Return $\hat{x}$, shape $(N, C)$. Each channel has its own $\mu$ and its own $\sigma^2$, divided by $N$.
@@ -129,8 +128,10 @@ check.largest_x_hat_batch(largest_x_hat_batch)
 #
 # *12 minutes · difficulty: 2 of 4*
 #
-# A unit behind BN is to be high for the digits 0 to 4 and low for 5 to 9. Its weights start at random, times `scale`; gradient descent takes 100 steps
+# A unit with BN is to be high for the digits 0 to 4 and low for 5 to 9. Its weights start at random, times `scale`; gradient descent takes 100 steps
 # with the given `rate`. Weights 10 times as long learn more slowly. **With which rate do they learn exactly as the usual ones do?**
+#
+# (`batch_norm_backward` gives the gradient of the loss with respect to the input of BN, `data.x_train @ w`. Lesson 04 derives it.)
 
 # %%
 data = digits(dtype=np.float64)
@@ -142,7 +143,7 @@ def train(scale, rate, seed):
     w = scale * np.random.default_rng(seed).normal(size=(64, 1))
     for _ in range(100):
         x_hat, cache = batch_norm_forward(data.x_train @ w, gamma=None, beta=None)
-        dz, _, _ = batch_norm_backward(2 * (x_hat - target) / len(target), cache)  # lesson 04
+        dz, _, _ = batch_norm_backward(2 * (x_hat - target) / len(target), cache)  # from dx̂ to dz
         w = w - rate * data.x_train.T @ dz
     return np.mean((x_hat - target) ** 2)
 
@@ -213,9 +214,9 @@ if check.matching_rate(matching_rate).state == "passed":
 # %% [markdown]
 # <details><summary>What you may have found</summary>
 #
-# 100, and there the losses agree in all digits. The gradient is 10 times shorter, which asks for a rate 10 times larger. The weights
-# are 10 times longer, so for the same turn the step must be 10 times longer as well: another factor 10. With $a$ times longer weights and the
-# rate times $a^2$, every step of the training is the same, only drawn $a$ times larger.
+# 100, and there the losses agree in all digits that are printed. The gradient is 10 times shorter, which asks for a rate 10 times larger. The weights
+# are 10 times longer, so for the same turn the step must be 10 times longer as well: another factor 10. With $a$ times longer weights and
+# $a^2$ times the rate, every step of gradient descent turns the weights as before. (With Adam the factor is about $a$: its steps do not become shorter with the gradient.)
 #
 # </details>
 #
@@ -223,14 +224,16 @@ if check.matching_rate(matching_rate).state == "passed":
 #
 # *5 minutes*
 #
-# A colleague trains a network with BN behind each linear layer and lowers the learning rate during the training, because "the weights have grown
-# so much". What is the mistake? Answer in three sentences, then compare.
+# A colleague has read that BN makes biases redundant, and writes `bias=False` for all three linear layers of this network:
+#
+# linear → BN → ReLU → linear → ReLU → BN → linear
+#
+# For which of the three is it right, for which not, and why? Answer in three sentences, then compare.
 #
 # <details><summary>A model answer</summary>
 #
-# The size of weights before BN does not change what the network computes, so large weights are no danger. Grown weights already learn
-# more slowly: with $a$ times their length, a step turns them $a^2$ times less, at the same rate. Lowering the rate slows them down a second time; there
-# may be other reasons to lower it, but this is none.
+# The first bias has no effect, because BN follows directly and subtracts it together with the mean. The second bias decides which values the ReLU sets to 0, and no
+# later mean brings these values back. After the third bias no mean is subtracted at all, so it moves the outputs of the network.
 #
 # </details>
 #

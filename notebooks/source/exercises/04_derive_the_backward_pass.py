@@ -1,7 +1,8 @@
 # %% [markdown]
 # # 04 · Derive the backward pass: exercises
 #
-# *30 minutes · after the lesson [04 · Derive the backward pass](../04_derive_the_backward_pass.ipynb)*
+# *40 minutes · after the lesson [04 · Derive the backward pass](../04_derive_the_backward_pass.ipynb) · 5 more after
+# [04b · Train with your own](../04b_train_with_your_own.ipynb)*
 #
 # You send a gradient back through a norm that the lesson does not have, write a test that a wrong backward pass cannot
 # fool, and make an experiment of your own.
@@ -31,7 +32,7 @@ from bnteach import check
 #
 # The forward pass has left `x_centered` $(N, C)$ and `deviation` $(C,)$. From above comes `dy` $(N, C)$, the gradient of `y`.
 # Write `staged_backward(dy, gamma, x_centered, deviation)`. Return six gradients in this order: `dx_hat`, `dinverse`,
-# `ddeviation`, `dx_centered`, `dmean`, `dx`.
+# `ddeviation`, `dx_centered`, `dmean`, `dx`. (At $c = 0$ the absolute value $|c|$ has no slope. Take 0 there, as `np.sign` does.)
 #
 # <details><summary>Hint 1</summary>
 #
@@ -83,7 +84,7 @@ check.staged_backward(staged_backward)
 # %% [markdown]
 # ## Exercise 2: a test that can fail
 #
-# *15 minutes · difficulty: 4 of 4*
+# *20 minutes · difficulty: 3 of 4*
 #
 # Write `gradient_check(forward, backward)`. Return `True` if the backward pass is right, else `False`.
 #
@@ -150,7 +151,7 @@ check.gradient_check(gradient_check)
 # %% [markdown]
 # ## Exercise 3: an experiment of your own
 #
-# *5 minutes · difficulty: 1 of 4*
+# *10 minutes · difficulty: 1 of 4*
 #
 # One row of a batch is an outlier: a broken sensor. How large are the gradients of the *other* rows?
 
@@ -216,15 +217,37 @@ check.effect_on_dx(effect_on_dx)
 #   which one it was.
 
 # %% [markdown]
-# **In words.** The other 31 rows are good. Why do they learn so little here, and is it cured if the outlier gets `dy = 0`, so
-# that its own error does not count? Write two or three sentences before you open the answer.
+# **In words.** The other 31 rows are good. Why does the outlier change their gradients as you measured? And what would you
+# measure if the outlier had `dy = 0`, so that its own error does not count? Write two or three sentences before you open
+# the answer.
 #
 # <details><summary>A model answer</summary>
 #
-# All rows of a channel share one mean and one standard deviation. The outlier alone makes $s$ large, so the other rows
-# become nearly equal after BN, and their gradients are divided by the same large $s$. With `dy = 0` the outlier's own
-# error is gone, but it is still in $\mu$ and in $s$: the others learn as little as before. It must be taken out of the batch, not
-# only out of the loss.
+# All rows of a channel share one mean and one standard deviation. The outlier alone makes $s$ large, and all gradients are
+# divided by this $s$. With `dy = 0` the outlier's own error is gone, but it is still in $\mu$ and in $s$: the gradients of
+# the others stay as small. It must be taken out of the batch, not only out of the loss.
+#
+# </details>
+#
+# ## After lesson 04b
+#
+# *5 minutes, in words*
+#
+# Somebody writes BN in PyTorch and computes the mean and the standard deviation inside `torch.no_grad()`. While the network
+# trains, the loss falls. The test, with the running averages, gives 20 %.
+#
+# 1. Which paths are missing?
+# 2. Which two numbers, computed from dx of one batch, show the fault?
+# 3. There is no time to train once more. What do you try, and what do you expect?
+#
+# <details><summary>A model answer</summary>
+#
+# 1. Both, through the mean and through the variance: for PyTorch the two statistics are constants. Only the direct path,
+#    $\frac{\gamma}{s}\,dy$, is left.
+# 2. In each channel, $dx \cdot \mathbf{1}$ and $dx \cdot \hat{x}$. They should be 0 (the second up to ε). Here they are
+#    $\frac{\gamma}{s}$ times $dy \cdot \mathbf{1}$ and $dy \cdot \hat{x}$, so choose a random dy.
+# 3. Recalibrate: send training data through the network in training mode, without a step. If only the running averages are
+#    late, the test becomes much better; in lesson 04b it rose to above 90 %. If it does not, the weights are bad, too.
 #
 # </details>
 #

@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 05 · Train and infer: exercises
 #
-# *30 minutes · after the lesson [05 · Train and infer](../05_train_and_infer.ipynb)*
+# *45 minutes · after the lesson [05 · Train and infer](../05_train_and_infer.ipynb)*
 #
 # You find out what is wrong with four broken networks, repair what can be repaired without training, and write the whole BN
 # layer.
@@ -19,7 +19,7 @@ from bnteach import check, data, training
 # %% [markdown]
 # ## Exercise 1: four broken networks
 #
-# *5 minutes · difficulty: 2 of 4*
+# *10 minutes · difficulty: 2 of 4*
 #
 # The network of lesson 05 was trained four times, and each time something went wrong. The training had 5 epochs of 22 batches. Then
 # the network was saved and loaded again. *Evaluation* is the share of right answers to the test digits, in evaluation mode;
@@ -57,17 +57,17 @@ for letter, (network, loss) in networks.items():
 #
 # <details><summary>Hint 1</summary>
 #
-# Is the training loss as good as in the healthy one? Then what is stored is wrong.
+# Is the loss that of the healthy network? Then the weights are good, and what is stored is not.
 #
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# How many batches should be counted after 110 steps? How much is left of the first variance, 1?
+# How many batches should be counted after 110 steps? Which of the faults change the weights?
 #
 # </details>
 # <details><summary>Hint 3</summary>
 #
-# 0.999 to the power of 110 is 0.90. Exactly 1 has never moved; with momentum 0 batches do count.
+# With momentum m, `(1 − m)**110` of the first variance, 1, is left. With m = 0 batches do count.
 #
 # </details>
 
@@ -92,7 +92,8 @@ check.diagnose(diagnose)
 #
 # - **A**: the loss is that of the healthy network to the last digit, since the momentum does not touch the weights. All 110 batches are
 #   counted, but the variance has gone only a tenth of the way from 1: $0.999^{110} = 0.90$.
-# - **B**: here the loss is bad too, worse than guessing. No statistics can help weights that have learned nothing.
+# - **B**: here the loss is bad too, worse than guessing. No statistics can help weights that have learned nothing. Of the faults in the
+#   list, only two touch the weights, and with `no_training` no batch would be counted.
 # - **C**: 150 batches are counted, 40 more than there were steps. Each test on the 450 brighter pictures had eight batches. (The variance
 #   does not show it: brighter pictures have another mean, not another variance.)
 # - **D**: no batch is counted. With `momentum_zero` the variance would be 1 as well, but the count 110.
@@ -102,7 +103,7 @@ check.diagnose(diagnose)
 # %% [markdown]
 # ## Exercise 2: recalibrate
 #
-# *5 minutes · difficulty: 2 of 4*
+# *10 minutes · difficulty: 2 of 4*
 #
 # Where the weights are good, no training is needed: what is stored can be measured again. Write `recalibrate(network, batches)`.
 #
@@ -112,8 +113,13 @@ check.diagnose(diagnose)
 #   in evaluation mode.
 #
 # When the check has passed, open a cell below: recalibrate the four networks on `torch.from_numpy(digits.x_train).split(60)`.
-# Which of them are repaired?
+# Which of them are repaired? **Predict first.**
 #
+# <details><summary>What you should see</summary>
+#
+# A, C and D are repaired: 97 % right, as the healthy network. B stays near 10 %: its weights have learned nothing.
+#
+# </details>
 # <details><summary>Hint 1</summary>
 #
 # Which momentum gives the plain average? In which mode do the statistics move?
@@ -155,8 +161,6 @@ check.recalibrate(recalibrate)
 # %% [markdown] tags=["solution"]
 # ### The solution, explained
 #
-# A, C and D are repaired: 97 % right, as the healthy network. B stays near 10 %.
-#
 # - Without `reset_running_stats()` the old numbers stay in the average; and with `momentum=None` each new batch weighs
 #   1 / `num_batches_tracked`, so after 110 old batches the new ones hardly count.
 # - With the old momentum 0.1 the last ten batches or so make the result. That is often good enough, and not what was asked.
@@ -165,12 +169,12 @@ check.recalibrate(recalibrate)
 # %% [markdown]
 # ## Exercise 3: an experiment of your own
 #
-# *5 minutes · difficulty: 1 of 4*
+# *10 minutes · difficulty: 1 of 4*
 #
 # `clinic.lagging_network(seed)` gives a network such as A, for any seed. How much worse is it if only 20 pictures are at hand to recalibrate it?
 # Or ask something else: batches of two, batches of one digit only, brighter pictures.
 #
-# Write `effect_of_batches(seed)`. Return two shares of right answers: recalibrated on the batches of 60, and on the batches that you
+# Write `effect_of_batches(seed)`. Return two shares of right answers, from 0 to 1: recalibrated on the batches of 60, and on the batches that you
 # chose. **Predict first**, and write it down: which is better, and by how many percent? When the check has passed, open a cell below and run five
 # seeds: `for seed in range(5): print(*effect_of_batches(seed))`.
 #

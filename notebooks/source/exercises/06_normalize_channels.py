@@ -234,7 +234,9 @@ per_position = [learn(seed, PerPosition) for seed in range(5)]
 
 # %% [markdown]
 # Change one thing in the test pictures, `framed(digits.x_test)`: move them by two columns, or two rows down; halve their contrast; make a
-# negative of them. Write `effect_of_moving(seed)`. It returns two shares of right answers of *one* network, before and after the change.
+# negative of them. Write `effect_of_moving(seed)`. It returns two shares of right answers of *one* network, from 0 to 1, before and after the
+# change. (The check sees only the two numbers. That both come from the same network, and the first from `framed(digits.x_test)`, see
+# for yourself.)
 #
 # **Predict first**, and write it down: for `per_position`, and for `with_bn`, what is left after the change? When the check has passed, open a
 # cell below and run five seeds of each: `for seed in range(5): print(*effect_of_moving(seed))`.
@@ -290,8 +292,8 @@ check.effect_of_moving(effect_of_moving)
 #
 # With BN it runs: the filters fit any size, and BN stores one mean for each channel, 6 + 16, whatever height and width are. But the stored
 # means are those of smaller frames with less empty border, so measure how well it does, or recalibrate it. With statistics for each position it stores
-# 144 means for each channel, 22 · 144 = 3 168, and raises an error, since 256 positions do not fit. That is the better luck: an error is seen, a wrong answer is
-# not.
+# 144 means for each channel, 22 · 144 = 3 168, and raises an error, since 256 positions do not fit. An error is better than a wrong
+# answer: it is seen.
 #
 # </details>
 #

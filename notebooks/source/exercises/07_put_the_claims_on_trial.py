@@ -1,26 +1,14 @@
 # %% [markdown]
 # # 07 · Put the claims on trial: exercises
 #
-# *40 minutes · after the lesson [07 · Put the claims on trial](../07_put_the_claims_on_trial.ipynb)*
+# *30 minutes · after the lesson [07 · Put the claims on trial](../07_put_the_claims_on_trial.ipynb)*
 #
-# Three functions to write. You will practice:
-#
-# - the interval of a difference over seeds
-# - a verdict by a rule
-# - how much dropout changes the variance that BN stores
+# You compute the interval of an effect, judge it by the rule, put a claim on trial yourself, and derive what dropout does to the
+# variance that BN stores.
 #
 # **How it works.** Write your code in the place of `raise NotImplementedError()`, and run the cell. Its last line
-# checks your function and says what it sees. If you are stuck, open a hint.
-# The solutions, explained, are in the folder `solutions`.
-
-# %%
-try:
-    import bnteach
-except ImportError:
-    raise ImportError(
-        "This kernel cannot find the package bnteach. In a copy of the project, run  pip install -e .  in\n"
-        "its top folder and restart the kernel, or type  make lab  in a terminal there."
-    ) from None
+# checks your code and says what it sees. If you are stuck, open a hint. When you are done, see
+# [the solutions, explained](../solutions/07_put_the_claims_on_trial.ipynb).
 
 # %%
 import numpy as np
@@ -41,7 +29,7 @@ print("correlation of the two:", np.corrcoef(with_bn, without_bn)[0, 1].round(2)
 # %% [markdown]
 # ## Exercise 1: the interval of a difference
 #
-# *15 minutes · difficulty: 2 of 4*
+# *10 minutes · difficulty: 2 of 4*
 #
 # Write `difference_interval(with_bn, without_bn)`.
 #
@@ -93,9 +81,10 @@ check.difference_interval(difference_interval)
 # %% [markdown]
 # ## Exercise 2: the rule
 #
-# *10 minutes · difficulty: 1 of 4*
+# *5 minutes · difficulty: 1 of 4*
 #
-# Write `interval_outcome(low, high, margin)`, the rule of the lesson. All three are numbers, and `margin` is above 0.
+# Write `interval_outcome(low, high, margin)`, the rule of the lesson for the interval of many seeds. All three are numbers, and `margin` is
+# above 0.
 #
 # - Return one of four words: `"for it"`, `"against it"`, `"no difference"` or `"undecided"`.
 # - The claim says that the effect is *above* 0.
@@ -144,9 +133,83 @@ check.interval_outcome(interval_outcome)
 # Neither the length nor the middle decides. $[0.3, 1.2]$ is short, and its middle is 0.75. But with a margin of 1 it sticks out of the band: undecided.
 
 # %% [markdown]
-# ## Exercise 3: what dropout does to the variance
+# ## Exercise 3: a trial of your own
 #
-# *15 minutes · difficulty: 3 of 4*
+# *5 minutes · difficulty: 1 of 4*
+#
+# Take a claim that you would have bet on, such as "BN learns more in the same number of steps", and a condition that the lesson has not tried. This is what
+# you can change:
+
+# %%
+from bnteach.trials.claims import learn
+
+settings = {
+    "layers": 3,
+    "width": 50,
+    "activation": "ReLU",
+    "batch_size": 60,
+    "learning_rate": 0.1,
+    "steps": 110,
+}
+print(learn(0, batch_norm=True, **settings)["accuracy"], "% of the test digits, seed 0")
+
+# %% [markdown]
+# Write `trial_of_bn(seed)`. Return two numbers that belong to this seed: without BN and with BN, under your condition. **Predict first**, and write it
+# down: for the claim, against it, no difference or undecided, with a margin of 1 point? When the check has passed, open a cell below and look at five
+# seeds: `for seed in range(5): print(*trial_of_bn(seed))`.
+#
+# <details><summary>Hint 1</summary>
+#
+# A claim needs one number from each of two runs. They differ in BN alone.
+#
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# `learn(seed, batch_norm=False, layers=6)["accuracy"]` is one run, without BN and with six layers.
+#
+# </details>
+# <details><summary>Hint 3</summary>
+#
+# Call `learn` twice, with the same seed and the same settings; only `batch_norm` differs. Return the two accuracies.
+#
+# </details>
+
+
+# %% tags=["solution", "points-2"]
+def trial_of_bn(seed):
+    """Without BN and with BN, under a condition of my own."""
+    ### BEGIN SOLUTION
+    without, with_bn = (learn(seed, batch_norm=bn, layers=1, steps=300)["accuracy"] for bn in (False, True))
+    return without, with_bn
+    ### END SOLUTION
+
+
+check.trial_of_bn(trial_of_bn)
+
+# %% [markdown] tags=["solution"]
+# ### The solution, explained
+#
+# One hidden layer, 300 steps: a shallow network should need BN less. The five differences are 2.2, 0.7, 2.9, 1.1 and 1.6 points. So BN is ahead in each seed, and with a margin
+# of 1 point the five are still undecided. This is where 20 seeds and their interval come in.
+#
+# - Both runs have the same seed, so the same pictures in the same order. With two seeds the difference would hold their luck as well.
+# - What goes wrong most often: the condition is changed until the claim wins. Choose it before you look, and say which others you tried.
+
+# %% [markdown]
+# **In words: what does this say?** A paper writes: "Our layer reaches 94.1 % on the test pictures, BN reaches 93.6 % (three seeds each, the best of
+# them is given). So our layer generalizes better." Name three things that you would ask, before you open the answer.
+#
+# <details><summary>A model answer</summary>
+#
+# - How do the seeds differ? The best of three is no mean, and without the other values nobody knows whether half a point is much. All the dots, please, in pairs.
+# - How many test pictures are there? With 450, half a point is two pictures. More seeds do not help here.
+# - Are the two equally far? With other learning rates or more steps, BN may reach the same. Were both given their best rate, and was it chosen on the training set?
+#
+# </details>
+#
+# ## Exercise 4: what dropout does to the variance
+#
+# *10 minutes · difficulty: 3 of 4*
 #
 # A channel has mean `mean` and variance `var`. Then dropout sets each value to 0 with probability `p`, and multiplies the others by $1/(1 - p)$. In evaluation it does nothing.
 # Write `dropout_variance(mean, var, p)`.
@@ -186,7 +249,7 @@ check.dropout_variance(dropout_variance)
 # ### The solution, explained
 #
 # - Put together: $(\sigma^2 + p\,\mu^2)/(1 - p)$. It is always larger than $\sigma^2$, and the more so the further the mean is from 0: a dropped value jumps from there to 0.
-# - For $p = 0.5$ the ratio is at most one half. Behind a ReLU the mean is not 0, so it is less. (In the lesson the next BN layer stands behind another linear layer. That adds up many channels, so its ratio is not quite this one.)
+# - For $p = 0.5$ the ratio is at most one half. Behind a ReLU the mean is not 0, so it is less. (In [Which noise regularizes?](../deeper/which_noise_regularizes.ipynb) the next BN layer stands behind another linear layer. That adds up many channels, so its ratio is not quite this one.)
 # - What BN stores is the variance of training. In evaluation it divides by a standard deviation that is too large, and the outputs shrink.
 # - Dropout behind the last BN layer does no harm of this kind: no BN layer meets it.
 

@@ -75,9 +75,18 @@ def test_groups_are_normalized_one_by_one_as_pytorch_does():
 @pytest.mark.parametrize("position", ["before", "after"])
 def test_a_bias_right_before_bn_is_invisible_and_elsewhere_it_is_not(position):
     base = mlp([64, 20, 15, 10], bn_position=position)
-    biased = with_biases(base, seed=1)
+    biased = with_biases(base, seed=1, start="normal")
     assert biased.linear_2.weight is base.linear_2.weight
     assert biased.linear_2.bias.std() > 0.5
     assert biased.output is base.output
     same = torch.allclose(biased(X), base(X), atol=1e-5)
     assert same == (position == "before")
+
+
+def test_biases_begin_as_they_are_asked_to():
+    zero, default = (with_biases(mlp([64, 900, 10]), 0, start).linear_1.bias for start in ("zero", "default"))
+    assert not zero.any()
+    assert 0.1 < default.abs().max() <= 1 / 8  # within ±1/√64
+    assert default.requires_grad
+    with pytest.raises(ValueError, match="start is 'ones'"):
+        with_biases(mlp([64, 5, 10]), 0, "ones")
