@@ -19,7 +19,6 @@ from nbformat import NotebookNode
 from .build import text_of
 from .clean import clear_outputs
 from .colab_cells import installing_cell, unpacking_cell
-from .first_cell import FIRST_CELL
 from .lessons import NOTEBOOKS, PLACES, code_cells
 from .outputs import refuse_own_files, write_all
 from .wheel import built_wheel, packed
@@ -135,11 +134,9 @@ def for_colab(
 
 
 def cell_that_brings(notebook: NotebookNode) -> NotebookNode:
-    """A new cell before all other code; in the exercises it replaces the one that looks for bnteach."""
+    """A new cell before all other code."""
     kinds = [cell.cell_type for cell in notebook.cells]
     place = kinds.index("code") if "code" in kinds else len(kinds)
-    if "code" in kinds and notebook.cells[place].source == FIRST_CELL:
-        del notebook.cells[place]
     cell = nbformat.v4.new_code_cell(metadata=HIDDEN)
     cell.id = "bnteach"
     notebook.cells.insert(place, cell)

@@ -100,8 +100,8 @@ class Layer:
             self.running_mean = 0.9 * self.running_mean + 0.1 * z.mean(axis=0)
             self.running_var = 0.9 * self.running_var + 0.1 * z.var(axis=0)
         else:
-            self.x_hat = (z - self.running_mean) / np.sqrt(self.running_var + 1e-5)
-            y = self.gamma * self.x_hat + self.beta
+            x_hat = (z - self.running_mean) / np.sqrt(self.running_var + 1e-5)
+            y = self.gamma * x_hat + self.beta
         self.a_before, self.a = a_before, 1 / (1 + np.exp(-y))
         return self.a
 
@@ -239,7 +239,7 @@ trained = accuracies(networks)
 # ## Did they learn nothing?
 #
 # In training BN subtracts the mean of the batch. The test used the running averages, which remember some ten batches.
-# Perhaps the weights changed too fast for them.
+# Perhaps the weights changed too fast for these averages.
 #
 # To find out, we stop the weights. The training pictures go through the network in training mode, but no step is taken:
 # only the averages change. This is called **recalibrating**. Then comes the same test.
@@ -271,48 +271,53 @@ after = accuracies(
 #
 # </details>
 #
-# ## Where the shift goes
+# ## How late?
 #
-# Why are the averages late in just these two rows? Without the path through the mean, a step also shifts channels (your
-# first lab task). The weights can do that without a bias: the outputs of a sigmoid are all positive, so when all weights
-# of a unit grow, its $z$ grows for every picture. In training nothing stops it: BN subtracts the shift again, with the mean
-# of the batch, so the loss does not see it. But the running mean only follows later.
+# Without the path through the mean, a step also shifts channels (your first lab task). The weights can do that without a bias: the inputs of a
+# layer are all positive, so when all weights of a unit grow, its $z$ grows for every picture. In training nobody sees it, because BN
+# subtracts the mean of the batch. But the running mean follows later.
 #
-# How far behind is it? If the running mean fits, each channel of $\hat{x}$ has a mean near 0 over the training pictures,
-# in evaluation, too. We take the size of this mean, averaged over the 100 channels of a layer and the five seeds. Its unit
-# is the *running* standard deviation, which may be off as well.
+# How far behind is it? In each layer we compare the running mean of a channel with the mean of $z$ over the training pictures, and divide the distance by
+# the standard deviation of $z$. We show the average over 100 channels and five seeds.
 #
-# **Predict.** Is the mean farther from 0 in layer 1 or in layer 8?
+# **Predict.** Is the running mean far behind in all four networks? In the first layers, in the last ones, or in all?
 
 
 # %% tags=["nbval-ignore-output"]
-def sizes_of_means(network):
-    network.forward(data.x_train, training=False)
-    return [abs(layer.x_hat.mean(axis=0)).mean() for layer in network.layers]
+def distances(network):
+    h, found = data.x_train, []
+    for layer in network.layers:
+        z = h @ layer.W
+        found.append((abs(layer.running_mean - z.mean(axis=0)) / z.std(axis=0)).mean())
+        y, _ = bn_forward(z, layer.gamma, layer.beta)  # the next layer gets what it got in training
+        h = 1 / (1 + np.exp(-y))
+    return found
 
 
-off = {
-    missing: np.mean([sizes_of_means(network) for network in five], axis=0)
-    for missing, five in networks.items()
+behind = {
+    missing: np.mean([distances(network) for network in five], axis=0) for missing, five in networks.items()
 }
 assert min(after["mean path"] + after["both"]) > 0.8  # the answer above
 
-# %% tags=["draws", "nbval-ignore-output"] alt="The size of the mean of x-hat in evaluation over the eight hidden layers, averages over five seeds. With the path through the mean it stays near 0. Without it, it grows from layer to layer: to about 2 running standard deviations in layer 5, and to about 1 when both paths are missing. From there on it stays about the same."
+# %% tags=["draws", "nbval-ignore-output"] alt="How far the running mean is behind, over the eight hidden layers, averages over five seeds. With the path through the mean it is about 0.01 standard deviations in every layer. Without it, about 0.15 in layer 1 and 0.4 in all others; 0.05 to 0.2 when both paths are missing."
 ax = figures.new_axes(size=(6.0, 3.0))
 roles = {"variance path": "with_bn", "nothing": "truth", "mean path": "theory", "both": "before"}
 for missing, role in roles.items():
-    figures.curve(range(1, 9), off[missing], ax=ax, role=role)
+    figures.curve(range(1, 9), behind[missing], ax=ax, role=role)
 ax.lines[0].set_linewidth(6)  # so that it shows on both sides of the black line
-y = "size of the mean of x̂\n(running standard deviations)"
-figures.frame(ax, title="Evaluation sees a shift", x="hidden layer", y=y, ylim=(0, 2.6))
+figures.frame(
+    ax, title="The running mean is behind", x="hidden layer", y="standard deviations", ylim=(0, 0.65)
+)
 figures.key(ax, {roles[missing]: f"missing: {missing}" for missing in MISSING}, place="upper left")
+assert behind["mean path"][1:].min() > 0.2
+assert max(behind["nothing"].max(), behind["variance path"].max()) < 0.05
 figures.show(ax)
 
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# In layer 8. In layer 1 it is below 0.2. It grows to about 2 by layer 5 (to about 1 where both paths are missing), and
-# stays there. In evaluation each layer gets its input from the layer before, so one error comes on top of another.
+# Only in the two without the path through the mean, and there in all layers: by about 0.4 standard deviations, or 0.05 to 0.2 where both paths are
+# missing. In evaluation each layer gets its input from the layer before, so eight such errors come together.
 #
 # </details>
 #
@@ -325,9 +330,8 @@ figures.show(ax)
 #
 # ## What was shown
 #
-# - The BN that you derived trains a deep network in plain NumPy. The path through the mean keeps a step from shifting a
-#   channel, the path through the variance from stretching it.
-# - Without the path through the mean, the running averages came too late.
+# - The BN that you derived trains a deep network in plain NumPy.
+# - Without the path through the mean it learned, too, but its channels shifted, and the running averages came too late.
 # - Now the [exercise after 04b](exercises/04_derive_the_backward_pass.ipynb), at the end of those of lesson 04 (5 minutes).
 # - Next: [05 · Train and infer](05_train_and_infer.ipynb). Why are there running averages, and what can go wrong with them?
 #

@@ -167,7 +167,7 @@ for words, (where, times, plus) in changes.items():
 # </details>
 #
 # Where no neighbor counts, there are no running statistics, and evaluation equals training. But only fixed
-# numbers can be [folded into the layer before](deeper/fold_it_away.ipynb): **only BN is free after training**.
+# numbers can be [folded into the layer before](09_slim_and_fold.ipynb#Fold): **only BN is free after training**.
 #
 # ## A table to choose by
 #
