@@ -203,7 +203,7 @@ figures.numbers(["gray: margin ±2"], [2], [-6], ax=axes[0], align="left")
 figures.show(figure)
 
 # %% [markdown]
-# A dot for each seed; gray is the margin.
+# A dot for each seed.
 #
 # <details><summary>Answer</summary>
 #
@@ -212,9 +212,9 @@ figures.show(figure)
 #
 # </details>
 #
-# So here "fails below 16" **holds in batches of 2 where a layer has $m = 2$**: BN loses 18 to 36 points. From batches of 4 on it does not hold.
-# But $m = 4$ is no safe limit: Wu and He's smallest $m$ was 98 (maps of 7 × 7, times 2), and BN lost 10 points. Our trial does not tell why.
-# With few pictures in a batch, measure BN against GN.
+# So here "fails below 16" **holds in batches of 2 where a layer has $m = 2$**: BN loses 18 to 36 points. From batches of 4 on, where the smallest
+# $m$ is 4, it does not hold. That is no safe limit: Wu and He's smallest $m$ was 98 (2 maps of 7 × 7), and BN lost 10 points. Why, our trial
+# does not tell. With few pictures in a batch, measure BN against GN.
 #
 # ## Two norms in one layer
 #
@@ -239,7 +239,8 @@ class Joined(nn.Module):
 
 # %% [markdown]
 # Two tasks. *Pale digits*: a network learns the digits, and is tested on pale ones (times 0.25). *Pale or not*: every second picture
-# is pale, and it learns which. BN must fail in the first, where contrast should not count; IN in the second, where it is asked for.
+# is pale, and it learns which. BN should fail in the first, where contrast must not count; IN in the second, where
+# it is asked for.
 #
 # **Predict.** Does the joined layer manage both tasks, one, or none?
 
@@ -293,7 +294,8 @@ for words, (networks, right) in joined.items():
     assert min(right) > 0.6
 
 # %% [markdown]
-# No channel became an IN; one, in *pale or not*, became a BN. For *pale digits* ρ stays near its start of 0.5: in training no digit is pale.
+# No channel became an IN; in *pale or not*, ρ goes up to 1, which is BN. For *pale digits* it stays near its start of 0.5: in training no
+# digit is pale.
 #
 # ## Why transformers use LN or RMSNorm
 #

@@ -199,8 +199,8 @@ check.masked_batch_norm(masked_batch_norm)
 #
 # *5 minutes · difficulty: 2 of 4*
 #
-# In the lesson the test digits became pale. Here they become brighter, and you choose a norm that could read them better than BN. (You may
-# change `changed`, too: add noise, say. Not the negative, $1 - x$: no norm reads it better than by guessing, so nothing could be compared.)
+# In the lesson the test digits became pale. Here they become brighter, and you choose a norm that could read them better than BN. You may
+# write another change into `changed`, such as `1.5 * pictures`. The negative, $1 - x$, shows nothing: no norm reads it better than by guessing.
 #
 # `share_right(seed, norm="BN")` trains a small network with this norm from the seed, and returns its share of right answers to the changed test digits.
 
@@ -267,6 +267,7 @@ check.effect_of_norm(effect_of_norm)
 # five seeds do not decide.
 #
 # - IN forgets what is added to a whole channel. But at the edge of a picture the convolution also sees the zeros of its frame, so a brighter picture is not the same plus a number.
+# - GN reads 64 to 85 %, and more than BN with three of five seeds. Without a norm it is 50 to 70 %.
 # - What goes wrong most often: the two networks have different seeds, or the other norm comes first.
 
 # %% [markdown]
