@@ -9,8 +9,6 @@ You edit `notebooks/source/*.py`; `make notebooks` does the rest.
 * `build`: the four in a row
 * `checks`: what every built notebook must keep; `output_checks`: its outputs; `prose_checks`: its text
 * `rules`: what makes a lesson fit its hour; `numbers`: how long it is; `rules_table`: both, to look at
-* `first_edition`: what the lessons keep that are not yet so short
-* `first_cell`: the first code cell of the first edition
 * `classroom`: the exercises as nbgrader's assignments
 * `grade`: what students hand in, without nbgrader; `grade_run`: runs it; `grade_report`: the table
 * `student`: the student's own copy of the lessons; `student_files`: what is in it

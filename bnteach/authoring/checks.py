@@ -15,7 +15,6 @@ from nbformat import NotebookNode
 
 from .exercise_checks import EXERCISE_CHECKS
 from .exercises import POINTS, SOLUTION, Solution, find_exercises
-from .first_edition import FIRST_EDITION_CHECKS, is_first_edition
 from .lessons import DRAWS, PLACES, Lesson, code_cells, find_lessons, kept, read_source, tags
 from .output_checks import IGNORE_OUTPUT, OUTPUT_CHECKS, RAISES
 from .prose_checks import PROSE_CHECKS
@@ -51,7 +50,7 @@ def own_checks(lesson: Lesson) -> tuple[Callable, ...]:
     """The checks of its kind: exercises, or lessons."""
     if isinstance(lesson, Solution):
         return EXERCISE_CHECKS
-    return (*PROSE_CHECKS, *(FIRST_EDITION_CHECKS if is_first_edition(lesson) else RULES))
+    return (*PROSE_CHECKS, *RULES)
 
 
 def in_step(lesson: Lesson, notebook: NotebookNode) -> Iterator[str]:

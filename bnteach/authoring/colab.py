@@ -19,14 +19,13 @@ from nbformat import NotebookNode
 from .build import text_of
 from .clean import clear_outputs
 from .colab_cells import installing_cell, unpacking_cell
-from .first_cell import FIRST_CELL
 from .lessons import NOTEBOOKS, PLACES, code_cells
 from .outputs import refuse_own_files, write_all
 from .wheel import built_wheel, packed
 
 HIDDEN = {"cellView": "form", "jupyter": {"source_hidden": True}}  # in Colab; in JupyterLab
 BADGE = "https://colab.research.google.com/assets/colab-badge.svg"
-RESULTS = re.compile(r"\bresults/(\w*)")
+RESULTS = re.compile(r"\b(?:deeper/)?results/\w*")
 LINK = re.compile(r"(?P<open>!?\[(?P<text>[^\[\]]*)\]\(\s*<?)(?P<target>[^)\s>]+)(?P<close>[^)]*\))")
 
 
@@ -135,11 +134,9 @@ def for_colab(
 
 
 def cell_that_brings(notebook: NotebookNode) -> NotebookNode:
-    """A new cell before all other code; in the exercises it replaces the one that looks for bnteach."""
+    """A new cell before all other code."""
     kinds = [cell.cell_type for cell in notebook.cells]
     place = kinds.index("code") if "code" in kinds else len(kinds)
-    if "code" in kinds and notebook.cells[place].source == FIRST_CELL:
-        del notebook.cells[place]
     cell = nbformat.v4.new_code_cell(metadata=HIDDEN)
     cell.id = "bnteach"
     notebook.cells.insert(place, cell)
@@ -147,13 +144,13 @@ def cell_that_brings(notebook: NotebookNode) -> NotebookNode:
 
 
 def results_of(path: Path, notebook: NotebookNode) -> dict[str, Path]:
-    """The stored results that a notebook's code names, in the folder `results` beside it.
+    """The stored results that a notebook's code names, in the folder `results` beside it or in `deeper`.
 
     A name may be cut short by a placeholder, as in f"results/12_{name}.json": then all that begin so.
     """
     named = {begin for cell in code_cells(notebook) for begin in RESULTS.findall(cell.source)}
-    files = sorted(file for begin in named for file in path.parent.glob(f"results/{begin}*"))
-    return {f"results/{file.name}": file for file in files}
+    files = sorted(file for begin in named for file in path.parent.glob(f"{begin}*"))
+    return {file.relative_to(path.parent).as_posix(): file for file in files}
 
 
 def badge_cell(url: str) -> NotebookNode:

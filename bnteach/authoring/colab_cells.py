@@ -43,10 +43,11 @@ def bring_bnteach(packed: str) -> None:
         )
 
     try:
-        for results in folder.glob("results/*"):  # long computations that this notebook reads
-            Path("results").mkdir(exist_ok=True)
-            if not Path("results", results.name).exists():
-                shutil.copy(results, "results")
+        for stored in folder.glob("**/results/*"):  # long computations that this notebook reads
+            here = stored.relative_to(folder)
+            here.parent.mkdir(parents=True, exist_ok=True)
+            if not here.exists():
+                shutil.copy(stored, here)
     except OSError:
         os.chdir(folder)
         print(f"Files cannot be written here, so this notebook works in {folder}.")
@@ -57,7 +58,7 @@ def bring_bnteach(packed: str) -> None:
 
 UNPACKS = "#@title Run this cell first: it unpacks the package bnteach. Nothing is downloaded."
 INSTALLS = "#@title Run this cell first: it installs the package bnteach."
-RESULTS_FOLDER = """\
+RESULTS_FOLDERS = """\
 import os
 from pathlib import Path
 from tempfile import mkdtemp
@@ -67,7 +68,8 @@ try:
     Path("results").mkdir(exist_ok=True)
 except OSError:  # files cannot be written here
     os.chdir(mkdtemp(prefix="bnteach-"))
-    Path("results").mkdir()"""
+for folder in {folders}:
+    Path(folder).mkdir(parents=True, exist_ok=True)"""
 
 
 def unpacking_cell(packed: str) -> str:
@@ -95,7 +97,8 @@ def installing_cell(address: str, results: dict[str, str]) -> str:
         "import bnteach",
     ]
     if results:
-        lines += ["", *RESULTS_FOLDER.splitlines()]
+        folders = sorted({name.rpartition("/")[0] for name in results})
+        lines += ["", *RESULTS_FOLDERS.format(folders=folders).splitlines()]
     for name, url in sorted(results.items()):
         lines += [f'if not Path("{name}").exists():', f'    urlretrieve("{url}", "{name}")']
     return "\n".join(lines)

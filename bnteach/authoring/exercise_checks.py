@@ -9,8 +9,6 @@ from collections.abc import Iterator
 from nbformat import NotebookNode
 
 from .exercises import BLOCK, SOLUTION, Exercise, Solution, checked
-from .first_cell import begins_with_first_cell
-from .first_edition import is_first_edition
 from .lessons import code_cells, raw_cells, tags
 from .numbers import lines
 from .output_checks import numbered_code_cells, texts
@@ -25,9 +23,6 @@ HINTS = 3
 
 def begins_with_imports(exercise: Solution, notebook: NotebookNode) -> Iterator[str]:
     """The first code cell imports, in three lines at most."""
-    if is_first_edition(exercise):
-        yield from begins_with_first_cell(exercise, notebook)
-        return
     yield from first_code_imports(exercise, notebook)
     first = next(iter(code_cells(notebook)), None)
     if first and lines(first.source) > MOST_IMPORTS:

@@ -18,7 +18,7 @@ maps.py           which values of a small batch share one mean; feature maps
 dots.py           dots, with a triangle at the edge for what lies beyond
 pictures.py       small gray pictures in a row
 boxes.py          boxes around things in a picture
-effects.py        effects over seeds, beside a margin; intervals.py: with their intervals alone
+effects.py        effects over seeds, beside a margin
 
     ax = figures.histogram(x, label="ages")
     figures.frame(ax, title="Most cars are young", x="age in years", y="density")
@@ -37,7 +37,6 @@ from .dots import dots
 from .effects import effects
 from .frame import frame, key
 from .graph import graph_boxes, graph_values
-from .intervals import intervals
 from .maps import blocks, feature_maps, gray_pictures, shared_values
 from .matrices import matrix, row_marks
 from .modes import two_modes
@@ -65,7 +64,6 @@ __all__ = [
     "graph_values",
     "gray_pictures",
     "histogram",
-    "intervals",
     "key",
     "layer_sizes",
     "matrix",

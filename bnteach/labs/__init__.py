@@ -13,14 +13,15 @@
     labs.WhichValues()                                  which values share one mean, in each norm
     labs.Depth(activation="tanh", batch_norm=False)     signal and gradient through a deep network
     labs.Training()                                     two networks learn the digits, side by side
+    labs.Devices()                                      a batch shared among devices, sorted or shuffled
     labs.Landscape()                                    the loss along its gradient: how far may a step go
     labs.Pruning()                                      which channels can go, by the size of their γ
     labs.Momentum()                                     one momentum and one ε, in PyTorch and in Keras
 
 lab.py       what every lab is; canvas.py and controls.py are what it is made of
 sampler.py, coupling.py, microscope.py, gamma_beta.py, backprop_graph.py, jacobian.py, running_stats.py,
-which_values.py, depth.py, training.py, landscape.py, pruning.py, momentum.py, ravine.py:
-one lab each
+which_values.py, depth.py, training.py, landscape.py, pruning.py, momentum.py, ravine.py,
+devices.py: one lab each
 
 `Training`, `Landscape` and `Pruning` need PyTorch, which is imported when one of them is first named, not
 before.
@@ -31,6 +32,7 @@ from importlib import import_module
 from .backprop_graph import BackpropGraph
 from .coupling import Coupling
 from .depth import Depth
+from .devices import Devices
 from .gamma_beta import GammaBeta
 from .jacobian import Jacobian
 from .lab import Lab
@@ -45,6 +47,7 @@ __all__ = [
     "BackpropGraph",
     "Coupling",
     "Depth",
+    "Devices",
     "GammaBeta",
     "Jacobian",
     "Lab",

@@ -13,6 +13,7 @@ LESSONS, DEEPER = "", "deeper"
 PRACTICE = {"exercises": "Exercises", "solutions": "Solutions"}
 ABOUT = {  # sections of the README
     "start": "Start",
+    "five-questions": "Five questions",
     "for-students": "For students",
     "for-teachers": "For teachers",
     "the-site": "The site",

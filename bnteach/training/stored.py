@@ -24,7 +24,7 @@ def stored(
     path: str | Path,
     compute: Callable[[], Any],
     again: bool = False,
-    command: str = "the lesson, with FULL = True",
+    command: str = "the lesson, with again=True",
 ) -> dict[str, Any]:
     """Results kept in a JSON file, with the command, the date and the versions that they come from.
 

@@ -83,13 +83,13 @@ figures.show(figure)
 #
 # With rate $1/c$ it arrives at 0. With a rate above $2/c$ it lands farther away than before: it diverges.
 #
-# **Predict.** With the age, the rate 0.007 works and 0.015 diverges. Between which two numbers must the larger curvature lie?
-#
 # The curvatures are the **eigenvalues** of the matrix of second derivatives. Here it has only means in it:
 #
 # $$\begin{pmatrix} \partial^2 L/\partial w^2 & \partial^2 L/\partial w\,\partial b \\
 # \partial^2 L/\partial w\,\partial b & \partial^2 L/\partial b^2 \end{pmatrix}
 # = \begin{pmatrix} \text{mean of } x^2 & \text{mean of } x \\ \text{mean of } x & 1 \end{pmatrix}$$
+#
+# **Predict.** With the age, the rate 0.007 does not diverge, and 0.015 does. Between which two numbers must the larger curvature lie?
 
 
 # %%
@@ -140,7 +140,7 @@ labs.Ravine()
 # <details><summary>What you may have found</summary>
 #
 # 1. They turn and become rounder, but stay longer in one direction: the standard deviation is not 1 yet.
-# 2. All rates up to 2, and the rate 1 arrives in one step.
+# 2. All below 2, and the rate 1 arrives in one step. (With exactly 2 it jumps to and fro for ever.)
 # 3. 0.1. The limit $2/c$ is 0.18, and the slider's next rate is 0.2.
 #
 # </details>
@@ -152,19 +152,22 @@ labs.Ravine()
 #
 # We send the digits through four layers with random weights: linear, then BN or not, then **ReLU**, $\max(0, z)$. A new BN layer is a z-score for
 # each channel ($\gamma = 1$, $\beta = 0$). After each layer we compute the condition number of its 100 outputs, the features of the next layer. It does not depend
-# on what that layer has to learn: in the matrix above there are only features.
+# on what that layer has to learn: in the matrix above, that of the squared loss, there are only features.
 #
-# A unit is **active** for a picture where its output is not 0. Without BN a few units are active for hardly any picture. Their weights change few answers, so
-# we leave out units that are active for less than a tenth of the pictures.
+# A unit is **active** for a picture where its output is not 0. A unit that is never active has the curvature 0, and the condition number would be infinite. So
+# we compare the units that are active for at least a tenth of the pictures, and count them.
 
 # %%
 pictures = digits(dtype=np.float64).x_train
 
 
-def condition_number(features):
+def used(features):
     active = (features > 0).mean(axis=0)  # the share of pictures, for each unit
-    used = features[:, active >= 0.1]
-    return curvatures(used)[-1] / curvatures(used)[0]
+    return features[:, active >= 0.1]
+
+
+def condition_number(features):
+    return curvatures(used(features))[-1] / curvatures(used(features))[0]
 
 
 def layers(seed, batch_norm):
@@ -203,7 +206,8 @@ figures.show(ax)
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# Larger: in layer 4 about ten times, for all five seeds.
+# Larger: in layer 4 about ten times, for all five seeds. (The factor depends on our limit of a tenth: it is about 45 with a fiftieth, and 6 with
+# three tenths.)
 #
 # </details>
 #
@@ -211,11 +215,14 @@ figures.show(ax)
 
 # %%
 for name, batch_norm in {"without BN": False, "with BN": True}.items():
-    active = (layers(0, batch_norm)[3] > 0).mean(axis=0)
-    print(f"{name:10}: active for {active.min():.0%} to {active.max():.0%} of the pictures")
+    h = layers(0, batch_norm)[3]
+    active = (h > 0).mean(axis=0)
+    print(
+        f"{name:10}: active for {active.min():.0%} to {active.max():.0%} of the pictures; compared: {used(h).shape[1]} units"
+    )
 
 # %% [markdown]
-# BN gives the input of each ReLU the mean 0, so each unit is above 0 for about half of the pictures. Without BN some units are active for all, and others for none. In
+# With BN the input of each ReLU has the mean 0, and each unit is active for about half of the pictures. Without BN some are active for all, and about a third for hardly any. In
 # [exercise 3](exercises/01_measure_a_batch.ipynb) you find out which part of BN it is that changes the condition number.
 #
 # This is one reason why BN may help. We measured it for random weights, before any training, for one layer at a time, and for the squared loss.
@@ -223,7 +230,9 @@ for name, batch_norm in {"without BN": False, "with BN": True}.items():
 #
 # ## Units
 #
-# A second feature of the cars is the mileage. **Predict.** Does it matter whether somebody wrote it down in km or in 10 000 km?
+# A second feature of the cars is the mileage, in km, or in units of 10 000 km.
+#
+# **Predict.** With the z-score of both features, is the condition number 1?
 
 # %%
 km = cars.features  # shape (500, 2): age in years, mileage in km
@@ -233,12 +242,18 @@ for name, x in {"km": km, "10 000 km": km / [1, 10_000], "min–max": min_max, "
     print(f"{name:9}: condition number {three[-1] / three[0]:.3g}")
 
 # %% [markdown]
-# It matters by a factor of many millions. After a z-score the unit does not matter. **Min–max scaling** also takes the unit away, but it leaves other means and other
-# standard deviations (about 0.2). And why 9 for the z-score, and not 1? Old cars have driven far: the two features are correlated, and a z-score
-# treats each feature alone. So does BN with its channels.
+# <details><summary>Answer</summary>
+#
+# No, 9. Old cars have driven far: the two features are correlated, and a z-score treats each feature alone. So does BN with its channels.
+#
+# </details>
+#
+# The unit alone changes it by a factor of many millions. After a z-score the unit does not matter. **Min–max scaling** also takes the unit away, but it leaves other means and other
+# standard deviations (about 0.2).
 #
 # **What was shown.** One rate must serve the largest and the smallest curvature, so a large condition number makes gradient descent slow. A z-score
-# for each feature makes it smaller. In a ReLU network with random weights it was about ten times smaller with BN after four layers.
+# for each feature makes it smaller. In a ReLU network with random weights BN also made it smaller: after four
+# layers about ten times, among the units that are active for at least a tenth of the pictures.
 #
 # **Exercises.** [Measure a batch](exercises/01_measure_a_batch.ipynb), from 3 on: 15 minutes.
 #

@@ -54,7 +54,7 @@ assert np.allclose(y, theirs)  # the package's BN gives the same
 # Multiply by what you divided by, and add what you subtracted: $\gamma = \sqrt{\sigma^2 + \varepsilon}$ and $\beta = \mu$ give back $x$.
 #
 # **Predict.** The next batch of 64 is drawn from the same data and gets the same $\gamma$ and $\beta$. How far can its $y$ be from its $x$: about
-# 0.001 $\sigma$, a few tenths of $\sigma$, or more than 3 $\sigma$?
+# 0.001 $\sigma$, between 0.05 and 1 $\sigma$, or more than 3 $\sigma$?
 
 # %%
 rng = np.random.default_rng(1)
@@ -68,7 +68,7 @@ for name, batch in (("this batch", x), ("the next one", x_next)):
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# A few tenths of $\sigma$: the means of two batches differ by about $\sigma\sqrt{2/64} \approx 0.18\,\sigma$ (lesson 01), and the standard deviations differ as well.
+# Between 0.05 and 1 $\sigma$: the means of two batches differ by about $\sigma\sqrt{2/64} \approx 0.18\,\sigma$ (lesson 01), and the standard deviations differ as well.
 #
 # </details>
 #
@@ -175,8 +175,7 @@ def trained(seed, activation, gamma, beta):
 
 
 # %% [markdown]
-# We train four kinds, with five seeds each, and test them on 600 new points. 56 % of these lie on the inner ring, so always answering "inner" is right for 56 %, and always
-# answering "outer" for 44 %. Always giving both rings the probability $\frac{1}{2}$ has the loss $\ln 2 \approx 0.69$.
+# We train four kinds, with five seeds each, and test them on 600 new points.
 #
 # **Predict.** Which of the four solve the problem: sigmoid with $\gamma$ and $\beta$, with $\beta$ only, with $\gamma$ only, and ReLU with neither?
 
@@ -222,8 +221,8 @@ figures.show(figure)
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# All but the sigmoid with $\gamma$ only, for every seed. That one has the loss of guessing. It gives one answer for all points: the more frequent ring of its
-# training set.
+# All but the sigmoid with $\gamma$ only, for every seed. Its loss is $\ln 2 \approx 0.69$, that of giving both rings the probability $\frac{1}{2}$. It gives one answer
+# for all points: 56 % of the new points lie on the inner ring, and 44 % on the outer.
 #
 # </details>
 #
@@ -231,14 +230,13 @@ figures.show(figure)
 #
 # 1. **BN keeps opposites opposite.** A hidden unit computes $w \cdot p$. The batch holds $-p$ for every $p$, so the mean is 0. BN subtracts this 0, divides,
 #    and multiplies by $\gamma$: if it gives $z$ for $p$, it gives $-z$ for $-p$.
-# 2. **So does the sigmoid, around $\frac{1}{2}$.** If it gives $\frac{1}{2} + s$ for $p$, it gives $\frac{1}{2} - s$ for $-p$. The output layer multiplies each unit by a weight and adds
-#    all of them up. The halves and the bias of this layer give a number $c$, the same for all points. The $s$ give a number $f$ for $p$, and $-f$ for $-p$. So the **score** for
-#    "inner" (the output for "inner" minus the one for "outer") is $c + f$ for $p$ and $c - f$ for $-p$.
-# 3. **But $p$ and $-p$ lie on the same ring.** $f$ makes one of their scores better and the other one worse, and the worse one counts more. On the inner ring, the scores 1 and −1
-#    have the cross-entropies 0.3 and 1.3, together 1.6; the scores 0 and 0 have 0.7 each, together 1.4. So training makes $f$ small, and $c$ is left: one
-#    answer for all points.
+# 2. **So does the sigmoid, around $\frac{1}{2}$.** If it gives $\frac{1}{2} + s$ for $p$, it gives $\frac{1}{2} - s$ for $-p$. The output layer takes a weighted sum of all units. So the
+#    **score** for "inner" (the output for "inner" minus the one for "outer") is $c + f$ for $p$ and $c - f$ for $-p$: $c$ comes from all the halves and the bias, $f$ from all the
+#    $s$.
+# 3. **But $p$ and $-p$ lie on the same ring.** The loss of an inner point is $\ln(1 + e^{-\text{score}})$. With the scores 1 and −1 the pair costs $0.3 + 1.3$; with 0 and 0 only
+#    $0.7 + 0.7$. So any $f$ makes the pair worse. Training makes $f$ small, and only $c$ is left: one answer for all points.
 #
-# Steps 1 and 2 can be tested: the scores $c + f$ of the 300 points $p$ and $c - f$ of the points $-p$ have the correlation −1.
+# Step 2 says: where the score of $p$ is above the average, that of $-p$ is below it by as much. So over the 300 pairs the two scores have the correlation −1.
 
 
 # %% tags=["nbval-ignore-output"]
@@ -258,7 +256,7 @@ assert max(correlation(net) for net in nets["sigmoid, γ only"]) < -0.99
 #
 # - **With $\beta$**, step 1 does not hold: the same number is added for $p$ and for $-p$. On these points a sigmoid network needs $\beta$, the only **bias** before its activation.
 # - **With ReLU**, step 2 does not hold: the unit gives $z$ for one of the two points and 0 for the other. So the proof does not apply, and the network learns without $\beta$.
-# - **$\gamma$** is not needed here: $\beta$ alone is enough. If a ReLU follows, the next linear layer can do the work of a positive $\gamma$, since
+# - **$\gamma$** is not needed here: $\beta$ alone is enough. (With $\gamma$ the loss falls a little lower, to 0.01.) If a ReLU follows, the next linear layer can do the work of a positive $\gamma$, since
 #   $\text{ReLU}(\gamma z) = \gamma\,\text{ReLU}(z)$.
 #
 # ## The gradients of γ and β

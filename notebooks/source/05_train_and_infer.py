@@ -222,7 +222,7 @@ assert np.allclose(a * x + b, y)
 
 # %% [markdown]
 # The output is not $x$, so the sentence is **false**. BN multiplies and adds. In evaluation it does nothing else, so it can be
-# merged into the layer before it, if that is linear ([fold it away](deeper/fold_it_away.ipynb)). The gradient, too, differs
+# merged into the layer before it, if that is linear ([lesson 09](09_slim_and_fold.ipynb#Fold)). The gradient, too, differs
 # from that in training: mean and variance are constants here, and $dx = a\cdot dy$.
 #
 # ## Is this evaluation?

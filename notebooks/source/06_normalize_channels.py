@@ -311,7 +311,7 @@ print("above 0 after BN: ", *(f"{share:4.0%}" for share in (after_bn > 0).mean(a
 #
 # **Practice:** [the exercises](exercises/06_normalize_channels.ipynb), 30 minutes. Deeper: [a batch of one
 # picture](deeper/diagnose_the_batch.ipynb), [NumPy's BN trains a PyTorch network](deeper/train_pytorch_with_numpy.ipynb),
-# [fold BN away](deeper/fold_it_away.ipynb).
+# [fold BN away](09_slim_and_fold.ipynb#Fold).
 #
 # **Next:** [07 · Put the claims on trial](07_put_the_claims_on_trial.ipynb).
 #

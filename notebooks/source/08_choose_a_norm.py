@@ -146,7 +146,7 @@ for words, (where, times, plus) in changes.items():
 # </details>
 #
 # Where no neighbor counts, there are no running statistics, and evaluation equals training. What BN alone offers: its
-# statistics are fixed after training, so it can be [folded](deeper/fold_it_away.ipynb) into a linear or convolution layer
+# statistics are fixed after training, so it can be [folded](09_slim_and_fold.ipynb#Fold) into a linear or convolution layer
 # directly before it, and costs nothing.
 #
 # ## A table to choose by

@@ -16,6 +16,7 @@ SLIDERS = {
     "BackpropGraph": ["Sample", "Value of dy", "Step of the walk"],
     "Coupling": ["Sample to move", "Its value"],
     "Depth": ["Layers", "Initial weight scale"],
+    "Devices": ["How sorted (%)", "Devices"],
     "GammaBeta": ["γ (scale)", "β (shift)"],
     "Jacobian": ["Batch size", "Spread", "Outlier"],
     "Landscape": ["Training steps done", "Learning rate of the next step"],

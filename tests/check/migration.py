@@ -33,7 +33,7 @@ RENAMED = {
     "bnteach.training.verdicts": "bnteach.training.claims",
 }
 # The name is the same, the exercise is another one.
-REPLACED = ("staged_backward", "largest_x_hat_batch")
+REPLACED = ("staged_backward", "largest_x_hat_batch", "sync_backward")
 # (mistake, check) pairs that are dropped on purpose, each with its reason.
 DROPPED = {
     ("shorter_than_margin", "interval_outcome"): "a shade of shorter_than_band; the first wrong one is told",

@@ -10,6 +10,7 @@ def device(send, use=lambda sums, totals: totals):
     """The backward pass on one device, that sends and uses something of its own."""
 
     def answer(dy, x_hat, gamma, std, count, all_reduce):
+        dy = dy * len(dy) / count
         dgamma, dbeta = (dy * x_hat).sum(axis=0), dy.sum(axis=0)
         sums = send(dgamma, dbeta)
         totals = use(sums, all_reduce(*sums) if isinstance(sums, tuple) else all_reduce(sums))
@@ -42,6 +43,23 @@ def test_totals_that_are_not_used_are_not_taken_for_a_call_forgotten():
 )
 def test_what_all_reduce_wants_is_told(send, words):
     assert words in check.sync_backward(device(send)).why
+
+
+def test_the_weight_of_the_share_is_missed_in_dx_alone_or_everywhere():
+    def unweighted(dy, x_hat, gamma, std, count, all_reduce):
+        return right(dy * count / len(dy), x_hat, gamma, std, count, all_reduce)
+
+    def in_dx_alone(dy, x_hat, gamma, std, count, all_reduce):
+        dx, *sums = unweighted(dy, x_hat, gamma, std, count, all_reduce)
+        return dx + gamma / std * (len(dy) / count - 1) * dy, *sums
+
+    right = device(lambda a, b: np.stack([a, b]))
+    verdicts = [check.sync_backward(answer) for answer in (right, unweighted, in_dx_alone)]
+    assert [verdict.mistake for verdict in verdicts] == [
+        None,
+        "sync_loss_of_the_share",
+        "sync_sums_not_weighted",
+    ]
 
 
 def test_rows_in_the_other_order_are_named():

@@ -24,8 +24,7 @@ from nbclient.exceptions import CellExecutionError
 from alone import make_kernel, run_alone
 from bnteach.authoring.__main__ import main
 from bnteach.authoring.colab import Repository, for_colab, repository_at, write_for_colab
-from bnteach.authoring.colab_cells import INSTALLS, RESULTS_FOLDER, UNPACKS, bring_bnteach
-from bnteach.authoring.first_cell import FIRST_CELL
+from bnteach.authoring.colab_cells import INSTALLS, RESULTS_FOLDERS, UNPACKS, bring_bnteach
 from bnteach.authoring.lessons import NOTEBOOKS, PLACES, code_cells
 from bnteach.authoring.prose_checks import relative_links
 from bnteach.authoring.wheel import built_wheel, packed
@@ -82,8 +81,7 @@ def test_a_cell_that_brings_bnteach_comes_first_and_no_output_is_left(written, n
     before, after = read(NOTEBOOKS / name), read(written / name)
     nbformat.validate(after)
     first, *others = code_cells(after)
-    looked_for = code_cells(before)[0].source == FIRST_CELL
-    assert [cell.source for cell in others] == [cell.source for cell in code_cells(before)[looked_for:]]
+    assert [cell.source for cell in others] == [cell.source for cell in code_cells(before)]
     assert not any(cell.outputs or cell.execution_count for cell in code_cells(after))
     assert first.source.startswith(UNPACKS + '\nPACKED = """\n')
     assert first.source.endswith("\nbring_bnteach(PACKED)\nimport bnteach")
@@ -110,25 +108,26 @@ def test_a_notebook_carries_the_package_of_learners_and_its_results(written, nam
     about = next(text.decode() for file, text in files.items() if file.endswith("dist-info/METADATA"))
     assert "Requires-Dist: numpy>=2" in about
     code = "\n".join(cell.source for cell in code_cells(read(NOTEBOOKS / name)))
-    named = tuple(re.findall(r"results/\w+", code))
-    there = {f"results/{path.name}" for path in (NOTEBOOKS / name).parent.glob("results/*.json")}
+    named = tuple(re.findall(r"(?:deeper/)?results/\w+", code))
+    beside = (NOTEBOOKS / name).parent
+    there = {path.relative_to(beside).as_posix() for path in beside.glob("**/results/*.json")}
     stored = {file for file in there if file.startswith(named)}
     assert bool(stored) == ("results/" in code)
-    assert {file for file in files if file.startswith("results/")} == stored
+    assert {file for file in files if "results/" in file} == stored
 
 
 @pytest.mark.parametrize("name", RUN)
 def test_a_notebook_runs_alone(written, kernel, name):
     where = run_alone(read(written / name), kernel, "print(bnteach.__file__)")
     assert re.search(r"[\\/]bnteach-\w+[\\/]bnteach[\\/]__init__.py", where)
-    assert {path.name for path in kernel.iterdir()} <= {"results"}
+    assert {path.name for path in kernel.iterdir()} <= {"results", "deeper"}
     if name in ALWAYS:  # a kernel with joblib's workers is stopped by force, before it can tidy up
         assert not Path(where.strip()).exists()
 
 
 def test_without_that_cell_nothing_is_known_of_bnteach(kernel):
-    with pytest.raises(CellExecutionError, match="cannot find the package bnteach"):
-        run_alone(nbformat.v4.new_notebook(), kernel, FIRST_CELL)
+    with pytest.raises(CellExecutionError, match="No module named 'bnteach'"):
+        run_alone(nbformat.v4.new_notebook(), kernel, "import bnteach")
 
 
 def test_the_test_has_no_network(kernel):
@@ -165,6 +164,15 @@ def test_stored_results_come_along_and_are_not_replaced(built, wheel, kernel):
     assert f'urlretrieve("{url}", "results/00_kept.json")' in code_cells(there)[0].source
 
 
+def test_stored_results_of_a_deeper_notebook_come_along(built, wheel, kernel):
+    lesson, look = read(built.notebook), "print(open('deeper/results/00_more.json').read())"
+    lesson.cells.append(nbformat.v4.new_code_cell(look))
+    nbformat.write(lesson, built.notebook)
+    (built.folder / "deeper" / "results").mkdir(parents=True)
+    (built.folder / "deeper" / "results" / "00_more.json").write_text("theirs")
+    assert run_alone(for_colab(built.notebook, built.folder, wheel, None), kernel, look) == "theirs\n"
+
+
 def test_where_files_cannot_be_written_the_results_are_read_all_the_same(built, wheel, kernel, monkeypatch):
     lesson = read(built.notebook)
     lesson.cells.append(nbformat.v4.new_code_cell("print(open('results/00_kept.json').read())"))
@@ -177,8 +185,8 @@ def test_where_files_cannot_be_written_the_results_are_read_all_the_same(built, 
     assert "this notebook works in" in code_cells(notebook)[0].outputs[0].text
 
     monkeypatch.chdir(kernel)
-    exec(RESULTS_FOLDER, {})
-    assert Path("results").is_dir()
+    exec(RESULTS_FOLDERS.format(folders=["deeper/results"]), {})
+    assert Path("deeper/results").is_dir()
 
 
 def test_what_is_missing_is_named_and_nothing_changes(monkeypatch, capsys):

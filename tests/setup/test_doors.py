@@ -18,11 +18,11 @@ import bnteach
 PACKAGE = Path(__file__).resolve().parents[2] / "bnteach"
 
 # A library with a guarded door, and the modules that may open it. Others may be imported anywhere but in
-# core and check, which know NumPy alone; check needs one quantile of Student's t besides, and PyTorch for an
-# exercise on a network of PyTorch, when it is checked.
+# core and check, which know NumPy alone; check needs one quantile of Student's t besides, and PyTorch for
+# exercises on a network of PyTorch, when they are checked.
 DOORS = {
     "torch": [f"bnteach.{name}*" for name in ("torch_bridge", "training", "trials")]
-    + ["bnteach.check.lessons.recalibrating"],
+    + [f"bnteach.check.lessons.{name}" for name in ("folding", "recalibrating")],
     "matplotlib": ["bnteach.figures*", "bnteach.labs.canvas", "bnteach.site.recorder"],
     "ipywidgets": ["bnteach.labs*"],
     "sklearn": ["bnteach.data", "bnteach.training*", "bnteach.trials*"],

@@ -27,6 +27,9 @@ Pages.
 ## The lessons
 [00](notebooks/00_tiny.ipynb), [its exercises](notebooks/exercises), [the rules](LICENSE).
 
+## Five questions
+Five answers.
+
 ## For students
 ### Read
 Read.

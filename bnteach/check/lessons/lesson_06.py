@@ -220,7 +220,7 @@ EXERCISES = [
             "One factor for each channel: γ / √(σ² + ε). What does it multiply?",
             "The filter as `scale[:, None, None, None]`, the old bias, the running mean; β is added last.",
         ),
-        lesson=("deeper/fold_it_away", "The fold"),
+        lesson=("09_slim_and_fold", "Fold"),
         mistakes=(FOLDED, IN_ROOT),
     ),
     experiment(

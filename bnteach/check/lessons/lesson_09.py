@@ -9,55 +9,63 @@ import numpy as np
 from ..checking import Check
 from .inputs import of_layer, readable
 from .normalizing import IN_ROOT
+from .own_experiment import experiment
 
 
-def slimming_gradient(gamma, beta, dgamma, dbeta, strength):
-    slope = np.sign(gamma)
-    pull = strength * slope
-    new_dgamma = dgamma + pull
-    new_dbeta = dbeta
-    return new_dgamma, new_dbeta
+def l1_step(gamma, dgamma, rate, strength):
+    reach = rate * strength
+    moved = gamma - rate * dgamma
+    size = np.maximum(np.abs(moved) - reach, 0)
+    new_gamma = np.sign(moved) * size
+    return new_gamma
 
 
-IN_PULL = """
-    l2_pull: the pull is proportional to γ: that is an L2 penalty
-        slope = gamma
-        | γ²/2 has the slope γ, which dies out near 0. |γ| has the slope ±1, which pulls all the way.
+IN_STEP = """
+    over_zero: small γ go past 0, to the other side
+        size = np.abs(moved) - reach
+        | Where |γ| is smaller than the reach, γ stops at 0. Else it is on the other side after each step.
 
-    l2_pull_doubled: the pull is 2γ: that is the slope of γ²
-        slope = 2 * gamma
-        | The penalty is |γ|, not γ². Its slope is ±1, however large γ is.
+    subgradient_step: both moves are one, without a stop at 0
+        new_gamma = moved - reach * np.sign(gamma)
+        | That is the L1 line of the lesson, with which γ jumps around 0 and is never exactly 0.
 
-    whole_penalty_added: the whole penalty is added to each gradient
-        slope = np.abs(gamma).sum()
-        | strength·Σ|γ| is a number that belongs in the loss. Its derivative by one γ is ±strength.
+    only_small_ones_moved: small γ become 0, and the others are not pulled
+        size = np.where(np.abs(moved) > reach, np.abs(moved), 0)
+        | The pull on |γ| is the same for all, so a large γ becomes smaller by rate · strength as well.
 
-    pull_averaged: the pull is divided by the number of channels
-        pull = strength * slope / len(gamma)
-        | The penalty is a sum over the channels, and each γ stands in it once.
+    pull_in_proportion: the pull is proportional to γ: that is weight decay
+        size = np.abs(moved) * (1 - reach)
+        | Then γ shrinks by the same share in each step, and never gets to 0.
 
-    beta_without_gradient: β has lost its gradient
-        new_dbeta = 0 * dbeta
-        | The penalty adds nothing for β. The gradient of the loss is still there.
+    pull_without_rate: the pull does not have the learning rate
+        reach = strength
+        | A step is rate times a slope. The slope of strength · |γ| is ±strength.
 
-    beta_pulled_too: β is pulled to 0 too
-        new_dbeta = dbeta + strength * np.sign(beta)
-        | The penalty has γ alone in it. With γ = 0 a channel is a constant, whatever β is.
+    pulled_first: the pull comes before the gradient
+        moved = np.sign(gamma) * np.maximum(np.abs(gamma) - reach, 0) - rate * dgamma
+        new_gamma = moved
+        | A γ that was just brought to 0 then leaves it again. Take the step against the gradient first.
 """
 
 
 def parameters_with_gradients(rng: np.random.Generator) -> list[dict[str, Any]]:
-    """A layer to read; then random ones, with γ, β and gradients of both signs, in all combinations."""
+    """γ of both signs; some are within reach of 0, and of some the gradient alone changes the sign."""
 
-    def random(c: int, strength: float) -> dict[str, Any]:
-        signs = rng.permutation(np.resize([1, -1], c))
-        layer = {"gamma": signs * rng.uniform(0.2, 2, size=c), "beta": -signs * rng.uniform(0.2, 2, size=c)}
-        dgamma = np.roll(signs, 1) * rng.uniform(0.1, 1, size=c)
-        return {**layer, "dgamma": dgamma, "dbeta": rng.normal(size=c), "strength": strength}
+    def random(c: int, rate: float, strength: float) -> dict[str, Any]:
+        signs, reach = rng.permutation(np.resize([1, -1], c)), rate * strength
+        gamma = signs * rng.uniform(3, 6, size=c) * reach
+        gamma[:2] = 0.4 * reach, -0.6 * reach
+        dgamma = rng.uniform(-0.3, 0.3, size=c) * strength
+        dgamma[-2:] = 9 * strength * np.sign(gamma[-2:])
+        return {"gamma": gamma, "dgamma": dgamma, "rate": rate, "strength": strength}
 
-    read = {"gamma": np.array([2.0, -0.5, 0.25]), "beta": np.array([1.0, -3.0, 0.5])}
-    read |= {"dgamma": np.array([0.3, 0.1, -0.2]), "dbeta": np.array([0.5, -1.0, 2.0]), "strength": 0.1}
-    return [read, random(4, 0.5), random(7, 0.2), random(5, 1.5)]
+    read = {"gamma": np.array([2.0, -0.5, 0.1, 0.4]), "dgamma": np.array([1.0, -1.0, 0.2, 6.0])}
+    return [
+        read | {"rate": 0.2, "strength": 0.8},
+        random(7, 0.5, 0.4),
+        random(6, 0.1, 0.3),
+        random(9, 1.5, 0.2),
+    ]
 
 
 def cut_channels(w_1, gamma, beta, mean, var, w_2, b_2, threshold):
@@ -101,7 +109,7 @@ IN_CUT = """
         new_w_2 = w_2 * stays
         | A mask gives the same answers, but the tensors are as large as before, and so is the work.
 
-    > 09_slim_and_fold: What does a channel with γ = 0 say?
+    > 09_slim_and_fold: A channel with γ = 0
 
     constant_forgotten: what the cut channels said is forgotten
         new_b_2 = b_2
@@ -202,16 +210,15 @@ def linear_layers(rng: np.random.Generator) -> list[dict[str, Any]]:
 
 EXERCISES = [
     Check(
-        slimming_gradient,
+        l1_step,
         parameters_with_gradients,
         hints=(
-            "Draw |γ|. How steep is it at γ = 2, at γ = 0.1, at γ = −3?",
-            "The slope of a sum is the sum of the slopes: the gradient of the loss, plus the gradient of the "
-            "penalty.",
-            "`np.sign(gamma)` is 1 or −1. There is no β in the penalty.",
+            "Two moves, one after the other: along the gradient of the loss, then toward 0.",
+            "The second move makes |γ| smaller by rate · strength. What if |γ| is smaller than that?",
+            "`np.maximum(size - reach, 0)` is the new size. The sign is that of γ after the first move.",
         ),
-        lesson=("09_slim_and_fold", "How γ becomes small"),
-        mistakes=(IN_PULL,),
+        lesson=("09_slim_and_fold", "The L1 penalty"),
+        mistakes=(IN_STEP,),
     ),
     Check(
         cut_channels,
@@ -239,5 +246,14 @@ EXERCISES = [
         ),
         lesson=("09_slim_and_fold", "Fold"),
         mistakes=(IN_FOLD, IN_ROOT),
+    ),
+    experiment(
+        "effect_of_choice",
+        hints=(
+            "Make the network of the seed, cut it by |γ|, measure; cut it by your own numbers, measure.",
+            "`network.linear_1.weight` has a row for each channel of layer 1: `.norm(dim=1)` is its length.",
+            "`right_after_cut(network, sizes)` is the number to return, once for each list of sizes.",
+        ),
+        lesson=("09_slim_and_fold", "Four claims"),
     ),
 ]

@@ -10,6 +10,7 @@ import numpy as np
 from ..answers import OddAnswer, unpacked
 from ..checking import Check
 from ..recipe import Recipe
+from .own_experiment import experiment
 
 
 def merge_statistics(count_a, mean_a, var_a, count_b, mean_b, var_b):
@@ -67,16 +68,31 @@ def two_devices(rng: np.random.Generator) -> list[dict[str, Any]]:
 
 def sync_backward(dy, x_hat, gamma, std, count, other_dgamma, other_dbeta):
     asked = True  # noqa: F841 (only the trial looks at it)
-    dgamma = (dy * x_hat).sum(axis=0)
-    dbeta = dy.sum(axis=0)
+    dy_of_all = dy * len(dy) / count
+    dgamma = (dy_of_all * x_hat).sum(axis=0)
+    dbeta = dy_of_all.sum(axis=0)
     all_dgamma = dgamma + other_dgamma
     all_dbeta = dbeta + other_dbeta
     m = count
-    dx = gamma / std * (dy - all_dbeta / m - x_hat * all_dgamma / m)
+    dx = gamma / std * (dy_of_all - all_dbeta / m - x_hat * all_dgamma / m)
     return dx, dgamma, dbeta
 
 
 OF_ALL_DEVICES = """
+    sync_loss_of_the_share: dy is used as it comes
+        dy_of_all = dy
+        | It belongs to the mean loss of this share. In the mean over all samples, this share counts
+        | len(dy) / count.
+
+    sync_weight_upside_down: the weight of the share is turned upside down
+        dy_of_all = dy * count / len(dy)
+        | A share is a part of the whole: its weight len(dy) / count is at most 1.
+
+    sync_sums_not_weighted: dx has the weight of the share, and the two sums have not
+        dgamma = (dy * x_hat).sum(axis=0)
+        dbeta = dy.sum(axis=0)
+        | Multiply dy first, and use the product everywhere.
+
     sync_own_sums: dx uses the sums of this device alone
         asked = False
         all_dgamma = dgamma
@@ -99,15 +115,15 @@ OF_ALL_DEVICES = """
         | In dx both parts are means over the values of all devices.
 
     sync_totals_returned: the totals are returned as dgamma and dbeta
-        dgamma = (dy * x_hat).sum(axis=0) + other_dgamma
-        dbeta = dy.sum(axis=0) + other_dbeta
+        dgamma = (dy_of_all * x_hat).sum(axis=0) + other_dgamma
+        dbeta = dy_of_all.sum(axis=0) + other_dbeta
         all_dgamma = dgamma
         all_dbeta = dbeta
         | Data parallelism adds up the gradients of all parameters afterward. Totals would be added once for
         | each device.
 
     sync_sums_swapped: the two totals have changed places
-        dx = gamma / std * (dy - all_dgamma / m - x_hat * all_dbeta / m)
+        dx = gamma / std * (dy_of_all - all_dgamma / m - x_hat * all_dbeta / m)
         | Σ dy stands alone in dx; Σ dy·x̂ has the factor x̂.
 
     sync_rows_swapped: the two rows that are sent have changed places
@@ -160,7 +176,7 @@ def with_all_reduce(answer: Any, inputs: Mapping[str, Any]) -> Iterable[tuple[st
     """Call the function, and note whether it called all_reduce: not to call it is another mistake than not to
     use what it returns."""
     *own, other_dgamma, other_dbeta = inputs.values()
-    dy, x_hat = inputs["dy"], inputs["x_hat"]
+    dy, x_hat = inputs["dy"] * len(inputs["dy"]) / inputs["count"], inputs["x_hat"]
     means = np.stack([(dy * x_hat).mean(axis=0), dy.mean(axis=0)])
     all_reduce, names = AllReduce(np.stack([other_dgamma, other_dbeta]), means), ("dx", "dgamma", "dbeta")
     yield from zip(names, unpacked(names, answer(*own, all_reduce)), strict=True)
@@ -201,13 +217,22 @@ EXERCISES = [
         answer=device_from,
         trial=with_all_reduce,
         hints=(
-            "It is the compact formula of lesson 04. What is its m? And who adds up dγ and dβ later?",
+            "Which m belongs to the sums of all devices? Who adds up dγ and dβ later? And how much does this "
+            "share count in the mean over all samples?",
             "In dx, the two sums and the count come from all devices. `dgamma` and `dbeta` stay this "
-            "device's own.",
-            "`totals = all_reduce(np.stack([dgamma, dbeta]))`, then `totals[0] / count` and `totals[1] / "
-            "count` in dx.",
+            "device's own. Before anything else, dy gets the weight of the share.",
+            "Begin with `dy = dy * len(dy) / count`. In dx, divide what all_reduce returns by `count`.",
         ),
-        lesson=("10_across_devices", "What must travel"),
+        lesson=("10_across_devices", "SyncBN: what must travel?"),
         mistakes=(OF_ALL_DEVICES,),
+    ),
+    experiment(
+        "effect_of_shares",
+        hints=(
+            "The function makes two trainings that differ in one thing only.",
+            "The first training is `learn(seed)`.",
+            "The second one has an argument more, such as `learn(seed, devices=4)`.",
+        ),
+        lesson=("10_across_devices", "Two shares are not one batch"),
     ),
 ]

@@ -9,13 +9,10 @@ from __future__ import annotations
 
 from collections import OrderedDict
 
-import pandas as pd
 import torch
 from torch import nn
 
-from bnteach.training.evaluation import evaluating
-
-__all__ = ["CONVOLUTIONS", "layer_table", "parameters", "yolo_v1"]
+__all__ = ["CONVOLUTIONS", "parameters", "yolo_v1"]
 
 POOL = "pool"
 CONVOLUTIONS = [  # filters, side of the filter, stride
@@ -89,49 +86,3 @@ def parameters(module: nn.Module) -> int:
         (9472, 128)
     """
     return sum(parameter.numel() for parameter in module.parameters())
-
-
-def layer_table(network: nn.Sequential, picture: torch.Tensor) -> pd.DataFrame:
-    """A row for each layer that has parameters or changes the shape; activations and dropout are left out.
-
-    Args:
-        network: for example `yolo_v1(device="meta")`.
-        picture: (1, maps, height, width), on the same device.
-
-    Returns:
-        pandas.DataFrame with the columns layer, kind, output (without the batch axis), parameters, and
-        multiplications in millions. A BN layer is counted as folded away: no multiplications.
-
-    Example:
-        >>> table = layer_table(nn.Sequential(nn.Conv2d(3, 8, 3, stride=2)), torch.empty(1, 3, 9, 9))
-        >>> print(table.to_string(index=False))
-        layer                 kind    output  parameters  multiplications (millions)
-            0 conv 3 × 3, stride 2 8 × 4 × 4         224                    0.003456
-    """
-    rows, x = [], picture
-    with evaluating(network), torch.no_grad():
-        for name, layer in network.named_children():
-            x = layer(x)
-            if not isinstance(layer, (nn.LeakyReLU, nn.Dropout, nn.Flatten, nn.Unflatten)):
-                rows.append(_row(name, layer, x))
-    return pd.DataFrame(rows)
-
-
-def _row(name: str, layer: nn.Module, output: torch.Tensor) -> dict[str, str | int | float]:
-    weights = layer.weight.numel() if isinstance(layer, (nn.Conv2d, nn.Linear)) else 0
-    places = output[0, 0].numel()  # a filter is applied at each place; a dense layer has one
-    return {
-        "layer": name,
-        "kind": _kind(layer),
-        "output": " × ".join(map(str, output.shape[1:])),
-        "parameters": parameters(layer),
-        "multiplications (millions)": weights * places / 1e6,
-    }
-
-
-def _kind(layer: nn.Module) -> str:
-    if isinstance(layer, nn.Conv2d):
-        side, stride = layer.kernel_size[0], layer.stride[0]
-        return f"conv {side} × {side}" + (f", stride {stride}" if stride > 1 else "")
-    names = {nn.MaxPool2d: "max-pooling", nn.Linear: "dense", nn.BatchNorm2d: "BN"}
-    return names.get(type(layer), type(layer).__name__)

@@ -9,26 +9,30 @@ thresholds.py  what each threshold would leave of a network
 
 from bnteach.trials.slimming.comparison import (
     CUT_SHARES,
-    FINE_TUNING_EPOCHS,
-    L1_STRENGTH,
     new_network,
     score,
     slimming_trials,
     train_network,
 )
 from bnteach.trials.slimming.cutting import cut
-from bnteach.trials.slimming.gamma import channels_above, gamma_sizes, silenced, strongest, threshold_for
+from bnteach.trials.slimming.gamma import (
+    channels_above,
+    gamma_sizes,
+    random_channels,
+    silenced,
+    strongest,
+    threshold_for,
+)
 from bnteach.trials.slimming.rescaling import rescaled
 from bnteach.trials.slimming.thresholds import trained_network
 
 __all__ = [
     "CUT_SHARES",
-    "FINE_TUNING_EPOCHS",
-    "L1_STRENGTH",
     "channels_above",
     "cut",
     "gamma_sizes",
     "new_network",
+    "random_channels",
     "rescaled",
     "score",
     "silenced",

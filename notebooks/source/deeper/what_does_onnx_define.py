@@ -118,7 +118,7 @@ assert difference < 1e-5
 # %% [markdown]
 # **What was shown.** ONNX's BatchNormalization is `bnteach.batch_norm_inference`. In training it differs from PyTorch in the meaning of momentum and in the
 # variance that it stores. (An exporter may leave no BN at all: where BN follows a convolution, it can be folded into it,
-# [Fold it away](fold_it_away.ipynb).)
+# [lesson 09](../09_slim_and_fold.ipynb#Fold).)
 #
 # **Back to** [12 · The same layer elsewhere](../12_the_same_layer_elsewhere.ipynb)
 #

@@ -199,9 +199,24 @@ def test_scenes_to_judge_by_have_digits_of_their_own(data, monkeypatch):
 def test_what_lies_beside_the_lesson_is_whole():
     kept = json.loads((RESULTS / "11_learning_rates.json").read_text(encoding="utf-8"))
     assert set(kept) == {"command", "date", "versions", "results"}
-    runs = pd.DataFrame(kept["results"]["rows"])
+    runs = pd.DataFrame(kept["results"])
     assert runs["steps"].unique().tolist() == trials.TRAINING_STEPS
     assert runs["learning_rate"].unique().tolist() == trials.LEARNING_RATES
     assert len(runs) == len(trials.TRAINING_STEPS) * 2 * len(trials.LEARNING_RATES) * 5
     for result in ("mAP", "mAP to choose by"):
         assert 0 <= runs[result].min() < runs[result].max() <= 100
+    to_choose = runs.groupby(["steps", "batch_norm", "learning_rate"])["mAP to choose by"].mean()
+    best = {batch_norm: to_choose[800, batch_norm].idxmax() for batch_norm in (True, False)}
+    assert best == trials.BEST_RATES
+
+
+def test_boxes_of_both_detectors_are_kept_for_four_scenes(monkeypatch):
+    monkeypatch.setattr(trials, "trained_detector", lambda batch_norm, rate, steps: tiny_yolo(batch_norm))
+    kept = json.loads((RESULTS / "11_boxes.json").read_text(encoding="utf-8"))["results"]
+    for found in (trials.boxes_at_best_rates(least=0.0), kept):
+        assert list(found) == ["with_bn", "without_bn"]
+        for parts in found.values():
+            counts = [[len(of_scene) for of_scene in part] for part in parts.values()]
+            assert list(parts) == ["boxes", "labels", "scores"]
+            assert counts[0] == counts[1] == counts[2]
+            assert len(counts[0]) == 4

@@ -23,7 +23,7 @@ from bnteach.trials.slimming.cutting import cut
 from bnteach.trials.slimming.gamma import batch_norms, channels_above
 from bnteach.trials.slimming.thresholds import cut_at_thresholds
 
-RESULTS = Path(__file__).resolve().parents[3] / "notebooks" / "results"
+RESULTS = Path(__file__).resolve().parents[3] / "notebooks" / "deeper" / "results"
 ARMS = "L1", "no L1", "random, L1", "random, no L1"
 NAMES = [f"{arm}, {what}" for arm in ARMS for what in ("cut", "β too", "tuned")]
 NAMES += ["L1, rescaled and tuned", "from scratch"]
@@ -127,3 +127,12 @@ def test_what_lies_beside_the_lesson_is_whole():
         for name, values in columns.items():
             assert np.shape(values) == ((20, len(CUT_SHARES)) if name in NAMES else (20,)), name
             assert 0 <= np.min(values) <= np.max(values) <= 100
+
+
+def test_the_twenty_seeds_of_the_lesson_are_whole():
+    kept = json.loads((RESULTS.parents[1] / "results" / "09_half_cut.json").read_text(encoding="utf-8"))
+    names = {"seed", "L1", "no L1", "L1, cut", "no L1, cut", "random, cut", "scratch"}
+    names |= {"L1, tuned", "no L1, tuned", "random, tuned"}
+    assert set(kept["results"]) == names
+    assert {len(values) for values in kept["results"].values()} == {20}
+    assert kept["results"]["seed"] == list(range(20))

@@ -1,0 +1,224 @@
+"""Lesson 11, put it in a detector: its exercises and their mistakes."""
+
+# The boxes of the first exercise are compared by small functions, each a line of its recipe.
+# ruff: noqa: E731
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ..checking import Check
+from .folding import NOT_FOLDED, by_choices, choices, seeds, try_out
+
+
+def suppressed(order: Any, drops: Callable[[int, int], bool]) -> np.ndarray:
+    """Down the list: the first that is left is kept, and what it drops is gone."""
+    left, kept = list(order), []
+    while left:
+        best, *others = left
+        kept.append(best)
+        left = [other for other in others if not drops(best, other)]
+    return np.array(kept)
+
+
+def keep_best(boxes, scores, limit):
+    order = np.argsort(-scores)
+    sides = lambda a, b: np.maximum(np.minimum(a[2:], b[2:]) - np.maximum(a[:2], b[:2]), 0)
+    area = lambda a: (a[2] - a[0]) * (a[3] - a[1])
+    shared = lambda a, b: sides(a, b)[0] * sides(a, b)[1]
+    together = lambda a, b: area(a) + area(b) - shared(a, b)
+    iou = lambda a, b: shared(a, b) / together(a, b)
+    drops = lambda best, other: iou(boxes[best], boxes[other]) > limit
+    kept = suppressed(order, drops)
+    return kept
+
+
+NOT_SUPPRESSED = """
+    > deeper/how_good_is_a_detector: How well two boxes fit
+
+    sides_not_clamped: two boxes that lie apart in both directions share an area
+        sides = lambda a, b: np.minimum(a[2:], b[2:]) - np.maximum(a[:2], b[:2])
+        | Both sides come out negative, and their product is positive. A side is at least 0.
+
+    shared_counted_twice: the union counts the shared area twice
+        together = lambda a, b: area(a) + area(b)
+        | Both areas contain what they share. Subtract it once.
+
+    share_of_one_box: the shared area is divided by the area of one box
+        together = lambda a, b: area(b)
+        | IoU divides by the area that both boxes cover together. Otherwise a small box inside a large one
+        | fits.
+
+    > deeper/how_good_is_a_detector: From boxes to hits
+
+    worst_first: the worst score comes first
+        order = np.argsort(scores)
+        | np.argsort sorts upward. The best score must choose first.
+
+    order_of_the_list: the boxes are taken in the order of the list
+        order = np.arange(len(scores))
+        | Sort by the score: the best must choose first, wherever it stands.
+
+    dropped_boxes_drop: a box that was dropped still drops others
+        kept = np.array([a for i, a in enumerate(order) if not any(drops(b, a) for b in order[:i])])
+        | What is dropped is gone. Only a box that is kept can drop another.
+
+    only_the_best_drops: only the box with the best score drops others
+        kept = np.array([a for a in order if a == order[0] or not drops(order[0], a)])
+        | Then the same with what is left: the next box that was not dropped drops in its turn.
+
+    not_best_first: the right boxes are kept, but in the order of the list
+        kept = np.sort(suppressed(order, drops))
+        | The best score comes first: what is kept is used in this order later.
+
+    dropped_at_the_limit: a box is dropped where the IoU is just the limit
+        drops = lambda best, other: iou(boxes[best], boxes[other]) >= limit
+        | Here a box goes only if the IoU is larger than the limit.
+"""
+
+
+def lists_of_boxes(rng: np.random.Generator) -> list[dict[str, Any]]:
+    """A chain of three, one that lies apart, and a pair just at the limit; then random boxes in a crowd."""
+    chain = [[0, 3, 10, 13], [0, 0, 10, 10], [0, 6, 10, 16], [20, 20, 24, 24], [20, 20, 22, 24]]
+    read = {"boxes": np.array(chain, float), "scores": np.array([0.8, 0.9, 0.7, 0.5, 0.6]), "limit": 0.5}
+
+    def crowd(n: int, limit: float) -> dict[str, Any]:
+        corner = rng.integers(0, 12, size=(n, 2))
+        boxes = np.concatenate([corner, corner + rng.integers(3, 9, size=(n, 2))], axis=1)
+        return {"boxes": boxes.astype(float), "scores": rng.permutation(n) / n + 0.01, "limit": limit}
+
+    return [read, crowd(12, 0.11), crowd(15, 0.21), crowd(20, 0.31)]
+
+
+def cell_loss(boxes, scores, center, size, label, fits):
+    responsible = np.argmax(fits)
+    place = ((boxes[responsible, :2] - center) ** 2).sum()
+    roots = ((boxes[responsible, 2:4] - np.sqrt(size)) ** 2).sum()
+    confidence = (boxes[responsible, 4] - fits[responsible]) ** 2
+    others = (np.delete(boxes[:, 4], responsible) ** 2).sum()
+    classes = ((scores - np.eye(len(scores))[label]) ** 2).sum()
+    loss = 5 * (place + roots) + confidence + 0.5 * others + classes
+    return loss
+
+
+OTHER_LOSSES = """
+    > deeper/how_good_is_a_detector: What the loss asks
+
+    most_confident_box: the box that is most confident is taken for the responsible one
+        responsible = np.argmax(boxes[:, 4])
+        | Responsible is the box that fits the true one best, however sure it is.
+
+    first_box: the first box is taken for the responsible one
+        responsible = 0
+        | Responsible is the box that fits the true one best, wherever it stands.
+
+    roots_squared: the roots are squared, and compared with the sizes
+        roots = ((boxes[responsible, 2:4] ** 2 - size) ** 2).sum()
+        | The errors of the roots count: so an error of the same size counts more in a small box.
+
+    means_for_sums: means stand where sums belong
+        place = ((boxes[responsible, :2] - center) ** 2).sum() / 4
+        roots = ((boxes[responsible, 2:4] - np.sqrt(size)) ** 2).sum() / 4
+        classes = ((scores - np.eye(len(scores))[label]) ** 2).mean()
+        | YOLO adds the squared errors. With means, more classes would make each error count less.
+
+    sizes_without_root: the roots are compared with the sizes themselves
+        roots = ((boxes[responsible, 2:4] - size) ** 2).sum()
+        | The network gives the roots of width and height.
+
+    confidence_of_one: the confidence should be 1
+        confidence = (boxes[responsible, 4] - 1) ** 2
+        | It should say how well the box fits: its IoU.
+
+    all_boxes_placed: the places of all boxes count
+        place = ((boxes[:, :2] - center) ** 2).sum()
+        roots = ((boxes[:, 2:4] - np.sqrt(size)) ** 2).sum()
+        | Only the responsible box must lie right; of the others only the confidence counts.
+
+    responsible_counted_as_other: the confidence of the responsible box is pulled to 0 as well
+        others = (boxes[:, 4] ** 2).sum()
+        | It has a target of its own. Only the other boxes should say: nothing here.
+
+    others_forgotten: the other boxes are forgotten
+        others = 0
+        | Their confidence should be 0, with the weight 0.5.
+
+    one_class_counted: only the score of the true class counts
+        classes = (scores[label] - 1) ** 2
+        | The scores of the other classes should be 0, and their errors count, too.
+"""
+
+
+def cells(rng: np.random.Generator) -> list[dict[str, Any]]:
+    """A cell to read, in which the better box is the less confident one; then random ones."""
+    read = {
+        "boxes": np.array([[0.5, 0.5, 0.5, 0.5, 0.8], [0.25, 0.5, 0.6, 0.4, 0.5]]),
+        "scores": np.array([0.1, 0.7, 0.2]),
+        "center": np.array([0.25, 0.25]),
+        "size": np.array([0.36, 0.25]),
+        "label": 1,
+        "fits": np.array([0.4, 0.6]),
+    }
+
+    def random(boxes: int, classes: int) -> dict[str, Any]:
+        of_scene = {"center": rng.uniform(size=2), "size": rng.uniform(0.1, 0.6, size=2)}
+        of_cell = {"boxes": rng.uniform(size=(boxes, 5)), "scores": rng.uniform(size=classes)}
+        of_cell["boxes"][-1, 4] = 1.2  # the last is the most confident, the second fits best
+        fits = rng.uniform(0.1, 0.6, size=boxes)
+        fits[1] = 0.8
+        return {**of_cell, **of_scene, "label": int(rng.integers(classes)), "fits": fits}
+
+    return [read, random(3, 4), random(2, 5), random(3, 3)]
+
+
+EXERCISES = [
+    Check(
+        keep_best,
+        lists_of_boxes,
+        has_slips=False,
+        hints=(
+            "First a function for the IoU of two boxes. Then sort, and work down a list of those that are "
+            "left.",
+            "The shared box begins at the larger of the two left edges, and ends at the smaller of the two "
+            "right ones. Where that gives a negative width, it is 0.",
+            "While indices are left: take the first, keep it, and go on with those of the others whose IoU "
+            "with it is at most `limit`.",
+        ),
+        lesson=("deeper/how_good_is_a_detector", "From boxes to hits"),
+        mistakes=(NOT_SUPPRESSED,),
+    ),
+    Check(
+        cell_loss,
+        cells,
+        hints=(
+            "Which box is responsible? `fits` says it. Four sums follow, one for each point of the list.",
+            "`boxes[responsible, 2:4]` are roots, so compare them with `np.sqrt(size)`. "
+            "`np.delete(boxes[:, 4], responsible)` gives the other confidences.",
+            "The scores should be 1 for `label` and 0 else: `np.eye(len(scores))[label]`.",
+        ),
+        lesson=("deeper/how_good_is_a_detector", "What the loss asks"),
+        mistakes=(OTHER_LOSSES,),
+    ),
+    Check(
+        choices,
+        seeds,
+        name="fold_network",
+        takes=("network",),
+        answer=by_choices,
+        trial=try_out,
+        has_slips=False,
+        hints=(
+            "Go through the layers, and build a list of new ones. When may a BN be folded into the last "
+            "layer of this list?",
+            "Only a `BatchNorm2d` directly behind a `Conv2d`. Replace the last layer of the list then; "
+            "in all other cases append the layer.",
+            "`torch.nn.utils.fusion.fuse_conv_bn_eval(conv, bn)` gives a new convolution, and leaves both as "
+            "they are. End with `torch.nn.Sequential(*layers).eval()`.",
+        ),
+        lesson=("deeper/what_does_bn_cost_a_detector", "Run"),
+        mistakes=(NOT_FOLDED,),
+    ),
+]
