@@ -173,13 +173,13 @@ for words, (where, times, plus) in changes.items():
 # | pictures | two convolutions, on maps of 8 × 8 and 4 × 4 | GN |
 # | pictures, then table | the same, then one linear | GN, LN |
 #
-# Each was trained with five seeds and four learning rates; for each norm and batch size we took the rate that did best on the test digits. (The results are
-# stored.) By the rule of [lesson 07](07_put_the_claims_on_trial.ipynb), "BN is worse" *holds* when all dots lie more than 2 points below 0.
+# Each was trained with five seeds and four learning rates; for each norm and batch size we took the rate that did best on the test digits.
+# By the rule of [lesson 07](07_put_the_claims_on_trial.ipynb), "BN is worse" *holds* when all dots lie more than 2 points below 0.
 #
 # **Predict.** What is $m$ of each hidden layer in batches of 2? So in which networks is BN worse there?
 
 # %%
-FULL = False  # True: train them now
+FULL = False  # the results are stored; True: train for ten minutes
 kept = training.stored("results/08_batch_size.json", norms.sweep_of_batches, again=FULL)["results"]
 gaps = {}  # BN − other in points: for each network an array (batch sizes, seeds)
 for kind in norms.KINDS:
@@ -329,8 +329,8 @@ for name, norm in x_hat_in.items():
 #
 # A network that writes is in evaluation, so BN would be safe there. Two things speak against it:
 #
-# - **In training it leaks.** Through the mean and the variance a token sees later ones, which the network has to guess. When it writes, there are none
-#   yet: it was trained for another task.
+# - **In training it leaks.** Through the mean and the variance a token sees later ones, which the network has to guess. When it writes, these do
+#   not exist yet: it was trained for another task.
 # - **Training is not evaluation** (lesson 05). The running statistics must fit sentences of every length, and
 #   [padding](deeper/does_padding_matter.ipynb) changes those of a batch. In language they vary much from batch to batch (Shen et al.).
 #
