@@ -221,9 +221,12 @@ def right_after_cut(network, sizes):
 
 
 # %% [markdown]
-# Write `effect_of_choice(seed)`. Return two accuracies: cut by $|\gamma|$, and cut by your own numbers. **Predict first**, and
-# write it down: which is better, and by how many points? When the check has passed, open a cell below and run five
-# seeds: `for seed in range(5): print(*effect_of_choice(seed))`.
+# Write `effect_of_choice(seed)`. Return two accuracies: first cut by $|\gamma|$, then cut by your own numbers. The check calls
+# them `before` and `after`. **Predict first**, and write it down: which is better, and by how many points? When the check has
+# passed, open a cell below and run five seeds: `for seed in range(5): print(*effect_of_choice(seed))`.
+#
+# The check sees whether your two accuracies can be repeated, change with the seed, and differ. It does not see by what you cut, nor
+# which accuracy comes first.
 #
 # <details><summary>Hint 1</summary>
 #
