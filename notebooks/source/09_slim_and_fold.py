@@ -48,7 +48,7 @@ print("cut and repaired:", (h[:, :1] @ W[:, :1].T + b + 0.7 * W[:, 1])[0])
 #
 # By itself no $\gamma$ becomes 0. So we add the sum of all $|\gamma|$ to the loss, times a small number $\lambda$: an **L1 penalty**.
 # Its slope is the same near 0 as far away, so it can bring $\gamma$ all the way to 0. (The slope of
-# $\gamma^2$ goes to 0 together with $\gamma$, so that penalty does not bring $\gamma$ to 0.)
+# $\gamma^2$ goes to 0 with $\gamma$, so a $\gamma^2$ penalty cannot.)
 #
 # $$L = \text{loss} + \lambda \sum |\gamma| \qquad\quad \frac{\partial L}{\partial\gamma} = \frac{\partial\,\text{loss}}{\partial\gamma} + \lambda\,\text{sign}(\gamma)$$
 #
@@ -109,10 +109,10 @@ axes[0].set_ylabel("|γ|")
 figures.show(figure)
 
 # %% [markdown]
-# Each dot is a channel; triangles are below 0.0001, and below the dashed line $\gamma$ is at 0. With L1 most of layer 3 is there, apart from a dozen channels. In layers 1 and 2
-# *all* $\gamma$ have become small, but that does not make all these channels useless. Multiply all $\gamma$ and $\beta$ of a layer by
-# 0.1: the next BN divides by a standard deviation that is 0.1 times as large, and apart from $\varepsilon$ nothing changes. So a $\gamma$ is compared
-# **within its layer** ([can γ of two layers be compared?](deeper/can_gammas_be_compared.ipynb)).
+# Each dot is a channel; triangles are below 0.0001. Below the dashed line $\gamma$ is at 0. With L1 most of layer 3 is there. In
+# layers 1 and 2 *all* $\gamma$ have become small, but that does not make all these channels useless. Multiply all $\gamma$ and
+# $\beta$ of a layer by 0.1: the next BN divides by a standard deviation that is 0.1 times as large, and apart from $\varepsilon$
+# nothing changes. So a $\gamma$ is compared **within its layer** ([can γ of two layers be compared?](deeper/can_gammas_be_compared.ipynb)).
 #
 # ## Lab: which channels can go
 #
@@ -163,8 +163,8 @@ def cut(network, stays):
 
 
 # %% [markdown]
-# A mask is a copy of full size with $\gamma = \beta = 0$ in the channels that go. So a mask throws their constants away, as our `cut`
-# does, and both must give the same outputs.
+# A mask is a copy of full size with $\gamma = \beta = 0$ in the channels that go. It throws their constants away, as our `cut`
+# does, so both must give the same outputs.
 # `apart` is the largest difference, as a share of the largest output.
 
 
@@ -183,10 +183,8 @@ print(f"cut and mask are {apart(small, mask):.5f} apart, cut and whole {apart(sm
 assert apart(small, mask) < 1e-5
 
 # %% [markdown]
-# Half of the channels go, 56 of 112. But 63 are at 0: all of those that go, and 7 of those that stay.
-#
-# The 0.10 between cut and whole are the constants that were thrown away. `slimming.cut` does the same as ours, and also moves the
-# constants to the next layer: less than 0.0001 is left. From here on we use it.
+# Half of the channels go, 56 of 112. But 63 are at 0: all that go, and 7 of those that stay. The 0.10 comes from the constants that
+# are lost. `slimming.cut` also moves them to the next layer, and less than 0.0001 is left. From here on we use it.
 #
 # ## Fold
 #
@@ -195,8 +193,8 @@ assert apart(small, mask) < 1e-5
 # $$a = \frac{\gamma}{\sqrt{\text{running var} + \varepsilon}} \qquad b = \beta - a\cdot\text{running mean}$$
 #
 # A convolution multiplies and adds, too, so both together are one convolution: multiply the weights of each filter by its $a$, and
-# let $b$ be the bias. (Our convolutions have no bias. One with a bias
-# would get $a\cdot\text{bias} + b$.)
+# let $b$ be the bias. (Our convolutions have none. Otherwise it becomes
+# $a\cdot\text{bias} + b$.)
 
 
 # %%
@@ -256,11 +254,10 @@ for name, network, of_450, of_one in zip(way, way.values(), *times, strict=True)
 
 # %% [markdown]
 # Parameters: more than two thirds, since most of the cut channels are in layer 3, which has most of the weights. Multiply-adds:
-# about half. Time: cut and fine-tuned are networks of the same size, so the difference between their times is chance. In my six runs
-# it was up to 16 points. Only one effect is clearly larger: for one picture the folded network took about 60 % of the time.
+# about half. Time: cut and fine-tuned are of the same size, so their times differ by chance, in my six runs by up to 16 points. Only
+# one effect is clearly larger: for one picture the folded network took about 60 % of the time.
 #
-# The cut has cost no accuracy here, so fine-tuning has nothing to repair. It has even lowered it, from 99.1 to 97.8 %: six pictures.
-# Why, these runs do not show.
+# The cut has cost no accuracy here. Fine-tuning has even lowered it, by six pictures; these runs do not show why.
 #
 # ## Four claims
 #
@@ -352,14 +349,14 @@ for claim, effect in effects(five).items():
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# 1 and 3 hold: L1 saves 23 points on average, and random channels would cost 70 more. But with this $\lambda$ all the channels that
-# go were at 0 already. In all five seeds the accuracy with L1 is the same before and after the cut. So claim 1 says little more
-# than: removing what is switched off costs nothing. And claim 3: removing channels that are on does harm; we tried it only in
-# networks with L1. Whether $\gamma$ can choose among channels that are all on, you try in exercise 4.
+# 1 and 3 hold: L1 saves 23 points on average, and random channels would cost 70 more. But with this $\lambda$ all channels that go
+# are at 0 already: in all five seeds the cut leaves the accuracy with L1 as it was. So claim 1 says little more than: removing what
+# is switched off costs nothing. And claim 3: removing channels that are on does harm, in a network with L1. Whether $\gamma$ can
+# choose among channels that are all on, you try in exercise 4.
 #
-# For 2 and 4 there is no difference. (In the five seeds fine-tuning lowered the accuracy with L1 from 98.8 to 98.3 % on average, so
-# for 2 and 4 it does not help.) Five short epochs repair the network without L1 as well, and a small network learns as well from
-# scratch. Liu and others found the same in 2018, on large networks. (But L1 said how wide each layer must be.)
+# For 2 and 4, which compare fine-tuned networks, there is no difference: five short epochs repair the network without L1 as well, and
+# a small one learns as well from scratch. (With L1, fine-tuning lowered the average of the five seeds from 98.8 to 98.3 %.) Liu and
+# others found the same in 2018, on large networks. (But L1 said how wide each layer must be.)
 #
 # </details>
 #
