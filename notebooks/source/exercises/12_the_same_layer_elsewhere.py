@@ -39,7 +39,7 @@ for _ in range(3):
 #     return momentum, moving_variance * m / (m - 1)
 # ```
 #
-# One of the two results is always wrong. The other one is nearly right after many batches, and wrong after few. Say first which is which; try
+# One of the two results is wrong for every momentum but 0.5. The other one is nearly right after many batches, and wrong after few. Say first which is which; try
 # the variance on the three batches above, with `m = 8`: what would PyTorch have stored, and what does this function give? Then write
 # `to_pytorch(momentum, moving_variance, batches, m)` anew.
 #
