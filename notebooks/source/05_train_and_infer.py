@@ -129,8 +129,8 @@ for x in batches:
 #
 # </details>
 #
-# Therefore the network of lesson 00 tested so badly after its first epoch: after 22 batches, $0.9^{22} = 10\,\%$ of the start
-# is left, and the early weights move fast.
+# This is one reason why the network of lesson 00 tested badly after its first epoch: after 22 batches, $0.9^{22} = 10\,\%$ of
+# the start is left. And the early weights move fast. (Recalibrated as in 04b, it reads about 90 % of the digits at that time.)
 #
 # The running variance starts at 1 and moves in the same way. But the variance of the batch is here divided by $N - 1$:
 #

@@ -238,7 +238,7 @@ check.effect_of_batches(effect_of_batches)
 #
 # <details><summary>A model answer</summary>
 #
-# 1. Freeze: statistics of four pictures are noise, and the stored ones fit.
+# 1. Freeze: statistics of four pictures are noisy, and the stored ones fit.
 # 2. Recalibrate on the new pictures: the weights are good, the stored statistics are those of the old camera. No labels are needed.
 # 3. Neither: the statistics must follow the weights while these learn. But call `eval()` before each validation, and `train()` after it.
 #
