@@ -82,7 +82,7 @@ check.batch_norm_backward(forward_and_back)
 #
 # After training there may be only one picture, and no batch to take a mean of. So each layer keeps a **running
 # average** of the mean and the variance of its batches, and uses it when `training` is `False`. (Lesson 05 is about
-# these averages. It also says why PyTorch divides the variance by $N - 1$ here. With 60 pictures the two differ by 2 %.)
+# these averages. PyTorch divides the variance by $N - 1$ here; with 60 pictures that makes 2 %.)
 
 
 # %%
@@ -358,9 +358,9 @@ for network in networks["mean path"]:
 # | what BN does | lesson |
 # |---|---|
 # | It keeps the signal and the gradient in a deep network. | [00](00_meet_batch_normalization.ipynb) |
-# | It makes the condition number smaller. | [01b](01b_see_why_it_helps.ipynb) |
+# | It makes the condition number smaller (in a ReLU network with random weights). | [01b](01b_see_why_it_helps.ipynb) |
 # | The scale of the weights before it drops out. | [02](02_normalize.ipynb) |
-# | Mean and width of a channel get parameters of their own. | [03](03_scale_and_shift.ipynb) |
+# | Mean and standard deviation of a channel get parameters of their own. | [03](03_scale_and_shift.ipynb) |
 # | dx loses its parts along $\mathbf{1}$ and $\hat{x}$. | [04](04_derive_the_backward_pass.ipynb) |
 # - Now the [exercise after 04b](exercises/04_derive_the_backward_pass.ipynb), at the end of those of lesson 04 (5 minutes).
 # - Next: [05 · Train and infer](05_train_and_infer.ipynb). Why are there running averages, and what can go wrong with them?

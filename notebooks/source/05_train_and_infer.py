@@ -233,7 +233,7 @@ assert np.allclose(a * x + b, y)
 # `eval()` switches the statistics of the batch off. Does one of these calls do it, too:
 # `torch.no_grad()`, `requires_grad_(False)`, `momentum=0`? We give a layer the same sample twice, with other neighbors.
 #
-# **Predict.** With which of the three does the output still depend on the neighbors? With which does the running mean move?
+# **Predict.** With which of the three does the output still depend on the neighbors?
 
 
 # %%
@@ -255,7 +255,7 @@ probe("eval()", nn.BatchNorm1d(2).double().eval())
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# The output depends on the neighbors with all three. The running mean moves with `no_grad()` and `requires_grad_(False)`.
+# With all three. And with `no_grad()` and `requires_grad_(False)` the running mean moves, too.
 #
 # </details>
 #

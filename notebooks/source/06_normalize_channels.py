@@ -267,7 +267,7 @@ figure, (ax,) = figures.new_figure(size=(4.8, 3.2))
 pair = np.stack([by_channel[:, 0], by_position[:, 0]], axis=1)
 another = [[False, False], [False, True]]
 figures.feature_maps(pair, limit=4, framed=another, digits=moving[:, 0], ax=ax)
-figure.colorbar(ax.collections[0], ax=ax, ticks=[-4, 0, 4], extend="both", label="x̂")
+figure.colorbar(ax.collections[0], ax=ax, ticks=[-4, 0, 4], extend="both").ax.set_title("x̂")
 figures.frame(ax, title="A digit moves. Does its map move along?", xlim=(-1.2, 2), ylim=(2, -0.05))
 ax.set_xticks([-0.7, 0.44, 1.44], ["digit", "per channel", "per position"])
 ax.set_yticks([0.44, 1.44], ["middle", "moved"])
