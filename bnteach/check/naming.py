@@ -34,10 +34,11 @@ def named(evidence: Evidence, mistakes: Together, more: str = "", details: tuple
     places = dict.fromkeys(one.lesson or check.lesson for one in mistakes if one.lines or one.lesson)
     read = [f"{notebook(lesson)} explains it. Section: {section}" for lesson, section in places]
     right = "; ".join(mistake.right_lines(check.recipe) for mistake in mistakes if mistake.lines)
+    write = f"Write: {right}" * (not meaning(evidence, right))  # else the exercise's own hint says more
     return check.verdict(
         NOT_YET,
         f"{more}\n{what}" if more else what,
-        f"Write: {right}. {meaning(evidence, right)}".rstrip(". ") if right else mistakes[0].why,
+        write if right else mistakes[0].why,
         mistakes=tuple(dict.fromkeys(mistake.key for mistake in mistakes)),
         details=(*details, *read),
     )
@@ -48,6 +49,7 @@ def meaning(evidence: Evidence, words: str) -> str:
     recipe = evidence.check.recipe
     known = {*recipe.returns, *TAUGHT, *evidence.names}
     new = [name for name in recipe.steps if name in re.findall(r"\w+", words) and name not in known]
+    new = [name for name in new if recipe.steps[name] not in words]
     return f"Here {', '.join(f'{name} is {recipe.steps[name]}' for name in new)}." if new else ""
 
 

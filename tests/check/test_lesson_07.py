@@ -41,3 +41,37 @@ def test_a_simulation_is_told_from_a_wrong_formula(is_simulated):
 
     for seed in range(5):
         assert ("measured" in check.dropout_variance.judge(answer, seed).why) == is_simulated
+
+
+@pytest.mark.parametrize(
+    ("trial", "mistake"),
+    [
+        (lambda accuracy, seed: (accuracy(seed, False, 6), accuracy(seed, False, 6)), "not_two_runs"),
+        (lambda accuracy, seed: (accuracy(seed, layers=6), accuracy(seed, layers=1)), "not_two_runs"),
+        (lambda accuracy, seed: (accuracy(0, False, 6), accuracy(0, True, 6)), "other_seed"),
+        (lambda accuracy, seed: (accuracy(seed, False, 6), accuracy(seed)), "unequal_conditions"),
+        (lambda accuracy, seed: (accuracy(seed, False), accuracy(seed)), "condition_of_the_lesson"),
+        (lambda accuracy, seed: (accuracy(seed, layers=6), accuracy(seed, False, 6)), "with_bn_first"),
+    ],
+)
+def test_a_trial_of_bn_has_two_runs_under_one_new_condition(trial, mistake):
+    assert check.trial_of_bn(trial).mistakes == (mistake,)
+
+
+def test_a_trial_of_bn_passes_in_whatever_order_it_is_run():
+    def answer(accuracy, seed):
+        with_bn, without = (accuracy(seed, batch_norm=bn, activation="sigmoid") for bn in (True, False))
+        return without, with_bn
+
+    assert check.trial_of_bn(answer).state == "passed"
+
+
+@pytest.mark.parametrize(("band_first", "mistake"), [(False, "zero_for_margin"), (True, "zero_outside_band")])
+def test_zero_in_the_place_of_the_margin_is_named(band_first, mistake):
+    def answer(low, high, margin):
+        is_inside = -margin <= low and high <= margin
+        if (low > 0 or high < 0) and not (band_first and is_inside):
+            return "for it" if low > 0 else "against it"
+        return "no difference" if is_inside else "undecided"
+
+    assert check.interval_outcome(answer).mistakes == (mistake,)

@@ -65,7 +65,8 @@ def test_forgotten_parameters_are_named(norm, scale, shift, words):
     assert words in verdict.why
 
 
-def test_the_choice_counts_the_right_letters_and_gives_none_away():
+def test_the_choice_gives_reasons_and_no_letter_away():
     verdict = check.choose_norms.judge(lambda: {**CHOICES, "A": "GN", "F": "IN"})
     assert "4 of 6 are right. Look again at A, F." in verdict.why
+    assert "A: the batch is large" in verdict.why
     assert not any(name in str(verdict) for name in CHOICES.values() if len(name) > 4)

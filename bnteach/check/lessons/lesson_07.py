@@ -11,7 +11,7 @@ import numpy as np
 from ..answers import OddAnswer, described, unpacked
 from ..checking import Check
 from ..running import Observed
-from .own_experiment import experiment
+from .two_networks import two_networks
 
 
 def student_t(share: float, degrees: int) -> float:
@@ -108,6 +108,16 @@ IN_RULE = """
         no_difference = low <= 0 <= high
         | A long interval that holds 0 holds large effects too. The whole interval must lie in the band.
 
+    zero_for_margin: for and against the claim are told by 0 in the place of the margin
+        for_it = low > 0
+        against_it = high < 0
+        | An effect between 0 and the margin is one that nobody need care about. Compare with ±margin.
+
+    zero_outside_band: an interval that sticks out of the band is judged by 0
+        for_it = low > 0 and high > margin
+        against_it = high < 0 and low < -margin
+        | Then the effect may still be one that nobody need care about. Compare with ±margin.
+
     only_zero_counts: only the side of 0 decides, as in a test of significance
         for_it = low > 0
         against_it = high < 0
@@ -167,6 +177,30 @@ def outcomes_in_words(seen: list[Observed]) -> tuple[str, str]:
     if not wrong:
         return "With the margin 1 it says the right words, with another margin it does not.", ""
     return f"{len(wrong)} of {len(READ)} intervals get a wrong word. {wrong[0]}", ""
+
+
+def accuracy(
+    seed,
+    batch_norm=True,
+    layers=3,
+    width=50,
+    activation="ReLU",
+    batch_size=60,
+    learning_rate=0.1,
+    steps=110,
+):
+    """Stands for the training of the exercise."""
+
+
+# What the lesson has tried of each setting.
+TRIED = {
+    "layers": (3,),
+    "width": (50,),
+    "activation": ("ReLU", "tanh"),
+    "batch_size": (60,),
+    "learning_rate": (0.1, 0.3, 1, 3, 10),
+    "steps": (80, 110),
+}
 
 
 def dropout_variance(mean, var, p):
@@ -238,14 +272,15 @@ EXERCISES = [
         lesson=("07_put_the_claims_on_trial", "How a claim is tried"),
         mistakes=(IN_RULE,),
     ),
-    experiment(
+    two_networks(
+        accuracy,
+        TRIED,
         "trial_of_bn",
         hints=(
             "A claim needs one number from each of two runs. They differ in BN alone.",
-            '`learn(seed, batch_norm=False, layers=6)["accuracy"]` is one run, without BN and with six '
-            "layers.",
-            "Call `learn` twice, with the same seed and the same settings; only `batch_norm` differs. "
-            "Return the two accuracies.",
+            "`accuracy(seed, batch_norm=False, layers=6)` is one run, without BN and with six layers.",
+            "Call `accuracy` twice, with the same seed and the same settings; only `batch_norm` differs. "
+            "Return the one without BN first.",
         ),
         lesson=("07_put_the_claims_on_trial", "How a claim is tried"),
     ),

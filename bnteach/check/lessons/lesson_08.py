@@ -10,7 +10,7 @@ import numpy as np
 from ..checking import Check
 from .letters import match_letters
 from .normalizing import IN_ROOT, IN_VARIANCE, IN_X_HAT
-from .own_experiment import experiment
+from .one_change import one_change
 
 CHOICES = {
     "A": "BN",
@@ -21,6 +21,14 @@ CHOICES = {
     "F": "none",
 }
 NOT_NEEDED = "BN_for_each_step", "LN_of_the_sentence"
+SIGNS = {
+    "A": "the batch is large; and after training the norm has to become part of the convolution before it.",
+    "B": "count the values of a set in a map of one position: over two scans, and over one.",
+    "C": "also in training, no token may look at later ones; your set must not contain them.",
+    "D": "brightness adds another number to each channel, by its filter: each channel must forget its own.",
+    "E": "behind the short recordings stand zeros; and after training the norm must cost nothing.",
+    "F": "one picture and two units: a set has one value or two, and little is left of them.",
+}
 
 
 def choose_norms():
@@ -196,19 +204,23 @@ def pictures(rng: np.random.Generator) -> list[dict[str, Any]]:
     return [read, *pictures, random((3, 8, 2, 3), 2, 0.01, 0.003)]
 
 
+def share_right(seed, norm="BN"):
+    """Stands for the measurement of the exercise."""
+
+
 EXERCISES = [
     Check(
         choose_norms,
         lambda rng: [{}, {}, {}],
-        trial=match_letters(CHOICES, [*CHOICES.values(), *NOT_NEEDED]),
+        trial=match_letters(CHOICES, [*CHOICES.values(), *NOT_NEEDED], SIGNS),
         has_slips=False,
         hints=(
             "Ask of each case: how many values has a set? May a neighbor count? What should be forgotten? "
             "Must it be free after training?",
             "Two of them must be folded away after training: only one family of norms can be. In two others "
             "a set would be far too small.",
-            "A row of the table in the lesson fits each case; for F, look at what a set of one or two values "
-            "leaves.",
+            "The lesson's table fits four cases, the line below it the two others; for F, look at what a set "
+            "of one or two values leaves.",
         ),
         lesson=("08_choose_a_norm", "A table to choose by"),
     ),
@@ -236,14 +248,13 @@ EXERCISES = [
         lesson=("deeper/does_padding_matter", "A mask"),
         mistakes=(OF_PADDING, IN_VARIANCE, IN_ROOT, IN_X_HAT),
     ),
-    experiment(
+    one_change(
+        share_right,
         "effect_of_norm",
         hints=(
-            "Change the pictures once, and show the same ones to both networks.",
-            "`trained(torch.nn.BatchNorm2d, seed)` is the first network. For the other: "
-            "`torch.nn.InstanceNorm2d`, or `lambda channels: torch.nn.GroupNorm(4, channels)`.",
-            "`share_right(trained(norm, seed), pictures)` is the number to return, once for each of the two "
-            "norms.",
+            "The function makes two trainings that differ in one thing only. What must be the same in both?",
+            "The first number is `share_right(seed)`.",
+            'The second one has the norm as well, such as `share_right(seed, norm="GN")`. BN comes first.',
         ),
         lesson=("08_choose_a_norm", "What each norm forgets"),
     ),

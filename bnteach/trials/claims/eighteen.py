@@ -98,7 +98,7 @@ def of_reasons() -> dict[str, Trial]:
     return {
         "shift": Trial("Less covariate shift.", "shift, plain − BN", 0.05, between("shift", PLAIN, {})),
         "needed": Trial(
-            "Noise that brings the shift back costs.",
+            "Noise behind BN costs.",
             "points, BN − BN + noise",
             1,
             between("accuracy", {}, noise),

@@ -82,26 +82,31 @@ figures.show(picture(speed, (9.0, 7.0), rows=3))
 #
 # ## The reasons
 #
-# *Shift* and *change of the gradient* are those of the lesson, but on new batches, and the change is the largest at 1, 2 and 4 times the rate.
+# *Change of the gradient* is that of the lesson, for steps of 1, 2 and 4 times the rate; the largest of the three counts. *Shift* is measured in another way than in the lesson, as
+# Santurkar and others do it. $G$ is a layer's gradient on a batch. $G'$ is its gradient on the same batch after all layers below it have made their step.
 #
-# **Predict.** In which network does the noise that brings the shift back cost accuracy?
+# $$\text{shift} = \frac{\lVert G' - G\rVert}{\lVert G\rVert}$$
+#
+# *Noise* behind each BN layer moves the inputs of the next layer from pass to pass. (It is not in this shift: there, two gradients would be compared that met different noise.)
+#
+# **Predict.** In which network does the noise cost accuracy?
 
 # %%
 reasons = ["shift", "smooth", "needed"]
 verdicts(*reasons)
 
-# %% tags=["draws"] alt="Three panels with five networks each. Less covariate shift: the bars of four networks lie right of the band, that of tanh with three layers inside it. The loss is smoother: all dots right of the band. Noise that brings the shift back costs: dots around the band for four networks, and far right of it for ReLU with eight layers."
+# %% tags=["draws"] alt="Three panels with five networks each. Less covariate shift: the bars of four networks lie right of the band, that of tanh with three layers inside it. The loss is smoother: all dots right of the band. Noise behind BN costs: dots around the band for four networks, and far right of it for ReLU with eight layers."
 figures.show(picture(reasons, (9.0, 5.2), rows=2))
 
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# In ReLU with eight layers. We cannot say whether this is the shift, or the noise itself, eight times over.
+# In ReLU with eight layers. We cannot say whether this is because the inputs move, or because there is noise eight times over.
 #
 # </details>
 #
-# Less shift does not hold in general: with tanh and three layers there is no difference. And in all networks with three layers the noise makes no difference, so BN does not owe its
-# gain to a smaller shift there. The smoother loss holds in all five.
+# Less shift does not hold in general: with tanh and three layers there is no difference, and yet BN gains there. So a smaller shift of this kind is not needed for the gain. And in all
+# networks with three layers the noise makes no difference: still inputs are not needed either. The smoother loss holds in all five.
 #
 # ## Regularization
 #

@@ -3,8 +3,8 @@
 #
 # *30 minutes · after the lesson [07 · Put the claims on trial](../07_put_the_claims_on_trial.ipynb)*
 #
-# You compute the interval of an effect, judge it by the rule, put a claim on trial yourself, and derive what dropout does to the
-# variance that BN stores.
+# You compute the interval of an effect, judge it by the rule, and put a claim on trial yourself. The fourth exercise belongs to a deeper notebook: you derive
+# what dropout does to the variance that BN stores.
 #
 # **How it works.** Write your code in the place of `raise NotImplementedError()`, and run the cell. Its last line
 # checks your code and says what it sees. If you are stuck, open a hint. When you are done, see
@@ -137,26 +137,37 @@ check.interval_outcome(interval_outcome)
 #
 # *5 minutes · difficulty: 1 of 4*
 #
-# Take a claim that you would have bet on, such as "BN learns more in the same number of steps", and a condition that the lesson has not tried. This is what
-# you can change:
+# Take a claim that you would have bet on, such as "BN learns more in the same number of steps", and a condition that the lesson has not tried: another
+# depth, width, batch size, number of steps, or the activation `"sigmoid"`. Each run is a call of this function:
 
 # %%
 from bnteach.trials.claims import learn
 
-settings = {
-    "layers": 3,
-    "width": 50,
-    "activation": "ReLU",
-    "batch_size": 60,
-    "learning_rate": 0.1,
-    "steps": 110,
-}
-print(learn(0, batch_norm=True, **settings)["accuracy"], "% of the test digits, seed 0")
+
+def accuracy(
+    seed,
+    batch_norm=True,
+    layers=3,
+    width=50,
+    activation="ReLU",
+    batch_size=60,
+    learning_rate=0.1,
+    steps=110,
+):
+    """The share of the test digits that a network has right after its training, in percent."""
+    network = {"batch_norm": batch_norm, "layers": layers, "width": width, "activation": activation}
+    loop = {"batch_size": batch_size, "learning_rate": learning_rate, "steps": steps}
+    return learn(seed, **network, **loop)["accuracy"]
+
+
+print(accuracy(0), "% of the test digits, seed 0")
 
 # %% [markdown]
-# Write `trial_of_bn(seed)`. Return two numbers that belong to this seed: without BN and with BN, under your condition. **Predict first**, and write it
-# down: for the claim, against it, no difference or undecided, with a margin of 1 point? When the check has passed, open a cell below and look at five
-# seeds: `for seed in range(5): print(*trial_of_bn(seed))`.
+# Write `trial_of_bn(accuracy, seed)`, one run of your trial. The function `accuracy` is handed to it, so that the check can see how you call it.
+#
+# - Return two numbers that belong to this seed, under your condition: the accuracy without BN, then the one with BN.
+# - **Predict first**, and write it down: for the claim, against it, no difference or undecided, with a margin of 1 point?
+#   When the check has passed, look at five seeds in a cell below: `for seed in range(5): print(*trial_of_bn(accuracy, seed))`.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -165,22 +176,22 @@ print(learn(0, batch_norm=True, **settings)["accuracy"], "% of the test digits, 
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# `learn(seed, batch_norm=False, layers=6)["accuracy"]` is one run, without BN and with six layers.
+# `accuracy(seed, batch_norm=False, layers=6)` is one run, without BN and with six layers.
 #
 # </details>
 # <details><summary>Hint 3</summary>
 #
-# Call `learn` twice, with the same seed and the same settings; only `batch_norm` differs. Return the two accuracies.
+# Call `accuracy` twice, with the same seed and the same settings; only `batch_norm` differs. Return the one without BN first.
 #
 # </details>
 
 
 # %% tags=["solution", "points-2"]
-def trial_of_bn(seed):
+def trial_of_bn(accuracy, seed):
     """Without BN and with BN, under a condition of my own."""
     ### BEGIN SOLUTION
-    without, with_bn = (learn(seed, batch_norm=bn, layers=1, steps=300)["accuracy"] for bn in (False, True))
-    return without, with_bn
+    condition = {"layers": 1, "steps": 300}
+    return accuracy(seed, batch_norm=False, **condition), accuracy(seed, batch_norm=True, **condition)
     ### END SOLUTION
 
 
@@ -210,6 +221,9 @@ check.trial_of_bn(trial_of_bn)
 # ## Exercise 4: what dropout does to the variance
 #
 # *10 minutes · difficulty: 3 of 4*
+#
+# This one goes with the deeper notebook [Which noise regularizes?](../deeper/which_noise_regularizes.ipynb). There, the variance in front of a BN layer was about
+# half as large in evaluation as in training. Where does that come from?
 #
 # A channel has mean `mean` and variance `var`. Then dropout sets each value to 0 with probability `p`, and multiplies the others by $1/(1 - p)$. In evaluation it does nothing.
 # Write `dropout_variance(mean, var, p)`.
