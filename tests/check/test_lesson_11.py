@@ -1,4 +1,4 @@
-"""Lesson 11: the networks of the fold have outputs of both signs, so a fold through LeakyReLU changes them."""
+"""Lesson 11: the fold is tried on outputs of both signs, so a fold through LeakyReLU changes them."""
 
 import torch
 from torch.nn.utils.fusion import fuse_conv_bn_eval
