@@ -34,7 +34,7 @@ def slips_of(recipe: Recipe) -> list[Mistake]:
     found: dict[tuple[str, str], str] = {}
     steps = list(recipe.steps)
     above = {step: [*recipe.takes, *steps[:number]] for number, step in enumerate(steps)}
-    for step in recipe.returns:
+    for step in reversed(recipe.returns):  # of two that give the same, the later one is the nearer
         found[step, ast.unparse(ast.parse(f"-({recipe.steps.get(step, step)})"))] = (
             f"`{step}` has the wrong sign"
         )

@@ -62,8 +62,8 @@ class Depth(Lab):
     axes that count in powers of ten: how much of the difference between the pictures is left, and how much of
     the gradient comes back. Both near 1 would be best.
 
-    What surprises: with batch normalization a gradient does not vanish, but it grows from layer to layer on
-    its way back, most with ReLU.
+    What surprises: with batch normalization a gradient does not vanish, but it grows from layer to layer in
+    the backward pass, most with ReLU.
 
     A layer is linear, then batch normalization if it is on, then the activation. The weights are drawn from
     Normal(0, scale²/64), the same numbers for each setting.

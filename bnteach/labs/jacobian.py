@@ -16,17 +16,17 @@ from .lab import Lab
 __all__ = ["Jacobian"]
 
 CENTER, BATCH = 3.0, np.array([1.0, -0.5, 2.0, 0.0, 1.5, -1.5, 0.5, -1.0])
-SPREADS = (0.5, 1.0, 2.0, 4.0)
+SCALES = (0.5, 1.0, 2.0, 4.0)
 PARTS = ("diagonal", "mean", "variance")
 NO_GRADIENT = 1e-3  # a singular value below this share of 1/√(σ² + ε) counts as 0: what ε leaves is 10⁻⁵/σ²
 
 
 @dataclass(frozen=True)
 class State:
-    """batch_size, spread and outlier make the batch; diagonal, mean, variance: which parts are shown."""
+    """batch_size, scale and outlier make the batch; diagonal, mean, variance: which parts are shown."""
 
     batch_size: int
-    spread: float
+    scale: float
     outlier: float
     diagonal: bool
     mean: bool
@@ -59,7 +59,7 @@ class Frame:
 class Jacobian(Lab):
     """See ∂y_i/∂x_j for one channel, taken apart into the three paths from x to y.
 
-    Controls: batch_size, spread, outlier; diagonal, mean, variance switch the parts on and off:
+    Controls: batch_size, scale, outlier; diagonal, mean, variance switch the parts on and off:
 
         ∂y_i/∂x_j = γ/√(σ² + ε) · ( [i = j]   −   1/N   −   x̂_i·x̂_j / N )
                                     diagonal     mean       variance
@@ -88,9 +88,9 @@ class Jacobian(Lab):
     def controls(self):
         return {
             "batch_size": controls.whole_slider("Batch size", "samples in the batch", 2, len(BATCH), 6),
-            "spread": controls.steps("Spread", "how far the samples lie apart", SPREADS, 1.0),
+            "scale": controls.steps("Scale", "how far the samples lie apart", SCALES, 1.0),
             "outlier": controls.slider(
-                "Outlier", "the last sample is moved by so many spreads", 0, 20, 0, step=0.5
+                "Outlier", "the last sample is moved by so many times the scale", 0, 20, 0, step=0.5
             ),
             "diagonal": controls.switch("Diagonal part", "direct: x in the numerator", True),
             "mean": controls.switch("Mean part", "x moves μ, and μ moves every y", True),
@@ -99,8 +99,8 @@ class Jacobian(Lab):
 
     @staticmethod
     def compute(state):
-        x = CENTER + state.spread * BATCH[: state.batch_size]
-        x[-1] += state.spread * state.outlier
+        x = CENTER + state.scale * BATCH[: state.batch_size]
+        x[-1] += state.scale * state.outlier
         x_hat, std, parts = _parts(x)
         names = tuple(name for name in PARTS if getattr(state, name))
         shown = sum((parts[name] for name in names), np.zeros((len(x), len(x))))
@@ -121,7 +121,7 @@ class Jacobian(Lab):
         batch.axvline(0, color="#555555", linewidth=1)
         batch.set(xticks=[-2, 0, 2], ylabel="sample")
         jacobian.set(xticks=samples, ylabel="y of sample i")
-        together.set_xticks([1, 2], ["shifted\nJ·1", "spread\nJ·x̂"])
+        together.set_xticks([1, 2], ["shifted\nJ·1", "stretched\nJ·x̂"])
         for ax in axes:
             ax.set_yticks([] if ax is together else samples)
             ax.grid(False)

@@ -28,7 +28,6 @@ def build_site(
     out: Path,
     folder: Path = NOTEBOOKS,
     repository: Repository | None = None,
-    work: Path = WORK,
     thin: bool = False,
 ) -> int:
     """Write the site into `out` and return the number of its pages; only what changed is made again."""
@@ -39,10 +38,10 @@ def build_site(
     leads = leads_to_pages(folder, folder, repository)
     for name, text in written_pages(notebooks, readme_of(folder)).items():
         sources[f"{name}.md"] = mend_links(text, folder.parent, leads)
-    for name in write_changed(sources, work / "sources"):
+    for name in write_changed(sources, WORK / "sources"):
         (out / name).with_suffix(".html").unlink(missing_ok=True)
-        shutil.rmtree(work / "doctrees", ignore_errors=True)  # other pages may link it
-    run_sphinx(work / "sources", out, work / "doctrees")
+        shutil.rmtree(WORK / "doctrees", ignore_errors=True)  # other pages may link it
+    run_sphinx(WORK / "sources", out, WORK / "doctrees")
     record(folder, out / "_static" / "recordings", thin)
     return len(sources)
 

@@ -83,7 +83,8 @@ figures.show(figure)
 #
 # With rate $1/c$ it arrives at 0. With a rate above $2/c$ it lands farther away than before: it diverges.
 #
-# The curvatures are the **eigenvalues** of the matrix of second derivatives. Here it has only means in it:
+# The curvatures are the **eigenvalues** of the matrix of second derivatives: the factors by which it stretches the two special directions. Here it has
+# only means in it:
 #
 # $$\begin{pmatrix} \partial^2 L/\partial w^2 & \partial^2 L/\partial w\,\partial b \\
 # \partial^2 L/\partial w\,\partial b & \partial^2 L/\partial b^2 \end{pmatrix}
@@ -109,7 +110,7 @@ print("curvatures for the age:", curvatures(age).round(1))
 # </details>
 #
 # But both directions share one rate. Along the floor $c$ is 0.3, and a step with rate 0.007 covers only $0.007 \cdot 0.3$, that is 0.2 % of the distance. What counts
-# is the largest curvature divided by the smallest, the **condition number**. A round bowl has 1.
+# is the largest curvature divided by the smallest, the **condition number**: about so many steps does the floor need. A round bowl has 1.
 #
 # **Predict.** Is it enough to subtract the mean, so that the age has mean 0, and its variance of 44 stays?
 
@@ -151,8 +152,8 @@ labs.Ravine()
 # features more alike?
 #
 # We send the digits through four layers with random weights: linear, then BN or not, then **ReLU**, $\max(0, z)$. A new BN layer is a z-score for
-# each channel ($\gamma = 1$, $\beta = 0$). After each layer we compute the condition number of its 100 outputs, the features of the next layer. It does not depend
-# on what that layer has to learn: in the matrix above, that of the squared loss, there are only features.
+# each channel ($\gamma = 1$, $\beta = 0$). After each layer we compute the condition number of its 100 outputs, the features of the next layer. For
+# the squared loss it depends on the features alone, not on what the next layer has to learn.
 #
 # A unit is **active** for a picture where its output is not 0. A unit that is never active has the curvature 0, and the condition number would be infinite. So
 # we compare the units that are active for at least a tenth of the pictures, and count them.
@@ -222,7 +223,7 @@ for name, batch_norm in {"without BN": False, "with BN": True}.items():
     )
 
 # %% [markdown]
-# With BN the input of each ReLU has the mean 0, and each unit is active for about half of the pictures. Without BN some are active for all, and about a third for hardly any. In
+# With BN the input of each ReLU has the mean 0, and each unit is active for about half of the pictures. Without BN some are active for all, and 27 of the 100 for less than a tenth. In
 # [exercise 3](exercises/01_measure_a_batch.ipynb) you find out which part of BN it is that changes the condition number.
 #
 # This is one reason why BN may help. We measured it for random weights, before any training, for one layer at a time, and for the squared loss.

@@ -230,11 +230,11 @@ figures.show(figure)
 #
 # 1. **BN keeps opposites opposite.** A hidden unit computes $w \cdot p$. The batch holds $-p$ for every $p$, so the mean is 0. BN subtracts this 0, divides,
 #    and multiplies by $\gamma$: if it gives $z$ for $p$, it gives $-z$ for $-p$.
-# 2. **So does the sigmoid, around $\frac{1}{2}$.** If it gives $\frac{1}{2} + s$ for $p$, it gives $\frac{1}{2} - s$ for $-p$. The output layer takes a weighted sum of all units. So the
-#    **score** for "inner" (the output for "inner" minus the one for "outer") is $c + f$ for $p$ and $c - f$ for $-p$: $c$ comes from all the halves and the bias, $f$ from all the
-#    $s$.
+# 2. **So does the sigmoid, around $\frac{1}{2}$.** If it gives $\frac{1}{2} + s$ for $p$, it gives $\frac{1}{2} - s$ for $-p$. The output layer takes a weighted sum of all units.
+#    The **score** for "inner" is the output for "inner" minus the one for "outer". It is $c + f$ for $p$ and $c - f$ for $-p$. Here $c$ collects the halves and the bias, and $f$
+#    the $s$.
 # 3. **But $p$ and $-p$ lie on the same ring.** The loss of an inner point is $\ln(1 + e^{-\text{score}})$. With the scores 1 and −1 the pair costs $0.3 + 1.3$; with 0 and 0 only
-#    $0.7 + 0.7$. So any $f$ makes the pair worse. Training makes $f$ small, and only $c$ is left: one answer for all points.
+#    $0.7 + 0.7$. The loss is convex in the score, so any $f$ makes the pair worse; for an outer pair it is the same. Training makes $f$ small, and only $c$ is left: one answer for all points.
 #
 # Step 2 says: where the score of $p$ is above the average, that of $-p$ is below it by as much. So over the 300 pairs the two scores have the correlation −1.
 
@@ -256,7 +256,7 @@ assert max(correlation(net) for net in nets["sigmoid, γ only"]) < -0.99
 #
 # - **With $\beta$**, step 1 does not hold: the same number is added for $p$ and for $-p$. On these points a sigmoid network needs $\beta$, the only **bias** before its activation.
 # - **With ReLU**, step 2 does not hold: the unit gives $z$ for one of the two points and 0 for the other. So the proof does not apply, and the network learns without $\beta$.
-# - **$\gamma$** is not needed here: $\beta$ alone is enough. (With $\gamma$ the loss falls a little lower, to 0.01.) If a ReLU follows, the next linear layer can do the work of a positive $\gamma$, since
+# - **$\gamma$** is not needed here: $\beta$ alone is enough. (With $\gamma$ the loss falls further, from about 0.08 to 0.01.) If a ReLU follows, the next linear layer can do the work of a positive $\gamma$, since
 #   $\text{ReLU}(\gamma z) = \gamma\,\text{ReLU}(z)$.
 #
 # ## The gradients of γ and β

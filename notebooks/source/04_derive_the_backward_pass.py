@@ -205,7 +205,7 @@ compare(x_centered=dx_centered, mean=dmean, x=dx)
 # arrived at `y`. The table shows the three **paths** on which dx comes back. (A fourth path, from `square` through
 # `x_centered` and `mean` to `x`, carries 0: see the next section.)
 #
-# 1. Press *Next step* until step 24. Into which boxes do two arrows lead on the way back?
+# 1. Press *Next step* until step 24. Into which boxes do two arrows lead in the backward pass?
 # 2. Choose for *Gradient dy* *one, the others 0*, with sample 2 and the value 1. Through which paths do the samples 1 and
 #    4 still get a gradient? Why does sample 3 get none through the variance?
 
@@ -259,12 +259,20 @@ compare(var=dvar, mean=dmean, x=dx)
 # $$d\sigma^2\cdot\frac{2\,(x_i - \mu)}{N}
 # = -\frac{\sum_j d\hat{x}_j\,s\,\hat{x}_j}{2\,s^3}\cdot\frac{2\,s\,\hat{x}_i}{N}
 # = -\frac{1}{s}\,\hat{x}_i\operatorname{mean}(d\hat{x}\,\hat{x})$$
-#
+
+# %%
+through_mean = -dx_hat.mean(axis=0) / s
+through_variance = -x_hat * (dx_hat * x_hat).mean(axis=0) / s
+print("mean:    ", (dmean / N)[0].round(3), "is", through_mean[0].round(3))  # channel 1
+print("variance:", (dvar * 2 * x_centered / N)[:, 0].round(3), "is", through_variance[:, 0].round(3))
+
+# %% [markdown]
 # Now put in $d\hat{x} = \gamma\,dy$. In a channel $\gamma$ is one number, so it comes out of both means:
 #
 # $$\boxed{\;dx_i = \frac{\gamma}{s}\big(dy_i - \operatorname{mean}(dy) - \hat{x}_i\operatorname{mean}(dy\,\hat{x})\big)\;}$$
 #
-# The two means are $d\beta/N$ and $d\gamma/N$. So the whole backward pass has three lines:
+# The two means are $d\beta/N$ and $d\gamma/N$. ($d\gamma$ is $\partial L/\partial\gamma$, a sum over the batch, and no small
+# step.) So the whole backward pass has three lines:
 
 # %%
 dbeta = dy.sum(axis=0)
@@ -323,7 +331,7 @@ print(f"dx · 1: {abs(dx[:, 0].sum()):.6f}   dx · x̂: {abs(dx[:, 0] @ x_hat[:,
 #
 # ## What was shown
 #
-# - Each operation has its rule on the way back. Multiplied out, three terms are left: the three paths.
+# - Each operation has its rule for the backward pass. Multiplied out, three terms are left: the three paths.
 # - Now the [exercises](exercises/04_derive_the_backward_pass.ipynb) (40 minutes). Deeper:
 #   [Which test catches a wrong backward pass?](deeper/test_a_backward_pass.ipynb) and
 #   [What does a batch of two teach?](deeper/what_a_small_batch_teaches.ipynb).

@@ -129,6 +129,9 @@ for x in batches:
 #
 # </details>
 #
+# This is one reason why the network of lesson 00 tested badly after its first epoch: after 22 batches, $0.9^{22} = 10\,\%$ of
+# the start is left. And the early weights move fast. (Recalibrated as in 04b, it reads about 90 % of the digits at that time.)
+#
 # The running variance starts at 1 and moves in the same way. But the variance of the batch is here divided by $N - 1$:
 #
 # $$\text{running var} \leftarrow (1 - \text{momentum})\cdot\text{running var}
@@ -155,8 +158,8 @@ assert np.allclose(running_var, layer.running_var)
 # | PyTorch, bnteach | the new batch | 0.1 |
 # | Keras, TensorFlow | the old value | 0.99 |
 #
-# The other of the two has the weight 1 − momentum. (The momentum of an optimizer is something else.) With `momentum=None`, PyTorch and bnteach take the plain average of all
-# batches so far.
+# The two weights add up to 1, so PyTorch's 0.1 would be 0.9 in Keras. (The momentum of an optimizer is something else.) With
+# `momentum=None`, PyTorch and bnteach take the plain average of all batches so far.
 #
 # You read "momentum 0.99" in a Keras model, and type `nn.BatchNorm1d(2, momentum=0.99)`. The first channel has the
 # batch means 5.77, 2.55, 4.54, 4.35 and 5.09.
@@ -181,8 +184,8 @@ for momentum in (0.99, 0.01, None):
 # ## Lab: the statistics follow the batches
 #
 # 100 batches come one after the other. Left and middle: their mean and variance. Right: BN's output for one sample,
-# $x = 7$. In training it has to stand in a batch: it takes the place of the first value, in this panel alone. (A triangle at
-# the edge: the dot lies outside.)
+# $x = 7$. For the output in training it takes the place of the first value of each batch. (The two other panels show the
+# batches without it. A triangle at the edge: the dot lies outside.)
 #
 # 1. Drag *Batches seen*. Does the output for $x = 7$ come to rest in training? Does it in evaluation?
 # 2. Compare *Momentum* 0.5, 0.1 and 0.01. With which is the running mean first near the truth? Which gives the
@@ -198,16 +201,16 @@ labs.RunningStats(batches=100)
 #
 # 1. In training never, because the output depends on each batch. In evaluation the output starts at 7, since mean 0 and
 #    variance 1 change nothing; then it comes near 1 and stays there.
-# 2. With 0.5 the running mean is near the truth after a few batches, but never steady. With 0.1 this takes some 30 batches,
+# 2. With 0.5 the running mean is near the truth after a few batches, but never steady. With 0.1 this takes some 20 batches,
 #    and the line is smoother. With 0.01 the line is the smoothest, but after 100 batches the running mean is only near 3.
-# 3. With 0.1 yes, some 30 batches later. With *None* no: the plain average keeps all old batches.
+# 3. With 0.1 yes, some 20 batches later. With *None* no: the plain average keeps all old batches.
 # 4. Only −1 and +1, or nearly so because of $\varepsilon$: two different values always become these.
 #
 # </details>
 #
 # ## "BN does nothing at test time"
 #
-# One often reads this. But in evaluation BN is a straight line, $y = a\,x + b$, with two fixed numbers for each channel:
+# Is this so? In evaluation BN is a straight line, $y = a\,x + b$, with two fixed numbers for each channel:
 #
 # $$a = \frac{\gamma}{\sqrt{\text{running var} + \varepsilon}} \qquad b = \beta - a\cdot\text{running mean}$$
 
@@ -222,16 +225,15 @@ assert np.allclose(a * x + b, y)
 
 # %% [markdown]
 # The output is not $x$, so the sentence is **false**. BN multiplies and adds. In evaluation it does nothing else, so it can be
-# merged into the layer before it, if that is linear ([lesson 09](09_slim_and_fold.ipynb#Fold)). The gradient, too, differs
-# from that in training: mean and variance are constants here, and $dx = a\cdot dy$.
+# merged into the layer before it, if that is linear ([lesson 09](09_slim_and_fold.ipynb#Fold)). In the backward pass the mean and
+# the variance are constants here: only the direct path of lesson 04 is left, and $dx = a\cdot dy$.
 #
 # ## Is this evaluation?
 #
-# `eval()` switches the statistics of the batch off. Many people think that one of these calls does it, too:
-# `torch.no_grad()`, `requires_grad_(False)`, `momentum=0`. We give a layer the same sample twice, with other neighbors. The
-# first number printed is the difference of its two outputs, the second the distance of the running mean from its start, 0.
+# `eval()` switches the statistics of the batch off. Does one of these calls do it, too:
+# `torch.no_grad()`, `requires_grad_(False)`, `momentum=0`? We give a layer the same sample twice, with other neighbors.
 #
-# **Predict.** With which of the three does the running mean still move?
+# **Predict.** With which of the three does the output still depend on the neighbors?
 
 
 # %%
@@ -253,7 +255,7 @@ probe("eval()", nn.BatchNorm1d(2).double().eval())
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# With `no_grad()` and `requires_grad_(False)`. And with all three the output still depends on the neighbors.
+# With all three. And with `no_grad()` and `requires_grad_(False)` the running mean moves, too.
 #
 # </details>
 #
@@ -317,13 +319,24 @@ one_step("after train()", network)
 #
 # | you see | ask |
 # |---|---|
-# | the answer to a picture changes from call to call | `eval()` forgotten? (Dropout shows this, too.) |
-# | evaluation gets worse, though nothing is learned | shown pictures in training mode? |
-# | the running mean is that of the last batch | momentum copied from Keras? |
-# | a frozen network still changes | `train()` called again? |
+# | the same picture gets another answer each time | Was `eval()` forgotten? (Dropout shows this, too.) |
+# | the accuracy falls, though no step of training was made | Were pictures shown in training mode? |
+# | the running mean is that of the last batch | Was the momentum copied from Keras? |
+# | a frozen network still changes | Was `train()` called again? |
 #
-# Two clinics show ten more, with cause and repair: [the batch](deeper/diagnose_the_batch.ipynb) and
-# [the stored statistics](deeper/diagnose_the_stored_statistics.ipynb).
+# Two clinics show ten more, with cause and repair:
+#
+# - the batch: [worse after every validation](deeper/diagnose_the_batch.ipynb#Worse-after-every-validation),
+#   [a stranger changes your answer](deeper/diagnose_the_batch.ipynb#A-stranger-changes-your-answer),
+#   [a crash at the end of an epoch](deeper/diagnose_the_batch.ipynb#A-crash-at-the-end-of-an-epoch),
+#   [the training loss stays at guessing](deeper/diagnose_the_batch.ipynb#The-training-loss-stays-at-guessing),
+#   [four parts of 15](deeper/diagnose_the_batch.ipynb#Four-parts-of-15-are-not-a-batch-of-60)
+# - the stored statistics:
+#   [training fine, evaluation far worse](deeper/diagnose_the_stored_statistics.ipynb#Training-fine,-evaluation-far-worse),
+#   [two kinds of input, both worse](deeper/diagnose_the_stored_statistics.ipynb#Two-kinds-of-input,-both-worse),
+#   [worse after loading](deeper/diagnose_the_stored_statistics.ipynb#Worse-after-loading),
+#   [good on the test set, bad in use](deeper/diagnose_the_stored_statistics.ipynb#Good-on-the-test-set,-bad-in-use),
+#   [the memory grows](deeper/diagnose_the_stored_statistics.ipynb#The-memory-grows)
 #
 # **Shown:** training normalizes with the batch, evaluation with running averages; `eval()` switches, `no_grad()` does not.
 #

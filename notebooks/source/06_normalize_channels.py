@@ -15,7 +15,6 @@ import numpy as np
 import torch
 from torch import nn
 
-import bnteach
 from bnteach import data, figures, labs, training
 
 # %% [markdown]
@@ -46,7 +45,7 @@ figure, (ax,) = figures.new_figure(size=(5.8, 2.7))
 one_channel = np.zeros((3, 6), bool)
 one_channel[:, 5] = True
 figures.feature_maps(maps[:3], limit=1.5, framed=one_channel, digits=digits.x_train[:3, 0], ax=ax)
-figure.colorbar(ax.collections[0], ax=ax, ticks=[-1, 0, 1], extend="both")
+figure.colorbar(ax.collections[0], ax=ax, ticks=[-1, 0, 1], extend="both", label="output of the filter")
 figures.frame(ax, title="The framed maps are one channel", x="filter", xlim=(-1.2, 6.05), ylim=(3.05, -0.05))
 ax.set_xticks([-0.7, *(np.arange(6) + 0.44)], ["picture", *range(6)])
 ax.set_yticks([])
@@ -61,7 +60,7 @@ figures.show(ax)
 # $$\mu_c = \frac{1}{m}\sum_{n,h,w} x_{n,c,h,w} \qquad \sigma^2_c = \frac{1}{m}\sum_{n,h,w} (x_{n,c,h,w} - \mu_c)^2
 # \qquad m = N\cdot H\cdot W$$
 #
-# For 60 pictures and maps of 8 × 8, $m$ is 3 840. Each channel also has one $\gamma$, one $\beta$, and for
+# For 60 pictures and maps of 8 × 8, $m$ is 3 840; on maps of 4 × 4 it is 960, on maps of 1 × 1 only 60. Each channel also has one $\gamma$, one $\beta$, and for
 # evaluation one running mean and one running variance, whatever $H$ and $W$ are.
 #
 # ## On a batch small enough to read
@@ -90,6 +89,8 @@ print("PyTorch", theirs[0, :, 0, 0].round(4))
 assert np.allclose(y, theirs)
 
 # %% [markdown]
+# The backward pass is that of lesson 04: the same three lines, with sums over the axes (0, 2, 3), and with $m$ for $N$.
+#
 # Without `keepdims` the mean has the shape (3,). The three means are 4.5, 45 and 450.
 #
 # **Predict.** What does `x - mean` do then: raise an error, give each channel the mean 0, or neither?
@@ -112,19 +113,9 @@ print("after x - mean:      ", (x - mean).mean(axis=(0, 2, 3)))
 # ## Other layouts: the same rule
 #
 # PyTorch writes $(N, C, H, W)$, **NCHW** for short. Keras and most libraries for images write $(N, H, W, C)$, **NHWC**. The
-# rule stays: all axes but that of the channels. If each position of each picture becomes a row, we even have the table of
-# lesson 00. All three give the same numbers:
-
-# %%
-x_last = np.moveaxis(x, 1, -1)  # channels last
-table = x_last.reshape(-1, 3)  # one row for each position of each picture
-from_last, _ = bnteach.batch_norm_forward(x_last, gamma, beta, channel_axis=-1)
-from_table, _ = bnteach.batch_norm_forward(table, gamma, beta)
-print("NCHW ", x.shape, " first position:", y[0, :, 0, 0].round(3))
-print("NHWC ", x_last.shape, " first position:", from_last[0, 0, 0].round(3))
-print("table", table.shape, "      first row:     ", from_table[0].round(3))
-
-# %% [markdown]
+# rule stays: all axes but that of the channels, so here `axis=(0, 1, 2)`. If each position of each picture becomes a row, we
+# even have the table of lesson 00.
+#
 # | data | shape | in PyTorch | $m$ |
 # |---|---|---|---|
 # | table | $(N, C)$ | `BatchNorm1d` | $N$ |
@@ -135,7 +126,7 @@ print("table", table.shape, "      first row:     ", from_table[0].round(3))
 # Data from sensors often come as $(N, L, C)$: $L$ time steps, and the channels last. In this batch $L = C = 5$, and the
 # channels have means near 0, 10, 20, 30 and 40. We give it to `nn.BatchNorm1d` as it is, then with the channels on axis 1.
 #
-# **Predict.** What has mean 0 after the first call: each channel, each time step, or neither?
+# **Predict.** Which means do the channels have after the first call: all 0, still 0 to 40, or something between?
 
 # %%
 sequence = torch.from_numpy(np.random.default_rng(1).normal(size=(6, 5, 5)) + 10 * np.arange(5))
@@ -149,13 +140,13 @@ for words, after in (("as it is", as_it_is), ("turned", turned)):
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# Each time step, over all channels: `nn.BatchNorm1d` always takes axis 1 as the channels. There is no error, because
-# $L = C$. (If they differ, the layer has $C$ values of $\gamma$ for $L$ channels, and raises one.) Turned with
+# Something between, −1.4 to 1.4. `nn.BatchNorm1d` always takes axis 1 as the channels, so each *time step* has mean 0, and the
+# channels are still far apart. There is no error, because $L = C$; with $L \ne C$ there is one. Turned with
 # `x.transpose(1, 2)`, and turned back after the layer, each channel has mean 0.
 #
 # </details>
 #
-# (PyTorch's own term *channels last* means something else: the shape stays $(N, C, H, W)$, only the order in memory changes.)
+# In PyTorch, *channels last* is the name of an order in memory. The shape stays $(N, C, H, W)$.
 #
 # ## Lab: which values share one mean
 #
@@ -183,7 +174,7 @@ labs.WhichValues()
 # 2. The axes stand in another order, and `axis=(0, 2, 3)` becomes `axis=(0, 1, 2)`.
 # 3. All three digits share the mean and the variance of a channel, and the dimmed digit changes these. With 0.1 all bars grow.
 # 4. Only that of the dimmed digit, because each digit has means of its own. Even this bar is short: the digit is divided by
-#    its own spread, so its contrast is nearly forgotten.
+#    its own standard deviation, so its contrast is nearly forgotten.
 #
 # </details>
 #
@@ -208,7 +199,7 @@ class PerPosition(nn.BatchNorm1d):
 
 
 # %%
-def framed(pictures, right=0):
+def framed(pictures, right=0):  # right: columns, from -2 to 2
     return np.pad(pictures, ((0, 0), (0, 0), (2, 2), (2 + right, 2 - right)))
 
 
@@ -276,7 +267,7 @@ figure, (ax,) = figures.new_figure(size=(4.8, 3.2))
 pair = np.stack([by_channel[:, 0], by_position[:, 0]], axis=1)
 another = [[False, False], [False, True]]
 figures.feature_maps(pair, limit=4, framed=another, digits=moving[:, 0], ax=ax)
-figure.colorbar(ax.collections[0], ax=ax, ticks=[-4, 0, 4], extend="both")
+figure.colorbar(ax.collections[0], ax=ax, ticks=[-4, 0, 4], extend="both").ax.set_title("x̂")
 figures.frame(ax, title="A digit moves. Does its map move along?", xlim=(-1.2, 2), ylim=(2, -0.05))
 ax.set_xticks([-0.7, 0.44, 1.44], ["digit", "per channel", "per position"])
 ax.set_yticks([0.44, 1.44], ["middle", "moved"])
@@ -291,8 +282,7 @@ figures.show(ax)
 #
 # This is the order of the paper. (A bias in the convolution would be useless there: lesson 02.)
 #
-# **Predict.** ReLU keeps what is above 0. Take the six channels of the first figure. Is the share above 0 more alike among
-# them before BN or after it?
+# **Predict.** ReLU keeps what is above 0. In the six channels of the first figure, is this share more alike before BN or after it?
 
 # %%
 after_bn = batch_norm_2d(maps, np.ones(6), np.zeros(6))
@@ -302,8 +292,7 @@ print("above 0 after BN: ", *(f"{share:4.0%}" for share in (after_bn > 0).mean(a
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# After BN. Before BN the share depends on the random filter, and goes from 18 to 74 %. BN moves the mean of each channel to
-# 0; then the share goes from 40 to 61 % ([why not half?](deeper/does_a_relu_drop_half.ipynb)).
+# After BN, which moves the mean of each channel to 0 ([why not half?](deeper/does_a_relu_drop_half.ipynb)).
 #
 # </details>
 #

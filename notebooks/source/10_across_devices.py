@@ -53,7 +53,7 @@ figures.show(figure)
 # - **Plain BN**: each device takes its own share alone.
 # - **Gradient accumulation** adds up the gradients of several shares before a step. BN takes no notice ([shown here](deeper/what_goes_wrong_between_devices.ipynb)).
 # - **Synchronized BN (SyncBN)** takes the shares of all devices at the same moment.
-# - **Cross-iteration BN (CBN)** remembers earlier shares. Their statistics belong to older weights, so it corrects them.
+# - **Cross-iteration BN (CBN)** remembers earlier shares. Their statistics belong to older weights, so it corrects them: by their derivative times the change of the weights since then.
 # - **Cross mini-batch BN (CmBN)** remembers only back to the last step, and needs no correction.
 #
 # ## Two shares are not one batch
@@ -167,7 +167,7 @@ y, cache = bnteach.batch_norm_forward(x, gamma, beta)
 whole = (y, *bnteach.batch_norm_backward(dy, cache))
 joined = [np.concatenate([first[k], second[k]]) for k in (0, 1)] + [first[k] + second[k] for k in (2, 3)]
 for name, ours, expected in zip(("y", "dx", "dgamma", "dbeta"), joined, whole, strict=True):
-    print(f"{name:7} largest difference {abs(ours - expected).max():.10f}")
+    print(f"{name:7} largest difference {abs(ours - expected).max():.0e}")
     assert np.allclose(ours, expected)
 
 # %% [markdown]
@@ -177,7 +177,8 @@ for name, ours, expected in zip(("y", "dx", "dgamma", "dbeta"), joined, whole, s
 #
 # </details>
 #
-# $y$ and $dx$ stay where the samples are. $d\gamma$ and $d\beta$ are parts, which data parallelism adds up, like the gradients of all other parameters.
+# $y$ and $dx$ stay where the samples are. $d\gamma$ and $d\beta$ are parts, one for each device. Data parallelism joins them as it joins the gradients of all other parameters: their sum
+# for a sum of losses, their mean for a mean.
 #
 # In PyTorch, `nn.SyncBatchNorm.convert_sync_batchnorm(network)` puts `nn.SyncBatchNorm` in the place of each BN layer. It works between GPUs only;
 # [What goes wrong between devices?](deeper/what_goes_wrong_between_devices.ipynb) compares it with BN on the whole batch, if there is a GPU.
@@ -218,12 +219,13 @@ assert times[0][3] > times[0][0]
 #
 # </details>
 #
-# So the price of SyncBN is the *number* of messages and the waiting, at every BN layer, forward and backward. (Our forward pass sends three messages. PyTorch sends
+# In these two processes a message costs as much for 128 numbers as for 2 048. So in a deep network it is the *number* of messages that counts, and the waiting, at
+# every BN layer, forward and backward. (Our forward pass sends three messages. PyTorch sends
 # one: count, mean and variance of each device, which are then [merged](deeper/how_do_two_batches_become_one.ipynb).) Other devices and networks give other times.
 #
 # ## Which running mean is saved?
 #
-# Plain BN on two devices: each keeps a running mean of its own. In the first row the shares are sorted, as above; in the second, each step shuffles the eight
+# Plain BN on two devices: each keeps a running mean of its own. In the first row the shares are sorted; in the second, each step shuffles the eight
 # samples.
 #
 # **Predict.** In which row do the running means come near the mean of all samples?
@@ -253,7 +255,8 @@ print("mean of all samples    ", x.mean(axis=0).round(2))
 # network once through the digits, with 20 seeds. Its results are stored. We take four differences in test accuracy:
 #
 # - batches of 2, and batches of 4: CBN, which remembers seven batches, minus plain BN;
-# - steps of 16 samples in eight parts of 2: CmBN minus plain BN on the same parts, and minus BN on all 16.
+# - CmBN, in steps of 16 samples in eight parts of 2, minus plain BN on the same parts;
+# - the same CmBN, minus BN on all 16 samples.
 #
 # "It gains" *holds* when the dots of all seeds lie more than 2 points (percentage points) above 0. The seeds do not vary the 450 test pictures, which leave about
 # one point uncertain: hence this margin.
@@ -288,14 +291,14 @@ figures.show(figure)
 #
 # <details><summary>Answer</summary>
 #
-# In the first and the third. In batches of 4, CBN *loses* in each of the 20 seeds, 2 to 8 points. And CmBN stays below BN on all 16 samples; its first part has
+# In the first and the third. In batches of 4, CBN *loses*: in each of the 20 seeds, and in 19 of them beyond the margin. And CmBN stays below BN on all 16 samples; its first part has
 # only itself.
 #
 # </details>
 #
-# This is one small network, and one learning rate. With a large detector, the authors of CBN found it better than BN.
+# This is one small network, and one learning rate. With a large detector, the authors of CBN found it better than BN. Why it loses here, we do not know.
 #
-# **Shown:** alone, each device has a line of its own; SyncBN is BN on the whole batch, for a few sums at each layer; the price is the waiting.
+# **Shown:** alone, each device has a line of its own; SyncBN is BN on the whole batch, for a few sums at each layer; each message and each late device costs time.
 #
 # **Practice:** [the exercises](exercises/10_across_devices.ipynb), 30 minutes.
 #

@@ -3,16 +3,16 @@
 #
 # *40 minutes · previous: [11 · Put it in a detector](11_put_it_in_a_detector.ipynb)*
 #
-# BN has the same formula in every framework, but other names, other defaults and another idea of momentum. You try what each
-# difference costs, run two models as tutorials publish them, and write PyTorch's own layer yourself. At the end you can carry a BN layer from
-# one framework to another, and you know what you have learned in this course.
+# BN has the same formula in every framework, but other names, other defaults and another idea of momentum. You see what the
+# differences cost, meet two models as tutorials publish them, and write PyTorch's own layer yourself. At the end you know what to look at when a
+# BN layer moves from one framework to another.
 #
-# | | PyTorch | Keras 3 | Flax (JAX) | ONNX |
+# | | PyTorch | Keras 3 | Flax linen (JAX) | ONNX |
 # |---|---|---|---|---|
 # | scale γ, shift β | `weight`, `bias` | `gamma`, `beta` | `scale`, `bias` | `scale`, `B` |
-# | running mean, variance | `running_mean`, `running_var` | `moving_mean`, `moving_variance` | `mean`, `var` | `mean`, `var` |
+# | running mean, variance | `running_mean`, `running_var` | `moving_mean`, `moving_variance` | `mean`, `var` | `input_mean`, `input_var` |
 # | ε | 0.00001 | **0.001** | 0.00001 | 0.00001 |
-# | momentum weighs | the new batch: 0.1 | **the old average**: 0.99 | **the old average**: 0.99 | **the old average**: 0.9 |
+# | the momentum is the weight of | the new batch: 0.1 | **the old average**: 0.99 | **the old average**: 0.99 | **the old average**: 0.9 |
 # | axis of the channels | 1 | **last** | **last** | 1 |
 # | the variance that it stores | divided by $m - 1$ | by $m$ | by $m$ | by $m$ |
 
@@ -69,8 +69,8 @@ for axis in (-1, 1):
 #
 # </details>
 #
-# `nn.BatchNorm2d(3)` has no such argument. It refuses these pictures, because it finds 6 channels where 3 are expected. But it takes pictures
-# of height 3, and normalizes their rows.
+# `nn.BatchNorm2d(3)` has no such argument: its channels are on axis 1. Pictures of height 6 raise an error, for 6 is not 3. Pictures of height 3 raise
+# none, and their rows are normalized.
 #
 # ## Which variance is stored
 #
@@ -86,10 +86,10 @@ for axis in (-1, 1):
 # ## Which mode is a new layer in?
 #
 # In PyTorch a new layer is in training mode, until you call `eval()`. In Keras `layer(x)` alone means evaluation; only
-# `layer(x, training=True)`, or `fit`, trains. Flax has no default: `use_running_average` must be given.
+# `layer(x, training=True)`, or `fit`, takes the batch. Flax has no default: `use_running_average` must be given.
 #
-# **Predict.** In PyTorch one freezes parameters by `requires_grad = False`, in Keras by `trainable = False`. Which of the three calls
-# below normalizes with the batch, so that the means become 0?
+# **Predict.** In PyTorch one freezes parameters by `requires_grad = False`, in Keras by `trainable = False`. Which of these three still normalizes with the
+# batch, so that the means become 0: PyTorch's `layer(x)`, Keras' `layer(x)`, Keras' `layer(x, training=True)`?
 
 
 # %%
@@ -162,7 +162,7 @@ for name, (shape, parameters) in models.items():
 #
 # `None` stands for the batch. The dense model returns (1, 2): its input is declared as one row of five numbers, so each sample keeps an axis
 # too many. The convolutional model returns **(12, 12, 2)**: nothing removes the two axes of the picture, so it classifies each of 144 positions.
-# Both run without an error.
+# Both are built without an error.
 #
 # To mend them: `Input(shape=(5,))` for the dense one; for the other `Flatten()` or `GlobalAveragePooling2D()` before the last `Dense`.
 #
@@ -174,7 +174,7 @@ for name, (shape, parameters) in models.items():
 #
 # ## Write PyTorch's layer yourself
 #
-# You know all that `nn.BatchNorm1d` does: lessons 02, 03 and 05 are its lines. An `nn.Parameter` is trained. A buffer is stored
+# You know all that `nn.BatchNorm1d` does to a table, with its usual settings: lessons 02, 03 and 05 are its lines. An `nn.Parameter` is trained. A buffer is stored
 # with the model and moves with it to a GPU, but no gradient changes it. The backward pass is missing here: PyTorch derives it.
 
 
@@ -257,8 +257,7 @@ for norm in (MyBatchNorm, nn.BatchNorm1d):
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# Nearly to the digit: the two layers compute the same, but for rounding. A pair may differ in the last digit, when rounding turns one answer
-# of 450 around.
+# To the digit here: the two layers compute the same, but for rounding. On another machine rounding may turn one answer of 450 around.
 #
 # </details>
 #
@@ -280,7 +279,7 @@ torch_bridge.compare(bn, batch.numpy(), dy.numpy())
 # [Carry a Keras model over](deeper/carry_a_keras_model_over.ipynb) · [What does ONNX define?](deeper/what_does_onnx_define.ipynb)
 #
 # **The end of the course.** You have built batch normalization, forward and backward, trained with it, and put on trial what people say about it. The
-# next step is a network of your own: take BN out, put it in, over five seeds, and believe the dots.
+# next step is a network of your own: take BN out, put it in, over five seeds, and look at all five numbers.
 #
 # *Sources:*
 #

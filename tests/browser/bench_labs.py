@@ -33,7 +33,7 @@ MOVED = {
     "Coupling": ("Its value", "value", ""),
     "Depth": ("Initial weight scale", "scale", ""),
     "GammaBeta": ("γ (scale)", "gamma", ""),
-    "Jacobian": ("Spread", "spread", ""),
+    "Jacobian": ("Scale", "scale", ""),
     "Landscape": ("Learning rate of the next step", "rate", ""),
     "Microscope": ("Scale of the input", "scale", ""),
     "Pruning": ("Threshold", "threshold", ""),

@@ -18,7 +18,7 @@ SLIDERS = {
     "Depth": ["Layers", "Initial weight scale"],
     "Devices": ["How sorted (%)", "Devices"],
     "GammaBeta": ["γ (scale)", "β (shift)"],
-    "Jacobian": ["Batch size", "Spread", "Outlier"],
+    "Jacobian": ["Batch size", "Scale", "Outlier"],
     "Landscape": ["Training steps done", "Learning rate of the next step"],
     "Microscope": ["ε in the root", "Shift of the input", "Scale of the input"],
     "Momentum": ["Momentum", "Channel's std", "Batches seen"],

@@ -17,10 +17,10 @@ torch = pytest.importorskip("torch")
 PARTS = ("diagonal", "mean", "variance")
 
 
-def frame_of(batch_size=6, spread=1.0, outlier=0.0, parts=PARTS):
+def frame_of(batch_size=6, scale=1.0, outlier=0.0, parts=PARTS):
     """What the lab would show, without drawing it."""
     switches = {name: name in parts for name in PARTS}
-    return labs.Jacobian.compute(State(batch_size, spread, outlier, **switches))
+    return labs.Jacobian.compute(State(batch_size, scale, outlier, **switches))
 
 
 def jacobian_by_torch(x, parts):
@@ -37,10 +37,10 @@ def jacobian_by_torch(x, parts):
 
 
 @pytest.mark.parametrize("parts", [c for k in range(4) for c in itertools.combinations(PARTS, k)])
-@pytest.mark.parametrize(("size", "spread", "outlier"), [(2, 0.5, 0.0), (5, 2.0, 3.5), (8, 1.0, 20.0)])
-def test_the_parts_are_autograds_paths(parts, size, spread, outlier):
-    frame = frame_of(size, spread, outlier, parts)
-    np.testing.assert_allclose(frame.shown, jacobian_by_torch(frame.x, parts), atol=1e-12 / spread)
+@pytest.mark.parametrize(("size", "scale", "outlier"), [(2, 0.5, 0.0), (5, 2.0, 3.5), (8, 1.0, 20.0)])
+def test_the_parts_are_autograds_paths(parts, size, scale, outlier):
+    frame = frame_of(size, scale, outlier, parts)
+    np.testing.assert_allclose(frame.shown, jacobian_by_torch(frame.x, parts), atol=1e-12 / scale)
 
 
 def test_the_whole_is_that_of_pytorchs_batch_norm():
@@ -54,9 +54,9 @@ def test_the_whole_is_that_of_pytorchs_batch_norm():
 
 
 @pytest.mark.parametrize("size", range(2, 9))
-@pytest.mark.parametrize("spread", [0.5, 4.0])
-def test_the_null_space(size, spread):
-    whole = frame_of(size, spread)
+@pytest.mark.parametrize("scale", [0.5, 4.0])
+def test_the_null_space(size, scale):
+    whole = frame_of(size, scale)
     np.testing.assert_allclose(whole.row_sums, 0, atol=1e-14)
     left_by_eps = whole.x_hat / whole.std * (1e-5 / whole.std**2)
     np.testing.assert_allclose(whole.times_x_hat, left_by_eps, rtol=1e-6)
@@ -89,7 +89,7 @@ def test_the_map_shows_these_numbers():
 
 
 def test_reading_by_pytorchs_numbers():
-    lab = labs.Jacobian(batch_size=6, spread=2.0, outlier=4.0, variance=False)
+    lab = labs.Jacobian(batch_size=6, scale=2.0, outlier=4.0, variance=False)
     x = torch.tensor(lab.frame.x)
     whole = jacobian_by_torch(lab.frame.x, ("diagonal", "mean"))
     std = float(torch.sqrt(x.var(correction=0) + 1e-5))

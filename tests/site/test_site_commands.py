@@ -30,7 +30,7 @@ def build(folder: Path, *more: str) -> int:
 def test_a_site_is_built_and_what_changed_is_built_again(folder, capsys):
     lesson, page = folder / "00_tiny.ipynb", folder.parent / "site" / "00_tiny.html"
     assert build(folder) == 0
-    assert "9 pages" in capsys.readouterr().out
+    assert "10 pages" in capsys.readouterr().out
     written = page.stat().st_mtime_ns
     assert build(folder) == 0
     assert page.stat().st_mtime_ns == written

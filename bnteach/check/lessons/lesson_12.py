@@ -88,7 +88,7 @@ def kernels(rng: np.random.Generator) -> list[dict[str, Any]]:
     return [read, *({"kernel": rng.normal(size=k), "pictures": rng.normal(size=p)} for k, p in sizes)]
 
 
-def learn(seed, **options):
+def learn(seed, momentum=0.1, eps=1e-5):
     """Stands for the training of the exercise."""
 
 
@@ -126,7 +126,7 @@ EXERCISES = [
         hints=(
             "The function makes two trainings that differ in one thing only.",
             "The first training is `learn(seed)`.",
-            "The second one has an option more, such as `learn(seed, momentum=0.99)`.",
+            "The second one has an argument more, such as `learn(seed, momentum=0.99)`.",
         ),
         lesson=("12_the_same_layer_elsewhere", "Momentum and ε"),
     ),

@@ -48,9 +48,8 @@ class Measurement:
     def __call__(self, *values: Any, **named: Any) -> float:
         """The number of this call: a call that was made before has its number."""
         given = dict(self.usual.bind(*values, **named).arguments)
-        seed, options = given.pop("seed"), given.pop("options", {})
-        changed = {name: v for name, v in given.items() if v != self.usual.parameters[name].default}
-        call = (seed, changed | options)
+        seed = given.pop("seed")
+        call = (seed, {name: v for name, v in given.items() if v != self.usual.parameters[name].default})
         if call not in self.calls:
             self.calls.append(call)
         return float(self.calls.index(call))

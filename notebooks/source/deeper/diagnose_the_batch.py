@@ -137,7 +137,7 @@ assert min(changed) > 1 / 30
 #
 # ## A crash at the end of an epoch
 #
-# 1 347 digits in batches of 2 leave one over. One value has no spread, so PyTorch refuses it in training. Its message speaks of *values
+# 1 347 digits in batches of 2 leave one over. One value has no variance to divide by, so PyTorch refuses it in training. Its message speaks of *values
 # per channel*.
 #
 # **Predict.** Which of these shapes are refused: (1, 2), (2, 2), (1, 2, 1, 1), (1, 2, 1, 2)? Axis 0 is the sample, axis 1 the channel.
@@ -155,7 +155,7 @@ for shape in [(1, 2), (2, 2), (1, 2, 1, 1), (1, 2, 1, 2)]:
 # <details><summary>Answer</summary>
 #
 # Those with one value per channel: (1, 2), and also (1, 2, 1, 1). Two values are accepted, from two samples or from two pixels.
-# But they always become −1 and +1.
+# But they always become −1 and +1 ([and no gradient comes through](what_a_small_batch_teaches.ipynb#A-batch-of-two,-a-batch-of-one)).
 #
 # </details>
 #
@@ -194,8 +194,11 @@ print(f"outputs, in evaluation mode           {(layer(digit) - layer(pale)).abs(
 
 
 # %% tags=["nbval-ignore-output"]
-halves = [half for digit in range(10) for half in torch.where(y_train == digit)[0].chunk(2)]
-sorted_batches = [(x_train[half], y_train[half]) for half in halves]  # 20 batches of some 67 digits
+sorted_batches = []  # 20 batches of some 67 digits
+for digit in range(10):
+    pictures = x_train[y_train == digit]
+    labels = y_train[y_train == digit]
+    sorted_batches += zip(pictures.chunk(2), labels.chunk(2), strict=True)
 for with_bn in (True, False):
     sorted_networks = [new_network(seed, batch_norm=with_bn) for seed in range(5)]
     losses = [learn(network, sorted_batches, 10, seed) for seed, network in enumerate(sorted_networks)]

@@ -40,8 +40,8 @@ print(f"sorted:   {miss(sorted_by_digit):.3f}")
 # <details><summary>Answer</summary>
 #
 # About five times. Shuffled, the distance is what $\sigma/\sqrt{N}$ says. Sorted, a batch holds one digit, or two where one ends and
-# the next begins: its mean describes this digit, not all digits. [Lesson 05](../05_train_and_infer.ipynb) shows what this does
-# to a network with BN.
+# the next begins: its mean describes this digit, not all digits. [A clinic](diagnose_the_batch.ipynb#The-training-loss-stays-at-guessing)
+# shows what this does to a network with BN.
 #
 # </details>
 #

@@ -108,8 +108,7 @@ for name, mine, torchs in zip(("dx", "dgamma", "dbeta"), *found, strict=True):
     assert torch.allclose(mine, torchs)
 
 # %% [markdown]
-# The layer of `bnteach` has running statistics and evaluation mode too. `compare` holds it against PyTorch. (*error* is the largest
-# difference, as a share of the size of the terms in the sum behind each number.)
+# The layer of `bnteach` has running statistics and evaluation mode too. `compare` holds it against PyTorch.
 
 # %% tags=["nbval-ignore-output"]
 bn = bnteach.BatchNorm(3, dtype=np.float64)

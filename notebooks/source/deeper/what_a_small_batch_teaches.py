@@ -143,20 +143,12 @@ for pair in ([1.0, 5.0], [1.0, 5000.0], [1.0, 1.002]):
 # </details>
 #
 # A **batch of one** is its own mean: $\hat{x} = 0$ and $y = \beta$, whatever $x$ is. The formula gives $dy - dy = 0$. Such
-# a layer would be useless, and bnteach and PyTorch both refuse.
-
-# %%
-one, layer = np.array([[1.0, 10.0]]), torch.nn.BatchNorm1d(2, dtype=torch.float64)
-for bn in (lambda: bnteach.batch_norm_forward(one, None, None), lambda: layer(torch.tensor(one))):
-    try:
-        bn()
-    except ValueError as error:
-        print("refused:", str(error).split(",")[0])
-
-# %% [markdown]
+# a layer would be useless, so PyTorch refuses ([what it says](diagnose_the_batch.ipynb#A-crash-at-the-end-of-an-epoch)), and so
+# does bnteach.
+#
 # ## A bias before BN
 #
-# A linear layer gives BN its input $x = aW + b$. The bias $b$ adds the same number to all rows of a channel: a move along
+# Lesson 02 measured that a bias before BN does nothing. Here is why: a linear layer gives BN its input $x = aW + b$. The bias $b$ adds the same number to all rows of a channel: a move along
 # $\mathbf{1}$.
 #
 # **Predict.** What is the gradient of the bias, for a random batch and a random dy?

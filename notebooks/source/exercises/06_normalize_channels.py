@@ -233,7 +233,7 @@ with_bn = [learn(seed, nn.BatchNorm2d) for seed in range(5)]
 per_position = [learn(seed, PerPosition) for seed in range(5)]
 
 # %% [markdown]
-# Change one thing in the test pictures, `framed(digits.x_test)`: move them by two columns, or two rows down; halve their contrast; make a
+# Change one thing in the test pictures, `framed(digits.x_test)`: move them by two columns, or two rows down (two is the most); halve their contrast; make a
 # negative of them. Write `effect_of_moving(seed)`. It returns two shares of right answers of *one* network, from 0 to 1, before and after the
 # change. (The check sees only the two numbers. That both come from the same network, and the first from `framed(digits.x_test)`, see
 # for yourself.)
@@ -241,6 +241,12 @@ per_position = [learn(seed, PerPosition) for seed in range(5)]
 # **Predict first**, and write it down: for `per_position`, and for `with_bn`, what is left after the change? When the check has passed, open a
 # cell below and run five seeds of each: `for seed in range(5): print(*effect_of_moving(seed))`.
 #
+# <details><summary>What you should see</summary>
+#
+# Two columns to the right, `per_position` falls from about 90 % nearly to guessing. The networks with BN lose three points at
+# most.
+#
+# </details>
 # <details><summary>Hint 1</summary>
 #
 # The network of a seed is `per_position[seed]`, already trained. Show it two sets of pictures.

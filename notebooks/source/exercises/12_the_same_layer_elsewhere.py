@@ -39,7 +39,7 @@ for _ in range(3):
 #     return momentum, moving_variance * m / (m - 1)
 # ```
 #
-# One of the two results is always wrong. The other one is nearly right after many batches, and wrong after few. Say first which is which; try
+# One of the two results is wrong for every momentum but 0.5. The other one is nearly right after many batches, and wrong after few. Say first which is which; try
 # the variance on the three batches above, with `m = 8`: what would PyTorch have stored, and what does this function give? Then write
 # `to_pytorch(momentum, moving_variance, batches, m)` anew.
 #
@@ -134,7 +134,7 @@ check.carry_over(carry_over)
 #
 # *10 minutes · difficulty: 2 of 4*
 #
-# `learn(seed, **options)` trains a small network on the digits and returns its test accuracy. The options are those of `nn.BatchNorm1d`.
+# `learn(seed, momentum=0.1, eps=1e-5)` trains a small network on the digits and returns its test accuracy. Momentum and ε are those of `nn.BatchNorm1d`.
 
 # %%
 import torch
@@ -147,9 +147,11 @@ x_train, x_test = torch.tensor(data.x_train), torch.tensor(data.x_test)
 y_train, y_test = torch.tensor(data.y_train), torch.tensor(data.y_test)
 
 
-def learn(seed, **options):
+def learn(seed, momentum=0.1, eps=1e-5):
     torch.manual_seed(seed)
-    network = nn.Sequential(nn.Linear(64, 32), nn.BatchNorm1d(32, **options), nn.ReLU(), nn.Linear(32, 10))
+    network = nn.Sequential(
+        nn.Linear(64, 32), nn.BatchNorm1d(32, eps, momentum), nn.ReLU(), nn.Linear(32, 10)
+    )
     optimizer = torch.optim.SGD(network.parameters(), lr=0.1)
     for _ in range(2):
         for rows in torch.randperm(1280).split(32):
@@ -161,11 +163,11 @@ def learn(seed, **options):
 
 # %% [markdown]
 # Which of Keras' defaults would hurt here, if somebody copied the number into PyTorch? Choose **one**: `momentum=0.99`, `eps=1e-3`, or
-# another option or value that you are curious about. Write `effect_of_a_default(seed)`: it returns two accuracies, with PyTorch's defaults and with the
+# another value that you are curious about. Write `effect_of_a_default(learn, seed)`: it returns two accuracies, with PyTorch's defaults and with the
 # change.
 #
 # **Predict first**, and write it down. When the check has passed, run five seeds in a cell below:
-# `for seed in range(5): print(*effect_of_a_default(seed))`.
+# `for seed in range(5): print(*effect_of_a_default(learn, seed))`.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -179,13 +181,13 @@ def learn(seed, **options):
 # </details>
 # <details><summary>Hint 3</summary>
 #
-# The second one has an option more, such as `learn(seed, momentum=0.99)`.
+# The second one has an argument more, such as `learn(seed, momentum=0.99)`.
 #
 # </details>
 
 
 # %% tags=["solution", "points-2"]
-def effect_of_a_default(seed):
+def effect_of_a_default(learn, seed):
     """The test accuracy with PyTorch's defaults, and with one option changed."""
     ### BEGIN SOLUTION
     before = learn(seed)
