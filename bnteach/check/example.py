@@ -11,6 +11,7 @@ from .evidence import Evidence
 from .running import Probe
 
 READABLE = 24  # values; a larger array is told by its shape
+LARGE = 1e6  # from here on a whole number is no count
 
 
 def example(evidence: Evidence) -> tuple[str, ...]:
@@ -42,6 +43,8 @@ def numbers(value: Any, places: int | None = None, start: int = 0) -> str:
     if value.size > READABLE:
         return f"an array of shape {value.shape}"
     value = value.astype(float)
+    if value.ndim == 0 and value.item().is_integer() and abs(value) < LARGE:
+        return f"{value:.0f}"
     places = enough_places(value) if places is None else places
     value = np.round(value, places) + 0.0  # no −0
     style = {"precision": places, "floatmode": "fixed", "suppress_small": True, "separator": ", "}

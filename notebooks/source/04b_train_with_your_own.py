@@ -61,13 +61,13 @@ def bn_backward(dy, cache, mean_path=1, variance_path=1):
 
 # %%
 x, gamma, beta = np.array([[1.0], [2.0], [3.0], [6.0]]), np.array([2.0]), np.array([-1.0])
-y, _ = bn_forward(x, gamma, beta)
-print("y:", y[:, 0].round(3), " in lesson 04: -3.138 -2.069 -1. 2.207")
+print("y:", bn_forward(x, gamma, beta)[0][:, 0].round(3), " in lesson 04: -3.138 -2.069 -1. 2.207")
 
 
 # %%
 def forward_and_back(dy, x, gamma, eps):
     _, cache = bn_forward(x, gamma, 0, eps)  # beta is 0: no gradient depends on it
+    assert abs(bn_backward(dy, cache, 0, 1)[0].sum(axis=0)).max() > 1e-9, "mean_path=0 changes nothing"
     return bn_backward(dy, cache)
 
 
@@ -271,15 +271,12 @@ after = accuracies(
 #
 # ## How late?
 #
-# Without the path through the mean, dz keeps the sum of dy (times $\gamma/s$), as the gradient of $\beta$ does. So a step also
-# shifts the channel, as in your first lab task. BN hides this shift from the loss, so nothing pushes back, and the shifts can
-# add up batch after batch. The running mean follows later.
+# Without the path through the mean, the sum of dz over the batch is not 0, so a step also shifts the channel, as in your first lab task. (No bias is
+# needed for this: the step is `inputs.T @ dz`, and the inputs are never negative.) BN subtracts the shift, so the loss does not see it, and the next
+# step may shift the channel again. The running mean is an average over old batches, in which the mean was another one.
 #
-# (No bias is needed for this. The inputs of a layer are all positive, so when all weights of a unit grow, its $z$ grows for every
-# picture.)
-#
-# How far behind is it? In each layer we compare the running mean of a channel with the mean of $z$ over the training pictures, and divide the distance by
-# the standard deviation of $z$. We show the average over 100 channels and five seeds.
+# How far is it behind? For each channel we take the distance between the running mean and the mean of $z$ over the training pictures, in standard
+# deviations of $z$. The picture shows the average over 100 channels and five seeds.
 #
 # **Predict.** Where is the running mean far behind: in the first layers, in the last ones, or in all?
 
@@ -320,8 +317,8 @@ figures.show(ax)
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# In all layers, where the path through the mean is missing: by about 0.4 standard deviations (0.15 in layer 1), or 0.05 to 0.2
-# where both paths are missing. (The running variance, not shown here, is late, too.)
+# In all layers, where the path through the mean is missing: by about 0.4 standard deviations (0.15 in layer 1) where it alone is missing, and by 0.05 to 0.2
+# where both are. (The running variance is late, too, but by less.)
 #
 # </details>
 #

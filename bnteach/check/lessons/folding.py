@@ -83,7 +83,7 @@ def network_from(seed: int) -> Any:
         end = [conv(4, 3, 1), nn.LeakyReLU(0.1), nn.BatchNorm2d(3)]
         network = nn.Sequential(*front, *back, *end).double().eval()
         for parameter in network.parameters():
-            parameter.data.uniform_(0.5, 1.5)
+            parameter.data.uniform_(-1.5, 1.5)  # of both signs: LeakyReLU must not be the identity
         for name, buffer in network.named_buffers():
             if buffer.ndim:
                 buffer.uniform_(*(-1, 1) if name.endswith("mean") else (0.5, 2))
