@@ -130,7 +130,8 @@ for x in batches:
 # </details>
 #
 # This is one reason why the network of lesson 00 tested badly after its first epoch: after 22 batches, $0.9^{22} = 10\,\%$ of
-# the start is left. And the early weights move fast. (Recalibrated as in 04b, it reads about 90 % of the digits at that time.)
+# the start is left, and the weights have moved fast, so the running averages lag behind. (We recalibrated that network after its first epoch, as in 04b:
+# it reads about 90 % of the digits.)
 #
 # The running variance starts at 1 and moves in the same way. But the variance of the batch is here divided by $N - 1$:
 #
@@ -184,8 +185,7 @@ for momentum in (0.99, 0.01, None):
 # ## Lab: the statistics follow the batches
 #
 # 100 batches come one after the other. Left and middle: their mean and variance. Right: BN's output for one sample,
-# $x = 7$. For the output in training it takes the place of the first value of each batch. (The two other panels show the
-# batches without it. A triangle at the edge: the dot lies outside.)
+# $x = 7$. In the right panel alone, it replaces the first value of each batch. (A triangle at the edge: the dot lies outside.)
 #
 # 1. Drag *Batches seen*. Does the output for $x = 7$ come to rest in training? Does it in evaluation?
 # 2. Compare *Momentum* 0.5, 0.1 and 0.01. With which is the running mean first near the truth? Which gives the

@@ -146,20 +146,18 @@ for words, after in (("as it is", as_it_is), ("turned", turned)):
 #
 # </details>
 #
-# In PyTorch, *channels last* is the name of an order in memory. The shape stays $(N, C, H, W)$.
-#
 # ## Lab: which values share one mean
 #
-# **Left**, a batch of 3 samples, 4 channels and 2 × 3 positions, drawn in a row of six. (Four filters without padding make
-# 6 × 6 values of a digit; each 3 × 2 of them are averaged.) The blue values share their mean with the orange value, which you
+# **Left**, a batch of 3 samples, 4 channels and 2 × 3 positions, which stand in a row. (A digit has
+# 6 × 6 outputs of each filter; we average them to 2 × 3.) The blue values share their mean with the orange value, which you
 # choose.
 #
 # 1. With *Normalization: batch*, change *Channel*, then *Sample*, then *Position*. When do other values turn blue?
 # 2. Change *Layout* to *NHWC*. What changes in the blocks and in the line of code?
 #
 # **Right**, the three digits that this batch was made from. The chosen sample is dimmed (orange bar): its gray values are
-# multiplied by the contrast, 0.25 at the start. Each bar shows how far a value of $\hat{x}$ in this digit has moved at most,
-# compared with contrast 1.
+# multiplied by the contrast, 0.25 at the start. A bar shows how far $\hat{x}$ moves by this, where it
+# moves most in that digit.
 #
 # 3. Why do the other two digits have bars, too? Do these grow if you set *Contrast of this digit* to 0.1?
 # 4. Choose *Normalization: instance*. Which bars are left? (Lesson 08 has the other norms.)
@@ -237,8 +235,9 @@ for words, per_position in (("per channel", False), ("per position", True)):
 #
 # </details>
 #
-# (Checking the means does not find this mistake: each channel of $\hat{x}$ has mean 0 here, too.
-# [Which does the harm, the statistics or γ and β?](deeper/statistics_for_each_position.ipynb))
+# How do you find this mistake? Not by the means: each channel of $\hat{x}$ has mean 0 here, too. Compare with `nn.BatchNorm2d`, or count the
+# stored means: six channels have 6, and here there are $6 \cdot 12 \cdot 12$.
+# ([Which does the harm, the statistics or γ and β?](deeper/statistics_for_each_position.ipynb))
 #
 # Why does a move harm at all? Take one filter, not trained, and its outputs for all training digits. We print their
 # variance at each position of row 5. Then we standardize a digit in the middle, and the same digit one column to the right,
@@ -280,21 +279,8 @@ figures.show(ax)
 #
 # ## Conv → BN → ReLU
 #
-# This is the order of the paper. (A bias in the convolution would be useless there: lesson 02.)
-#
-# **Predict.** ReLU keeps what is above 0. In the six channels of the first figure, is this share more alike before BN or after it?
-
-# %%
-after_bn = batch_norm_2d(maps, np.ones(6), np.zeros(6))
-print("above 0 before BN:", *(f"{share:4.0%}" for share in (maps > 0).mean(axis=(0, 2, 3))))
-print("above 0 after BN: ", *(f"{share:4.0%}" for share in (after_bn > 0).mean(axis=(0, 2, 3))))
-
-# %% [markdown]
-# <details><summary>Answer</summary>
-#
-# After BN, which moves the mean of each channel to 0 ([why not half?](deeper/does_a_relu_drop_half.ipynb)).
-#
-# </details>
+# In this order the paper builds its networks, and most others do. A bias in the convolution would be useless there (lesson 02). BN moves the mean of each
+# channel to 0, so about half of its values pass the ReLU ([why not exactly half?](deeper/does_a_relu_drop_half.ipynb)).
 #
 # **Shown:** one mean for each channel, over all other axes; a wrong axis often raises no error.
 #
