@@ -68,7 +68,8 @@ for name, batch in (("this batch", x), ("the next one", x_next)):
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# Between 0.05 and 1 $\sigma$: the means of two batches differ by about $\sigma\sqrt{2/64} \approx 0.18\,\sigma$ (lesson 01), and the standard deviations differ as well.
+# Between 0.05 and 1 $\sigma$: the means of two batches differ by about $\sigma\sqrt{2/64} \approx 0.18\,\sigma$ (lesson 01), and the standard deviations differ as well. (Printed is
+# the largest of 64 differences in each channel.)
 #
 # </details>
 #
@@ -255,7 +256,8 @@ assert max(correlation(net) for net in nets["sigmoid, γ only"]) < -0.99
 # What about the three others?
 #
 # - **With $\beta$**, step 1 does not hold: the same number is added for $p$ and for $-p$. On these points a sigmoid network needs $\beta$, the only **bias** before its activation.
-# - **With ReLU**, step 2 does not hold: the unit gives $z$ for one of the two points and 0 for the other. So the proof does not apply, and the network learns without $\beta$.
+# - **With ReLU**, step 2 does not hold: the unit gives $z$ for one of the two points and 0 for the other. The proof does not apply: two units with the weights $w$ and $-w$ together give
+#   $\text{ReLU}(z) + \text{ReLU}(-z) = |z|$, the same for $p$ and $-p$. So the network can learn without $\beta$.
 # - **$\gamma$** is not needed here: $\beta$ alone is enough. (With $\gamma$ the loss falls further, from about 0.08 to 0.01.) If a ReLU follows, the next linear layer can do the work of a positive $\gamma$, since
 #   $\text{ReLU}(\gamma z) = \gamma\,\text{ReLU}(z)$.
 #

@@ -126,7 +126,7 @@ print("after x - mean:      ", (x - mean).mean(axis=(0, 2, 3)))
 # Data from sensors often come as $(N, L, C)$: $L$ time steps, and the channels last. In this batch $L = C = 5$, and the
 # channels have means near 0, 10, 20, 30 and 40. We give it to `nn.BatchNorm1d` as it is, then with the channels on axis 1.
 #
-# **Predict.** Which means do the channels have after the first call: all 0, still 0 to 40, or something between?
+# **Predict.** After the first call, which means are 0: those of the channels, or those of the time steps?
 
 # %%
 sequence = torch.from_numpy(np.random.default_rng(1).normal(size=(6, 5, 5)) + 10 * np.arange(5))
@@ -140,24 +140,24 @@ for words, after in (("as it is", as_it_is), ("turned", turned)):
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# Something between, −1.4 to 1.4. `nn.BatchNorm1d` always takes axis 1 as the channels, so each *time step* has mean 0, and the
-# channels are still far apart. There is no error, because $L = C$; with $L \ne C$ there is one. Turned with
+# Those of the time steps. `nn.BatchNorm1d` always takes axis 1 as the channels. The means of the true channels, −1.4 to 1.4, are
+# still far apart. There is no error, because $L = C$; with $L \ne C$ there is one. Turned with
 # `x.transpose(1, 2)`, and turned back after the layer, each channel has mean 0.
 #
 # </details>
 #
 # ## Lab: which values share one mean
 #
-# **Left**, a batch of 3 samples, 4 channels and 2 × 3 positions, which stand in a row. (A digit has
-# 6 × 6 outputs of each filter; we average them to 2 × 3.) The blue values share their mean with the orange value, which you
+# **Left**, a batch of 3 samples, 4 channels and 2 × 3 positions, which stand in a row. (Here the filters
+# have no padding, so a digit has 6 × 6 outputs of each; we average them to 2 × 3.) The blue values share their mean with the orange value, which you
 # choose.
 #
 # 1. With *Normalization: batch*, change *Channel*, then *Sample*, then *Position*. When do other values turn blue?
 # 2. Change *Layout* to *NHWC*. What changes in the blocks and in the line of code?
 #
 # **Right**, the three digits that this batch was made from. The chosen sample is dimmed (orange bar): its gray values are
-# multiplied by the contrast, 0.25 at the start. A bar shows how far $\hat{x}$ moves by this, where it
-# moves most in that digit.
+# multiplied by the contrast, 0.25 at the start. A bar shows the largest change of an
+# $\hat{x}$ in that digit.
 #
 # 3. Why do the other two digits have bars, too? Do these grow if you set *Contrast of this digit* to 0.1?
 # 4. Choose *Normalization: instance*. Which bars are left? (Lesson 08 has the other norms.)
@@ -230,8 +230,8 @@ for words, per_position in (("per channel", False), ("per position", True)):
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# Per channel above 90 in all three cases. With the mistake above 90 in the middle, too, a loss that is easily overlooked;
-# but after a move below 60: about two digits of three are misread.
+# Per channel above 90 in all three cases. With the mistake above 90 in the middle, too: three points fewer are easily overlooked.
+# But after a move below 60: about two digits of three are misread.
 #
 # </details>
 #
@@ -282,7 +282,7 @@ figures.show(ax)
 # In this order the paper builds its networks, and most others do. A bias in the convolution would be useless there (lesson 02). BN moves the mean of each
 # channel to 0, so about half of its values pass the ReLU ([why not exactly half?](deeper/does_a_relu_drop_half.ipynb)).
 #
-# **Shown:** one mean for each channel, over all other axes; a wrong axis often raises no error.
+# **Shown:** one mean for each channel, over all other axes; a wrong axis may raise no error.
 #
 # **Practice:** [the exercises](exercises/06_normalize_channels.ipynb), 30 minutes. Deeper: [a batch of one
 # picture](deeper/diagnose_the_batch.ipynb), [NumPy's BN trains a PyTorch network](deeper/train_pytorch_with_numpy.ipynb),

@@ -115,7 +115,7 @@ figures.show(figure)
 # %% [markdown]
 # At 0 % the outputs are NaN, which counts as wrong; guessing would give 10 %.
 #
-# Now the rule. The effect of claim 1 is $\log_{10}$(highest working rate with BN / without): 1 is ten times as high, the margin 0.3 twice. The effect of
+# Now the rule. The effect of claim 1 is $\log_{10}$(highest working rate with BN / without): 1 means ten times as high; the margin 0.3 means twice as high. The effect of
 # claim 2 is how many more scales work, with the margin 1.
 
 
@@ -234,9 +234,10 @@ for name in ("ReLU", "tanh"):
 # </details>
 #
 # The claim **holds**. It can hardly fail: only γ and β move mean and variance behind a BN layer. But with noise the inputs move again, and the
-# network still gains in each seed. So here BN does **not need still inputs** to help.
+# network still gains in each seed. So here BN does **not need** inputs that stay where they are. (At the rate 0.1; at 0.3 we found
+# tanh undecided.)
 #
-# Two limits: noise has no direction, as learning below has. And with eight layers of ReLU it does cost
+# Two limits: noise has no direction, unlike the learning of the layers below. And with eight layers of ReLU it does cost
 # ([deeper](deeper/which_claims_hold.ipynb), with the measure of shift that Santurkar and others use).
 #
 # ## 5 · "The loss is smoother"
@@ -294,7 +295,7 @@ labs.Landscape()
 #
 # 1. The one without BN: steps up to 0.68 lower the loss, with BN up to 3.3.
 # 2. Up to 0.1; with BN it is still 3.3. Cohen and others (2021) found that gradient descent with all pictures in each step drives a network to where its rate is
-#    only just stable, the **edge of stability**. It looks alike here, with batches, in one network. So the rate itself may make a part of the roughness.
+#    only just stable, the **edge of stability**. It looks alike here, with batches, in one network. So training at a rate may itself shape the network until only about this rate is stable.
 # 3. The one without BN: 0.47, with BN 0.20. "Smoother" is not true of each network at each moment.
 #
 # </details>
@@ -303,7 +304,7 @@ labs.Landscape()
 #
 # To **regularize** is to keep a network from memorizing its training set, so that it does better on the test. After the same number of
 # steps the network with BN has learned more, so we stop both at the **same training accuracy** and compare the test
-# accuracy there. The tasks: all digits; 400 pictures, a fifth of them with wrong labels; and 200 noisy pictures.
+# accuracy there. All networks here have ReLU. The tasks: all digits; 400 pictures, a fifth of them with wrong labels; and 200 noisy pictures.
 #
 # **Predict.** On which of the three tasks is BN better?
 

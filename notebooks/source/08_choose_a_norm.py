@@ -154,7 +154,7 @@ for words, (where, times, plus) in changes.items():
 # | what you build | take | because |
 # |---|---|---|
 # | a convolutional network, large batches | BN | here no worse than GN; costs nothing once it is folded |
-# | the same, few pictures in a batch | GN (LN in linear layers) | [How small may a batch be?](#How-small-may-a-batch-be?) |
+# | the same, few pictures in a batch | measure BN against GN (Wu and He found GN better) | [How small may a batch be?](#How-small-may-a-batch-be?) |
 # | pictures whose contrast must not count | IN, or IN with BN | [Two norms in one layer](#Two-norms-in-one-layer) |
 # | a transformer | LN, RMSNorm | [Why transformers use LN or RMSNorm](#Why-transformers-use-LN-or-RMSNorm) |
 #
@@ -173,7 +173,8 @@ for words, (where, times, plus) in changes.items():
 # | pictures | two convolutions, on maps of 8 × 8 and 4 × 4 | GN |
 # | pictures, then table | the same, then one linear | GN, LN |
 #
-# Each was trained with five seeds and four learning rates; for each norm and batch size we took the rate that did best on the test digits.
+# Each was trained with five seeds and four learning rates; for each norm and batch size we took the rate that did best on the test digits,
+# which flatters all norms alike.
 # By the rule of [lesson 07](07_put_the_claims_on_trial.ipynb), "BN is worse" *holds* when all dots lie more than 2 points below 0.
 #
 # **Predict.** What is $m$ of each hidden layer in batches of 2? So in which networks is BN worse there?
@@ -213,7 +214,7 @@ figures.show(figure)
 # </details>
 #
 # So here "fails below 16" **holds in batches of 2 where a layer has $m = 2$**: BN loses 18 to 36 points. From batches of 4 on, where the smallest
-# $m$ is 4, it does not hold. That is no safe limit: Wu and He's smallest $m$ was 98 (2 maps of 7 × 7), and BN lost 10 points. Why, our trial
+# $m$ is 4, it does not hold. That is no safe limit: Wu and He's smallest $m$ was 98 (2 maps of 7 × 7), and BN lost more than 10 points. Why, our trial
 # does not tell. With few pictures in a batch, measure BN against GN.
 #
 # ## Two norms in one layer

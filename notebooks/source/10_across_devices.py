@@ -53,7 +53,7 @@ figures.show(figure)
 # - **Plain BN**: each device takes its own share alone.
 # - **Gradient accumulation** adds up the gradients of several shares before a step. BN takes no notice ([shown here](deeper/what_goes_wrong_between_devices.ipynb)).
 # - **Synchronized BN (SyncBN)** takes the shares of all devices at the same moment.
-# - **Cross-iteration BN (CBN)** remembers earlier shares. Their statistics belong to older weights, so it corrects them: by their derivative times the change of the weights since then.
+# - **Cross-iteration BN (CBN)** remembers earlier shares. Their statistics belong to older weights, so it corrects them; the [deeper notebook](deeper/can_bn_remember.ipynb) shows how.
 # - **Cross mini-batch BN (CmBN)** remembers only back to the last step, and needs no correction.
 #
 # ## Two shares are not one batch

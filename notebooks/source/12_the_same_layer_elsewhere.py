@@ -42,7 +42,7 @@ labs.Momentum()
 # <details><summary>Answers</summary>
 #
 # 1. It jumps: 99 % of it is the last batch. With 0.01, which is $1 - 0.99$, it does what Keras does.
-# 2. The same in the other direction. Keras keeps 10 % of the old average.
+# 2. Keras' jumps: 90 % of it is the last batch.
 # 3. 0.5 only.
 # 4. $\hat{x}$ has a standard deviation of 0.30 instead of 1: $\sigma^2 = 0.0001$ is a tenth of $\varepsilon = 0.001$.
 #
@@ -78,7 +78,7 @@ for axis in (-1, 1):
 # differs: PyTorch multiplies it by $m/(m-1)$ first. For a batch of 8 values that is 14 % more, for 32 pictures of 28 × 28 it is nothing.
 #
 # To carry a trained layer over **for prediction**, copy the stored variance as it is: the layer has to compute what it computed before. To go on
-# **training** in the other framework, it must be translated; that is [an exercise](exercises/12_the_same_layer_elsewhere.ipynb).
+# **training** in the other framework as if it had begun there, translate it; that is [an exercise](exercises/12_the_same_layer_elsewhere.ipynb).
 #
 # > **tf.keras 2 stores something else.** For pictures it used a fused kernel by default, and that one stores the variance divided by
 # > $m - 1$, as PyTorch does. A model saved by it has the other variance under the same name.
@@ -261,7 +261,7 @@ for norm in (MyBatchNorm, nn.BatchNorm1d):
 #
 # </details>
 #
-# The same state fits into a layer of bnteach, and back. (`BatchNorm(dim=5)` in other courses is `BatchNorm(5)` here.) Then `compare` holds the NumPy layer
+# The same state fits into a layer of bnteach, and back. (Where a tutorial writes `BatchNorm(dim=5)`, write `BatchNorm(5)` here.) Then `compare` holds the NumPy layer
 # against PyTorch, in nine quantities.
 
 # %%
@@ -272,8 +272,8 @@ torch_bridge.compare(bn, batch.numpy(), dy.numpy())
 # %% [markdown]
 # A state holds γ, β, both running statistics and the count of the batches. It does **not** hold ε and the momentum: give the new layer the same ones.
 #
-# **What was shown.** Names, ε, momentum, layout, the stored variance and the mode of a new layer differ between frameworks, and almost none
-# of it raises an error. The formula is the same everywhere, and you have now written it in NumPy and in PyTorch.
+# **What was shown.** Names, ε, momentum, layout, the stored variance and the mode of a new layer differ between frameworks, and most
+# of it raises no error. The formula is the same in all four, and you have now written it in NumPy and in PyTorch.
 #
 # **Practice:** [the exercises](exercises/12_the_same_layer_elsewhere.ipynb), 30 minutes. **Deeper:**
 # [Carry a Keras model over](deeper/carry_a_keras_model_over.ipynb) · [What does ONNX define?](deeper/what_does_onnx_define.ipynb)

@@ -229,15 +229,14 @@ if check.effect_on_condition(effect_on_condition).state == "passed":
 #
 # *5 minutes*
 #
-# It is the subtraction. Why does the largest curvature depend on the means of the features? Use the words *all weights together*. Answer in three
-# sentences, then compare.
+# It is the subtraction. For seed 0, in parts of the mean curvature: the largest is 35 with BN and 62 without the subtraction, the smallest 0.026 and 0.0026. So the
+# smallest has changed most. Why does a channel with a mean far below 0 give a small curvature? Answer in two or three sentences, then compare.
 #
 # <details><summary>A model answer</summary>
 #
-# Behind a ReLU the means of all channels are positive. If all weights of a unit grow together, its output moves for *every* picture in the same
-# direction, by the sum of these means: in this direction the loss is steep. How steep depends on how large the means are compared with the standard deviations.
-# With BN before the ReLU they are about 0.7 of them, without the subtraction 1.6, and with BN after the ReLU 0; the largest curvature is 18, 196 and 8
-# (seed 0). (With BN after the ReLU the smallest curvature is larger, too, about eight times: there are several reasons.)
+# Such a channel passes the ReLU for few pictures only, and then with small values; another one, with a mean far above 0, passes always. A weight behind small
+# and rare values changes few answers, so the loss is nearly flat in its direction. With the mean subtracted, all channels pass about half of the time, with values of the same
+# size, and no direction is so flat. (The means behind the ReLU matter, too: with BN *after* it they are 0, and the largest curvature falls to 8 parts.)
 #
 # </details>
 #

@@ -217,7 +217,8 @@ check.effect_of_a_default(effect_of_a_default)
 #
 # <details><summary>A model answer</summary>
 #
-# First the mode: `eval()` must have been called. Then the layout: a picture must reach PyTorch as (N, C, H, W), and the kernels transposed, not reshaped. Then
+# First the mode: `eval()` must have been called. Then the layout: a picture must reach PyTorch as (N, C, H, W), and the kernels transposed, not reshaped; behind a `Flatten`, the rows of the next
+# `Dense` stand in another order, too. Then
 # the numbers of BN: ε is 0.001 in Keras, and the moving variance is copied as it is. Momentum is not to blame: it plays no part in a prediction.
 # To find the layer, feed one sample to both networks and compare layer by layer: the first that differs is the place.
 #
