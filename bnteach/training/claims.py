@@ -42,6 +42,7 @@ def outcome(effect: SeedSummary, margin: float, expects: str = "more") -> str:
         ValueError: margin is negative, or expects is neither "more" nor "none".
 
     Example:
+        >>> import numpy as np
         >>> outcome(SeedSummary(np.array([4.0, 5, 6])), margin=1)
         'for it'
         >>> outcome(SeedSummary(np.array([-1.0, 2, 3])), margin=1)
@@ -78,6 +79,7 @@ class Claim:
         expects: "more", or "none" for a claim that something makes no difference.
 
     Example:
+        >>> import numpy as np
         >>> claim = Claim("BN learns more", "accuracy with − without, points", margin=1)
         >>> claim.evidence["few digits"] = SeedSummary(np.array([4.0, 5, 6]))
         >>> claim.evidence["all digits"] = SeedSummary(np.array([0.1, 0.2, 0]))
