@@ -99,7 +99,7 @@ def grades(tmp_path_factory) -> dict[str, list[tuple[str, str, str]]]:
         "list.ipynb": "[]",
         "no notebook/answer.txt": "3",
         "old.ipynb": old(),
-        "other/03.ipynb": json.dumps(given(Solution, "03_scale_and_shift")),
+        "other/01.ipynb": json.dumps(given(Solution, "01_measure_a_batch")),
         "page.ipynb": "<html>",
         "stuck.ipynb": json.dumps(stuck()),
     }
@@ -118,7 +118,7 @@ def grades(tmp_path_factory) -> dict[str, list[tuple[str, str, str]]]:
 
 def test_each_notebook_handed_in_is_in_the_report_and_nothing_else(grades):
     assert list(grades) == [
-        *("dead.ipynb", "forged.ipynb", "list.ipynb", "no notebook", "old.ipynb", "other/03.ipynb"),
+        *("dead.ipynb", "forged.ipynb", "list.ipynb", "no notebook", "old.ipynb", "other/01.ipynb"),
         *("page.ipynb", "stuck.ipynb", "王 芳/02 (1).ipynb"),
     ]
 
@@ -152,10 +152,10 @@ def test_what_was_judged_before_a_kernel_ended_stands(grades):
 
 
 def test_a_notebook_of_another_lesson_is_graded_as_such(grades):
-    assert {name for name, _, _ in grades["other/03.ipynb"]} == {
-        *("parameters_for_share", "switched_off", "two_labelings")
+    assert {name for name, _, _ in grades["other/01.ipynb"]} == {
+        *("scale_like_training", "variance_within", "effect_on_condition")
     }
-    assert {state for _, state, _ in grades["other/03.ipynb"]} == {"passed"}
+    assert {state for _, state, _ in grades["other/01.ipynb"]} == {"passed"}
 
 
 def test_what_cannot_be_run_is_said_with_the_reason(grades):
