@@ -12,6 +12,10 @@ import time
 import urllib.request
 from pathlib import Path
 
+import nbformat
+
+from bnteach.authoring.colab import results_of
+
 REPOSITORY = Path(__file__).parents[2]
 TOKEN = "browser-tests"
 KERNEL = {"name": "python3", "display_name": "Python 3", "language": "python"}
@@ -68,10 +72,10 @@ class JupyterLab:
         return name
 
     def add_results_of(self, notebook: Path) -> None:
-        """Put the stored results that a lesson reads, results/NN_*, beside it."""
-        for results in notebook.parent.glob(f"results/{notebook.name[:2]}_*"):
-            (self.root / "results").mkdir(exist_ok=True)
-            shutil.copy(results, self.root / "results")
+        """Put the stored results that a lesson reads where it looks for them."""
+        for name, file in results_of(notebook, nbformat.read(notebook, as_version=4)).items():
+            (self.root / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(file, self.root / name)
 
     def url(self, name: str) -> str:
         """Where a notebook is opened, in a workspace of its own, so that no other is restored beside it."""
