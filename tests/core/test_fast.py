@@ -123,7 +123,7 @@ def test_layers_choose_by_size(rng, monkeypatch):
     calls = []
     for page, names in (
         (functional, ["standardize", "standardize_backward"]),
-        (fast, ["statistics", "write_dx"]),
+        (fast, ["statistics", "gradients"]),
     ):
         for name in names:
             real, call = getattr(page, name), page.__name__
