@@ -5,7 +5,7 @@ about moving numbers between memory and processor, which takes longer than the a
 
 * See x as a matrix in which each row belongs to one channel, whatever its layout (`matrices`).
 * Read and write it tile by tile, in the order of memory; a tile stays in the processor's cache (`tiles`).
-* Give NumPy long inner loops and few calls, and write to addresses that suit the processor.
+* Give NumPy long inner loops and few calls.
 * Skip what the data do not need: values that lie around 0 are not centered first.
 
 Precision is kept by short sums: each is taken in x's own dtype, and added to the others in float64. Where the
@@ -19,8 +19,9 @@ import numpy as np
 from bnteach.core import arguments, functional
 
 MANY = 2**14  # values; with half as many functional.py is twice as fast, with twice as many this file is
-TILE = 2**18  # values in a tile: 1 MB of float32; smaller ones cost more calls than the cache gives back
-LOOP = 2**12  # values in an inner loop; starting one costs as much as some 500 values
+TILE = 2**18  # values in a tile, 1 MB of float32; smaller ones cost more calls than the cache gives back
+LOOP = 2**11  # values in an inner loop; starting one costs as much as some 500 values
+LINE = 2**12  # but so many along a line; a float32 sum of more begins to lose digits
 SMALL = 1e-20  # of a variance: below, the squares that it is made of come near the smallest float32
 
 
@@ -56,19 +57,17 @@ def matrices(arrays, long):
 
 def tiles(matrices, finer=1):
     """Cut matrices alike, in the order of memory. Yields the rows of a tile, and that tile of each matrix."""
-    is_along_rows = matrices[0].flags.c_contiguous
     rows, columns = matrices[0].shape
-    loop = max(1, min(LOOP, columns if is_along_rows else rows))
-    height, width = (TILE // loop, loop) if is_along_rows else (loop, TILE // loop)
-    width = max(1, width // finer)
+    longest = LINE if matrices[0].flags.c_contiguous else TILE // LOOP
+    width = max(1, min(columns, longest // finer))
+    height = TILE // width
     for left in range(0, columns, width):
         for top in range(0, rows, height):
-            r = slice(top, top + height)
-            yield r, *[matrix[r, left : left + width] for matrix in matrices]
+            yield slice(top, top + height), *[m[top : top + height, left : left + width] for m in matrices]
 
 
 def beside(numbers, *arrays):
-    """Put numbers, each one a channel, beside arrays. Yields for each tile columns of them, then the tiles."""
+    """Put numbers, each one a channel, beside arrays. Yields columns of them for each tile, then the tile."""
     numbers = np.array(numbers, arrays[0].dtype)
     for views, times, each in matrices(arrays, long=512):
         columns = np.tile(numbers.repeat(each, axis=1), times)[..., np.newaxis]
@@ -80,22 +79,14 @@ def sums(x, other, finer=1):
     """Σ x·other and Σ other of each channel: short sums in x's own dtype, added up in float64."""
     total = np.zeros((2, x.shape[1]))
     for views, times, each in matrices((x, other), long=32):
-        of_rows = np.zeros((2, len(views[0])))
+        of_rows, is_line = np.zeros((2, len(views[0]))), views[0].flags.c_contiguous
         for r, a, b in tiles(views, finer):
             ones = np.ones(b.shape[1], b.dtype)
-            if views[0].flags.c_contiguous:  # BLAS adds up quickest, but products only along memory
-                of_rows[:, r] += np.vecdot(a, b), np.vecdot(b, ones)
-            else:
-                of_rows[:, r] += np.einsum("rc,rc->r", a, b), b @ ones
+            # BLAS is quickest, but across memory it has no sum of products.
+            of_rows[0, r] += np.vecdot(a, b) if is_line else np.einsum("rc,rc->r", a, b)
+            of_rows[1, r] += np.vecdot(b, ones) if is_line else b @ ones
         total += of_rows.reshape(2, times, -1, each).sum(axis=(1, 3))
     return total
-
-
-def aligned_empty(like):
-    """An empty array at a multiple of 64 bytes, where the widest instructions write up to twice as fast."""
-    memory = np.empty(like.nbytes + 64, np.uint8)
-    start = -memory.ctypes.data % 64
-    return memory[start : start + like.nbytes].view(like.dtype).reshape(like.shape)
 
 
 def scaled(x, scale, shift, out):
@@ -111,7 +102,7 @@ def around_zero(x, mean, var):
     if not (mean**2 > var).any():
         return x, mean
     center = mean.astype(x.dtype)
-    return scaled(x, np.ones_like(mean), -center, out=aligned_empty(x)), mean - center
+    return scaled(x, np.ones_like(mean), -center, out=np.empty_like(x)), mean - center
 
 
 def statistics(x, has_mean=True):
@@ -121,7 +112,7 @@ def statistics(x, has_mean=True):
     mean = has_mean * mean
     source, rest = around_zero(x, mean, squares - mean**2)
     if source is not x:  # few digits are left; their squares would mostly be rounded to the same side
-        squares, more = sums(source, source, finer=4) / m
+        squares, more = sums(source, source, finer=8) / m
         mean, rest = mean - rest + more, more
     return mean, np.maximum(squares - rest**2, 0), source, rest
 
@@ -130,10 +121,10 @@ def normalized(x, gamma, beta, eps, mean, var, source, rest):
     """y and 1/√(σ² + ε), or None for each; from what `statistics` gives."""
     inv_std = 1 / np.sqrt(var + eps)
     scale = gamma * inv_std
-    shift = beta - scale * rest
-    if not computable(x, var + eps, mean, scale, shift):
+    if not computable(x, var + eps, mean, scale, beta):
         return None, None
-    return scaled(source, scale, shift, out=aligned_empty(x) if source is x else source), inv_std
+    y = np.empty_like(x) if source is x else source
+    return scaled(source, scale, beta - scale * rest, out=y), inv_std
 
 
 def gradients(dy, cache, has_mean=True):
@@ -146,7 +137,7 @@ def gradients(dy, cache, has_mean=True):
     through_mean, through_var = has_mean * dbeta / m, dgamma * inv_std / m
     if not computable(x, inv_std, dgamma, dbeta, through_var, scale):
         return None, None, None
-    dx = aligned_empty(x) if source is x else source
+    dx = np.empty_like(x) if source is x else source
     if cache.constant_statistics:
         return scaled(dy, scale, 0 * scale, out=dx), dgamma, dbeta
     numbers = -through_var, through_var * rest - through_mean, scale
@@ -179,8 +170,8 @@ def batch_norm_forward(x, gamma, beta, eps=1e-5, channel_axis=1):
     eps = arguments.positive_eps(eps)
     arguments.refuse_single_values(x, layout)
     mean, var, *around = statistics(x)
-    gamma_or_0 = gamma * (var > 0)  # equal values give exactly β
-    y, inv_std = normalized(x, gamma_or_0, beta, eps, mean, var, *around)
+    # Equal values give exactly β.
+    y, inv_std = normalized(x, gamma * (var > 0), beta, eps, mean, var, *around)
     if y is None:
         return functional.batch_norm_forward(*given)
     return layout.restore(y), Cache(x, inv_std, mean, var, gamma, layout)
