@@ -94,7 +94,7 @@ def _standardize(x, eps, has_mean):
     if x.size >= fast.MANY:
         channels = x.astype(np.result_type(x, np.float32), copy=False)[np.newaxis]  # each row is one
         mean, var, *around = fast.statistics(channels, has_mean)
-        x_hat, inv_std = fast.normalized(channels, var > 0, 0, eps, mean, var, *around)
+        x_hat, inv_std = fast.normalized(channels, var > 0, 0 * mean, eps, mean, var, *around)
         if x_hat is not None:
             return x_hat[0], inv_std[:, np.newaxis]
     return functional.standardize(x.astype(np.float64), (1,), eps, has_mean)[:2]
