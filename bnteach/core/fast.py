@@ -21,7 +21,7 @@ from bnteach.core import arguments, functional
 MANY = 2**14  # values; with half as many functional.py is twice as fast, with twice as many this file is
 TILE = 2**18  # values in a tile, 1 MB of float32; smaller ones cost more calls than the cache gives back
 LOOP = 2**11  # values in an inner loop; starting one costs as much as some 500 values
-LINE = 2**12  # but so many along a line; a float32 sum of more begins to lose digits
+LINE = 2**12  # values of a line in a float32 sum; of more, it begins to lose digits
 SMALL = 1e-20  # of a variance: below, the squares that it is made of come near the smallest float32
 
 
@@ -55,11 +55,10 @@ def matrices(arrays, long):
             yield [a[whole:].reshape(before - whole, -1).T for a in arrays], 1, after
 
 
-def tiles(matrices, finer=1):
-    """Cut matrices alike, in the order of memory. Yields the rows of a tile, and that tile of each matrix."""
+def tiles(matrices, line=TILE, across=TILE // LOOP):
+    """Cut matrices alike, into parts of a line or with so many columns. Yields rows, and the tile of each."""
     rows, columns = matrices[0].shape
-    longest = LINE if matrices[0].flags.c_contiguous else TILE // LOOP
-    width = max(1, min(columns, longest // finer))
+    width = max(1, min(columns, line if matrices[0].flags.c_contiguous else across))
     height = TILE // width
     for left in range(0, columns, width):
         for top in range(0, rows, height):
@@ -80,7 +79,7 @@ def sums(x, other, finer=1):
     total = np.zeros((2, x.shape[1]))
     for views, times, each in matrices((x, other), long=32):
         of_rows, is_line = np.zeros((2, len(views[0]))), views[0].flags.c_contiguous
-        for r, a, b in tiles(views, finer):
+        for r, a, b in tiles(views, LINE // finer, TILE // LOOP // finer):
             ones = np.ones(b.shape[1], b.dtype)
             # BLAS is quickest, but across memory it has no sum of products.
             of_rows[0, r] += np.vecdot(a, b) if is_line else np.einsum("rc,rc->r", a, b)
