@@ -4,7 +4,7 @@ Formulas, arguments, results and errors are those of functional.py; read that pa
 about moving numbers between memory and processor, which takes longer than the arithmetic:
 
 * See x as a matrix in which each row belongs to one channel, whatever its layout (`matrices`).
-* Read and write it tile by tile, in the order of memory; a tile stays in the processor's cache (`tiles`).
+* Finish one tile of it before the next begins, while the tile is in the processor's cache (`tiles`).
 * Give NumPy long inner loops and few calls.
 * Skip what the data do not need: values that lie around 0 are not centered first.
 
@@ -18,10 +18,10 @@ import numpy as np
 
 from bnteach.core import arguments, functional
 
-MANY = 2**14  # values; with half as many functional.py is twice as fast, with twice as many this file is
-TILE = 2**18  # values in a tile, 1 MB of float32; smaller ones cost more calls than the cache gives back
+MANY = 2**14  # values; functional.py is mostly faster with half as many, and never with twice as many
+TILE = 2**18  # values in a tile, 1 MB of float32; smaller ones need more calls, and lose more than they save
 LOOP = 2**11  # values in an inner loop; starting one costs as much as some 500 values
-LINE = 2**12  # values of a line in a float32 sum; of more, it begins to lose digits
+LINE = 2**12  # values of a line in one float32 sum; a longer sum loses digits
 SMALL = 1e-20  # of a variance: below, the squares that it is made of come near the smallest float32
 
 
@@ -38,12 +38,14 @@ class Cache(functional.Cache):
 
 
 def matrices(arrays, long):
-    """See arrays (before, C, after) as matrices in which a row is of one channel. Yields views, times, each.
+    """See arrays (before, C, after) as matrices in which each row belongs to one channel.
 
-    All channels come `times` over, with `each` rows at a time. A row is one line of a sample where lines are
-    long. Else a sample is a column, or several joined are one; a second matrix has the few that are left.
+    Where `after` is `long`, each row is a line of a sample. Else each column is a sample, or several samples
+    joined, so that loops down a column are long; a second matrix has the few samples that are left over.
+
+    Yields the matrices, and (times, each): the channels come `times` over, and have `each` rows at a time.
     """
-    np.setbufsize(512)  # NumPy then uses rows where they are, without a copy, until `quietly` ends
+    np.setbufsize(512)  # NumPy then reads long rows where they are, without a copy, until `quietly` ends
     before, channels, after = arrays[0].shape
     if after >= long or before == 1:
         yield [a.reshape(before * channels, after) for a in arrays], before, 1
@@ -56,7 +58,7 @@ def matrices(arrays, long):
 
 
 def tiles(matrices, line=TILE, across=TILE // LOOP):
-    """Cut matrices alike, into parts of a line or with so many columns. Yields rows, and the tile of each."""
+    """Cut matrices alike, `line` columns wide, or `across` if transposed. Yields which rows, then the tiles."""
     rows, columns = matrices[0].shape
     width = max(1, min(columns, line if matrices[0].flags.c_contiguous else across))
     height = TILE // width
@@ -66,7 +68,7 @@ def tiles(matrices, line=TILE, across=TILE // LOOP):
 
 
 def beside(numbers, *arrays):
-    """Put numbers, each one a channel, beside arrays. Yields columns of them for each tile, then the tile."""
+    """Yield tiles of the arrays, and before them the numbers, one a channel, as columns that stand beside."""
     numbers = np.array(numbers, arrays[0].dtype)
     for views, times, each in matrices(arrays, long=512):
         columns = np.tile(numbers.repeat(each, axis=1), times)[..., np.newaxis]
