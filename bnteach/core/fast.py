@@ -21,7 +21,8 @@ from bnteach.core import arguments, functional
 MANY = 2**14  # values; functional.py is mostly faster with half as many, and never with twice as many
 TILE = 2**18  # values in a tile, 1 MB of float32; smaller ones need more calls, and lose more than they save
 LOOP = 2**11  # values in an inner loop; starting one costs as much as some 500 values
-LINE = 2**12  # values of a line in one float32 sum; a longer sum loses digits
+LINE = 2**12  # values of a line in one float32 sum, which BLAS adds up 16 or more at a time; more lose digits
+ACROSS = 2**6  # values in one float32 sum across the lines, where they are added one by one
 SMALL = 1e-20  # of a variance: below, the squares that it is made of come near the smallest float32
 
 
@@ -58,7 +59,7 @@ def matrices(arrays, long):
 
 
 def tiles(matrices, line=TILE, across=TILE // LOOP):
-    """Cut matrices alike, `line` columns wide, or `across` if transposed. Yields which rows, then the tiles."""
+    """Cut matrices alike, `line` columns wide, or `across` if transposed. Yields the rows, then the tiles."""
     rows, columns = matrices[0].shape
     width = max(1, min(columns, line if matrices[0].flags.c_contiguous else across))
     height = TILE // width
@@ -81,7 +82,7 @@ def sums(x, other, finer=1):
     total = np.zeros((2, x.shape[1]))
     for views, times, each in matrices((x, other), long=32):
         of_rows, is_line = np.zeros((2, len(views[0]))), views[0].flags.c_contiguous
-        for r, a, b in tiles(views, LINE // finer, TILE // LOOP // finer):
+        for r, a, b in tiles(views, LINE // finer, ACROSS // finer):
             ones = np.ones(b.shape[1], b.dtype)
             # BLAS is quickest, but across memory it has no sum of products.
             of_rows[0, r] += np.vecdot(a, b) if is_line else np.einsum("rc,rc->r", a, b)
@@ -113,7 +114,7 @@ def statistics(x, has_mean=True):
     mean = has_mean * mean
     source, rest = around_zero(x, mean, squares - mean**2)
     if source is not x:  # few digits are left; their squares would mostly be rounded to the same side
-        squares, more = sums(source, source, finer=8) / m
+        squares, more = sums(source, source, finer=4) / m
         mean, rest = mean - rest + more, more
     return mean, np.maximum(squares - rest**2, 0), source, rest
 
