@@ -115,7 +115,7 @@ FAULTS = [
     fault("engine: a large mean is not taken out", "fast.py", "if not (mean**2 > var).any():", "if True:"),
     fault("engine: what is left of the mean forgotten", "fast.py", "beta - scale * rest", "beta"),
     fault("engine: lines summed in one float32 piece", "fast.py", "LINE = 2**12", "LINE = 2**18"),
-    fault("engine: sums of what is left of a large mean as long as others", "fast.py", ", finer=4)", ")"),
+    fault("engine: long sums after a large mean", "fast.py", ", finer=4)", ")"),
     fault("engine: long sums across the lines", "fast.py", "ACROSS = 2**6", "ACROSS = 2**12"),
     fault(
         "engine: float16 summed in float16",
