@@ -77,9 +77,9 @@ check.batch_norm_backward(forward_and_back)
 # %% [markdown]
 # ## A layer
 #
-# A hidden layer does three things. It multiplies its input by the weights $W$, normalizes the product $z$, and applies a
-# sigmoid, $a = 1/(1 + e^{-y})$. The backward pass has the reverse order: the sigmoid, whose derivative is $a(1 - a)$; BN; the
-# product. Each parameter takes a step against its gradient.
+# A hidden layer multiplies its input by the weights $W$, normalizes the product $z$, and applies a sigmoid,
+# $a = 1/(1 + e^{-y})$. The backward pass goes the other way: the sigmoid, whose derivative is $a(1 - a)$; BN; the product.
+# Each parameter takes a step against its gradient.
 #
 # After training there may be only one picture, and no batch to take a mean of. So each layer keeps **running averages**
 # of the means and the variances of its batches, and uses them when `training` is `False`. Lesson 05 is about them.
@@ -186,12 +186,12 @@ print(f"test accuracy: {accuracy(train(seed=0, paths={})):.1%}")
 #
 # ## Lab: a step without one of the paths
 #
-# dx is the sum of three paths: direct, through the mean, through the variance. In the table of this lab each path has a row.
+# dx is the sum of three paths: direct, through the mean, through the variance. Each has a row in the table of this lab.
 #
 # 1. Choose *all the same*. What is dx without the path through the mean? What does a step along this dx do to the channel?
 # 2. Choose *value · x̂*. The same questions, without the path through the variance.
 #
-# (To leave a path out, add up the rows of the two other paths.)
+# (To leave a path out, add up the two other rows.)
 
 # %% tags=["nbval-ignore-output"]
 labs.BackpropGraph()
@@ -199,10 +199,10 @@ labs.BackpropGraph()
 # %% [markdown]
 # <details><summary>What you may have found</summary>
 #
-# 1. The direct part alone: the same number for each sample. The step **shifts** the whole channel.
-# 2. The direct part alone: a multiple of x̂. The step **stretches** the channel away from its mean (or toward it).
+# 1. The same number for each sample. The step **shifts** the whole channel.
+# 2. A multiple of x̂. The step **stretches** the channel away from its mean (or toward it).
 #
-# With all paths, dx is 0 in both cases (in the second up to $\varepsilon$): no step asks for a shift or a stretch.
+# With all paths, dx is 0 in both cases (in the second up to $\varepsilon$).
 #
 # </details>
 #
@@ -247,14 +247,14 @@ figures.show(figure)
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# For all four (left). Without a path each step also shifts or stretches the channels, but in training BN takes this out
-# again: the loss does not change by it.
+# For all four (left), though less far where a path is missing. Without a path each step also shifts or stretches the
+# channels, but in training BN takes this out again: the loss does not change by it.
 #
 # </details>
 #
-# In the test (right) it is another matter. Without the path through the mean, the networks do little better than guessing.
-# Without both paths the five differ widely, and all are bad. Without the path through the variance they lose at most about
-# two points.
+# The test accuracy (right) does not rise for all. Without the path through the mean, the networks do little better than
+# guessing. Without both paths the five differ widely, and all are bad. Without the path through the variance they lose at
+# most about two points.
 #
 # ## Did they learn nothing?
 #
@@ -347,11 +347,11 @@ shares = np.array([[one_late(*pair, k) for k in range(8)] for pair in pairs])
 # %% tags=["draws", "nbval-ignore-output"] alt="The test accuracy of five networks, without the path through the mean, over the layer that is late. With no late layer it is 0.86 to 0.96. With one it falls, in most cases to between 0.2 and 0.8, in layer 2 the most on average. With all layers late it is 0.1 to 0.2."
 ax = figures.new_axes(size=(6.0, 2.8))
 for five in shares:
-    figures.curve(range(1, 9), five, ax=ax, role="with_bn")
-for place, five in ((0, after["mean path"]), (9, trained["mean path"])):
-    figures.dots([place] * 5, five, limits=(0, 1), ax=ax, role="with_bn", size=5)
+    figures.curve(range(1, 9), five, ax=ax, role="theory")
 for line in ax.lines:
-    line.set_linewidth(1.3)
+    line.set(linewidth=1.3, linestyle="-")
+for place, five in ((0, after["mean path"]), (9, trained["mean path"])):
+    figures.dots([place] * 5, five, limits=(0, 1), ax=ax, role="theory", size=5)
 ax.set_xticks(range(10), ["none", *range(1, 9), "all"])
 figures.frame(ax, title="One late layer, in five networks", x="late layer", y="test accuracy", ylim=(0, 1))
 assert ((shares > 0.2) & (shares < 0.8)).mean() > 0.6
