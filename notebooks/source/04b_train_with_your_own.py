@@ -231,8 +231,6 @@ for missing, role in roles.items():
         epochs = np.reshape(network.losses, (15, 22)).mean(axis=1)
         figures.curve(range(1, 16), epochs, ax=left, role=role)
         assert epochs[-1] < 0.5
-for line in left.lines:
-    line.set_linewidth(1.3)
 left.set_xticks([1, 5, 10, 15])
 figures.frame(left, title="The training loss falls in all", x="epoch", y="training loss", ylim=(0, 1.8))
 figures.key(left, {role: f"missing: {missing}" for missing, role in roles.items()})

@@ -23,8 +23,9 @@ from bnteach import data, figures, labs, training
 # has one channel, a color picture three.
 #
 # A **convolution** makes new channels. It slides a **filter**, here of 3 × 3 weights, over the picture. At each position the
-# filter gives one number: the sum of weight times gray value. All these numbers together are a picture again, the
-# **feature map** of the filter. (A frame of zeros around the picture, called **padding**, keeps the map at 8 × 8.)
+# filter gives one number: the sum of weight times gray value. All these numbers together are the **feature map** of the
+# filter. (Zeros around the picture, called **padding**, keep the map at 8 × 8. If
+# several channels come in, a filter has 3 × 3 weights for each of them, and the sum runs over all.)
 #
 # Here are six filters, not trained. We compute one number by hand, then look at maps: white is 0, blue above, orange below.
 
@@ -51,9 +52,9 @@ ax.grid(False)
 figures.show(ax)
 
 # %% [markdown]
-# A filter has the **same nine weights at every position**, so its outputs measure the same thing everywhere: if the digit moves,
-# its map moves along (but for the border, where zeros come in). Therefore all outputs of a filter, at all positions of all
-# pictures, are one channel. They share one mean and one variance:
+# A filter has the **same nine weights at every position**, so it measures the same thing everywhere: if the digit moves, its
+# map moves along (but for the border, where zeros come in). Therefore all outputs of a filter, at all positions of all pictures, are
+# one channel. They share one mean and one variance:
 #
 # $$\mu_c = \frac{1}{m}\sum_{n,h,w} x_{n,c,h,w} \qquad \sigma^2_c = \frac{1}{m}\sum_{n,h,w} (x_{n,c,h,w} - \mu_c)^2
 # \qquad m = N\cdot H\cdot W$$
@@ -62,9 +63,8 @@ figures.show(ax)
 #
 # ## The table of lesson 00 again
 #
-# Take a batch small enough to read: two pictures, three channels, maps of 2 × 3. The second channel is ten times the first,
-# the third 100 times. One line makes a table of it: the channel axis goes to the end, then each position of each picture becomes
-# a row.
+# Take two pictures with three channels of 2 × 3 values. The second channel is ten times the first, the third 100 times. One
+# line makes a table of them: the channel axis goes to the end, then each position of each picture becomes a row.
 
 # %%
 first = np.array([[[1.0, 2, 3], [4, 5, 6]], [[3, 4, 5], [6, 7, 8]]])
@@ -82,14 +82,14 @@ figures.small_table(table[:, :1], corner=(0, 0), is_colored=True, ax=right)
 figures.small_table(table[:, 1:], corner=(1, 0), is_colored=False, ax=right)
 figures.frame(left, title="x: the maps", x="channel", y="picture", ylim=(4.7, -0.1))
 left.set(xticks=[1.5, 4.9, 8.3], xticklabels=range(3), yticks=[1, 3.6], yticklabels=range(2))
-figures.frame(right, title="table: a channel is a column", x="channel", y="position", ylim=(12.1, -0.1))
-right.set(xticks=[0.5, 1.5, 2.5], xticklabels=range(3), yticks=[])
+figures.frame(right, title="table: a channel is a column", x="channel", y="picture", ylim=(12.1, -0.1))
+right.set(xticks=[0.5, 1.5, 2.5], xticklabels=range(3), yticks=[3, 9], yticklabels=range(2))
 figures.show(figure)
 
 # %% [markdown]
-# So BN for pictures is BN for this table. NumPy needs no table for it: a mean over the axes (0, 2, 3) is the mean of a
-# column. `keepdims=True` keeps these axes, with length 1. Then the mean has the shape (1, 3, 1, 1), and NumPy can subtract it from $x$.
-# $\gamma$ and $\beta$ get this shape, too: each channel has one of each.
+# So BN for pictures is BN for this table. NumPy needs no table for it: a mean over the axes (0, 2, 3) is the mean of a column.
+# `keepdims=True` keeps these axes, with length 1. Then the mean has the shape (1, 3, 1, 1), and NumPy can subtract it from $x$.
+# $\gamma$ and $\beta$, one of each for a channel, get this shape, too.
 
 
 # %%
@@ -151,12 +151,12 @@ print("after x - mean:      ", (x - mean).mean(axis=(0, 2, 3)))
 #
 # </details>
 #
-# Two habits find this mistake: **check the property** (each channel has mean 0), and test with sizes that all **differ**.
+# Two habits find it: **check the property** (each channel has mean 0), and test with sizes that all **differ**.
 #
 # ## Other layouts: the same rule
 #
-# PyTorch writes $(N, C, H, W)$, **NCHW** for short. Keras and most libraries for images write $(N, H, W, C)$, **NHWC**. The
-# rule stays: all axes but that of the channels, so here `axis=(0, 1, 2)`.
+# PyTorch writes $(N, C, H, W)$, **NCHW** for short. Keras writes $(N, H, W, C)$, **NHWC**. The rule stays: all axes but that
+# of the channels, so here `axis=(0, 1, 2)`.
 #
 # | data | shape | in PyTorch | $m$ |
 # |---|---|---|---|
@@ -165,32 +165,25 @@ print("after x - mean:      ", (x - mean).mean(axis=(0, 2, 3)))
 # | pictures | $(N, C, H, W)$ | `BatchNorm2d` | $N\cdot H\cdot W$ |
 # | films, scans | $(N, C, D, H, W)$ | `BatchNorm3d` | $N\cdot D\cdot H\cdot W$ |
 #
-# Data from sensors often come as $(N, L, C)$: $L$ time steps, and the channels last. In this batch $L = C = 5$, and the
-# channels have means near 0, 10, 20, 30 and 40. We give it to `nn.BatchNorm1d` as it is, then with the channels on axis 1.
-#
-# **Predict.** After the first call, which means are 0: those of the channels, or those of the time steps?
+# Data from sensors often come as $(N, L, C)$: $L$ time steps, and the channels last. But `nn.BatchNorm1d` always takes axis 1 as
+# the channels. Here $L = C = 5$, and the channels have means near 0, 10, 20, 30 and 40.
 
 # %%
 sequence = torch.from_numpy(np.random.default_rng(1).normal(size=(6, 5, 5)) + 10 * np.arange(5))
 layer = nn.BatchNorm1d(5, dtype=torch.float64)
 as_it_is = layer(sequence).detach()
 turned = layer(sequence.transpose(1, 2)).transpose(1, 2).detach()
-for words, after in (("as it is", as_it_is), ("turned", turned)):
-    print(f"{words:8}  mean of each channel:  ", after.mean(dim=(0, 1)).numpy().round(1) + 0.0)
-    print(f"{words:8}  mean of each time step:", after.mean(dim=(0, 2)).numpy().round(1) + 0.0)
+print("mean of each channel, as it is:", as_it_is.mean(dim=(0, 1)).numpy().round(1) + 0.0)
+print("mean of each channel, turned:  ", turned.mean(dim=(0, 1)).numpy().round(1) + 0.0)
 
 # %% [markdown]
-# <details><summary>Answer</summary>
-#
-# Those of the time steps. `nn.BatchNorm1d` always takes axis 1 as the channels. The means of the true channels are still far
-# apart. There is no error, because $L = C$. Turn the data with `x.transpose(1, 2)` before the layer, and back after it.
-#
-# </details>
+# As it is, each time step was normalized, and the means of the channels are still apart. Again there is no error, because
+# $L = C$. So turn the data before the layer, and back after it.
 #
 # ## Lab: which values share one mean
 #
-# **Left**, a batch of 3 samples, 4 channels and 2 × 3 positions, which stand in a row. The blue values share their mean with the
-# orange value, which you choose.
+# **Left**, a batch of 3 samples, 4 channels and 2 × 3 positions (maps, averaged to this size), which stand in a row. You choose
+# the orange value. The blue values share their mean with it.
 #
 # 1. With *Normalization: batch*, change *Channel*, then *Sample*, then *Position*. When do other values turn blue?
 # 2. Change *Layout* to *NHWC*. What changes in the blocks and in the line of code?
@@ -211,14 +204,14 @@ labs.WhichValues()
 # 2. The axes stand in another order, and `axis=(0, 2, 3)` becomes `axis=(0, 1, 2)`.
 # 3. All three digits share the mean and the variance of a channel, and the dimmed digit changes these. With 0.1 all bars grow.
 # 4. Only that of the dimmed digit, because each digit has means of its own. Even this bar is short: the digit is divided by
-#    its own standard deviation, so its contrast is nearly forgotten.
+#    its own standard deviation.
 #
 # </details>
 #
 # ## The mistake: statistics for each position
 #
 # If you know BN from tables, you may write `x.mean(axis=0)`, or flatten the maps for `nn.BatchNorm1d`. Then every position
-# of every map has a mean and a variance of its own. In this layer it also has its own $\gamma$ and $\beta$:
+# of every map has its own mean and variance, and in this layer its own $\gamma$ and $\beta$:
 
 
 # %%
@@ -228,8 +221,8 @@ class PerPosition(nn.BatchNorm1d):
 
 
 # %% [markdown]
-# How different are the variances of the positions? All training digits stand in the middle of a frame of 12 × 12, a set-up made to
-# show the mistake. One filter, not trained, goes over them. We print the variance of its outputs at each position of row 5.
+# How much do the positions differ? All training digits stand in the middle of a frame of 12 × 12, a set-up made to show the
+# mistake. One filter, not trained, goes over them. We print the variance of its outputs at each position of row 5.
 
 
 # %%
@@ -239,16 +232,16 @@ def framed(pictures, right=0):  # right: columns, from -2 to 2
 
 in_the_middle = replace(digits, x_train=framed(digits.x_train), x_test=framed(digits.x_test))
 filters = nn.Conv2d(1, 1, 5, padding=2, bias=False)
-filters.weight.data = torch.randn((1, 1, 5, 5), generator=torch.Generator().manual_seed(0))
+filters.weight.data = torch.randn((6, 1, 5, 5), generator=torch.Generator().manual_seed(0))[:1]
 z = filters(torch.from_numpy(in_the_middle.x_train)).detach()
 print("variance, row 5:", *(f"{variance:.3f}" for variance in z[:, 0, 5].var(dim=0)))
 
 # %% [markdown]
-# At the left and right there is hardly any ink, so the variance is small there. BN divides by its root.
+# At the edges there is hardly any ink, so the variance is small there, and BN divides by its root.
 #
-# Now we train two kinds of network on these digits, one with BN per channel and one with the mistake. Each has two convolutions, and
-# then takes the largest value of each map, wherever that is. The test digits are in the middle, then one column to the left, then one
-# to the right. (Ten networks: about ten seconds.)
+# Now we train five networks of each kind, with BN per channel and with the mistake (about ten seconds). Each has two
+# convolutions, and then takes the largest value of each map, wherever that is. The test digits are in the middle, then one
+# column to the left, then one to the right.
 #
 # **Predict.** How many percent does each kind read right in the middle, and after a move: above 90, 60 to 90, or below 60?
 
@@ -282,12 +275,12 @@ for words, per_position in (("per channel", False), ("per position", True)):
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# Per channel above 90 in all three cases. With the mistake above 90 in the middle, too: three points fewer are easily overlooked.
-# But after a move below 60: about two digits of three are misread.
+# Per channel above 90 in all three cases. With the mistake above 90 in the middle, too: three points fewer are easily
+# overlooked. But after a move about two digits of three are misread.
 #
 # </details>
 #
-# Why does a move harm at all? Here is the filter again, on one digit in the middle and one column to the right. Both maps are
+# Why does a move harm at all? Here is the filter again, on a digit in the middle, and one column to the right. Both maps are
 # standardized with the statistics of the training digits.
 
 
@@ -316,16 +309,16 @@ ax.grid(False)
 figures.show(ax)
 
 # %% [markdown]
-# Per channel the map moves along with the digit. Per position it becomes another map (black frame): at the right the moved
-# ink is divided by a very small standard deviation.
+# Per channel the map moves along. Per position it becomes another map (black frame): at the right, the ink is divided by a
+# very small standard deviation.
 #
 # How do you find this mistake? Not by the means: each channel of $\hat{x}$ has mean 0 here, too. Compare with
 # `nn.BatchNorm2d`, or count the stored means: six channels have 6, and here there are $6 \cdot 12 \cdot 12$.
 #
 # ## Conv → BN → ReLU
 #
-# In this order the paper builds its networks, and most others do. A bias in the convolution would be useless there (lesson 02).
-# BN moves the mean of each channel to 0, so about half of its values pass the ReLU.
+# Most networks have this order. A bias in the convolution would be useless there (lesson 02). BN moves the mean of each
+# channel to 0, so about half of its values pass the ReLU.
 #
 # **Shown:** one mean for each channel, over all other axes; a wrong axis may raise no error.
 #
