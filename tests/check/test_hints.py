@@ -14,6 +14,7 @@ SAME = (
     "02_normalize",
     "03_scale_and_shift",
     "04_derive_the_backward_pass",
+    "04b_train_with_your_own",
     "05_train_and_infer",
     "06_normalize_channels",
     "07_put_the_claims_on_trial",

@@ -1,4 +1,4 @@
-"""Lesson 04b, train with your own backward pass: its exercise and its mistakes."""
+"""Lesson 04b, train with your own backward pass: its exercises and their mistakes."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from ..recipe import recipe_of
 from .backward import batch_norm_backward
 from .first_fault import Facts, judged_by
 from .gradient_checking import backward_by
+from .one_change import one_change
 
 NO_MEAN, NO_VARIANCE = {"along_mean": "0 * dx_hat"}, {"along_x_hat": "0 * x_hat"}
 LINES = {"nothing": {}, "mean": NO_MEAN, "variance": NO_VARIANCE, "both": NO_MEAN | NO_VARIANCE}
@@ -44,6 +45,10 @@ def facts(answer: Any, inputs: Mapping[str, Any]) -> Facts:
     yield from ((CALLED.format(missing, name), missing == name) for missing, name in found.items())
 
 
+def distance(seed, shift=0.04, momentum=0.1, batch_size=60):
+    """Stands for the measurement of the exercise."""
+
+
 EXERCISES = [
     judged_by(
         facts,
@@ -58,5 +63,15 @@ EXERCISES = [
             "For each channel, `abs(dx.sum(axis=0))` and `abs((dx * x_hat).sum(axis=0))`: above 0.01 or not?",
         ),
         lesson=("04_derive_the_backward_pass", "The formula is a picture"),
+    ),
+    one_change(
+        distance,
+        "effect_on_distance",
+        hints=(
+            "An experiment compares two runs that differ in one thing. How many calls is that?",
+            "The usual run needs the seed alone. What must be the same in the other one?",
+            "`usual = distance(seed)`. The second call has one more argument, such as `shift=0.08`.",
+        ),
+        lesson=("04b_train_with_your_own", "The running mean comes too late"),
     ),
 ]
