@@ -31,8 +31,8 @@ from bnteach.data import digits
 # - `bn_backward(dy, cache, mean_path=1, variance_path=1)` returns `dx`, `dgamma`, `dbeta`. The formula for dx has three
 #   terms. Multiply the term of the mean by `mean_path`, the term of the variance by `variance_path`: a 0 leaves this path out.
 #
-# The first cell below has a solution, folded in JupyterLab. Run it, but do not read it yet. The second cell is yours. As
-# long as it is empty, the lesson runs with the solution.
+# The first cell below is a solution, folded in JupyterLab. Run it, but do not read it yet. The second cell is yours. While it is
+# empty, the lesson runs with the solution.
 
 
 # %% jupyter={"source_hidden": true}
@@ -246,21 +246,21 @@ figures.show(figure)
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# For all four (left), though less far where a path is missing. Without a path each step also shifts or stretches the
-# channels, but in training BN takes this out again: the loss does not change by it.
+# For all four (left), though less far where a path is missing. Each step now also shifts or stretches the channels, but in
+# training BN takes this out again, so it does not harm the loss.
 #
 # </details>
 #
-# The test accuracy (right) does not rise for all. Without the path through the mean, the networks do little better than
-# guessing. Without both paths the five differ widely, and all are bad. Without the path through the variance they lose at
-# most about two points.
+# The test accuracy (right) is another matter. Without the path through the mean, the networks do little better than guessing.
+# Without both paths they differ widely, and all are bad. Without the path through the variance they lose at most about two
+# points.
 #
 # ## Did they learn nothing?
 #
 # In training BN uses the mean of the batch; the test uses the running averages. These are slow: after ten
 # batches an old average still has the weight $0.9^{10} = 35\,\%$. So either the weights are bad, or the averages.
 #
-# To find out, we let the training pictures go through the network in training mode, but take no step: only the averages
+# To find out, we show the networks the training pictures again, in training mode, but without a step. Only the averages
 # change. This is called **recalibrating**. Then comes the same test.
 #
 # **Predict.** Which of the four kinds get better?
@@ -308,12 +308,13 @@ assert min(after["mean path"] + after["both"]) > 0.85
 figures.show(figure)
 
 # %% [markdown]
-# With all paths the mean stays nearly where it is. Without the path through the mean it moves on and on, and the running mean
+# With all paths the mean stays nearly where it was. Without the path through the mean it moves far away, and the running mean
 # follows late. Why does it move? The sum of dz over the batch is not 0, so each step also shifts the channel (your
-# first lab task). BN subtracts the shift, the loss does not change by it, and nothing stops the next shift.
+# first lab task). The layer has no bias, but its inputs are never negative, so larger weights make $z$ larger for all pictures. BN
+# subtracts the shift again, so nothing in the loss stops the next one.
 #
-# Is it so in all channels? How far was the running mean behind? We measure its distance from the recalibrated one, in
-# standard deviations of $z$, and average over all channels and seeds.
+# Is it so in all channels? We measure how far the running mean was behind: its distance from the recalibrated one, in
+# standard deviations of $z$, averaged over all channels and seeds.
 
 # %% tags=["nbval-ignore-output"]
 for missing in MISSING:
@@ -324,10 +325,10 @@ for missing in MISSING:
     assert (np.mean(behind) > 0.05) == ("mean_path" in MISSING[missing])
 
 # %% [markdown]
-# With the path through the mean, the running mean keeps up. Without it, the running mean is behind. (It is less behind where both
-# paths are missing. Why, we do not know.)
+# It keeps up where the path through the mean is there. Without this path it is behind. (Less so where both paths are
+# missing; why, we do not know.)
 #
-# How much harm does *one* late layer do? We take the recalibrated networks without the path through the mean, and give
+# How much harm does *one* late layer do? We take the recalibrated networks without the path through the mean, and give only
 # layer 1 its late averages back, then only layer 2, and so on.
 #
 # **Predict.** With eight late layers the accuracy was 20 % or less. With one: 20 % or less, above 80 %, or between?
@@ -359,17 +360,17 @@ figures.show(ax)
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# In most cases between, but it depends much on the network. The errors of eight late layers come together, because each layer
-# gets its input from the layer before.
+# In most cases between, but the networks differ much. With eight late layers the errors come together, because each layer gets
+# its input from the layer before.
 #
 # </details>
 #
-# Why the path through the variance is missed so little here, we do not know. (Another network or learning rate will give
-# other numbers.)
+# We do not know why leaving out the path through the variance does so little harm here. (Another network or learning rate
+# will give other numbers.)
 #
 # **In practice**: if you write BN in PyTorch and compute the mean and the standard deviation inside `torch.no_grad()`, both
-# paths are missing. No error message comes, and the training loss falls. A test of the gradient shows the fault at once: you
-# write one in the exercise.
+# paths are missing. There is no error, and the training loss falls. A test of the gradient shows the fault at once: you write
+# one in the exercise.
 #
 # ## What was shown
 #
