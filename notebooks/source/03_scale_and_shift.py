@@ -46,6 +46,21 @@ assert np.allclose(y, theirs)  # the package's BN gives the same
 #
 # </details>
 #
+# The next picture changes one of the two at a time.
+
+# %% tags=["draws"] alt="Three panels. Each has the same skewed histogram of x̂ around 0 and, over it, y. With gamma = 2 and beta = 0, y is twice as wide. With gamma = 1 and beta = 3, y has the same shape, moved to the right by 3. With gamma = -1 and beta = 0, y is mirrored."
+figure, axes = figures.new_figure(columns=3, size=(7.0, 2.5))
+one_each = {"γ = 2: twice as wide": (2, 0), "β = 3: moved by 3": (1, 3), "γ = −1: mirrored": (-1, 0)}
+for ax, (title, (gamma, beta)) in zip(axes, one_each.items(), strict=True):
+    for values, role in ((batch_norm(x, 1, 0), "before"), (batch_norm(x, gamma, beta), "with_bn")):
+        look = {"lw": 1.8, "color": figures.role(role).color, "alpha": 0.7, "histtype": "stepfilled"}
+        ax.hist(values[:, 0], np.arange(-6, 9.1, 0.5), **look)
+    ax.set_yticks([])
+    figures.frame(ax, title=title, x="value", xlim=(-6, 9))
+figures.key(axes[2], {"before": "x̂", "with_bn": "y"}, place="upper right")
+figures.show(figure)
+
+# %% [markdown]
 # This is BN's whole forward pass in training. $\gamma$ and $\beta$ are **parameters**, like weights: they start at 1 and 0, and the optimizer changes them
 # after each backward pass. BN itself returns $y$ and changes no parameter.
 #
@@ -80,10 +95,9 @@ for name, batch in (("this batch", x), ("the next one", x_next)):
 #
 # As in lesson 02, a value is **saturated** where the activation is nearly flat.
 #
-# 1. Move $\gamma$, then $\beta$. Predict each time what $y$ will do.
-# 2. Press *Undo the normalization*. How large is the difference that is left?
-# 3. Set $\gamma = 0$. What does the next layer get?
-# 4. Choose ReLU and $\gamma = 1$. Move $\beta$ to −2, and to 2. What does $\beta$ decide?
+# 1. Press *Undo the normalization*. How large is the difference that is left?
+# 2. Set $\gamma = 0$. What does the next layer get?
+# 3. Choose ReLU and $\gamma = 1$. Move $\beta$ to −2, and to 2. What does $\beta$ decide?
 
 # %% tags=["nbval-ignore-output"]
 labs.GammaBeta()
@@ -91,10 +105,9 @@ labs.GammaBeta()
 # %% [markdown]
 # <details><summary>What you may have found</summary>
 #
-# 1. $\beta$ is where the mean of $y$ is, $|\gamma|$ is how wide $y$ is; a negative $\gamma$ mirrors it.
-# 2. Only rounding errors.
-# 3. The same number for every sample: the activation of $\beta$. The channel is switched off.
-# 4. How many values the ReLU lets through: few with $\beta = -2$, and with $\beta = 2$ nearly all, so the layer is almost linear.
+# 1. Only rounding errors.
+# 2. The same number for every sample: the activation of $\beta$. The channel is switched off.
+# 3. How many values the ReLU lets through: few with $\beta = -2$, and with $\beta = 2$ nearly all, so the layer is almost linear.
 #
 # </details>
 #
@@ -135,9 +148,6 @@ figures.show(figure)
 # Without BN, thousands of weights together decide the unit's mean and standard deviation. With BN each of the two has a parameter of its own, which gradient
 # descent changes directly. The weights below still decide which samples are high and which are low. To describe the same functions by other parameters is called a
 # **reparameterization**.
-#
-# Deeper: [Should γ and β decay?](deeper/should_gamma_and_beta_decay.ipynb) begins with a network that hardly uses $\gamma$ and $\beta$ to undo the normalization. ·
-# [Should γ start at 0?](deeper/should_gamma_start_at_zero.ipynb)
 #
 # ## Are γ and β needed?
 #
@@ -227,22 +237,25 @@ figures.show(figure)
 #
 # </details>
 #
-# Why does a sigmoid network without $\beta$ fail? Three steps:
+# ## Why it fails without β
 #
-# 1. **BN keeps opposites opposite.** A hidden unit computes $w \cdot p$. The batch holds $-p$ for every $p$, so the mean is 0. BN subtracts this 0, divides,
-#    and multiplies by $\gamma$: if it gives $z$ for $p$, it gives $-z$ for $-p$.
-# 2. **So does the sigmoid, around $\frac{1}{2}$.** If it gives $\frac{1}{2} + s$ for $p$, it gives $\frac{1}{2} - s$ for $-p$. The output layer takes a weighted sum of all units.
-#    The **score** for "inner" is the output for "inner" minus the one for "outer". It is $c + f$ for $p$ and $c - f$ for $-p$. Here $c$ collects the halves and the bias, and $f$
-#    the $s$.
-# 3. **But $p$ and $-p$ lie on the same ring.** The loss of an inner point is $\ln(1 + e^{-\text{score}})$. With the scores 1 and −1 the pair costs $0.3 + 1.3$; with 0 and 0 only
-#    $0.7 + 0.7$. The loss is convex in the score, so any $f$ makes the pair worse; for an outer pair it is the same. Training makes $f$ small, and only $c$ is left: one answer for all points.
+# The points $p$ and $-p$ lie on the same ring, but a sigmoid network without $\beta$ treats them as opposites. In three steps:
 #
-# Step 2 says: where the score of $p$ is above the average, that of $-p$ is below it by as much. So over the 300 pairs the two scores have the correlation −1.
+# 1. **BN gives opposite values.** A hidden unit computes $w \cdot p$, and for $-p$ the opposite. So its mean over the batch is 0, and BN with $\gamma$ only multiplies it by
+#    a number. If it gives $z$ for $p$, it gives $-z$ for $-p$.
+# 2. **The sigmoid gives values opposite around $\frac{1}{2}$.** If it gives $\frac{1}{2} + s$ for $p$, it gives $\frac{1}{2} - s$ for $-p$. The **score** is the output for "inner" minus the one for
+#    "outer": a weighted sum of all units, plus a bias. So if it is $c + f$ for $p$, it is $c - f$ for $-p$. The number $c$ is the same for all points.
+# 3. **So $f$ does more harm than good.** What it adds to one of two equal labels, it takes from the other. The loss is a convex function of the score, so the one point
+#    loses more than the other gains. Training makes $f$ small, and only $c$ is left: one answer for all points.
+#
+# Step 2 can be measured. We take the score of each new point $p$ and the score of its opposite, and compute the correlation over the 300 pairs.
+#
+# **Predict.** With $\gamma$ only, it is −1: where one score is above the average, the other is below it by as much. What is it, about, for the three that solve the problem?
 
 
 # %% tags=["nbval-ignore-output"]
 def correlation(net):
-    """Of the scores for "inner" at the points p, and at their opposites −p."""
+    """Of the scores at the points p, and at their opposites −p."""
     outputs = net(new_points).detach()
     score = outputs[:, 1] - outputs[:, 0]
     return np.corrcoef(score[:300], score[300:])[0, 1]
@@ -253,13 +266,20 @@ for name, five in nets.items():
 assert max(correlation(net) for net in nets["sigmoid, γ only"]) < -0.99
 
 # %% [markdown]
-# What about the three others?
+# <details><summary>Answer</summary>
 #
-# - **With $\beta$**, step 1 does not hold: the same number is added for $p$ and for $-p$. On these points a sigmoid network needs $\beta$, the only **bias** before its activation.
-# - **With ReLU**, step 2 does not hold: the unit gives $z$ for one of the two points and 0 for the other. The proof does not apply: two units with the weights $w$ and $-w$ together give
-#   $\text{ReLU}(z) + \text{ReLU}(-z) = |z|$, the same for $p$ and $-p$. So the network can learn without $\beta$.
-# - **$\gamma$** is not needed here: $\beta$ alone is enough. (With $\gamma$ the loss falls further, from about 0.08 to 0.01.) If a ReLU follows, the next linear layer can do the work of a positive $\gamma$, since
-#   $\text{ReLU}(\gamma z) = \gamma\,\text{ReLU}(z)$.
+# About 1: both points of a pair lie on the same ring, so both scores are high or both are low.
+#
+# </details>
+#
+# Why can the three others do that?
+#
+# - **With $\beta$**, step 1 fails: the same number is added for $p$ and for $-p$. Here $\beta$ is the only **bias** before the activation.
+# - **With ReLU**, step 2 fails: of the values $z$ and $-z$, one becomes 0. Two units with the weights $w$ and $-w$ together give
+#   $\text{ReLU}(z) + \text{ReLU}(-z) = |z|$, the same for $p$ and $-p$.
+#
+# And **$\gamma$**? Here $\beta$ alone is enough; with $\gamma$ the loss falls further, from about 0.08 to 0.01. If a ReLU follows, the next linear layer can do the work of a positive
+# $\gamma$, since $\text{ReLU}(\gamma z) = \gamma\,\text{ReLU}(z)$.
 #
 # ## The gradients of γ and β
 #
@@ -296,6 +316,9 @@ assert np.allclose([dgamma, dbeta], batch_norm_backward(dy, cache)[1:])  # whate
 # **Practice:** [the exercises](exercises/03_scale_and_shift.ipynb), 30 minutes.
 #
 # **Next:** [04 · Derive the backward pass](04_derive_the_backward_pass.ipynb).
+#
+# **Deeper:** [Should γ and β decay?](deeper/should_gamma_and_beta_decay.ipynb) begins with a network that hardly uses $\gamma$ and $\beta$ to undo the normalization. ·
+# [Should γ start at 0?](deeper/should_gamma_start_at_zero.ipynb)
 #
 # Sources:
 # - S. Ioffe and C. Szegedy, "Batch Normalization", 2015, arXiv:1502.03167, section 3.
