@@ -75,21 +75,21 @@ figures.show(figure)
 #
 # ## How steep: the curvatures
 #
-# The ravine has two special directions, perpendicular to each other: along the floor, and across the walls. Seen in one of them alone, the loss is a
-# parabola. Its second derivative is the **curvature** $c$ of this direction: at the distance $d$ from the lowest point the slope is $c\,d$. So a step gives
+# The ravine has two special directions: along the floor, and across the walls. In each of them the loss is a parabola. Its second derivative is the
+# **curvature** $c$: at the distance $d$ from the lowest point the slope is $c\,d$. So a step gives
 #
 # $$\text{new } d = d - \text{rate}\cdot c\,d = (1 - \text{rate}\cdot c)\,d$$
 #
 # With the rate $1/c$ it arrives at 0. With a rate above $2/c$ it lands farther away than before: it diverges.
 #
-# How do we find the curvatures? The second derivatives of our loss form a matrix, which has only means in it:
+# The second derivatives of our loss form a matrix, which has only means in it:
 #
 # $$\begin{pmatrix} \partial^2 L/\partial w^2 & \partial^2 L/\partial w\,\partial b \\
 # \partial^2 L/\partial w\,\partial b & \partial^2 L/\partial b^2 \end{pmatrix}
 # = \begin{pmatrix} \text{mean of } x^2 & \text{mean of } x \\ \text{mean of } x & 1 \end{pmatrix}$$
 #
-# The gradient at a point is this matrix times the vector from the lowest point to it. In a special direction the product is just $c$ times this vector.
-# That is what an **eigenvalue** is, so the curvatures are the eigenvalues of the matrix.
+# The gradient at a point is this matrix times the vector from the lowest point to it. In a special direction the gradient is $c$ times this vector. That is what
+# an **eigenvalue** is: so the curvatures are the eigenvalues of the matrix.
 #
 # **Predict.** With the age, the rate 0.007 does not diverge, and 0.015 does. Between which two numbers must the larger curvature lie?
 
@@ -110,9 +110,9 @@ print("curvatures for the age:", curvatures(age).round(1))
 #
 # </details>
 #
-# But both directions share one rate. With the rate 1/largest, a step along the floor leaves the share $1 - \text{smallest}/\text{largest}$ of the distance:
-# here 99.8 %. The largest curvature divided by the smallest is the **condition number** $\kappa$ (kappa). So one step leaves $1 - 1/\kappa$, and $\kappa$ steps
-# leave $(1 - 1/\kappa)^\kappa$: for a large $\kappa$ that is $1/e$, about a third. A round bowl has $\kappa = 1$.
+# But both directions share one rate. With the rate 1/largest, a step along the floor leaves the share $1 - \text{smallest}/\text{largest}$ of the distance.
+# The largest curvature divided by the smallest is the **condition number** $\kappa$ (kappa). So one step leaves $1 - 1/\kappa$, and $\kappa$ steps
+# leave $(1 - 1/\kappa)^\kappa$: for a large $\kappa$ about $1/e$, that is about a third. A round bowl has $\kappa = 1$.
 #
 # **Predict.** Is it enough to subtract the mean, so that the age has mean 0, and its variance of 44 stays?
 
@@ -172,16 +172,15 @@ print(f"r = {r:.2f}, (1 + r)/(1 − r) = {(1 + r) / (1 - r):.1f}")
 #
 # </details>
 #
-# The z-score takes away the unit of measurement, which alone changes $\kappa$ by many millions. It does not take away the correlation, because it treats each
-# feature alone. So does BN with its channels. (**Min–max scaling** takes the unit away, too, but leaves other means and standard deviations than 0 and 1.)
+# After a z-score it does not matter what we measure in: km or 10 000 km alone changes $\kappa$ by many millions. The correlation stays, because a z-score treats each
+# feature alone. So does BN with its channels. (After **min–max scaling** the means and standard deviations are not 0 and 1.)
 #
 # ## Inside a network
 #
-# To a linear layer, the outputs of the layer before it are features. Each of these outputs is called a **unit**. Does BN make the curvatures of
-# 100 units more alike?
+# To a linear layer, the outputs of the layer before it are features. Does BN make their curvatures more alike?
 #
 # We send the digits through four layers with random weights: linear, then BN or not, then **ReLU**, $\max(0, z)$. A new BN layer is a z-score for
-# each channel ($\gamma = 1$, $\beta = 0$). A unit is **active** for a picture if its output is not 0.
+# each channel ($\gamma = 1$, $\beta = 0$). Each layer has 100 outputs, its **units**. A unit is **active** for a picture if its output is not 0.
 
 
 # %%
@@ -207,7 +206,8 @@ for name, batch_norm in {"without BN": False, "with BN": True}.items():
 # With BN the input of each ReLU has mean 0, so each unit is active for about half of the pictures. Without BN some are active for all, and some
 # never.
 #
-# Now a fifth layer, linear, is to learn something with the squared loss. Its curvatures depend on its features alone: they are `curvatures(h)`, 101 numbers.
+# Now a fifth layer, linear with one output, is to learn something with the squared loss. Whatever it learns, its 101 curvatures are `curvatures(h)`: they
+# depend on its features alone.
 #
 # **Predict.** One of its weights belongs to a unit that is never active. What is the curvature in the direction of this weight?
 
@@ -241,16 +241,16 @@ figures.show(ax)
 #
 # </details>
 #
-# The largest curvature is about the same, so the rate can be about the same. All the others are larger with BN, for all five seeds. The middle
-# one tells most: half of the directions are flatter. With the rate 1/largest they need more than largest/middle steps until a third of
-# the distance is left. That is about 120 steps with BN, and about 4 000 without.
+# The largest curvature is nearly the same with BN and without, so the rate can be, too. All the others are larger with BN, for all five seeds. Look at
+# the middle one: with the rate 1/largest, its direction needs largest/middle steps until a third of the distance is left. That is about 120 steps with BN, and
+# about 4 000 without. Half of the directions need even more.
 #
 # This is one reason why BN may help. We measured it for random weights, before any training, for one layer, and for the squared loss.
-# Lesson 07 measures how much faster a training becomes. Which part of BN is it that does this? Find out in the
+# Lesson 07 measures how much faster a training becomes. Which part of BN makes the difference? Find out in the
 # [exercise](exercises/01b_see_why_it_helps.ipynb).
 #
 # **What was shown.** One rate must serve the largest and the smallest curvature, so a large condition number makes gradient descent slow. A z-score
-# for each feature makes it smaller. In a ReLU network with random weights, BN leaves the largest curvature nearly as it is and makes the small ones larger.
+# for each feature makes it smaller. In a ReLU network with random weights, BN makes the small curvatures larger.
 #
 # **Exercise.** [See why it may help](exercises/01b_see_why_it_helps.ipynb): 15 minutes.
 #

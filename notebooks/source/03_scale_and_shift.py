@@ -46,22 +46,21 @@ assert np.allclose(y, theirs)  # the package's BN gives the same
 #
 # </details>
 #
-# The next picture changes one of the two at a time.
+# The next picture changes one of the two; the other stays at $\gamma = 1$ or $\beta = 0$.
 
 # %% tags=["draws"] alt="Three panels. Each has the same skewed histogram of x̂ around 0 and, over it, y. With gamma = 2 and beta = 0, y is twice as wide. With gamma = 1 and beta = 3, y has the same shape, moved to the right by 3. With gamma = -1 and beta = 0, y is mirrored."
 figure, axes = figures.new_figure(columns=3, size=(7.0, 2.5))
 one_each = {"γ = 2: twice as wide": (2, 0), "β = 3: moved by 3": (1, 3), "γ = −1: mirrored": (-1, 0)}
 for ax, (title, (gamma, beta)) in zip(axes, one_each.items(), strict=True):
     for values, role in ((batch_norm(x, 1, 0), "before"), (batch_norm(x, gamma, beta), "with_bn")):
-        look = {"lw": 1.8, "color": figures.role(role).color, "alpha": 0.7, "histtype": "stepfilled"}
-        ax.hist(values[:, 0], np.arange(-6, 9.1, 0.5), **look)
+        figures.histogram(values, ax=ax, bins=30, limits=(-6, 9), role=role)
     ax.set_yticks([])
     figures.frame(ax, title=title, x="value", xlim=(-6, 9))
 figures.key(axes[2], {"before": "x̂", "with_bn": "y"}, place="upper right")
 figures.show(figure)
 
 # %% [markdown]
-# This is BN's whole forward pass in training. $\gamma$ and $\beta$ are **parameters**, like weights: they start at 1 and 0, and the optimizer changes them
+# So $\beta$ is where $y$ lies, and $|\gamma|$ is how wide it is. Both are **parameters**, like weights: they start at 1 and 0, and the optimizer changes them
 # after each backward pass. BN itself returns $y$ and changes no parameter.
 #
 # ## Undo it
@@ -83,8 +82,7 @@ for name, batch in (("this batch", x), ("the next one", x_next)):
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# Between 0.05 and 1 $\sigma$: the means of two batches differ by about $\sigma\sqrt{2/64} \approx 0.18\,\sigma$ (lesson 01), and the standard deviations differ as well. (Printed is
-# the largest of 64 differences in each channel.)
+# Between 0.05 and 1 $\sigma$: the means of two batches differ by about $\sigma\sqrt{2/64} \approx 0.18\,\sigma$ (lesson 01), and the standard deviations differ as well.
 #
 # </details>
 #
@@ -113,11 +111,11 @@ labs.GammaBeta()
 #
 # ## "If γ and β can undo it, why bother?"
 #
-# After training, BN only multiplies each channel by a number and adds another one. So a network with BN computes nothing that a network without BN could not. What changes is
+# After training, BN only multiplies each channel by a number and adds another one. So it computes nothing that a network without BN could not. What changes is
 # **which parameter controls what** during training.
 #
-# Take one unit in the second layer of a small network with random weights. We change the weights of the **first** layer at random, by half of their size, and
-# draw a histogram of the unit's values: 60 times, without BN and with BN ($\gamma = 1$, $\beta = 0.5$, mean and variance of the batch).
+# Take one unit in the second layer of a network with random weights. We change the weights of the **first** layer at random, by half of their size, and
+# draw a histogram of the unit's values: 60 times, without BN and with BN ($\gamma = 1$, $\beta = 0.5$).
 
 # %%
 data = digits()
@@ -151,7 +149,7 @@ figures.show(figure)
 #
 # ## Are γ and β needed?
 #
-# Two rings of points lie around 0. A network should say on which of them a point lies. For each point $p$, its opposite $-p$ is there as well, on the same ring.
+# Two rings of points lie around 0. A network should say on which ring a point lies. With each point $p$, its opposite $-p$ is there as well, on the same ring.
 
 
 # %%
@@ -164,6 +162,9 @@ def rings(seed):
     return torch.cat([p, -p]), torch.tensor(ring).repeat(2)
 
 
+new_points, new_ring = rings(100)  # to test with
+
+
 # %% [markdown]
 # Each network has one hidden layer, linear → BN → activation, and a linear output layer, which alone has a bias. A $\gamma$ that is not learned stays
 # at 1, a $\beta$ at 0.
@@ -171,7 +172,7 @@ def rings(seed):
 
 # %%
 def trained(seed, activation, gamma, beta):
-    """A trained network and its last loss; gamma and beta say which of the two it learns."""
+    """A network that learns gamma or not, beta or not; its last loss; the share of new points it gets right."""
     net = mlp([2, 50, 2], activation, batch_norm=True, seed=seed)
     net.bn_1.weight.requires_grad_(gamma)  # PyTorch calls γ weight,
     net.bn_1.bias.requires_grad_(beta)  # and β bias
@@ -182,11 +183,12 @@ def trained(seed, activation, gamma, beta):
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-    return net.eval(), loss.item()  # eval: with stored means and variances, lesson 05
+    net.eval()  # now with stored means and variances, lesson 05
+    return net, loss.item(), (net(new_points).argmax(dim=1) == new_ring).numpy().mean()
 
 
 # %% [markdown]
-# We train four kinds, with five seeds each, and test them on 600 new points.
+# We train four kinds of networks, with five seeds each, and test them on the new points.
 #
 # **Predict.** Which of the four solve the problem: sigmoid with $\gamma$ and $\beta$, with $\beta$ only, with $\gamma$ only, and ReLU with neither?
 
@@ -198,12 +200,10 @@ kinds = {
     "sigmoid, γ only": (nn.Sigmoid, True, False),
     "ReLU, neither": (nn.ReLU, False, False),
 }
-new_points, new_ring = rings(100)
 nets, losses, accuracy = {}, {}, {}
 for name, kind in kinds.items():
-    nets[name], losses[name] = zip(*(trained(seed, *kind) for seed in range(5)), strict=True)
-    answers = [net(new_points).argmax(dim=1) for net in nets[name]]
-    accuracy[name] = [(answer == new_ring).numpy().mean() for answer in answers]
+    runs = [trained(seed, *kind) for seed in range(5)]
+    nets[name], losses[name], accuracy[name] = zip(*runs, strict=True)
     loss_row = " ".join(f"{loss:.2f}" for loss in losses[name])
     accuracy_row = " ".join(f"{value:4.0%}" for value in accuracy[name])
     print(f"{name:16}  loss {loss_row}   right {accuracy_row}")
@@ -233,7 +233,7 @@ figures.show(figure)
 # <details><summary>Answer</summary>
 #
 # All but the sigmoid with $\gamma$ only, for every seed. Its loss is $\ln 2 \approx 0.69$, that of giving both rings the probability $\frac{1}{2}$. It gives one answer
-# for all points: 56 % of the new points lie on the inner ring, and 44 % on the outer.
+# for all points, which is right for 56 % or for 44 % of them.
 #
 # </details>
 #
@@ -246,11 +246,11 @@ figures.show(figure)
 # 2. **The sigmoid gives values opposite around $\frac{1}{2}$.** If it gives $\frac{1}{2} + s$ for $p$, it gives $\frac{1}{2} - s$ for $-p$. The **score** is the output for "inner" minus the one for
 #    "outer": a weighted sum of all units, plus a bias. So if it is $c + f$ for $p$, it is $c - f$ for $-p$. The number $c$ is the same for all points.
 # 3. **So $f$ does more harm than good.** What it adds to one of two equal labels, it takes from the other. The loss is a convex function of the score, so the one point
-#    loses more than the other gains. Training makes $f$ small, and only $c$ is left: one answer for all points.
+#    loses more than the other gains. Training makes $f$ small, and $c$ is left: one answer for all points.
 #
-# Step 2 can be measured. We take the score of each new point $p$ and the score of its opposite, and compute the correlation over the 300 pairs.
+# Step 2 can be measured: as the correlation between the scores of $p$ and $-p$, over the 300 pairs of new points.
 #
-# **Predict.** With $\gamma$ only, it is −1: where one score is above the average, the other is below it by as much. What is it, about, for the three that solve the problem?
+# **Predict.** With $\gamma$ only it is −1: where one score is above the average, the other is below it by as much. What is it, about, for the three that solve the problem?
 
 
 # %% tags=["nbval-ignore-output"]
@@ -317,7 +317,7 @@ assert np.allclose([dgamma, dbeta], batch_norm_backward(dy, cache)[1:])  # whate
 #
 # **Next:** [04 · Derive the backward pass](04_derive_the_backward_pass.ipynb).
 #
-# **Deeper:** [Should γ and β decay?](deeper/should_gamma_and_beta_decay.ipynb) begins with a network that hardly uses $\gamma$ and $\beta$ to undo the normalization. ·
+# **Deeper:** [Should γ and β decay?](deeper/should_gamma_and_beta_decay.ipynb) ·
 # [Should γ start at 0?](deeper/should_gamma_start_at_zero.ipynb)
 #
 # Sources:
