@@ -243,7 +243,7 @@ figures.show(ax)
 #
 # The largest curvature is nearly the same with BN and without, so the rate can be, too. All the others are larger with BN, for all five seeds. Look at
 # the middle one: with the rate 1/largest, its direction needs largest/middle steps until a third of the distance is left. That is about 120 steps with BN, and
-# about 4 000 without. Half of the directions need even more.
+# about 4 000 without. The flatter half of the directions needs even more.
 #
 # This is one reason why BN may help. We measured it for random weights, before any training, for one layer, and for the squared loss.
 # Lesson 07 measures how much faster a training becomes. Which part of BN makes the difference? Find out in the

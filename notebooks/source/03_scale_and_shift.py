@@ -118,15 +118,14 @@ labs.GammaBeta()
 # draw a histogram of the unit's values: 60 times, without BN and with BN ($\gamma = 1$, $\beta = 0.5$).
 
 # %%
-data = digits()
+pictures = digits().x_train
 w_1, w_2 = rng.normal(size=(64, 50)) / 4, rng.normal(size=50) / 4
 without, with_bn = [], []
 for _ in range(60):
     change = 0.5 * rng.normal(size=(64, 50)) / 4
-    h = np.maximum(data.x_train @ (w_1 + change), 0)  # layer 1: linear, ReLU
-    unit = h @ w_2
-    without.append(unit)
-    with_bn.append(batch_norm(unit, gamma=1.0, beta=0.5))
+    layer_1 = np.maximum(pictures @ (w_1 + change), 0)  # linear, ReLU
+    without.append(layer_1 @ w_2)
+    with_bn.append(batch_norm(without[-1], gamma=1.0, beta=0.5))
 
 # %% tags=["draws"] alt="Two panels on the same axes with 60 thin histograms each. Without BN they form a broad fan: each has another center and another width. With BN they lie on each other in one narrow bundle around 0.5."
 assert np.allclose(np.mean(with_bn, axis=1), 0.5)
@@ -241,10 +240,10 @@ figures.show(figure)
 #
 # The points $p$ and $-p$ lie on the same ring, but a sigmoid network without $\beta$ treats them as opposites. In three steps:
 #
-# 1. **BN gives opposite values.** A hidden unit computes $w \cdot p$, and for $-p$ the opposite. So its mean over the batch is 0, and BN with $\gamma$ only multiplies it by
-#    a number. If it gives $z$ for $p$, it gives $-z$ for $-p$.
+# 1. **BN gives opposite values.** A hidden unit computes $w \cdot p$, and for $-p$ the opposite. So its mean over the batch is 0, and BN only multiplies it by
+#    a number. If this gives $z$ for $p$, it gives $-z$ for $-p$.
 # 2. **The sigmoid gives values opposite around $\frac{1}{2}$.** If it gives $\frac{1}{2} + s$ for $p$, it gives $\frac{1}{2} - s$ for $-p$. The **score** is the output for "inner" minus the one for
-#    "outer": a weighted sum of all units, plus a bias. So if it is $c + f$ for $p$, it is $c - f$ for $-p$. The number $c$ is the same for all points.
+#    "outer": a weighted sum of all units, plus a bias. So it is $c + f$ for $p$ and $c - f$ for $-p$, with the same $c$ for all points.
 # 3. **So $f$ does more harm than good.** What it adds to one of two equal labels, it takes from the other. The loss is a convex function of the score, so the one point
 #    loses more than the other gains. Training makes $f$ small, and $c$ is left: one answer for all points.
 #
