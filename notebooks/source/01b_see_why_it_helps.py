@@ -168,11 +168,12 @@ print(f"r = {r:.2f}, (1 + r)/(1 − r) = {(1 + r) / (1 - r):.1f}")
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# No, 9.1. The matrix of two z-scores is $\begin{pmatrix} 1 & r \\ r & 1 \end{pmatrix}$. It multiplies the direction $(1, 1)$ by $1 + r$, and $(1, -1)$ by $1 - r$.
+# No, 9.1. For the two weights the matrix is $\begin{pmatrix} 1 & r \\ r & 1 \end{pmatrix}$. It multiplies the vector $(1, 1)$ by $1 + r$, and $(1, -1)$ by $1 - r$. So these
+# are the curvatures, and $b$ has 1.
 #
 # </details>
 #
-# After a z-score it does not matter what we measure in: km or 10 000 km alone changes $\kappa$ by many millions. The correlation stays, because a z-score treats each
+# After a z-score it does not matter what we measure in: km or 10 000 km alone changes $\kappa$ by a factor of many millions. The correlation stays, because a z-score treats each
 # feature alone. So does BN with its channels. (After **min–max scaling** the means and standard deviations are not 0 and 1.)
 #
 # ## Inside a network
