@@ -219,7 +219,7 @@ check.effect_of_a_default(effect_of_a_default)
 # On our machine, with PyTorch's defaults: 0.938 to 0.953 over the five seeds. Then:
 #
 # - `momentum=0.99`: 0.927 to 0.956. Three seeds lose about a point, one gains a point. The running statistics are those of the last batch, and a batch of 32 digits is a
-#   rather fair sample. With batches of 4 it would be another story (lesson 05).
+#   rather fair sample. With batches of 4 it costs far more (see the lesson).
 # - `eps=1e-3`: no seed moves by more than 0.002. The channels vary by much more than √0.001 = 0.03.
 # - `eps=1.0`: 0.64 to 0.77. Now ε is as large as the variance, and the channels are no longer normalized.
 # - `momentum=0.001`: 0.75 to 0.89. After 80 batches the running statistics are still near 0 and 1, where they began.
