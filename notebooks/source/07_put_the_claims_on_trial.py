@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 07 · Put the claims on trial
 #
-# *40 minutes · previous: [06 · Normalize channels](06_normalize_channels.ipynb) · next: [08 · Choose a norm](08_choose_a_norm.ipynb) ·
+# *35 minutes · previous: [06 · Normalize channels](06_normalize_channels.ipynb) · next: [08 · Choose a norm](08_choose_a_norm.ipynb) ·
 # [exercises](exercises/07_put_the_claims_on_trial.ipynb)*
 #
 # BN is said to allow higher learning rates, to need less care with the initial weights, to make training faster, to reduce internal covariate
@@ -20,38 +20,32 @@ from bnteach.trials.claims import along_gradient, fewer, insert_after, noisy_pix
 # %% [markdown]
 # ## How a claim is tried
 #
-# We make a number of a claim, its **effect**. For "BN learns more" that is the test accuracy with BN minus the one without, both with the same seed. It is above 0 if
+# We make a number of a claim, its **effect**. For "BN learns more" that is the test accuracy with BN minus the one without, with the same seed. It is above 0 if
 # the claim is right.
 #
-# Five seeds give five dots. The **margin** is the smallest effect that anyone should care about; it makes the
-# gray band. This is the rule of the whole course:
-#
-# | all dots lie | this condition is |
-# |---|---|
-# | right of the band | **for** the claim |
-# | left of the band | **against** it |
-# | inside the band | **no difference** |
-# | anywhere else | **undecided** |
+# Five seeds give five dots. The **margin** is the smallest effect that anyone should care about. It makes the
+# gray band. By the rule of the whole course, the dots are **for** the claim if all lie right of the band, and **against** it if all lie left of it. If all lie inside,
+# there is **no difference**. Anywhere else, they are **undecided**.
+
+# %% tags=["draws"] alt="Four rows of five dots beside a gray band from −1 to 1. A, for it: all dots lie right of the band, between 3 and 6. B, against it: all lie left of it, between −4 and −1.5. C, no difference: all lie inside it. D, undecided: the dots lie between −3 and 8, on both sides of the band."
+made_up = {
+    "A: for it": [4, 6, 5, 3, 5.5],
+    "B: against it": [-2, -4, -1.5, -3, -2.5],
+    "C: no difference": [0.2, -0.3, 0.4, 0.1, 0],
+    "D: undecided": [-3, 8, 1, 7, 2],
+}
+ax = figures.effects(made_up, margin=1, limits=(-5, 9), ax=figures.new_axes(size=(6.0, 2.1)))
+figures.frame(ax, title="Four made-up effects, and the margin", x="effect")
+figures.show(ax)
+
+# %% [markdown]
+# The mean of D is 3, but one of five seeds says −3. "Undecided" is not "no difference".
 #
 # A claim is tried under several conditions, such as two activations. It **holds** if all are for it, and is **false** if all are against it. If none is for it
 # and none against it, it is **not seen** here. Else we name the conditions.
 #
-# Where five seeds are undecided, we take 20, and the 95 % interval of their mean stands in the place of the dots: $\bar d \pm t \, s / \sqrt n$, with
-# the mean $\bar d$ of the $n$ effects and their standard deviation $s$ (divided by $n - 1$). $t$ comes from Student's distribution with $n - 1$
-# degrees of freedom: 2.09 for 20 seeds.
-
-# %% tags=["draws"] alt="Three rows of five dots beside a gray band from −1 to 1. A, for it: all dots lie right of the band, between 3 and 6. B, no difference: all dots lie inside it. C, undecided: the dots lie between −3 and 8, on both sides of the band."
-made_up = {
-    "A: for it": [4, 6, 5, 3, 5.5],
-    "B: no difference": [0.2, -0.3, 0.4, 0.1, 0],
-    "C: undecided": [-3, 8, 1, 7, 2],
-}
-ax = figures.effects(made_up, margin=1, limits=(-4, 9), ax=figures.new_axes(size=(6.0, 1.9)))
-figures.frame(ax, title="Three made-up effects, and the margin", x="effect")
-figures.show(ax)
-
-# %% [markdown]
-# The mean of C is 3, but one of five seeds says −3. "Undecided" is not "no difference".
+# Where five seeds are undecided, we take 20. Then the 95 % interval of their mean stands in the place of the dots: $\bar d \pm t \, s / \sqrt n$, with
+# the mean $\bar d$ of the $n$ effects and their standard deviation $s$ (divided by $n - 1$). Student's distribution gives $t = 2.09$ for 20 seeds.
 #
 # ## The networks
 #
@@ -74,8 +68,6 @@ def steps(model, seed, rate, data):
 #
 # A rate *works* if more than 85 % of the test digits are right after 110 steps, five epochs. We try five rates; and six
 # scales, at the rate 0.3.
-#
-# **Predict.** Without BN, rates up to 0.3 work. And with BN: up to 0.3, 3, or 10?
 
 # %% tags=["nbval-ignore-output"]
 digits = data.digits()
@@ -115,9 +107,9 @@ figures.key(axes[0], {"with_bn": "with BN", "without_bn": "without"}, place="low
 figures.show(figure)
 
 # %% [markdown]
-# At 0 % the outputs are NaN, which counts as wrong; guessing would give 10 %.
+# (At 0 % the outputs are NaN. Guessing would give 10 %.)
 #
-# Now the rule. The effect is how many more of the values work with BN than without. The margin is 1, since one value more may be chance.
+# Now the rule. The effect is how many more of the values work with BN. The margin is 1: one value more may be chance.
 
 
 # %% tags=["nbval-ignore-output"]
@@ -136,18 +128,12 @@ for claim, runs in (("1 more rates", by_rate), ("2 more scales", by_scale)):
         judge(f"{claim}, {name}", working[name, True] - working[name, False], margin=1)
 
 # %% [markdown]
-# <details><summary>Answer</summary>
-#
-# Up to 3.
-#
-# </details>
-#
-# Both claims **hold**. Two rates more are a rate ten times as high. (All seeds agree, because we tried few values.)
+# Both claims **hold**. Two rates more are a rate ten times as high. (The seeds agree exactly, because we tried few values.)
 # But the initial weights do matter: at × 10, ReLU with BN loses more than ten points.
 #
 # ## 3 · "Training is faster"
 #
-# How many steps does BN save until 90 % of the *training* pictures are right? Each network gets its own best rate, since a common one may suit one of them better.
+# How many steps does BN save until 90 % of the *training* pictures are right, each network at its best rate?
 # We look every five steps, so the margin is 5, and stop at 300.
 
 
@@ -170,7 +156,7 @@ for name in ("ReLU", "tanh"):
     judge(f"3 faster, {name}", fewest[name, False] - fewest[name, True], margin=5)
 
 # %% [markdown]
-# It **holds**: at its best rate, a network without BN needs more than twice as many steps. But a step with BN takes longer, and after 110 steps the lead is only a
+# It **holds**: without BN, a network needs more than twice as many steps. But a step with BN takes longer, and after 110 steps the lead is only a
 # few points, as the picture above shows.
 #
 # ## 4 · "BN reduces internal covariate shift"
@@ -179,7 +165,7 @@ for name in ("ReLU", "tanh"):
 # shift** of the paper's title.
 #
 # Is less shift the reason why BN helps? Santurkar and others (2018) kept BN and let the inputs move again: behind each BN layer, **noise** moves and stretches every
-# channel at random in each step of training. So we compare three networks.
+# channel at random in each step. So we compare three networks.
 
 
 # %%
@@ -225,12 +211,12 @@ for name in ("ReLU", "tanh"):
     judge(f"4 less shift, {name}", less.values, margin=0.05)
 
 # %% [markdown]
-# That BN reduces the shift **holds**. It can hardly fail: behind a BN layer, the mean and variance of a batch are $\beta$ and $\gamma^2$. With the noise, the
+# That BN reduces the shift **holds**. It can hardly fail: behind a BN layer, only $\gamma$ and $\beta$ move mean and variance. With the noise, the
 # inputs move about as much as without BN, or more.
 #
-# **Predict.** How many test digits does the network with BN and noise get right: as many as with BN, or as few as without?
+# **Predict.** How good is the network with BN and noise: as with BN, or as without?
 #
-# Each network has 110 steps and the best of four rates. The results of 20 seeds are stored (`again=True` computes them, in about a minute).
+# Each network gets 110 steps and the best of four rates. The results of 20 seeds are stored (`again=True` computes them).
 
 
 # %%
@@ -253,7 +239,7 @@ for name, found in best.items():
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# As many as with BN: the difference is less than one point.
+# As with BN: the difference is less than one point.
 #
 # </details>
 #
@@ -263,7 +249,7 @@ for name, found in best.items():
 # ## 5 · "The loss is smoother"
 #
 # Santurkar and others propose another reason. A loss is **smooth** if its gradient changes little along a step. `along_gradient` takes the gradients of a batch before and
-# after a step with the rate 0.3. We look at the cosine of the angle between them: 1 means the same direction, 0 perpendicular; below 0, the step was too long.
+# after a step with the rate 0.3. We look at the cosine of the angle between them: 1 is the same direction, 0 perpendicular; below 0, the step was too long.
 
 
 # %% tags=["nbval-ignore-output"]
@@ -280,12 +266,12 @@ for name in ("ReLU", "tanh"):
     judge(f"5 smoother, {name}", more.values, margin=0.1)
 
 # %% [markdown]
-# It **holds** for this step. It fits claim 1: where the gradient keeps its direction, a step may be longer. Whether it is the *cause* is not tried here.
+# It **holds** for this step, and fits claim 1: where the gradient keeps its direction, a step may be longer. Whether it is the *cause* is not tried here.
 #
 # ### Lab: how far may a step go?
 #
 # Left: the loss of two networks after one more step, over its rate. Middle: the cosine.
-# The large mark is the rate that you choose, a triangle a value outside the picture.
+# A large mark is the rate that you choose; a triangle is a value outside the picture.
 #
 # 1. Make the *learning rate of the next step* larger. Which of the two losses turns up first?
 # 2. Go on to 160 *training steps*. How far can the network without BN go now? It was trained with the rate 0.1.
@@ -299,8 +285,8 @@ labs.Landscape()
 #
 # 1. The one without BN: steps up to 0.68 lower the loss, with BN up to 3.3.
 # 2. Up to 0.1; with BN it is still 3.3. Cohen and others (2021) found that gradient descent with all pictures in each step drives a network to where its rate is
-#    only just stable, the **edge of stability**.
-# 3. The one without BN: 0.47, with BN 0.20. "Smoother" is not true of each network at each moment.
+#    only just stable: the **edge of stability**.
+# 3. The one without BN: 0.47, with BN 0.20. So "smoother" is not always true.
 #
 # </details>
 #
@@ -308,7 +294,7 @@ labs.Landscape()
 #
 # To **regularize** is to keep a network from memorizing its training set, so that it does better on the test. After the same number of
 # steps the network with BN has learned more. So we stop both at the **same training accuracy**, and compare the test
-# accuracy there. All have ReLU. The tasks: all digits; 400 pictures, a fifth of them with wrong labels; 200 noisy pictures.
+# accuracy there. The tasks: all digits; 400 pictures, a fifth with wrong labels; 200 noisy pictures.
 #
 # **Predict.** On which of the three tasks is BN better?
 
@@ -338,8 +324,8 @@ for task in tasks:
 #
 # </details>
 #
-# "BN regularizes" is **false for noisy pixels**. With all digits there is no difference; with wrong labels it is undecided.
-# And BN memorizes **faster**: it reaches the same training accuracy in fewer steps, with wrong labels in about a fifth.
+# The claim is **false for noisy pixels**. With all digits there is no difference; with wrong labels it is undecided.
+# BN even memorizes **faster**: it needs fewer steps to the same training accuracy, with wrong labels about a fifth.
 # [Which noise regularizes?](deeper/which_noise_regularizes.ipynb) shows what does help.
 #
 # ## All in one picture
@@ -362,11 +348,11 @@ figures.frame(ax, title="The six claims", x="effect ÷ margin")
 figures.show(ax)
 
 # %% [markdown]
-# **How sure are we?** Dots and intervals cover other seeds, not other test pictures. Another 450 would move an effect by about one point
-# ([measured here](deeper/which_claims_hold.ipynb)). And networks and pictures are small: "holds" means *here*.
+# **How sure are we?** Dots and intervals cover other seeds, not other test pictures: another 450 would move an effect by about one point
+# ([measured here](deeper/which_claims_hold.ipynb)). And networks and pictures are small. "Holds" means *here*.
 #
-# **Shown:** how a sentence about BN becomes a number with a verdict. Higher rates, more initial scales, faster training and a smoother loss hold; BN reduces the
-# shift, but need not; it does not regularize. Deeper: [Which of eighteen claims hold?](deeper/which_claims_hold.ipynb)
+# **Shown:** how a sentence about BN becomes a number with a verdict. Higher rates, more initial scales, faster training and a smoother loss hold. BN reduces the
+# shift, but does not need that; it does not regularize. Deeper: [Which of eighteen claims hold?](deeper/which_claims_hold.ipynb)
 #
 # **Practice:** [the exercises](exercises/07_put_the_claims_on_trial.ipynb), 30 minutes.
 #

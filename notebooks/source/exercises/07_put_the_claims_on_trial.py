@@ -135,7 +135,7 @@ check.interval_outcome(interval_outcome)
 # %% [markdown]
 # ## Exercise 3: a trial of your own
 #
-# *5 minutes · difficulty: 1 of 4*
+# *10 minutes · difficulty: 1 of 4*
 #
 # Take a claim that you would have bet on, such as "BN learns more in the same number of steps", and a condition that the lesson has not tried: another
 # depth, width, batch size, number of steps, or the activation `"sigmoid"`. Each run is a call of this function:
@@ -167,7 +167,6 @@ print(accuracy(0), "% of the test digits, seed 0")
 #
 # - Return two numbers that belong to this seed, under your condition: the accuracy without BN, then the one with BN.
 # - **Predict first**, and write it down: for the claim, against it, no difference or undecided, with a margin of 1 point?
-#   When the check has passed, look at five seeds in a cell below: `for seed in range(5): print(*trial_of_bn(accuracy, seed))`.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -196,6 +195,21 @@ def trial_of_bn(accuracy, seed):
 
 
 check.trial_of_bn(trial_of_bn)
+
+# %% [markdown]
+# When your three functions have passed, this cell runs your trial with 20 seeds, and your rule judges it. What about your prediction?
+
+# %% tags=["nbval-ignore-output"]
+verdicts = [
+    check.difference_interval(difference_interval),
+    check.interval_outcome(interval_outcome),
+    check.trial_of_bn(trial_of_bn),
+]
+if all(verdict.state == "passed" for verdict in verdicts):
+    without, with_bn = np.array([trial_of_bn(accuracy, seed) for seed in range(20)]).T
+    print("the first five seeds:", (with_bn - without)[:5].round(1))
+    mean, low, high = difference_interval(with_bn, without)
+    print(f"20 seeds: {mean:.2f}, from {low:.2f} to {high:.2f}:", interval_outcome(low, high, margin=1))
 
 # %% [markdown] tags=["solution"]
 # ### The solution, explained
