@@ -135,7 +135,7 @@ check.interval_outcome(interval_outcome)
 # %% [markdown]
 # ## Exercise 3: a trial of your own
 #
-# *10 minutes · difficulty: 1 of 4*
+# *5 minutes · difficulty: 1 of 4*
 #
 # Take a claim that you would have bet on, such as "BN learns more in the same number of steps", and a condition that the lesson has not tried: another
 # depth, width, batch size, number of steps, or the activation `"sigmoid"`. Each run is a call of this function:
@@ -214,8 +214,8 @@ if all(verdict.state == "passed" for verdict in verdicts):
 # %% [markdown] tags=["solution"]
 # ### The solution, explained
 #
-# One hidden layer, 300 steps: a shallow network should need BN less. The five differences are 2.2, 0.7, 2.9, 1.1 and 1.6 points. So BN is ahead in each seed, and with a margin
-# of 1 point the five are still undecided. This is where 20 seeds and their interval come in.
+# One hidden layer, 300 steps: a shallow network should need BN less. BN is ahead in each of the first five seeds, but with a margin
+# of 1 point they are undecided. The interval of 20 seeds goes from 1.2 to 1.9 points: for the claim.
 #
 # - Both runs have the same seed, so the same pictures in the same order. With two seeds the difference would hold their luck as well.
 # - What goes wrong most often: the condition is changed until the claim wins. Choose it before you look, and say which others you tried.
