@@ -80,7 +80,7 @@ class WeightDecay(Lab):
     def controls(self):
         return {
             "rate": controls.steps("Learning rate", "of gradient descent", RATES, 0.3),
-            "decay": controls.steps("Weight decay", "0: none", DECAYS, 0.0),
+            "decay": controls.steps("Weight decay", "0: none", DECAYS, 0.03),
             "start": controls.steps("Length at the start", "of the weights of each unit", STARTS, 1.0),
         }
 

@@ -3,8 +3,8 @@
 #
 # *40 minutes · previous: [12 · The same layer elsewhere](12_the_same_layer_elsewhere.ipynb)*
 #
-# BN is said to keep gradients at a good size, but in a network before training each ReLU layer with BN makes them 1.21 times as long, and 50 layers
-# about 10 000 times. You compute this number before you measure it, and see what a skip connection changes. Then you count dead units, and find out
+# BN is said to keep gradients at a good size, but before training each ReLU layer with BN makes them 1.21 times as long, and 50 layers
+# about 10 000 times. You compute this number, measure it, and see what a skip connection changes. Then you count dead units, and find out
 # what weight decay does in front of BN.
 
 # %%
@@ -18,7 +18,6 @@ from bnteach import data, figures, labs, training
 # %%
 torch.set_num_threads(1)  # the fastest for networks this small
 torch.set_default_dtype(torch.float64)
-torch.manual_seed(0)
 
 
 def predicted_growth(activation):
@@ -28,51 +27,40 @@ def predicted_growth(activation):
     return (slope.square().mean() / h.var()).sqrt().item()
 
 
-print(f"a ReLU layer with BN: × {predicted_growth(torch.relu):.2f}")
+activations = {"none": lambda z: z, "sigmoid": torch.sigmoid, "tanh": torch.tanh, "ReLU": torch.relu}
+for name, activation in activations.items():
+    print(f"a layer with BN, activation {name:7}: × {predicted_growth(activation):.2f}")
 
 # %% [markdown]
 # ## Where the 1.21 comes from
 #
-# A layer is linear → BN → ReLU. Follow the *mean square* of a gradient back through one layer:
+# A layer is linear → BN → ReLU. Follow the *mean square* of a gradient back through it:
 #
-# 1. **ReLU** has the slope 1 where $\hat{x} > 0$, for half of the values, and else 0. The mean square is halved.
-# 2. **BN** divides the gradient by the standard deviation $\sigma$ of its input, as it divided the values: the mean square by $\sigma^2$.
-# 3. **The linear layer** with $n$ inputs has random weights with the variance $s^2/n$: the mean square is multiplied by $s^2$.
+# 1. **ReLU** has the slope 1 for $\hat{x} > 0$, half of the values, and else 0. The mean square is halved.
+# 2. **BN** divides the gradient by the standard deviation $\sigma$ of its input, so the mean square by $\sigma^2$.
+# 3. **The linear layer** has $n$ inputs and random weights with the variance $s^2/n$. The mean square is multiplied by $s^2$.
 #
-# And $\sigma^2$? The input of BN is a sum of $n$ outputs $h$ of the layer before, times those weights. Its variance is $s^2\,\mathrm{Var}(h)$. So $s$ cancels:
+# And $\sigma^2$? The input of BN is a sum of $n$ outputs $h$ of the layer before, times such weights: its variance is $s^2\,\mathrm{Var}(h)$. So $s$ cancels:
 #
 # $$\text{growth}^2 = \frac{1/2}{\mathrm{Var}(h)} = \frac{1/2}{1/2 - 1/(2\pi)} = \frac{\pi}{\pi - 1} \approx 1.467,
 # \qquad \text{growth} \approx 1.211$$
 #
-# Here $h = \mathrm{ReLU}(\hat{x})$ with a standard normal $\hat{x}$, so $h^2$ has the mean 1/2, and $h$ the mean $1/\sqrt{2\pi}$. In words: going forward, BN subtracts the mean of $h$ and
-# enlarges what is left; going back, the gradient is enlarged by the same factor, which is more than the ReLU has taken.
+# $\hat{x}$ is taken as standard normal: then $h = \mathrm{ReLU}(\hat{x})$ has the mean $1/\sqrt{2\pi}$, and $h^2$ the mean 1/2.
+# In words: BN subtracts the mean of $h$ and enlarges the rest to 1. The gradient is enlarged as much, and that is more than the ReLU took.
 #
-# Three approximations are in it: **wide layers** ($\hat{x}$ is normal, and sums are near their averages), **large batches** (the paths
-# through the mean and the variance of lesson 04 carry little), and **random weights**, as before training.
+# For another activation $\varphi$, the mean of $\varphi'(\hat{x})^2$ replaces the 1/2. It is never below $\mathrm{Var}(\varphi(\hat{x}))$ (the *Poincaré inequality*), so
+# the growth is never below 1.
 #
-# For another activation $\varphi$, the mean of $\varphi'(\hat{x})^2$ stands in place of the 1/2: that is `predicted_growth`.
-#
-# **Predict.** Sort by their growth: no activation ($\varphi(\hat{x}) = \hat{x}$), ReLU, sigmoid, tanh.
-
-# %%
-activations = {"none": lambda z: z, "ReLU": torch.relu, "sigmoid": torch.sigmoid, "tanh": torch.tanh}
-for name, activation in activations.items():
-    print(f"{name:8} × {predicted_growth(activation):.2f}")
-
-# %% [markdown]
-# <details><summary>Answer</summary>
-#
-# None, sigmoid, tanh, ReLU: the more an activation bends where $\hat{x}$ lies, the more it grows. It is never below 1: the variance of
-# $\varphi(\hat{x})$ is at most the mean of $\varphi'(\hat{x})^2$ (the *Poincaré inequality* of the normal distribution).
-#
-# </details>
+# This holds nearly, for **wide layers** ($\hat{x}$ is normal, sums are near their averages), **large batches** (the paths
+# through mean and variance carry little), and **random weights**, as before training.
 #
 # ## Five kinds of blocks
 #
-# Now we measure. A network begins with a linear layer and BN; then come 10, 24 or 50 blocks of 100 units, with He's weights ($s = \sqrt 2$, lesson 00).
-# We send 256 digits in, put in a random gradient at the end, and divide its length at the first block by its length at the last.
+# Now we measure. A network begins with a linear layer and BN; then come 10, 24 or 50 blocks of 100 units, with He's weights ($s = \sqrt 2$,
+# [lesson 00](00_meet_batch_normalization.ipynb)), and an output layer.
+# 256 digits go in, and a random gradient behind the last block. How many times as long is it behind the first?
 #
-# Three blocks have a **skip connection**, $h + F(h)$: the gradient gets a second path, on which nothing changes it. $F$ is the **branch**.
+# Three blocks have a **skip connection**, $h + F(h)$: the gradient gets a second path, past the **branch** $F$, on which nothing changes it.
 
 
 # %%
@@ -83,7 +71,7 @@ def linear(inputs=100, outputs=100):
 
 
 def bn():
-    return nn.BatchNorm1d(100, eps=1e-12)  # hardly any ε: see the last part
+    return nn.BatchNorm1d(100, eps=1e-12)  # hardly any ε: we need that in the last part
 
 
 class Skip(nn.Sequential):
@@ -100,74 +88,80 @@ blocks = {
 }
 
 
-def network(block, depth, seed):
+def network(kind, depth, seed):
     torch.manual_seed(seed)
-    return nn.Sequential(nn.Sequential(linear(64), bn()), *(block() for _ in range(depth)))
+    first = nn.Sequential(linear(64), bn())
+    return nn.Sequential(first, *(blocks[kind]() for _ in range(depth)), linear(100, 10))
 
 
-def gradient_lengths(block, depth, seed):
+def relative_lengths(kind, depth, seed):
     h, outputs = x_train[:256], []
-    for part in network(block, depth, seed):
+    for part in network(kind, depth, seed)[:-1]:
         h = part(h)
         h.retain_grad()
         outputs.append(h)
     h.backward(torch.randn(h.shape))
-    return [h.grad.norm().item() for h in outputs[1:]]
+    return [(at.grad.norm() / h.grad.norm()).item() for at in outputs[1:]]  # h: the last
 
 
 # %% [markdown]
-# From the last of 50 blocks to the first are 49 steps: $1.211^{49} \approx 12\,000$; for 10 and 24 blocks it is 5.6 and 82.
+# From the last of 10, 24 or 50 blocks to the first, 1.211 a block makes 5.6, 82 or 12 000.
 #
 # **Predict.** In which of the five does the gradient keep its length, or nearly?
 
 # %% tags=["nbval-ignore-output"]
 digits = data.digits(dtype=np.float64)
 x_train, y_train = torch.from_numpy(digits.x_train), torch.from_numpy(digits.y_train)
-for name, block in blocks.items():
-    print(f"{name:23}", end="")
+for kind in blocks:
+    print(f"{kind:23}", end="")
     for depth in (10, 24, 50):
-        five = [gradient_lengths(block, depth, seed) for seed in range(5)]
-        grown = [lengths[0] / lengths[-1] for lengths in five]
-        print(f"{depth:4} blocks: {min(grown):.3g} to {max(grown):.3g}".ljust(32), end="")
+        five = [relative_lengths(kind, depth, seed)[0] for seed in range(5)]
+        print(f"{depth} blocks: {min(five):.2g} to {max(five):.2g}".ljust(30), end="")
     print()
 
-# %% tags=["draws", "nbval-ignore-output"] alt="Length of the gradient at each of 50 blocks, relative to the last, on a logarithmic axis; the gradient runs from right to left. Without BN it stays near 1. With BN it rises on a straight line to about 10 000, and lies on the line of 1.21 for each block. With a skip connection and BN in the branch it rises to about 10."
-ax = figures.new_axes(size=(6, 3))
-looks = {"no BN": "without_bn", "BN": "with_bn", "skip, BN in the branch": "unbiased"}
-for name, look in looks.items():
-    lengths = np.array(gradient_lengths(blocks[name], 50, seed=0))
-    figures.curve(range(1, 51), lengths / lengths[-1], ax=ax, role=look)
-figures.curve([1, 50], [1.211**49, 1], ax=ax, role="truth")
-figures.frame(ax, title="← The gradient on its path back", x="block", y="length", log="y", ylim=(0.1, 1e5))
-figures.key(
-    ax, {"truth": "1.211 a block", **{look: name for name, look in looks.items()}}, place="upper right"
+# %% tags=["draws", "nbval-ignore-output"] alt="Length of the gradient at each of 50 blocks, relative to the last, on a logarithmic axis; the gradient runs from right to left. Without BN it stays near 1. With BN it rises on a straight line to about 10 000, close to the line of 1.211 a block. With a skip connection and BN in the branch it rises to about 10."
+ax = figures.new_axes(size=(6.4, 3))
+looks = {"BN": "with_bn", "skip, BN in the branch": "unbiased", "no BN": "without_bn"}
+for kind, look in looks.items():
+    figures.curve(range(1, 51), relative_lengths(kind, 50, seed=0), ax=ax, role=look)
+figures.curve([1, 50], [1.211**49, 1], ax=ax, role="theory")
+figures.frame(
+    ax,
+    title="← The gradient on its path back",
+    x="block",
+    y="length, last block: 1",
+    log="y",
+    ylim=(0.1, 1e5),
 )
+names = {"theory": "1.211 a block", **{look: kind for kind, look in looks.items()}}
+figures.key(ax, names, place="upper right")
 figures.show(ax)
 
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# Only without BN and without a skip connection. With BN in the branch it grows to 10, far less than 12 000. In the three others it grows by a factor in each block.
+# Only without BN and skip connection. With BN in the branch it becomes about 10 times as long; in the three others it grows by a factor in each block.
 #
 # </details>
 #
-# - **Skip, no BN**: each block adds a signal as large as its input, so forward and backward the mean square doubles.
-# - **BN on the sum** divides the path of the skip connection too, in each block.
-# - **BN in the branch**: what flows past the branches grows from block to block, and BN divides each branch by the size of what comes in. So a late branch adds little to the gradient: its growth slows down.
+# - **Skip, no BN:** a branch adds a signal as large as its input. Forward and backward, each block doubles the mean square.
+# - **BN on the sum** divides on the path of the skip connection, too.
+# - **BN in the branch:** $h$ grows from block to block, because every branch adds to it. BN divides each branch by the size of its $h$, so a late branch
+#   adds little to the gradient.
 #
-# So skip connections and BN in the branch each repair what the other breaks. (The first ResNet has BN in the branch, too, but a ReLU on the sum.)
+# So skip connections and BN in the branch repair what each of them breaks alone.
 #
 # ## Does it matter for learning?
 #
-# Two epochs with 50 blocks. In `fit` stands the usual loop; `decay` and `grow` concern only the weights in front of BN, and we need them later.
+# Two epochs with 50 blocks. `fit` has the usual loop. Its `decay` and `grow` concern only the weights in front of BN; we need them later.
 
 
 # %%
 def fit(net, rate, epochs, decay=0.0, grow=1.0):
     *weights, output = [p for p in net.parameters() if p.ndim == 2]
-    others = [output, *(p for p in net.parameters() if p.ndim == 1)]  # γ and β
+    others = [output, *(p for p in net.parameters() if p.ndim == 1)]  # with γ and β
     groups = [{"params": weights, "lr": rate * grow**0.5, "weight_decay": decay}, {"params": others}]
-    optimizer, history = torch.optim.SGD(groups, lr=rate), []
+    optimizer, losses, kept = torch.optim.SGD(groups, lr=rate), [], []
     for _ in range(epochs):
         for batch in torch.randperm(len(x_train)).split(60)[:22]:  # full batches
             loss = cross_entropy(net(x_train[batch]), y_train[batch])
@@ -175,155 +169,144 @@ def fit(net, rate, epochs, decay=0.0, grow=1.0):
             loss.backward()
             optimizer.step()
             optimizer.param_groups[0]["lr"] *= grow
-            history.append((loss.item(), weights[1].detach().clone()))
-    return history
+            losses.append(loss.item())
+            kept.append(weights[1].detach().flatten().clone())
+    return net, losses, torch.stack(kept)
 
 
-def classifier(block, depth, seed):
-    return nn.Sequential(*network(block, depth, seed), linear(100, 10))
+def accuracy(net):
+    return training.accuracy(net, digits.x_test, digits.y_test)
 
 
 # %% tags=["nbval-ignore-output"]
-for name in ("no BN", "BN", "skip, BN in the branch"):
-    nets = [classifier(blocks[name], 50, seed) for seed in range(5)]
-    for net in nets:
-        fit(net, rate=0.03, epochs=2)
-    right = [training.accuracy(net, digits.x_test, digits.y_test) for net in nets]
-    print(f"{name:23} test accuracy", *(f"{share:4.0%}" for share in right))
-    assert min(right) > 0.8 if "skip" in name else max(right) < 0.4
+for kind in ("no BN", "BN", "skip, BN in the branch"):
+    nets = [fit(network(kind, 50, seed), rate=0.03, epochs=2)[0] for seed in range(5)]
+    print(f"{kind:23} test accuracy", *(f"{accuracy(net):4.0%}" for net in nets))
 
 # %% [markdown]
-# All five seeds learn with both, and none with BN alone. (At this rate. "No BN" does not learn either: a gradient of a good length is not enough.)
+# All five seeds learn with both, and none with BN alone, at this rate. "No BN" does not learn either: a gradient of the right length is not enough.
 #
 # ## Dead units
 #
-# A ReLU unit is **dead** when it gives 0 for every picture. Then its weights get no gradient, and it stays dead. One step that is too large can do it.
+# A ReLU unit is **dead** when it is above 0 for no picture. Then its weights get no gradient, and it stays dead. A step that is too large can do that.
 #
-# **Predict.** Three blocks, rate 1, five epochs. Which share of the last block's 100 units is dead at the end, without BN and with BN?
+# **Predict.** Three blocks, five epochs, at the rates 1, 3 and 10. Does BN keep the units of the last block alive?
 
 # %% tags=["nbval-ignore-output"]
-for name in ("no BN", "BN"):
-    nets = [classifier(blocks[name], 3, seed) for seed in range(5)]
-    for net in nets:
-        fit(net, rate=1.0, epochs=5)
-    is_dead = [(net.eval()[:-1](x_train) == 0).all(dim=0).double().mean().item() for net in nets]
-    right = [training.accuracy(net, digits.x_test, digits.y_test) for net in nets]
-    print(f"{name:6} dead", *(f"{share:4.0%}" for share in is_dead), end="     ")
-    print("test accuracy", *(f"{share:4.0%}" for share in right))
+for rate in (1.0, 3.0, 10.0):
+    for kind in ("no BN", "BN"):
+        nets = [fit(network(kind, 3, seed), rate, epochs=5)[0] for seed in range(5)]
+        right = [accuracy(net) for net in nets]
+        is_dead = [1 - (net[:-1](x_train) > 0).any(dim=0).double().mean() for net in nets]
+        print(f"rate {rate:<4g} {kind:6} dead", *(f"{share:5.0%}" for share in is_dead), end="     ")
+        print("test accuracy", *(f"{share:4.0%}" for share in right))
 
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# 12 to 100 % without BN, none with BN.
+# At rate 1 all of them, at rate 3 most, at rate 10 nearly none.
 #
 # </details>
 #
-# BN gives each unit values with the mean $\beta$, whatever a step has done to its weights. Only a $\beta$ far below 0 could keep all of them below 0.
+# Whatever a step does to the weights, BN gives a unit values with the mean $\beta$. It can be dead only if $\beta$ is far below 0; but a large step moves $\beta$, too.
+# So BN does not forbid dead units: it allows higher rates. (An accuracy of 0: the loss became infinite.)
 #
 # ## Weight decay in front of BN
 #
-# **Weight decay** multiplies weights by $1 - \eta\lambda$ in each step, with the rate $\eta$ and the decay $\lambda$. It is meant to keep the function simple. But by [lesson 02](02_normalize.ipynb) the function
-# does not see the length of weights $w$ in front of BN, only their direction. So what does decay do there?
+# **Weight decay** multiplies weights by $1 - \eta\lambda$ in each step, with the rate $\eta$ and the decay $\lambda$. It is meant to keep the function simple. But by
+# [lesson 02](02_normalize.ipynb) the length of weights $w$ in front of BN does not change the function. What does decay do there?
 #
-# - A step makes $w$ longer. The gradient $dw$ is [perpendicular](deeper/do_the_weights_grow.ipynb) to $w$, so $\|w\|^2$ grows by $\eta^2\|dw\|^2$.
+# - A step makes $w$ longer: the gradient $dw$ is [perpendicular](deeper/do_the_weights_grow.ipynb) to $w$, so $\|w\|^2$ grows by $\eta^2\|dw\|^2$.
 # - Decay makes $w$ shorter: $\|w\|^2$ shrinks by about $2\eta\lambda\|w\|^2$.
 #
-# In the **equilibrium** the two are equal. Then the angle by which a step turns $w$ is known (in radians):
+# In the **equilibrium** both are equal. That gives the angle by which a step turns $w$, in radians:
 #
 # $$\eta^2\|dw\|^2 = 2\eta\lambda\,\|w\|^2 \quad\Rightarrow\quad \text{turn} \approx \frac{\eta\,\|dw\|}{\|w\|} = \sqrt{2\eta\lambda}$$
 #
-# **Predict.** Three networks, $\eta = 0.5$, $\lambda = 0.02$. In one the weights in front of BN start 3 times as long, in one 3 times as short. Which ends with the longest?
+# **Predict.** Three networks, with weights in front of BN that start as usual, a third as long, or three times as long. Which ends with the longest?
 
 # %% tags=["nbval-ignore-output"]
 lengths = {}
 for start in (1 / 3, 1, 3):
-    net = classifier(blocks["BN"], 3, seed=0)
-    with torch.no_grad():
-        for part in net[:-1]:
-            part[0].weight *= start
-    w = torch.stack([w for _, w in fit(net, rate=0.5, epochs=30, decay=0.02)]).flatten(1)
+    net = network("BN", 3, seed=0)
+    for part in net[:-1]:
+        part[0].weight.data *= start
+    _, _, w = fit(net, rate=0.5, epochs=30, decay=0.02)
     lengths[start] = w.norm(dim=1)
     turns = torch.rad2deg(torch.arccos(torch.cosine_similarity(w[:-1], w[1:])))
     late = turns[-220:].square().mean().sqrt()
-    print(f"start × {start:.2f}: length {lengths[start][-1]:.2f} at the end, {late:.1f}° a step")
-print(f"predicted: {np.degrees(np.sqrt(2 * 0.5 * 0.02)):.1f}° a step")
+    print(f"start × {start:.2f}: at the end length {lengths[start][-1]:.1f}, turn {late:.1f}° a step")
+print(f"predicted turn: {np.degrees(np.sqrt(2 * 0.5 * 0.02)):.1f}°")
 
-# %% tags=["draws", "nbval-ignore-output"] alt="Length of the weights of one layer over 660 steps, from three starts. All three curves meet."
-ax = figures.new_axes(size=(6, 2.8))
+# %% tags=["draws", "nbval-ignore-output"] alt="Length of the weights of the first block over 660 steps, from three starts nine times apart, on a logarithmic axis. After about 350 steps all three curves have met, near 3."
+ax = figures.new_axes(size=(6.4, 2.8))
 for (start, length), look in zip(lengths.items(), ("biased", "with_bn", "without_bn"), strict=True):
-    figures.curve(range(1, len(length) + 1), length, ax=ax, role=look, label=f"start × {start:.2g}")
-figures.frame(ax, title="Length of the weights in front of BN", x="step", y="‖w‖", log="y", ylim=(1, 100))
-ax.legend(loc="upper right")
+    figures.curve(range(1, len(length) + 1), length, ax=ax, role=look)
+figures.frame(ax, title="Length of the weights in front of BN", x="step", y="length", log="y", ylim=(1, 100))
+names = {"without_bn": "start × 3", "with_bn": "start × 1", "biased": "start × 1/3"}
+figures.key(ax, names, place="upper right")
 figures.show(ax)
 
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# None: all three end with the same length, and the same turn.
+# None, but for a few percent. The length of the start is forgotten, and the turn is the predicted one.
 #
 # </details>
 #
 # ## A rate in disguise
 #
-# So decay decides how far a step turns $w$: that is what a learning rate does. Is it *nothing but* a rate? Take a training with decay, and multiply $w$ by $(1 - \eta\lambda)^{-t}$ after $t$ steps, so
-# that the decay is undone. The function is the same. The gradient of longer weights is shorter (lesson 02), so the steps need a rate that grows by $(1 - \eta\lambda)^{-2}$ from step to step.
+# So decay decides how far a step turns $w$, and that is the work of a rate. Is it *nothing but* a rate? Take a training with decay, and multiply $w$ by $(1 - \eta\lambda)^{-t}$ after $t$ steps: the
+# decay is undone, and the function is the same. But the gradient of longer weights is shorter (lesson 02). To turn them as far, the rate must grow by $(1 - \eta\lambda)^{-2}$ in each step.
 #
-# **Predict.** One network has $\lambda = 0.01$; the other has no decay, but this growing rate. $\eta = 0.2$, 440 steps. How far do their losses come apart?
+# **Predict.** 440 steps with $\eta = 0.2$, one network with $\lambda = 0.01$, the other without decay, with this growing rate. How far apart do the losses come?
 
 # %% tags=["nbval-ignore-output"]
-keep = 1 - 0.2 * 0.01
-with_decay = fit(classifier(blocks["BN"], 3, seed=0), rate=0.2, epochs=20, decay=0.01)
-with_rate = fit(classifier(blocks["BN"], 3, seed=0), rate=0.2, epochs=20, grow=keep**-2)
-losses = np.array([[loss for loss, _ in history] for history in (with_decay, with_rate)])
-print("decay 0.01:  ", *(f"{loss:.6f}" for loss in losses[0, [0, 10, 100, 439]]))
-print("growing rate:", *(f"{loss:.6f}" for loss in losses[1, [0, 10, 100, 439]]))
-print(
-    f"the rate grew {keep ** (-2 * 440):.1f} times; the losses differ by {abs(losses[0] - losses[1]).max():.0e}"
-)
+_, with_decay, _ = fit(network("BN", 3, seed=0), rate=0.2, epochs=20, decay=0.01)
+_, with_rate, _ = fit(network("BN", 3, seed=0), rate=0.2, epochs=20, grow=(1 - 0.2 * 0.01) ** -2)
+for name, losses in {"decay": with_decay, "growing rate": with_rate}.items():
+    print(f"{name:13}", *(f"step {step}: {losses[step - 1]:.6f}  " for step in (1, 10, 100, 440)))
+print(f"largest difference {np.abs(np.subtract(with_decay, with_rate)).max():.0e}")
 
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# Not at all, but for rounding.
+# Not at all, but for rounding. At the end the rate is 5.8 times as high.
 #
 # </details>
 #
-# So in front of BN, this decay *is* a growing rate. (Where ε is not tiny, nearly.) Does it still do what decay is meant for?
-
-# Each row has 20 seeds.
+# So in front of BN, this decay *is* a growing rate. (Where ε is not tiny, nearly.) Does it still do what decay is meant for? 20 seeds each:
 
 
 # %%
-def trial(name, decay, seed):
-    net = classifier(blocks[name], 3, seed)
-    losses = [loss for loss, _ in fit(net, rate=0.1, epochs=20, decay=decay)]
-    return np.mean(losses[-22:]), training.accuracy(net, digits.x_test, digits.y_test)
+def trial(kind, decay, seed):
+    net, losses, _ = fit(network(kind, 3, seed), rate=0.1, epochs=20, decay=decay)
+    return np.mean(losses[-22:]), accuracy(net)
 
 
 def trials():
-    kinds = [(name, decay) for name in ("no BN", "BN") for decay in (0.0, 0.02)]
-    return {f"{name}, decay {decay}": [trial(name, decay, s) for s in range(20)] for name, decay in kinds}
+    settings = [(kind, decay) for kind in ("no BN", "BN") for decay in (0.0, 0.02)]
+    return {f"{kind}, decay {decay}": [trial(kind, decay, s) for s in range(20)] for kind, decay in settings}
 
 
-FULL = False  # the results are stored; True: train for two minutes
+FULL = False  # the results are stored; True: train for a minute
 kept = training.stored("results/14_decay.json", trials, again=FULL)["results"]
 for words, seeds in kept.items():
-    loss, right = np.transpose(seeds)
-    print(f"{words:17} loss in training {loss.min():.3f} to {loss.max():.3f}", end="   ")
-    print(f"test accuracy {right.min():.1%} to {right.max():.1%}")
+    low, high = np.min(seeds, axis=0), np.max(seeds, axis=0)
+    print(f"{words:17} loss {low[0]:.3f} to {high[0]:.3f}   test accuracy {low[1]:.1%} to {high[1]:.1%}")
 gain = 100 * np.subtract(kept["BN, decay 0.02"], kept["BN, decay 0.0"])[:, 1]
-print("BN, decay helps by more than a point:", training.outcome(training.SeedSummary(gain), margin=1))
+print("decay helps BN in the test:", training.outcome(training.SeedSummary(gain), margin=1))
 
 # %% [markdown]
-# Without BN, decay restrains: the loss ends at least 7 times as high, in each seed. With BN it does not. And by the
-# rule of [lesson 07](07_put_the_claims_on_trial.ipynb) it makes no difference to the test accuracy here: no seed gains or loses a point.
+# Without BN, decay restrains the training: the loss ends about ten times as high. With BN it does not. And by the
+# rule of [lesson 07](07_put_the_claims_on_trial.ipynb) decay makes no difference in the test here.
 #
 # ## Lab: rate, decay, and the turn of a step
 #
-# One linear layer with BN reads the digits, from NumPy.
+# One linear layer, with BN behind it, reads the digits.
 #
-# 1. Decay 0: what becomes of the length, and of the turn?
-# 2. Learning rate 0.3, decay 0.1; then rate 3, decay 0.01. Which of the three pictures change?
+# 1. Weight decay 0: what becomes of the length, and of the turn?
+# 2. Learning rate 0.3 with decay 0.1; then rate 3 with decay 0.01. Which of the three pictures ends elsewhere?
 # 3. Stay there, and move the length at the start from 0.3 to 3.
 # 4. When does the accuracy fall?
 
@@ -333,20 +316,19 @@ labs.WeightDecay()
 # %% [markdown]
 # <details><summary>What you may have found</summary>
 #
-# 1. The weights become longer, so a step turns them less and less.
+# 1. Each step makes the weights longer, and the later ones turn them less.
 # 2. Only the length. Turn and accuracy depend on the product of rate and decay.
-# 3. The start is forgotten: all three curves end where they ended before.
-# 4. When the equilibrium turns the weights by more than about 8° a step: a rate that is too large.
+# 3. The start is forgotten.
+# 4. When steps turn the weights by more than about 8°: a rate that is too high.
 #
 # </details>
 #
-# **Shown:** BN lets gradients grow with depth, in ReLU layers by 1.21; skip connections with BN in the branch slow that down. BN
-# kept all units alive. In front of BN, decay is a learning rate.
+# **Shown:** BN lets gradients grow with depth, by 1.21 in a ReLU layer; skip connections with BN in the branch slow that down. BN
+# kept units alive at higher rates. In front of BN, decay is a rate.
 #
-# **Practice:** [the exercises](exercises/14_deep_enough_to_break.ipynb), 30 minutes. **Deeper:** [Life without norms](deeper/live_without_norms.ipynb).
+# **Practice:** [the exercises](exercises/14_deep_enough_to_break.ipynb), 30 minutes. **Deeper:** [Can we live without norms?](deeper/can_we_live_without_norms.ipynb)
 #
 # Sources:
 #
-# - Growth: Yang et al. 2019, "A mean field theory of batch normalization", arXiv:1902.08129. BN in the branch: De and Smith 2020, arXiv:2002.10444; He et al. 2016,
-#   arXiv:1603.05027.
-# - Decay: van Laarhoven 2017, arXiv:1706.05350. The growing rate: Li and Arora 2019, arXiv:1910.07454. Equilibrium: Wan et al. 2021, arXiv:2006.08419.
+# - Growth: Yang et al. 2019, arXiv:1902.08129. BN in the branch: De and Smith 2020, arXiv:2002.10444.
+# - Decay: van Laarhoven 2017, arXiv:1706.05350. Growing rate: Li and Arora 2019, arXiv:1910.07454. Equilibrium: Wan et al. 2021, arXiv:2006.08419.

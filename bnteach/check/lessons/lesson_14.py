@@ -59,7 +59,7 @@ def equilibrium(rate, decay, gradient):
     lost = 1 - keep**2
     length_squared = rate * gradient / np.sqrt(lost)
     length = np.sqrt(length_squared)
-    turn = np.degrees(np.arcsin(np.sqrt(lost)))
+    turn = np.arcsin(np.sqrt(lost))
     return length, turn
 
 
@@ -75,12 +75,17 @@ OF_EQUILIBRIUM = """
         | Either ‖w‖² is returned, or the gradient is taken to be the same at any length. At the length ‖w‖ it
         | is `gradient` / ‖w‖.
 
-    in_radians: the turn is in radians
-        turn = np.arcsin(np.sqrt(lost))
-        | Asked for are degrees: np.degrees.
+    turn_of_small_products: the turn is √(2ηλ)
+        turn = np.sqrt(2 * rate * decay)
+        | That is the lesson's approximation, for a small product. Draw the triangle of the decayed weights,
+        | the step and the new weights.
+
+    in_degrees: the turn is in degrees
+        turn = np.degrees(np.arcsin(np.sqrt(lost)))
+        | Asked for are radians, as np.arccos gives them.
 
     step_against_old_weights: the step is compared with weights that have not decayed yet
-        turn = np.degrees(np.arctan(np.sqrt(lost)))
+        turn = np.arctan(np.sqrt(lost))
         | The right angle lies at the end of the decayed weights, (1 − ηλ)‖w‖. Its tangent is η‖dw‖ over that.
 """
 

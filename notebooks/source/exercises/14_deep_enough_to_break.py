@@ -60,7 +60,7 @@ check.growth_with_skips(growth_with_skips)
 # ### The solution, explained
 #
 # The variance of $h$ grows by the same number in each block. So the factors come nearer and nearer to 1, and the growth is a power of the depth, not an exponential:
-# `growth_with_skips(25, 1)` is 5.4, and `growth_with_skips(100, 1)` is 14.4.
+# `growth_with_skips(25, 1)` is 7.6, `growth_with_skips(100, 1)` is 20, and `growth_with_skips(400, 1)` is 56.
 #
 # The lesson measured from behind the first block, where the variance is $1 + 0.68$: `growth_with_skips(49, 1.68)` gives 8.8; measured was 10. The approximations of the lesson
 # are in it, and one more: that $h$ is normal where BN normalizes it.
@@ -75,7 +75,7 @@ check.growth_with_skips(growth_with_skips)
 # A step with decay is $w \leftarrow (1 - \eta\lambda)\,w - \eta\,dw$, and in front of BN $dw$ is perpendicular to $w$. Weights of length 1 have a gradient of length `gradient`. Longer weights
 # have a shorter gradient: at length $\|w\|$ it is `gradient` $/\ \|w\|$.
 #
-# Write `equilibrium(rate, decay, gradient)`. Return the length that a step does not change, and the angle in *degrees* by which the step turns such weights. The lesson has the
+# Write `equilibrium(rate, decay, gradient)`. Return the length that a step does not change, and the angle in radians by which the step turns such weights. The lesson has the
 # angle for a small product $\eta\lambda$; here it must be exact.
 #
 # <details><summary>Hint 1</summary>
@@ -97,11 +97,11 @@ check.growth_with_skips(growth_with_skips)
 
 # %% tags=["solution", "points-3"]
 def equilibrium(rate, decay, gradient):
-    """The length that a step keeps, and its turn in degrees."""
+    """The length that a step keeps, and its turn in radians."""
     ### BEGIN SOLUTION
     keep = 1 - rate * decay
     length = np.sqrt(rate * gradient / np.sqrt(1 - keep**2))
-    return length, np.degrees(np.arccos(keep))
+    return length, np.arccos(keep)
     ### END SOLUTION
 
 
