@@ -27,9 +27,8 @@ def predicted_growth(activation):
     return (slope.square().mean() / h.var()).sqrt().item()
 
 
-activations = {"none": lambda z: z, "sigmoid": torch.sigmoid, "tanh": torch.tanh, "ReLU": torch.relu}
-for name, activation in activations.items():
-    print(f"a layer with BN, activation {name:7}: × {predicted_growth(activation):.2f}")
+for activation in (torch.sigmoid, torch.tanh, torch.relu):
+    print(f"BN with {activation.__name__:8} × {predicted_growth(activation):.2f} a layer")
 
 # %% [markdown]
 # ## Where the 1.21 comes from
@@ -190,12 +189,12 @@ for kind in ("no BN", "BN", "skip, BN in the branch"):
 #
 # A ReLU unit is **dead** when it is above 0 for no picture. Then its weights get no gradient, and it stays dead. A step that is too large can do that.
 #
-# **Predict.** Three blocks, five epochs, at the rates 1, 3 and 10. Does BN keep the units of the last block alive?
+# **Predict.** Three blocks, two epochs, at the rates 1, 3 and 10. Does BN keep the units of the last block alive?
 
 # %% tags=["nbval-ignore-output"]
 for rate in (1.0, 3.0, 10.0):
     for kind in ("no BN", "BN"):
-        nets = [fit(network(kind, 3, seed), rate, epochs=5)[0] for seed in range(5)]
+        nets = [fit(network(kind, 3, seed), rate, epochs=2)[0] for seed in range(5)]
         right = [accuracy(net) for net in nets]
         is_dead = [1 - (net[:-1](x_train) > 0).any(dim=0).double().mean() for net in nets]
         print(f"rate {rate:<4g} {kind:6} dead", *(f"{share:5.0%}" for share in is_dead), end="     ")
@@ -233,14 +232,15 @@ for start in (1 / 3, 1, 3):
         part[0].weight.data *= start
     _, _, w = fit(net, rate=0.5, epochs=30, decay=0.02)
     lengths[start] = w.norm(dim=1)
-    turns = torch.rad2deg(torch.arccos(torch.cosine_similarity(w[:-1], w[1:])))
-    late = turns[-220:].square().mean().sqrt()
-    print(f"start × {start:.2f}: at the end length {lengths[start][-1]:.1f}, turn {late:.1f}° a step")
+    turns = torch.rad2deg(torch.arccos(torch.cosine_similarity(w[-221:-1], w[-220:])))
+    print(
+        f"start × {start:.2f}: at the end length {w[-1].norm():.1f}, turn {turns.square().mean().sqrt():.1f}°"
+    )
 print(f"predicted turn: {np.degrees(np.sqrt(2 * 0.5 * 0.02)):.1f}°")
 
 # %% tags=["draws", "nbval-ignore-output"] alt="Length of the weights of the first block over 660 steps, from three starts nine times apart, on a logarithmic axis. After about 350 steps all three curves have met, near 3."
 ax = figures.new_axes(size=(6.4, 2.8))
-for (start, length), look in zip(lengths.items(), ("biased", "with_bn", "without_bn"), strict=True):
+for length, look in zip(lengths.values(), ("biased", "with_bn", "without_bn"), strict=True):
     figures.curve(range(1, len(length) + 1), length, ax=ax, role=look)
 figures.frame(ax, title="Length of the weights in front of BN", x="step", y="length", log="y", ylim=(1, 100))
 names = {"without_bn": "start × 3", "with_bn": "start × 1", "biased": "start × 1/3"}
@@ -289,8 +289,7 @@ def trials():
     return {f"{kind}, decay {decay}": [trial(kind, decay, s) for s in range(20)] for kind, decay in settings}
 
 
-FULL = False  # the results are stored; True: train for a minute
-kept = training.stored("results/14_decay.json", trials, again=FULL)["results"]
+kept = training.stored("results/14_decay.json", trials, again=False)["results"]  # True: train for a minute
 for words, seeds in kept.items():
     low, high = np.min(seeds, axis=0), np.max(seeds, axis=0)
     print(f"{words:17} loss {low[0]:.3f} to {high[0]:.3f}   test accuracy {low[1]:.1%} to {high[1]:.1%}")
