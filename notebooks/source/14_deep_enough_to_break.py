@@ -1,17 +1,16 @@
 # %% [markdown]
 # # 14 · Deep enough to break
 #
-# *40 minutes · previous: [12 · The same layer elsewhere](12_the_same_layer_elsewhere.ipynb)*
+# *40 minutes · previous: [13 · Make it fast](13_make_it_fast.ipynb) · next: [15 · Fine-tune and adapt](15_fine_tune_and_adapt.ipynb)*
 #
-# BN is said to keep gradients at a good size, but before training each ReLU layer with BN makes them 1.21 times as long, and 50 layers
-# about 10 000 times. You compute this number, measure it, and see what a skip connection changes. Then you count dead units, and find out
+# BN is said to keep gradients at a good size. But before training, each ReLU layer with BN makes them 1.21 times as long, and 50 layers
+# about 10 000 times: you compute this number, measure it, and see what a skip connection changes. Then you count dead units, and find out
 # what weight decay does in front of BN.
 
 # %%
 import numpy as np
 import torch
 from torch import nn
-from torch.nn.functional import cross_entropy
 
 from bnteach import data, figures, labs, training
 
@@ -45,7 +44,7 @@ for activation in (torch.sigmoid, torch.tanh, torch.relu):
 # \qquad \text{growth} \approx 1.211$$
 #
 # $\hat{x}$ is taken as standard normal: then $h = \mathrm{ReLU}(\hat{x})$ has the mean $1/\sqrt{2\pi}$, and $h^2$ the mean 1/2.
-# In words: BN subtracts the mean of $h$ and enlarges the rest to 1. The gradient is enlarged as much, and that is more than the ReLU took.
+# In words: BN subtracts the mean of $h$, and enlarges the rest to the size 1. The gradient is enlarged by the same factor, which is more than the ReLU took.
 #
 # For another activation $\varphi$, the mean of $\varphi'(\hat{x})^2$ replaces the 1/2. It is never below $\mathrm{Var}(\varphi(\hat{x}))$ (the *Poincaré inequality*), so
 # the growth is never below 1.
@@ -111,6 +110,7 @@ def relative_lengths(kind, depth, seed):
 # %% tags=["nbval-ignore-output"]
 digits = data.digits(dtype=np.float64)
 x_train, y_train = torch.from_numpy(digits.x_train), torch.from_numpy(digits.y_train)
+test = digits.x_test, digits.y_test
 for kind in blocks:
     print(f"{kind:23}", end="")
     for depth in (10, 24, 50):
@@ -148,11 +148,11 @@ figures.show(ax)
 # - **BN in the branch:** $h$ grows from block to block, because every branch adds to it. BN divides each branch by the size of its $h$, so a late branch
 #   adds little to the gradient.
 #
-# So skip connections and BN in the branch repair what each of them breaks alone.
+# So the two repair what each breaks alone.
 #
 # ## Does it matter for learning?
 #
-# Two epochs with 50 blocks. `fit` has the usual loop. Its `decay` and `grow` concern only the weights in front of BN; we need them later.
+# Two epochs with 50 blocks. `fit` has the usual loop; its `decay` and `grow` are for later.
 
 
 # %%
@@ -163,7 +163,7 @@ def fit(net, rate, epochs, decay=0.0, grow=1.0):
     optimizer, losses, kept = torch.optim.SGD(groups, lr=rate), [], []
     for _ in range(epochs):
         for batch in torch.randperm(len(x_train)).split(60)[:22]:  # full batches
-            loss = cross_entropy(net(x_train[batch]), y_train[batch])
+            loss = nn.functional.cross_entropy(net(x_train[batch]), y_train[batch])
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
@@ -173,17 +173,13 @@ def fit(net, rate, epochs, decay=0.0, grow=1.0):
     return net, losses, torch.stack(kept)
 
 
-def accuracy(net):
-    return training.accuracy(net, digits.x_test, digits.y_test)
-
-
 # %% tags=["nbval-ignore-output"]
 for kind in ("no BN", "BN", "skip, BN in the branch"):
     nets = [fit(network(kind, 50, seed), rate=0.03, epochs=2)[0] for seed in range(5)]
-    print(f"{kind:23} test accuracy", *(f"{accuracy(net):4.0%}" for net in nets))
+    print(f"{kind:23} test accuracy", *(f"{training.accuracy(net, *test):4.0%}" for net in nets))
 
 # %% [markdown]
-# All five seeds learn with both, and none with BN alone, at this rate. "No BN" does not learn either: a gradient of the right length is not enough.
+# At this rate all seeds learn with both, and none with BN alone. "No BN" does not learn either: a gradient of the right length is not enough.
 #
 # ## Dead units
 #
@@ -195,7 +191,7 @@ for kind in ("no BN", "BN", "skip, BN in the branch"):
 for rate in (1.0, 3.0, 10.0):
     for kind in ("no BN", "BN"):
         nets = [fit(network(kind, 3, seed), rate, epochs=2)[0] for seed in range(5)]
-        right = [accuracy(net) for net in nets]
+        right = [training.accuracy(net, *test) for net in nets]
         is_dead = [1 - (net[:-1](x_train) > 0).any(dim=0).double().mean() for net in nets]
         print(f"rate {rate:<4g} {kind:6} dead", *(f"{share:5.0%}" for share in is_dead), end="     ")
         print("test accuracy", *(f"{share:4.0%}" for share in right))
@@ -281,7 +277,7 @@ print(f"largest difference {np.abs(np.subtract(with_decay, with_rate)).max():.0e
 # %%
 def trial(kind, decay, seed):
     net, losses, _ = fit(network(kind, 3, seed), rate=0.1, epochs=20, decay=decay)
-    return np.mean(losses[-22:]), accuracy(net)
+    return np.mean(losses[-22:]), training.accuracy(net, *test)
 
 
 def trials():

@@ -128,4 +128,3 @@ for kind, by_rate in kept.items():
 
 # %% tags=["draws"] alt="XX"
 gains = {kind: right - best["BN"] for kind, right in best.items() if kind not in ("BN", "no norm")}
-
