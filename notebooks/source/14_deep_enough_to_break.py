@@ -27,7 +27,7 @@ def predicted_growth(activation):
 
 
 for activation in (torch.sigmoid, torch.tanh, torch.relu):
-    print(f"BN with {activation.__name__:8} × {predicted_growth(activation):.2f} a layer")
+    print(f"predicted for BN with {activation.__name__:8} × {predicted_growth(activation):.2f} a layer")
 
 # %% [markdown]
 # ## Where the 1.21 comes from
@@ -54,7 +54,7 @@ for activation in (torch.sigmoid, torch.tanh, torch.relu):
 #
 # ## Five kinds of blocks
 #
-# Now we measure. A network begins with a linear layer and BN; then come 10, 24 or 50 blocks of 100 units, with He's weights ($s = \sqrt 2$,
+# A network begins with a linear layer and BN; then come 10, 24 or 50 blocks of 100 units, with He's weights ($s = \sqrt 2$,
 # [lesson 00](00_meet_batch_normalization.ipynb)), and an output layer.
 # 256 digits go in, and a random gradient behind the last block. How many times as long is it behind the first?
 #
@@ -161,7 +161,8 @@ figures.show(ax)
 def fit(net, rate, epochs, decay=0.0, grow=1.0):
     *weights, output = [p for p in net.parameters() if p.ndim == 2]
     others = [output, *(p for p in net.parameters() if p.ndim == 1)]  # with γ and β
-    groups = [{"params": weights, "lr": rate * grow**0.5, "weight_decay": decay}, {"params": others}]
+    first_rate = rate * grow**0.5  # decay comes before the first step, too
+    groups = [{"params": weights, "lr": first_rate, "weight_decay": decay}, {"params": others}]
     optimizer, losses, kept = torch.optim.SGD(groups, lr=rate), [], []
     for _ in range(epochs):
         for batch in torch.randperm(len(x_train)).split(60)[:22]:  # full batches
@@ -187,7 +188,7 @@ for kind in ("no BN", "BN", "skip, BN in the branch"):
 #
 # ## Dead units
 #
-# A ReLU unit is **dead** when it is above 0 for no picture. Then its weights get no gradient, and it stays dead. A step that is too large can do that.
+# A ReLU unit is **dead** when it is above 0 for no picture. Then its weights get no gradient, and it stays dead. One step that is too large can do that.
 #
 # **Predict.** Three blocks, two epochs, at the rates 1, 3 and 10. Does BN keep the units of the last block alive?
 
@@ -207,8 +208,8 @@ for rate in (1.0, 3.0, 10.0):
 #
 # </details>
 #
-# Whatever a step does to the weights, BN gives a unit values with the mean $\beta$. It can be dead only if $\beta$ is far below 0; but a large step moves $\beta$, too.
-# So BN does not forbid dead units: it allows higher rates. (An accuracy of 0: the loss became infinite.)
+# Whatever a step does to the weights, BN gives a unit values with the mean $\beta$. It is dead only if $\beta$ is far below 0; but a large step moves $\beta$, too.
+# So BN allows higher rates, and does not rule dead units out. (Accuracy 0: the loss became infinite.)
 #
 # ## Weight decay in front of BN
 #
@@ -234,10 +235,9 @@ for start in (1 / 3, 1, 3):
         part[0].weight.data *= start
     _, _, w = fit(net, rate=0.5, epochs=30, decay=0.02)
     lengths[start] = w.norm(dim=1)
-    turns = torch.rad2deg(torch.arccos(torch.cosine_similarity(w[-221:-1], w[-220:])))
-    print(
-        f"start × {start:.2f}: at the end length {w[-1].norm():.1f}, turn {turns.square().mean().sqrt():.1f}°"
-    )
+    turns = torch.cosine_similarity(w[-221:-1], w[-220:]).arccos()
+    turn = torch.rad2deg(turns.square().mean().sqrt())
+    print(f"start × {start:.2f}: at the end length {w[-1].norm():.1f}, turn {turn:.1f}° a step")
 
 # %% tags=["draws", "nbval-ignore-output"] alt="Length of the weights of the first block over 660 steps, from three starts nine times apart, on a logarithmic axis. After about 350 steps all three curves have met, near 3."
 ax = figures.new_axes(size=(6.4, 2.8))
@@ -259,8 +259,9 @@ figures.show(ax)
 #
 # ## A rate in disguise
 #
-# So decay decides how far a step turns $w$, and that is the work of a rate. Is it *nothing but* a rate? Take a training with decay, and multiply $w$ by $(1 - \eta\lambda)^{-t}$ after $t$ steps: the
-# decay is undone, and the function is the same. But the gradient of longer weights is shorter (lesson 02). To turn them as far, the rate must grow by $(1 - \eta\lambda)^{-2}$ in each step.
+# So decay decides how far a step turns $w$, as a rate does. Is it *nothing but* a rate? Take a training with decay, and multiply $w$ by $(1 - \eta\lambda)^{-t}$ after $t$ steps: the
+# decay is undone, and the function is the same. These weights grow by $1/(1 - \eta\lambda)$ in each step; their steps must grow as much, and their gradient shrinks as much (lesson 02). So
+# their rate must grow by $(1 - \eta\lambda)^{-2}$ in each step.
 #
 # **Predict.** 440 steps with $\eta = 0.2$, one network with $\lambda = 0.01$, the other without decay, with this growing rate. How far apart do the losses come?
 
