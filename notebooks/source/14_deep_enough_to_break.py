@@ -32,11 +32,11 @@ for activation in (torch.sigmoid, torch.tanh, torch.relu):
 # %% [markdown]
 # ## Where the 1.21 comes from
 #
-# A layer is linear → BN → ReLU. Follow the *mean square* of a gradient back through it:
+# Follow the *mean square* of a gradient back through linear → BN → ReLU:
 #
-# 1. **ReLU** has the slope 1 for $\hat{x} > 0$, half of the values, and else 0. The mean square is halved.
+# 1. **ReLU** has the slope 1 for $\hat{x} > 0$, half of the values, and else 0: the mean square is halved.
 # 2. **BN** divides the gradient by the standard deviation $\sigma$ of its input, so the mean square by $\sigma^2$.
-# 3. **The linear layer** has $n$ inputs and random weights with the variance $s^2/n$. The mean square is multiplied by $s^2$.
+# 3. **The linear layer** with $n$ inputs has random weights with the variance $s^2/n$: the mean square is multiplied by $s^2$.
 #
 # And $\sigma^2$? The input of BN is a sum of $n$ outputs $h$ of the layer before, times such weights: its variance is $s^2\,\mathrm{Var}(h)$. So $s$ cancels:
 #
@@ -58,7 +58,7 @@ for activation in (torch.sigmoid, torch.tanh, torch.relu):
 # [lesson 00](00_meet_batch_normalization.ipynb)), and an output layer.
 # 256 digits go in, and a random gradient behind the last block. How many times as long is it behind the first?
 #
-# Three blocks have a **skip connection**, $h + F(h)$: the gradient gets a second path, past the **branch** $F$, on which nothing changes it.
+# Three kinds have a **skip connection**, $h + F(h)$: on the path past the **branch** $F$, nothing changes the gradient.
 
 
 # %%
@@ -141,14 +141,13 @@ figures.show(ax)
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# Only without BN and skip connection. With BN in the branch it becomes about 10 times as long; in the three others it grows by a factor in each block.
+# Only without both. With BN in the branch it becomes about 10 times as long; in the others it grows by a factor in each block.
 #
 # </details>
 #
 # - **Skip, no BN:** a branch adds a signal as large as its input. Forward and backward, each block doubles the mean square.
 # - **BN on the sum** divides on the path of the skip connection, too.
-# - **BN in the branch:** $h$ grows from block to block, because every branch adds to it. BN divides each branch by the size of its $h$, so a late branch
-#   adds little to the gradient.
+# - **BN in the branch:** every branch adds to $h$, so $h$ grows. BN divides by its size, so a late branch adds little to the gradient.
 #
 # So the two repair what each breaks alone.
 #
@@ -223,7 +222,7 @@ for rate in (1.0, 3.0, 10.0):
 #
 # $$\eta^2\|dw\|^2 = 2\eta\lambda\,\|w\|^2 \quad\Rightarrow\quad \text{turn} \approx \frac{\eta\,\|dw\|}{\|w\|} = \sqrt{2\eta\lambda}$$
 #
-# With $\eta = 0.5$ and $\lambda = 0.02$ that is $\sqrt{0.02} \approx 0.141$, or 8.1°. The next cell tries it on three networks. Their weights in front of BN start as usual, a third as long, or three times as long.
+# With $\eta = 0.5$ and $\lambda = 0.02$ that is $\sqrt{0.02} \approx 0.141$, or 8.1°. In three networks, the weights in front of BN start as usual, a third as long, or three times as long.
 #
 # **Predict.** Which network ends with the longest weights?
 
@@ -253,7 +252,7 @@ figures.show(ax)
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# None, but for a few percent. The length of the start is forgotten, and the turn is the predicted one.
+# None, or nearly. The start is forgotten, and the turn is the predicted one.
 #
 # </details>
 #
