@@ -141,7 +141,7 @@ figures.show(ax)
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# Only without both. With BN in the branch it becomes about 10 times as long; in the others it grows by a factor in each block.
+# In "no BN", which has neither. With BN in the branch it becomes about 10 times as long; in the others it grows by a factor in each block.
 #
 # </details>
 #
@@ -149,11 +149,11 @@ figures.show(ax)
 # - **BN on the sum** divides on the path of the skip connection, too.
 # - **BN in the branch:** every branch adds to $h$, so $h$ grows. BN divides by its size, so a late branch adds little to the gradient.
 #
-# So the two repair what each breaks alone.
+# So skip connections and BN repair what each of them breaks alone.
 #
 # ## Does it matter for learning?
 #
-# Two epochs with 50 blocks. `fit` has the usual loop; its `decay` and `grow` are for later.
+# Two epochs with 50 blocks. `fit` has the usual loop; `decay` and `grow` are for later.
 
 
 # %%
@@ -329,6 +329,8 @@ labs.WeightDecay()
 # kept units alive at higher rates. In front of BN, decay is a rate.
 #
 # **Practice:** [the exercises](exercises/14_deep_enough_to_break.ipynb), 30 minutes. **Deeper:** [Can we live without norms?](deeper/can_we_live_without_norms.ipynb)
+#
+# **Next:** [15 · Fine-tune and adapt](15_fine_tune_and_adapt.ipynb), BN on other data.
 #
 # Sources:
 #

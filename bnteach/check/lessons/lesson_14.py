@@ -30,10 +30,6 @@ OF_SKIPS = """
         growth = factors.prod()
         | The length is the root of the sum of squares, so its growth is the root of this one.
 
-    std_for_variance: the mean square of the gradient is divided by a standard deviation
-        factors = 1 + 1 / np.sqrt(variances)
-        | BN divides the gradient by the standard deviation, so its mean square by the variance.
-
     > 14_deep_enough_to_break: Five kinds of blocks
 
     variance_after_the_block: each BN divides by the variance behind its block

@@ -176,12 +176,11 @@ figures.show(ax)
 # A dot for each seed; a triangle lies beyond the edge. **SkipInit** and **dynamic tanh** make no difference: they reach BN here, and do not beat it. **Weight
 # standardization** is undecided: at its best rate, two of 20 trainings failed (an infinite loss); the others lie near BN.
 #
-# So in this network, for these digits, we can live without norms, but not without *anything*: something must keep the branches small. What this trial does not show:
+# So in this network, for these digits, we can live without norms. But something must keep the branches small beside the sum. What this trial does not show:
 #
-# - *Large networks and large data.* There the authors report more work: the norm-free networks of Brock et al. also clip gradients, and dynamic tanh was made for
-#   transformers, in the place of LN.
+# - *Large networks and large data.* The large networks of Brock et al. also needed clipped gradients. Dynamic tanh was made for transformers, in the place of LN.
 # - *What BN does besides*, such as its noise ([lesson 07](../07_put_the_claims_on_trial.ipynb)), or that it can be folded away ([lesson 09](../09_slim_and_fold.ipynb)).
-# - *What the three spare*: no running statistics, no difference between training and evaluation, no neighbors in the batch.
+# - *What the three spare us*: running statistics, the difference between training and evaluation, and neighbors in the batch.
 #
 # **Back to** [14 · Deep enough to break](../14_deep_enough_to_break.ipynb).
 #
