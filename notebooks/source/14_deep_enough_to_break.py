@@ -45,7 +45,7 @@ for activation in (torch.sigmoid, torch.tanh, torch.relu):
 # \qquad \text{growth} \approx 1.211$$
 #
 # $\hat{x}$ is taken as standard normal: then $h = \mathrm{ReLU}(\hat{x})$ has the mean $1/\sqrt{2\pi}$, and $h^2$ the mean 1/2.
-# In words: BN subtracts the mean of $h$, and enlarges the rest to the size 1. The gradient is enlarged by the same factor, which is more than the ReLU took.
+# BN subtracts the mean of $h$ and enlarges the rest to the size 1. The gradient is enlarged by the same factor: more than the ReLU took.
 #
 # For another activation $\varphi$, the mean of $\varphi'(\hat{x})^2$ replaces the 1/2. It is never below $\mathrm{Var}(\varphi(\hat{x}))$ (the *Poincaré inequality*), so
 # the growth is never below 1.
@@ -56,7 +56,7 @@ for activation in (torch.sigmoid, torch.tanh, torch.relu):
 # ## Five kinds of blocks
 #
 # A network begins with a linear layer and BN; then come 10, 24 or 50 blocks of 100 units, with He's weights ($s = \sqrt 2$,
-# [lesson 00](00_meet_batch_normalization.ipynb)), and an output layer.
+# [lesson 00](00_meet_batch_normalization.ipynb)).
 # 256 digits go in, and a random gradient behind the last block. How many times as long is it behind the first?
 #
 # Three kinds have a **skip connection**, $h + F(h)$: on the path past the **branch** $F$, nothing changes the gradient.
@@ -158,11 +158,10 @@ figures.show(ax)
 
 
 # %%
-def fit(net, rate, epochs, decay=0.0, grow=1.0):
+def fit(net, rate, epochs, decay=0.0, grow=1.0):  # the rate grows by √grow before the first step
     *weights, output = [p for p in net.parameters() if p.ndim == 2]
     others = [output, *(p for p in net.parameters() if p.ndim == 1)]  # with γ and β
-    first_rate = rate * grow**0.5  # decay comes before the first step, too
-    groups = [{"params": weights, "lr": first_rate, "weight_decay": decay}, {"params": others}]
+    groups = [{"params": weights, "lr": rate * grow**0.5, "weight_decay": decay}, {"params": others}]
     optimizer, losses, kept = torch.optim.SGD(groups, lr=rate), [], []
     for _ in range(epochs):
         for batch in torch.randperm(len(x_train)).split(60)[:22]:  # full batches
@@ -188,7 +187,7 @@ for kind in ("no BN", "BN", "skip, BN in the branch"):
 #
 # ## Dead units
 #
-# A ReLU unit is **dead** when it is above 0 for no picture. Then its weights get no gradient, and it stays dead. One step that is too large can do that.
+# A ReLU unit is **dead** when it is above 0 for no picture. Then its weights get no gradient, and it stays dead. A step that is too large can do that.
 #
 # **Predict.** Three blocks, two epochs, at the rates 1, 3 and 10. Does BN keep the units of the last block alive?
 
@@ -208,8 +207,8 @@ for rate in (1.0, 3.0, 10.0):
 #
 # </details>
 #
-# Whatever a step does to the weights, BN gives a unit values with the mean $\beta$. It is dead only if $\beta$ is far below 0; but a large step moves $\beta$, too.
-# So BN allows higher rates, and does not rule dead units out. (Accuracy 0: the loss became infinite.)
+# Whatever a step does to the weights, BN gives a unit the mean $\beta$. It is dead only if $\beta$ is far below 0; but a large step moves $\beta$, too.
+# So BN allows higher rates, and does not rule dead units out. (Accuracy 0: the loss became infinite; we count all its units as dead.)
 #
 # ## Weight decay in front of BN
 #
@@ -235,9 +234,8 @@ for start in (1 / 3, 1, 3):
         part[0].weight.data *= start
     _, _, w = fit(net, rate=0.5, epochs=30, decay=0.02)
     lengths[start] = w.norm(dim=1)
-    turns = torch.cosine_similarity(w[-221:-1], w[-220:]).arccos()
-    turn = torch.rad2deg(turns.square().mean().sqrt())
-    print(f"start × {start:.2f}: at the end length {w[-1].norm():.1f}, turn {turn:.1f}° a step")
+    turns = torch.rad2deg(torch.cosine_similarity(w[-221:-1], w[-220:]).arccos())
+    print(f"start × {start:.2f}: length {w[-1].norm():.1f}, turn {turns.square().mean().sqrt():.1f}° a step")
 
 # %% tags=["draws", "nbval-ignore-output"] alt="Length of the weights of the first block over 660 steps, from three starts nine times apart, on a logarithmic axis. After about 350 steps all three curves have met, near 3."
 ax = figures.new_axes(size=(6.4, 2.8))
@@ -253,13 +251,11 @@ figures.show(ax)
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# None, or nearly. The start is forgotten, and the turn is the predicted one.
+# None, or nearly. The start is forgotten, and the turn is the predicted one: decay decides how far a step turns $w$, as a rate does.
 #
 # </details>
 #
 # ## A rate in disguise?
-#
-# So decay decides how far a step turns $w$, as a rate does.
 #
 # **Predict.** One network has $\eta = 0.2$ and $\lambda = 0.01$. In the other $w$ does not decay, but you may choose its rate anew for each step. Can you make the loss the same in all of
 # 440 steps?
@@ -279,7 +275,7 @@ assert np.allclose(with_decay, with_rate, rtol=0, atol=1e-6)
 # </details>
 #
 # Why this rate? Without decay, $w$ becomes longer by $1/(1 - \eta\lambda)$ in each step, compared with the other network, and the function is the same. To turn it as far, the step must be
-# longer by this factor; and the gradient is shorter by it (lesson 02).
+# longer by this factor; but the gradient is shorter by it (lesson 02).
 #
 # So in front of BN, decay *is* a growing rate. (Exactly so for plain gradient descent and a tiny ε.) Does it still do what decay is meant for? 20 seeds each:
 
@@ -303,7 +299,7 @@ gain = 100 * np.subtract(kept["BN, decay 0.02"], kept["BN, decay 0.0"])[:, 1]
 print("decay helps BN in the test:", training.outcome(training.SeedSummary(gain), margin=1))
 
 # %% [markdown]
-# Without BN, decay restrains the training: the loss ends about ten times as high. With BN it does not. And by the
+# Without BN, decay restrains the training: the loss ends about ten times as high. With BN it does not. By the
 # rule of [lesson 07](07_put_the_claims_on_trial.ipynb) decay makes no difference in the test here.
 #
 # ## Lab: rate, decay, and the turn of a step
