@@ -64,7 +64,7 @@ class Depth(Lab):
     the gradient comes back. Both near 1 would be best.
 
     What surprises: with batch normalization a gradient does not vanish, but it grows from layer to layer in
-    the backward pass, most with ReLU.
+    the backward pass: hardly with the sigmoid, most with ReLU (lesson 14).
 
     A layer is linear, then batch normalization if it is on, then the activation. The weights are drawn from
     Normal(0, scale²/64), the same numbers for each setting.

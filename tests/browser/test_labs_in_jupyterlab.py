@@ -27,6 +27,7 @@ SLIDERS = {
     "RunningStats": ["Batches seen", "Batch size"],
     "Sampler": ["Batch size", "Skew of the population"],
     "Training": ["Learning rate", "Initial weight scale", "Batch size", "Random seed"],
+    "WeightDecay": ["Learning rate", "Length at the start", "Weight decay"],
     "WhichValues": ["Sample", "Channel", "Position", "Contrast of this digit"],
 }
 SWITCHES = {
