@@ -18,6 +18,7 @@
 from copy import deepcopy
 
 import numpy as np
+import pandas as pd
 import torch
 from torch import nn
 
@@ -35,24 +36,18 @@ def norms(network):
     return [layer for layer in network if isinstance(layer, nn.BatchNorm1d)]
 
 
-def in_training(network):
-    return network.train()
-
-
-def in_evaluation(network):
+def set_way(network, way):
     for bn in norms(network.train()):
-        bn.eval()
+        if way != "training":
+            bn.eval()
+        if way == "frozen":
+            bn.requires_grad_(False)
 
 
-def frozen(network):
-    for bn in norms(network.train()):
-        bn.eval().requires_grad_(False)
-
-
-def learn(network, x, y, seed, *, epochs, size=60, rate=0.1, set_mode=in_training):
+def learn(network, x, y, seed, *, epochs, size=60, rate=0.1, way="training"):
     shuffle = torch.Generator().manual_seed(seed)
     optimizer = torch.optim.SGD(network.parameters(), lr=rate)
-    set_mode(network)
+    set_way(network, way)
     for _epoch in range(epochs):
         for batch in torch.randperm(len(x), generator=shuffle)[: len(x) // size * size].split(size):
             loss = nn.functional.cross_entropy(network(x[batch]), y[batch])
@@ -89,17 +84,16 @@ def fifty(seed):
     return x_train[rows], y_train[rows]
 
 
-ways = {"training": in_training, "evaluation": in_evaluation, "frozen": frozen}
 base = of_0_to_4(seed=0)
-for name, set_mode in ways.items():
-    network = learn(deepcopy(base), *fifty(0), 0, epochs=20, size=4, rate=0.05, set_mode=set_mode)
+for way in ("training", "evaluation", "frozen"):
+    network = learn(deepcopy(base), *fifty(seed=0), 0, epochs=20, size=4, rate=0.05, way=way)
     mean = (network.bn_1.running_mean - base.bn_1.running_mean).abs().mean()
     gamma = (network.bn_1.weight - base.bn_1.weight).abs().mean()
-    set_mode(network)
+    set_way(network, way)
     four = x_test[:4].clone().requires_grad_()
     network(four)[0].square().sum().backward()
-    neighbors = four.grad[1:].abs().mean()
-    print(f"{name:10}  running mean {mean:.3f}   γ {gamma:.3f}   gradient at the others {neighbors:.3f}")
+    others = four.grad[1:].abs().mean()
+    print(f"{way:10}  running mean {mean:.3f}   γ {gamma:.3f}   gradient at the others {others:.3f}")
 
 # %% [markdown]
 # <details><summary>Answer</summary>
@@ -119,38 +113,28 @@ for name, set_mode in ways.items():
 
 
 # %% tags=["nbval-ignore-output"]
-def trial(seed, rates=(0.05,)):
-    base, right = of_0_to_4(seed), {}
-    few, new = fifty(seed), y_test > 4
-    for rate in rates:
-        for size in (4, 2):
-            how = {"epochs": 20, "size": size, "rate": rate}
-            for name, set_mode in ways.items():
-                network = learn(deepcopy(base), *few, seed, set_mode=set_mode, **how)
-                share = training.accuracy(network, digits.x_test[new], digits.y_test[new])
-                right[f"{name}, batches of {size}, rate {rate}"] = 100 * share
+def trial(seed, size, rate):
+    base, new = of_0_to_4(seed), y_test > 4
+    right = {}
+    for way in ("training", "evaluation", "frozen"):
+        network = learn(deepcopy(base), *fifty(seed), seed, epochs=20, size=size, rate=rate, way=way)
+        right[way] = 100 * training.accuracy(network, digits.x_test[new], digits.y_test[new])
     return right
 
 
-def trials(seeds, **settings):
-    return training.run_seeds(lambda seed: trial(seed, **settings), seeds, progress=False).to_dict("list")
-
-
-five = trials(range(5))
-assert (
-    np.mean(five["evaluation, batches of 2, rate 0.05"])
-    > np.mean(five["training, batches of 2, rate 0.05"]) + 5
-)
+five = training.run_seeds(trial, range(5), size=[4, 2], rate=0.05, progress=False)
+assert five.evaluation[five["size"] == 2].mean() > five.training[five["size"] == 2].mean() + 5
 
 # %% tags=["draws", "nbval-ignore-output"] alt="Right answers to the digits 5 to 9, five dots for each way. In batches of 4 all dots lie between 88 and 96 percent. In batches of 2 those of training lie between 40 and 85 percent, those of evaluation and frozen between 91 and 96."
 figure, axes = figures.new_figure(columns=2, size=(6.8, 2.8))
 for ax, size in zip(axes, (4, 2), strict=True):
-    for place, name in enumerate(ways):
-        shares = five[f"{name}, batches of {size}, rate 0.05"]
+    for place, way in enumerate(["training", "evaluation", "frozen"]):
         where = place + np.linspace(-0.15, 0.15, 5)
-        figures.dots(where, shares, limits=(30, 100), ax=ax, role="with_bn", size=6, alpha=0.7)
+        figures.dots(
+            where, five[way][five["size"] == size], limits=(30, 100), ax=ax, role="with_bn", size=6, alpha=0.7
+        )
     figures.frame(ax, title=f"Batches of {size}", xlim=(-0.5, 2.5), ylim=(30, 100))
-    ax.set_xticks(range(3), ways)
+    ax.set_xticks(range(3), ["training", "evaluation", "frozen"])
 axes[0].set_ylabel("right answers, %")
 figures.show(figure)
 
@@ -158,31 +142,34 @@ figures.show(figure)
 # A dot for each of five seeds, tested on the digits 5 to 9. Differences of less than 2 points do not count. Where five seeds do not decide, twenty do; they are stored, with
 # three learning rates.
 
+
 # %%
-rates = (0.02, 0.05, 0.1)
-results = "results/15_fine_tuning.json"
-twenty = training.stored(results, lambda: trials(range(20), rates=rates), again=False)["results"]
-for better, worse in (("evaluation", "training"), ("frozen", "evaluation")):
-    print(f"{better} − {worse}")
-    for size in (4, 2):
-        for rate in rates:
-            high, low = (
-                np.array(twenty[f"{way}, batches of {size}, rate {rate}"]) for way in (better, worse)
-            )
-            gain = training.SeedSummary(high - low)
-            verdict = training.outcome(gain, margin=2)
-            print(f"  batches of {size}, rate {rate:4}: {gain.mean:5.1f} ± {gain.half_width:4.1f}  {verdict}")
+def in_twenty():
+    settings = {"size": [4, 2], "rate": [0.02, 0.05, 0.1]}
+    return training.run_seeds(trial, range(20), progress=False, **settings).to_dict("list")
+
+
+twenty = pd.DataFrame(training.stored("results/15_fine_tuning.json", in_twenty, again=False)["results"])
+for (size, rate), rows in twenty.groupby(["size", "rate"]):
+    words = f"batches of {size}, rate {rate:4}"
+    for better, worse in (("evaluation", "training"), ("frozen", "evaluation")):
+        gain = training.SeedSummary((rows[better] - rows[worse]).to_numpy())
+        words += f"   {better} − {worse} {gain.mean:4.1f} ± {gain.half_width:4.1f}"
+        words += f" {training.outcome(gain, margin=2):13}"
+    print(words)
+failed = {way: int((twenty[way] == 0).sum()) for way in ("training", "evaluation", "frozen")}
+print("networks of 120 with not one right answer:", failed)
 
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# In batches of 2: there $\hat{x}$ is −1 or +1, or nearly 0 (lesson 02), and the layers learn from numbers that say only which picture is larger. Evaluation is better for all five seeds, and at
-# all three rates. In batches of 4 there is no difference at two rates, and the third is undecided.
+# In batches of 2: there $\hat{x}$ is −1 or +1, or nearly 0 (lesson 02), so the layers learn from numbers that say only which of two is larger. Evaluation is better
+# in all five seeds, and at all three rates. In batches of 4 there is no difference at two rates, and the third is undecided.
 #
 # </details>
 #
-# So "freeze BN when batches are small" **holds here in batches of 2, not of 4**. Whether γ and β learn makes no difference, with one exception: at rate 0.1, one of the 20 networks with free γ and β has failed, 0 %
-# right. With fixed statistics BN no longer keeps the signal in bounds when a step is too large.
+# So "freeze BN when batches are small" **holds here in batches of 2, not in batches of 4**. It makes no difference whether γ and β learn (γ scales a row of weights, which learns
+# anyway), but for one of 120 networks: at the highest rate its weights have overflowed. With fixed statistics no layer divides by a spread that has grown too large.
 #
 # ## Another camera: which changes can statistics mend?
 #
@@ -200,16 +187,12 @@ for better, worse in (("evaluation", "training"), ("frozen", "evaluation")):
 # - **brighter**: $x + 0.5$; **paler**: $0.25\,x$; **negative**: $1 - x$
 # - **noisy**: another random number, of standard deviation 0.3, is added to each pixel of each picture
 # - **stained**: each pixel has its own number, which is added in all pictures
-# - **moved**: each picture goes one pixel to the right
+# - **moved**: each picture goes one pixel to the right; its last column comes in on the left
 #
 # **Predict.** After which of them is $\hat{x}$ as before?
 
 
 # %%
-def to_the_right(x):
-    return torch.cat([torch.zeros(len(x), 8, 1), x.reshape(-1, 8, 8)[:, :, :-1]], dim=2).flatten(1)
-
-
 def x_hat(x):
     z = w @ x.T  # a row for each channel
     return (z - z.mean(dim=1, keepdim=True)) / torch.sqrt(z.var(dim=1, correction=0, keepdim=True) + 1e-5)
@@ -221,7 +204,7 @@ changed = {
     "paler": 0.25 * x_test,
     "stained": x_test + torch.rand(64, generator=random),
     "noisy": x_test + 0.3 * torch.randn(450, 64, generator=random),
-    "moved": to_the_right(x_test),
+    "moved": x_test.reshape(-1, 8, 8).roll(1, dims=2).flatten(1),
     "negative": 1 - x_test,
 }
 w = new_network(seed=0).linear_1.weight.detach()
@@ -285,7 +268,8 @@ for name, x in {"as it was": x_test, **changed}.items():
             f"   {better} − {worse} {gain.mean:5.1f} ± {gain.half_width:.1f} {training.outcome(gain, 2):13}"
         )
     print(words)
-assert min(right[name, "AdaBN"].min() for name in ("brighter", "paler", "stained")) > 90
+lost = [right["as it was", "AdaBN"] - right[name, "AdaBN"] for name in ("brighter", "paler", "stained")]
+assert np.abs(lost).max() < 0.5  # points: two pictures of 450
 
 # %% tags=["draws", "nbval-ignore-output"] alt="Right answers, 20 dots for each change of the pictures and each of three ways. As it was: all at 96 percent. Brighter, paler, stained: stored between 15 and 85 percent, AdaBN and TENT at 96. Noisy: all near 75. Moved: all near 40. Negative: all near 0."
 figure, (ax,) = figures.new_figure(size=(7.2, 3.0))
@@ -304,11 +288,12 @@ figures.show(figure)
 #
 # <details><summary>Answer</summary>
 #
-# No. AdaBN mends the first three to the last picture, and nothing else by much. TENT adds nothing to it here, under any of the changes.
+# No. AdaBN gives back the accuracy under the first three changes, and little or nothing under the others. TENT adds nothing to it here.
 #
 # </details>
 #
-# A network that is surely wrong has a small entropy, too: no label says that it is wrong. Wang and others gained with TENT on photographs with larger networks and milder faults.
+# A network that is surely wrong has a small entropy, too: no label says that it is wrong. Wang and others did gain with TENT: with larger networks, on photographs with
+# noise, blur and the like.
 #
 # All 450 pictures are one batch here. On a few pictures, or on pictures of one digit alone, the new statistics are bad themselves (lesson 05); [an exercise](exercises/15_fine_tune_and_adapt.ipynb) mixes them with
 # the stored ones.
@@ -344,14 +329,15 @@ def right_with(part, rate, seed):
     for name, numbers in network.named_parameters():
         numbers.requires_grad_(part in name)
     learn(network, x_train, y_train, seed, epochs=10, rate=rate)
-    count = sum(p.numel() for p in network.parameters() if p.requires_grad)
-    return count, training.accuracy(network, digits.x_test, digits.y_test)
+    return training.accuracy(network, digits.x_test, digits.y_test)
 
 
+sizes = {name: p.numel() for name, p in new_network(0, (64, 200, 200, 200, 10)).named_parameters()}
 for rate in (0.1, 3):
     for words, part in {"γ and β": "bn", "last layer": "output", "all": ""}.items():
-        counts, shares = zip(*(right_with(part, rate, seed) for seed in range(5)), strict=True)
-        print(f"rate {rate:3}, {words:10} {counts[0]:6,} numbers: ", *(f"{share:4.0%}" for share in shares))
+        count = sum(size for name, size in sizes.items() if part in name)
+        shares = [right_with(part, rate, seed) for seed in range(5)]
+        print(f"rate {rate:3}, {words:10} {count:6,} numbers: ", *(f"{share:4.0%}" for share in shares))
 
 # %% [markdown]
 # With a rate of 0.1, γ and β alone look poor. With 3 they read as many digits as the last layer, with 1 % of the numbers: γ and β start at 1 and 0 and have far to go. Who compares ways of training has to
