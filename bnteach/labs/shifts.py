@@ -10,7 +10,7 @@ import numpy as np
 import bnteach
 from bnteach import figures
 from bnteach.data import Digits, digits
-from bnteach.training import mlp, train
+from bnteach.trials.clinic import shuffled, trained
 
 from . import controls
 from .lab import Lab
@@ -128,9 +128,10 @@ class Shifts(Lab):
 
     def read(self, frame):
         state, right = frame.state, frame.accuracy
+        mean = round(float(frame.x_hat.mean()), 2) + 0.0  # + 0.0: no "-0.00"
         return (
             f"Pictures times {state.contrast:g}, plus {state.brightness:g}, with noise {state.noise:g}; "
-            f"statistics {state.statistics}. The channel has mean {frame.x_hat.mean():.2f} and standard "
+            f"statistics {state.statistics}. The channel has mean {mean:.2f} and standard "
             f"deviation {frame.x_hat.std():.2f}. Right answers: {right['stored']:.0f} % with the stored "
             f"statistics, {right['recalibrated']:.0f} % with recalibrated ones."
         )
@@ -156,10 +157,7 @@ def _noise() -> np.ndarray:
 @lru_cache(maxsize=1)
 def _network() -> tuple[list[Layer], np.ndarray, np.ndarray]:
     """The hidden layers, and weight and bias of the last one, of a network that has learned the digits."""
-    from torch import nn
-
-    model = mlp([64, 100, 100, 10], nn.ReLU, init_scale=2**0.5)
-    train(model, _digits(), epochs=5, progress=False)
+    model, _ = trained(0, shuffled())
     state = {name: tensor.numpy() for name, tensor in model.state_dict().items()}
     kept = ("weight", "bias", "running_mean", "running_var")
     layers = [Layer(state[f"linear_{k}.weight"], *(state[f"bn_{k}.{name}"] for name in kept)) for k in (1, 2)]

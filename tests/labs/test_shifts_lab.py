@@ -9,12 +9,11 @@ torch = pytest.importorskip("torch")
 
 from bnteach import labs  # noqa: E402
 from bnteach.data import digits  # noqa: E402
-from bnteach.training import mlp, train  # noqa: E402
+from bnteach.trials.clinic import shuffled, trained  # noqa: E402
 
 
 def right_in_pytorch(statistics, pictures):
-    model = mlp([64, 100, 100, 10], torch.nn.ReLU, init_scale=2**0.5)
-    train(model, digits(), epochs=5, progress=False)
+    model, _ = trained(0, shuffled())
     model.train(statistics == "recalibrated")  # training mode: the statistics of these pictures
     with torch.no_grad():
         answers = model(torch.from_numpy(pictures)).argmax(dim=1).numpy()
