@@ -132,9 +132,9 @@ def in_twenty():
 
 twenty = pd.DataFrame(training.stored("results/15_fine_tuning.json", in_twenty, again=False)["results"])
 print(" " * 26, "evaluation − training         frozen − evaluation")
-for (size, rate), runs in twenty.groupby(["size", "rate"]):
-    gained = verdict(runs.evaluation, runs.training), verdict(runs.frozen, runs.evaluation)
-    print(f"batches of {size}, rate {rate:4}   ", *gained)
+for (size, rate), r in twenty.groupby(["size", "rate"]):
+    words = f"batches of {size}, rate {rate:4}   "
+    print(words, verdict(r.evaluation, r.training), verdict(r.frozen, r.evaluation))
 print("not one right answer:", (twenty == 0).sum()[["training", "evaluation", "frozen"]].to_dict())
 
 # %% [markdown]
@@ -242,11 +242,8 @@ for name, x in {"as it was": x_test, **changed}.items():
         right[name, way] = 100 * np.array(shares)
 print(" " * 9, "AdaBN − stored                TENT − AdaBN")
 for name in ("as it was", *changed):
-    gained = (
-        verdict(right[name, "AdaBN"], right[name, "stored"]),
-        verdict(right[name, "TENT"], right[name, "AdaBN"]),
-    )
-    print(f"{name:9}", *gained)
+    stored, with_adabn, with_tent = (right[name, way] for way in ways)
+    print(f"{name:9}", verdict(with_adabn, stored), verdict(with_tent, with_adabn))
 mended = [right[name, "AdaBN"] for name in ("as it was", "brighter", "paler", "stained")]
 assert np.ptp(mended, axis=0).max() < 0.5  # points: two pictures of 450
 

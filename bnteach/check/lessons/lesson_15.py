@@ -8,6 +8,7 @@ import numpy as np
 
 from ..checking import Check
 from .letters import match_letters
+from .normalizing import IN_ROOT, IN_X_HAT
 from .one_change import one_change
 
 CAMERAS = {
@@ -41,8 +42,8 @@ def mixed_x_hat(x, running_mean, running_var, prior, eps):
     batch_var = x.var(axis=0)
     mean = new * batch_mean + (1 - new) * running_mean
     var = new * batch_var + (1 - new) * running_var
-    std = np.sqrt(var + eps)
-    x_hat = (x - mean) / std
+    inv_std = 1 / np.sqrt(var + eps)
+    x_hat = (x - mean) * inv_std
     return x_hat
 
 
@@ -61,10 +62,6 @@ OF_MIXING = """
         new = 1
         | That is AdaBN, prior = 0. Here the stored mean and variance have a weight, too.
 
-    half_and_half: both statistics have the same weight
-        new = 0.5
-        | They have as long as prior is n. With few new pictures the stored statistics should count more.
-
     mean_not_mixed: only the variance is mixed
         mean = batch_mean
         | The mean of a few pictures is noisy as well: mix it with the same weights.
@@ -74,7 +71,7 @@ OF_MIXING = """
         | The variance of a few pictures is noisy as well: mix it with the same weights.
 
     stds_mixed: standard deviations are mixed, not variances
-        std = new * np.sqrt(batch_var + eps) + (1 - new) * np.sqrt(running_var + eps)
+        inv_std = 1 / (new * np.sqrt(batch_var + eps) + (1 - new) * np.sqrt(running_var + eps))
         | First mix the variances, then take the root.
 
     outputs_mixed: two normalized batches are mixed
@@ -86,6 +83,14 @@ OF_MIXING = """
     distance_counted: the distance between the two means is counted in the variance
         batch_var = x.var(axis=0) + (1 - new) * (batch_mean - running_mean) ** 2
         | That is the variance of both kinds of pictures together. Here the new pictures alone are normalized.
+
+    values_counted: all values of x are counted, not the pictures
+        new = x.size / (x.size + prior)
+        | x.size is n · C. A channel has n values: len(x).
+
+    n_minus_one: the variance of the new pictures is divided by n − 1
+        batch_var = x.var(axis=0, ddof=1)
+        | That would be the one that PyTorch stores. Asked for is the variance divided by n.
 """
 
 
@@ -132,6 +137,14 @@ OF_INTEGERS = """
         top = 2 ** (bits - 1)
         | 3 bits hold −3 to 3, with 3 = 2² − 1.
 
+    eps_outside: ε is outside the root
+        a = gamma / (np.sqrt(running_var) + eps)
+        | √σ² + ε is not √(σ² + ε).
+
+    rounded_down: all numbers are rounded down
+        integers = np.floor(folded / scales[:, None, None, None])
+        | 2.9 becomes 2 then, and −0.1 becomes −1. Round to the nearest whole number.
+
     cut_off: the digits behind the point are cut off
         integers = np.trunc(folded / scales[:, None, None, None])
         | 2.9 becomes 2 then, and all weights shrink. Round to the nearest whole number.
@@ -161,7 +174,7 @@ def few_pictures(rng: np.random.Generator) -> list[dict[str, Any]]:
         "prior": 6,
         "eps": 0.5,
     }
-    return [read, random(5, 3, 16, 0.2), random(10, 4, 3, 1e-5), random(4, 2, 9, 0.01, 0.05)]
+    return [read, random(5, 3, 16, 0.2), random(10, 4, 3, 1e-5), random(4, 2, 9, 0.01, 0.002)]
 
 
 def filters(rng: np.random.Generator) -> list[dict[str, Any]]:
@@ -217,7 +230,7 @@ EXERCISES = [
             "Mix the means, mix the variances, then normalize once: the root comes last.",
         ),
         lesson=("15_fine_tune_and_adapt", "AdaBN and TENT"),
-        mistakes=(OF_MIXING,),
+        mistakes=(OF_MIXING, IN_ROOT, IN_X_HAT),
     ),
     Check(
         fold_to_integers,
