@@ -151,7 +151,7 @@ print("not one right answer:", (twenty == 0).sum()[["training", "evaluation", "f
 # ## Another camera: which changes can statistics mend?
 #
 # Now all ten digits are learned, and the *test* pictures change. The weights are good, but the stored statistics are those of the old pictures. To measure them again on the new
-# pictures, without labels, is to **recalibrate** (lesson 04b); as a remedy for another kind of picture it is called **AdaBN**.
+# pictures, without labels, is to recalibrate (lesson 04b); as a remedy for another kind of picture it is called **AdaBN**.
 #
 # First on paper. Each pixel $x$ becomes $a\,x + b$. The first layer is linear, so a channel $z = w\cdot x$ becomes $a\,z + c$, where $c = b\sum w$. Its mean becomes $a\mu + c$, its variance $a^2\sigma^2$. With these
 # new statistics:
@@ -193,7 +193,7 @@ for name, x in changed.items():
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# After the first three. A stain is another $c$ for each channel, $w\cdot$stain, but the same for all pictures. In the negative $a = -1$: each $\hat{x}$ changes its sign. Noise and moving are no $a\,z + c$: what is added differs from
+# After brighter, paler and stained. A stain is another $c$ for each channel, $w\cdot$stain, but the same for all pictures. In the negative $a = -1$: each $\hat{x}$ changes its sign. Noise and moving are no $a\,z + c$: what is added differs from
 # picture to picture.
 #
 # </details>
@@ -247,7 +247,7 @@ for name in ("as it was", *changed):
 mended = [right[name, "AdaBN"] for name in ("as it was", "brighter", "paler", "stained")]
 assert np.ptp(mended, axis=0).max() < 0.5  # points: two pictures of 450
 
-# %% tags=["draws", "nbval-ignore-output"] alt="Right answers, 20 dots for each change of the pictures and each of three ways. As it was: all at 96 percent. Brighter, paler, stained: stored between 15 and 85 percent, AdaBN and TENT at 96. Noisy: all near 75. Moved: all near 40. Negative: all near 0."
+# %% tags=["draws", "nbval-ignore-output"] alt="Right answers, 20 dots for each change of the pictures and each of three ways. As it was: all at 96 percent. Brighter, paler, stained: stored between 20 and 85 percent, AdaBN and TENT at 96. Noisy: all near 75. Moved: all near 40. Negative: all near 0."
 figure, (ax,) = figures.new_figure(size=(7.2, 3.0))
 roles = {"stored": "without_bn", "AdaBN": "with_bn", "TENT": "unbiased"}
 for place, name in enumerate(["as it was", *changed]):
@@ -264,7 +264,7 @@ figures.show(figure)
 #
 # <details><summary>Answer</summary>
 #
-# No. AdaBN gives back the accuracy under the first three changes, and little or nothing under the others. TENT adds nothing to it here.
+# No. AdaBN gives back the accuracy under the same three changes, and little or nothing under the others. TENT adds nothing to it here.
 #
 # </details>
 #
