@@ -146,7 +146,7 @@ print("not one right answer:", (twenty == 0).sum()[["training", "evaluation", "f
 # </details>
 #
 # So "freeze BN when batches are small" **holds here in batches of 2, not in batches of 4**. It makes no difference whether γ and β learn (γ scales a row of weights, which learns
-# anyway), but for one of 120 networks: at the highest rate its weights have overflowed. With fixed statistics no layer divides by a spread that has grown too large.
+# anyway), but for one of 120 networks in evaluation: at the highest rate its weights have overflowed. With fixed statistics no layer divides by a spread that has grown too large.
 #
 # ## Another camera: which changes can statistics mend?
 #

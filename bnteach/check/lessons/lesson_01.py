@@ -1,4 +1,4 @@
-"""Lesson 01, measure a batch: its exercises and their mistakes."""
+"""Lessons 01 and 01b, measure a batch and see why it may help: its exercises and their mistakes."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ def batches_in_another_light(rng: np.random.Generator) -> list[dict[str, Any]]:
     return [{"batches": read}, random(5, 2, 3), random(3, 6, 4), random(4, 4, 4)]
 
 
-def condition(seed, subtract=True, divide=True, after_relu=False):
+def steps(seed, subtract=True, divide=True, after_relu=False):
     """Stands for the measurement of the exercise."""
 
 
@@ -129,7 +129,7 @@ EXERCISES = [
             "Only the training set is there when the model learns. So which mean, and which deviation?",
             "Both the mean and the standard deviation come from `train`; `test` is what they are applied to.",
         ),
-        lesson=("01b_see_why_it_helps", "A ravine and a bowl"),
+        lesson=("01_measure_a_batch", "Along which axis?"),
         mistakes=(IN_VARIANCE, IN_SCALING, OF_TRAIN),
     ),
     Check(
@@ -144,12 +144,12 @@ EXERCISES = [
         mistakes=(IN_BATCHES,),
     ),
     one_change(
-        condition,
-        "effect_on_condition",
+        steps,
+        "effect_on_steps",
         hints=(
             "An experiment compares two networks that differ in one thing. How many calls is that?",
             "The usual network needs the seed alone. What must be the same in the other one?",
-            "`usual = condition(seed)`. The second call has one more argument, such as `after_relu=True`.",
+            "`usual = steps(seed)`. The second call has one more argument, such as `after_relu=True`.",
         ),
         lesson=("01b_see_why_it_helps", "Inside a network"),
     ),
