@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import ClassVar
 
 import numpy as np
 
@@ -83,6 +84,7 @@ class Shifts(Lab):
     State = State
     panels = (0.42, 1.3, 0.95)
     size = (7.2, 2.8)
+    recorded: ClassVar = {"brightness": (-0.5, 0, 0.5, 1)}
 
     def controls(self):
         return {
