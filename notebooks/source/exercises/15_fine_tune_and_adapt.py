@@ -132,8 +132,8 @@ check.mixed_x_hat(mixed_x_hat)
 # - What goes wrong most often: standard deviations are mixed instead of variances, or two $\hat{x}$ are.
 
 # %% [markdown]
-# **In words: one digit after the other.** A network sorts letters by their digits. The camera is new, so each batch of 64 pictures is normalized with its own statistics. In the morning the letters come
-# mixed; in the afternoon they come sorted, each batch of one digit only. What happens? What would you do? Three sentences, before you open the answer.
+# **In words: one digit after the other.** A network sorts mail by its digits. The camera is new, so each batch of 64 pictures is normalized with its own statistics. In the morning the mail comes
+# mixed; in the afternoon it comes sorted, each batch of one digit only. What happens? What would you do? Three sentences, before you open the answer.
 #
 # <details><summary>A model answer</summary>
 #
