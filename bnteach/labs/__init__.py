@@ -18,14 +18,15 @@
     labs.Pruning()                                      which channels can go, by the size of their γ
     labs.Momentum()                                     one momentum and one ε, in PyTorch and in Keras
     labs.WeightDecay()                                  what weight decay does in front of BN
+    labs.Shifts()                                       pictures that the stored statistics do not fit
 
 lab.py       what every lab is; canvas.py and controls.py are what it is made of
 sampler.py, coupling.py, microscope.py, gamma_beta.py, backprop_graph.py, jacobian.py, running_stats.py,
 which_values.py, depth.py, training.py, landscape.py, pruning.py, momentum.py, ravine.py,
-devices.py, weight_decay.py: one lab each
+devices.py, weight_decay.py, shifts.py: one lab each
 
-`Training`, `Landscape` and `Pruning` need PyTorch, which is imported when one of them is first named, not
-before.
+`Training`, `Landscape`, `Pruning` and `Shifts` need PyTorch, which is imported when one of them is first
+named, not before.
 """
 
 from importlib import import_module
@@ -60,6 +61,7 @@ __all__ = [
     "Ravine",
     "RunningStats",
     "Sampler",
+    "Shifts",
     "Training",
     "WeightDecay",
     "WhichValues",
@@ -67,6 +69,6 @@ __all__ = [
 
 
 def __getattr__(name: str):
-    if name in ("Landscape", "Pruning", "Training"):
+    if name in ("Landscape", "Pruning", "Shifts", "Training"):
         return getattr(import_module(f".{name.lower()}", __name__), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
