@@ -111,11 +111,11 @@ class Blocks(Lab):
     def background(self, axes, state):
         passes, time = axes
         title = "Passes over an array"
-        figures.frame(passes, title=title, x="passes", xlim=(0, 10), ylim=(len(STEPS) + 1.4, 0.4))
+        figures.frame(passes, title=title, x="passes", xlim=(0, 10), ylim=(len(STEPS) + 0.6, 0.4))
         passes.set_yticks(range(1, len(STEPS) + 1), list(STEPS))
         passes.grid(False)
         names = {"moved": "memory", "data": "cache"}
-        figures.key(passes, names, markers=True, place="lower right")
+        figures.key(passes, names, markers=True, place="upper right")
         across = {"x": "channels in a block", "xlim": (0.9, 72), "ylim": (0, 70)}
         figures.frame(time, title="Reckoned time (ms)", log="x", **across)
         time.set_xticks(SIZES, [str(few) for few in SIZES])
