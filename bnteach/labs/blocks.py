@@ -30,7 +30,7 @@ STEPS = {
     "write dx": (9, 1),
 }
 AT_ONCE = 3  # blocks of arrays that should stay in the cache: of x, centered; of dy; of y or dx
-CALLS = 25  # of NumPy, for each block
+CALLS = 50  # of NumPy, for each block, most of them on one number a channel
 MEMORY, CACHE, CALL = 16e9, 100e9, 1.5e-6  # bytes in a second, and seconds
 
 
@@ -71,7 +71,7 @@ class Blocks(Lab):
     Controls: layer, few, cache. Each block goes through six steps, forward and backward. While it fits in the
     cache, memory is needed for the first sight of x, y, x again, dy and dx: 5 passes of 22.
 
-    What surprises: the smallest block is not always the quickest. Each block costs 25 calls of NumPy, and
+    What surprises: the smallest block is not always the quickest. Each block costs 50 calls of NumPy, and
     these take longer than the work where a channel is small.
 
     Nothing is measured: the seconds are reckoned, with 16 GB/s from memory, 100 GB/s from the cache and

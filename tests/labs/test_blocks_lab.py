@@ -32,5 +32,5 @@ def test_the_words_name_the_quickest_block():
     reading = lab(0, few=8, cache=2).reading
     assert "8 channels has 3.21 MB; 3 of them do not fit in 2 MB" in reading
     assert "22 of 22 passes go to memory" in reading
-    assert "200 calls" in reading
+    assert "400 calls" in reading
     assert "quickest here with 1 in a block" in reading
