@@ -1,5 +1,7 @@
 """Lesson 13: the loops that Numba compiles are batch normalization, and the measures see what they should."""
 
+import json
+
 import numpy as np
 import pytest
 import torch
@@ -50,3 +52,25 @@ def test_the_order_in_memory_changes_no_formula():
     for order in (torch.contiguous_format, torch.channels_last):
         near = [LAYER[0] - np.float32(1e4), *LAYER[1:]]
         assert np.allclose(speed.y_of_pytorch(near, order), exactly(*near)[0], atol=1e-5)
+
+
+def test_results_that_differ_are_refused():
+    speed.assert_same(speed.pytorch(*LAYER), speed.pytorch(*LAYER))
+    y, dx, *others = speed.pytorch(*LAYER)
+    with pytest.raises(AssertionError, match="dx differs"):
+        speed.assert_same((y, 1.01 * dx, *others), (y, dx, *others))
+
+
+def test_without_the_compiler_stored_numbers_are_shown_with_their_versions(tmp_path, capsys):
+    def measure():
+        return {"ratio": 0.5, "peak": 2.0, "digits": 3.0}
+
+    path = tmp_path / "numbers.json"
+    speed.live_or_stored("pytest", measure, path, again=True)
+    assert speed.live_or_stored("pytest", lambda: {"ratio": 1}, path, again=False) == {"ratio": 1}
+    assert "pytest" in json.loads(path.read_text(encoding="utf-8"))["results"]
+    capsys.readouterr()
+    path.write_text(path.read_text(encoding="utf-8").replace("pytest", "no_such_compiler"), encoding="utf-8")
+    numbers = speed.live_or_stored("no_such_compiler", measure, path, again=False)
+    assert numbers["ratio"] == 0.5
+    assert f"no_such_compiler {pytest.__version__}, NumPy {np.__version__}" in capsys.readouterr().out
