@@ -1,7 +1,8 @@
 # %% [markdown]
 # # 12 · The same layer elsewhere
 #
-# *40 minutes · previous: [11 · Put it in a detector](11_put_it_in_a_detector.ipynb)*
+# *40 minutes · previous: [11 · Put it in a detector](11_put_it_in_a_detector.ipynb) ·
+# next: [13 · Make it fast](13_make_it_fast.ipynb)*
 #
 # BN has the same formula in every framework, but other names, other defaults and another idea of momentum. You see what the
 # differences cost, meet two models as tutorials publish them, and write PyTorch's own layer yourself. At the end you know what to look at when a
@@ -278,8 +279,7 @@ torch_bridge.compare(bn, batch.numpy(), dy.numpy())
 # **Practice:** [the exercises](exercises/12_the_same_layer_elsewhere.ipynb), 30 minutes. **Deeper:**
 # [Carry a Keras model over](deeper/carry_a_keras_model_over.ipynb) · [What does ONNX define?](deeper/what_does_onnx_define.ipynb)
 #
-# **The end of the course.** You have built batch normalization, forward and backward, trained with it, and put on trial what people say about it. The
-# next step is a network of your own: take BN out, put it in, over five seeds, and look at all five numbers.
+# **Next:** [13 · Make it fast](13_make_it_fast.ipynb), from the textbook's lines to the limit of the memory.
 #
 # *Sources:*
 #
