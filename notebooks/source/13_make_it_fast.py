@@ -109,8 +109,8 @@ ones = np.ones(x.shape[2], np.float32)
 # %% [markdown]
 # ## Folded
 #
-# $\hat{x}$ itself is not needed. Put $\hat{x} = (x - \mu)/\sigma$ into the formulas of $y$ and $dx$, and collect all that is one number for each channel: these are
-# the four lines above. The sums run over $x$ itself:
+# $\hat{x}$ itself is not needed. Put $\hat{x} = (x - \mu)/\sigma$ into $y$ and $dx$, and collect what is one number for each channel: these are the four
+# lines above. The sums run over $x$ itself:
 #
 # $$\sigma^2 = \frac{1}{m}\sum x^2 - \mu^2 \qquad d\gamma = \frac{1}{\sigma}\left(\sum dy\cdot x - \mu\sum dy\right)$$
 #
@@ -190,8 +190,8 @@ print(f"processor: {speed.OPERATIONS / seconds['product'] / 1e9:.0f} billion ope
 #
 # ## Which digits are lost
 #
-# So far mean/std was 0.5. Now it is 10 000. We hold each way against `textbook` in float64, and print the largest error of its results over
-# their root mean square, in units of eps, the precision of float32 ($1.2\cdot 10^{-7}$). A few eps are as good as it gets.
+# So far mean/std was 0.5. Now it is 10 000. We print the largest error of each way over the root mean square of the result, in units of eps, the
+# precision of float32 ($1.2\cdot 10^{-7}$). `textbook` in float64 says what is right. A few eps are as good as it gets.
 #
 # **Predict.** One of the three ways gives nonsense. Which, and at which line?
 
@@ -230,9 +230,9 @@ for order in (torch.contiguous_format, torch.channels_last):
 #
 # ## Blocked
 #
-# A **block** is a part of the layer that fits in a core's cache, here one channel: 0.4 MB. It comes from memory once and goes through all steps, then
-# comes the next one. Further passes over it cost little. So there is time to subtract the channel's first value before anything else: this
-# brings the values near 0, and saves the digits. `forward` and `backward` do the rest as before.
+# A **block** is a part of the layer that fits in a core's cache, here one channel: 0.4 MB. It comes from memory once, and goes through all steps. Further
+# passes over it cost less, so we can afford to subtract the channel's first value first: this brings the values near 0, and saves the digits.
+# `forward` and `backward` do the rest as before.
 
 
 # %% tags=["nbval-ignore-output"]
@@ -272,13 +272,13 @@ labs.Blocks(cache=2)
 #
 # </details>
 #
-# The engine of bnteach, `bnteach/core/fast.py`, has to take any layout. It works in blocks too, and joins short rows (of 7 values, say) to long ones, since starting an
-# inner loop of NumPy costs time. It makes short sums, adds them in float64, and centers only where the mean is large.
+# The engine, `bnteach/core/fast.py`, takes any layout. It works in blocks too, and joins short rows (of 7 values, say) to long ones, since each
+# inner loop of NumPy costs a start. It makes short sums, adds them in float64, and centers only where the mean is large.
 #
 # ## Compiled
 #
-# In NumPy each operation is a loop of its own, and its result goes to the cache at least. A compiler joins several operations into one loop,
-# where results stay in the processor's registers. There float64 costs little: only what is read and written is float32. **Numba** compiles loops in Python:
+# In NumPy each operation is a loop of its own, and writes its result to the cache at least. In a compiled loop of several operations, results stay in the
+# processor's registers. There float64 costs little: only what is read and written is float32. **Numba** compiles loops in Python:
 
 # %% tags=["nbval-ignore-output"]
 from inspect import getsource
@@ -298,10 +298,9 @@ def with_numba():
 FULL = False  # True, with Numba installed: store what is measured here
 _ = compare("engine", speed.engine)
 kept = speed.live_or_stored("numba", with_numba, "results/13_compiled.json", again=FULL)
-far = {name: speed.digits(ways[name], textbook, 1e4) for name in ("blocked", "engine")}
-print("mean/std 10 000:", *(f"{name} {error:.0f} eps  " for name, error in far.items()), end="")
-print(f"compiled {kept['digits']:.0f} eps")
-assert max(far.values()) < 100
+far = [speed.digits(ways[name], textbook, 1e4) for name in ("blocked", "engine")] + [kept["digits"]]
+print("mean/std 10 000:  blocked {:.0f} eps   engine {:.0f} eps   compiled {:.0f} eps".format(*far))
+assert max(far) < 100
 
 # %% [markdown]
 # `"reassoc"` allows the compiler to change the order of a sum, so that it can add several values at once.
@@ -310,7 +309,7 @@ assert max(far.values()) < 100
 #
 # All ways once more, in turn. The line has the speed of `least`.
 
-# %% tags=["draws", "nbval-ignore-output"] alt="Time in units of PyTorch's, over the passes that go to memory. Textbook, in place and folded, with 29, 22 and 18 passes, lie near a straight line from the origin. Blocked and compiled have 5 passes and lie above the line, compiled nearer to it. Least lies on the line."
+# %% tags=["draws", "nbval-ignore-output"] alt="Time in units of PyTorch's, over the passes that go to memory. Textbook, in place and folded, with 29, 22 and 18 passes, lie at a straight line from the origin or a little above it. Blocked and compiled have 5 passes and lie well above the line, compiled nearer to it. Least lies on the line."
 passes |= {"blocked": 5, "compiled": 5}
 seconds = medians({**ways, "least": speed.least})
 times = {name: seconds[name] / seconds["PyTorch"] for name in passes if name in seconds}
@@ -320,7 +319,7 @@ figures.curve([0, 31], [0, 6.2 * times["least"]], ax=ax, role="theory")
 for name, time in times.items():
     role = "truth" if name == "least" else "with_bn"
     figures.dots([passes[name]], [time], limits=(0, 9), ax=ax, role=role, size=8)
-    ax.annotate(name, (passes[name], time), (8, -3), textcoords="offset points")
+    ax.annotate(name, (passes[name], time), (8, -13), textcoords="offset points")
 ax.axhline(1, color="#8A8A8A", ls=":")
 ax.text(0.3, 1.03, "PyTorch", color="#555555")
 figures.frame(ax, title="From the textbook to the limit", x="passes through memory", y="time / PyTorch's")

@@ -12,10 +12,8 @@
 
 # %%
 import numpy as np
-import torch
 
 from bnteach import check
-from bnteach.trials import speed
 
 # %% [markdown]
 # ## Exercise 1: count the passes
@@ -132,6 +130,11 @@ check.shifted_statistics(shifted_statistics)
 
 
 # %%
+import torch
+
+from bnteach.trials import speed
+
+
 def seconds_of_a_value(seed, channels=64, positions=784, samples=32, float64=False, channels_last=False):
     torch.manual_seed(seed)
     x = torch.randn(samples, channels, positions, 1, dtype=torch.float64 if float64 else torch.float32)
