@@ -27,8 +27,8 @@ from bnteach.trials import speed
 # %% [markdown]
 # ## The textbook
 #
-# Our layer has 32 pictures, 64 channels and 56 × 56 positions, as in the first stage of a ResNet. The positions stand in one row:
-# $x$ has the shape $(32, 64, 3136)$, $\gamma$ and $\beta$ have $(1, 64, 1)$. `textbook` is what you typed in lesson 04, in float32.
+# Our layer has 32 pictures, 64 channels and 56 × 56 positions, as in the first stage of a ResNet: $x$ has the shape $(32, 64, 3136)$, $\gamma$ and $\beta$
+# have $(1, 64, 1)$. `textbook` is what you typed in lesson 04, in float32.
 
 
 # %%
@@ -152,9 +152,9 @@ assert round(compare("folded", speed.as_way(forward, backward))[1], 1) == 2
 #
 # ## Count the bytes
 #
-# An operation of NumPy goes through its arrays from end to end. A **pass** is one array read, or one array written. An array of 25.7 MB is too large for the
-# cache of a core, so each pass goes to memory. `x - mean` has two passes; `x.var` has six, because it makes an array of squares.
-# The least that any way needs is five: read $x$, write $y$; read $x$ and $dy$, write $dx$.
+# A **pass** is one array read from end to end, or one array written. An array of 25.7 MB is too large for the cache of a core, so each pass goes to memory.
+# `x - mean` has two passes; `x.var` has six, because it makes an array of squares. The least that any way needs is five: read $x$, write $y$; read $x$ and
+# $dy$, write $dx$. `speed.least` does just that, by `np.copyto` and `np.add`.
 #
 # | | forward: reads, writes | backward: reads, writes | passes |
 # |---|---|---|---|
@@ -171,9 +171,7 @@ seconds = medians({**ways, "least": speed.least, "product": speed.product})
 passes = {"textbook": 29, "in place": 22, "folded": (4 + 2) + (8 + 4), "least": 5}
 for name, count in passes.items():
     predicted, measured = count / 5 * seconds["least"], seconds[name]
-    print(
-        f"{name:8} {count:2} passes: {1000 * predicted:3.0f} ms predicted, {1000 * measured:3.0f} ms measured"
-    )
+    print(f"{name:8} {count:2} passes: {1e3 * predicted:3.0f} ms predicted, {1e3 * measured:3.0f} measured")
 print(f"memory: {5 * x.nbytes / seconds['least'] / 1e9:.0f} billion bytes in a second;", end=" ")
 print(f"processor: {speed.OPERATIONS / seconds['product'] / 1e9:.0f} billion operations")
 
@@ -184,8 +182,9 @@ print(f"processor: {speed.OPERATIONS / seconds['product'] / 1e9:.0f} billion ope
 #
 # </details>
 #
-# Where the two columns are near each other, moving the data is the limit. The **roofline** model says when that happens: divide the operations that the processor makes in a second (here in a
-# product of matrices) by the bytes that memory moves. A program that makes fewer operations for each byte is **bound by memory**, one that makes more by the processor. BN
+# Where the two columns are near each other, moving the data is the limit. (On the machine that built this page `textbook` takes longer: the sums of NumPy itself
+# are slower than the memory.) The **roofline** model says when that happens: divide the operations that the processor makes in a second (here in a
+# product of matrices) by the bytes that memory moves. A program that makes fewer for each byte is **bound by memory**, one that makes more by the processor. BN
 # makes about 12 for each value, and moves 20 bytes (five passes of 4): less than one for each byte.
 #
 # ## Which digits are lost
@@ -226,24 +225,23 @@ for order in (torch.contiguous_format, torch.channels_last):
     print(f"PyTorch, {order}: y is off by {abs(speed.y_of_pytorch(far, order) - exact).max():.6f}")
 
 # %% [markdown]
-# On the machine that built this page, only two or three digits of PyTorch's $y$ were right with `channels_last`. (Its CPU code has another loop for this order.)
+# On the machine that built this page, only two or three digits of PyTorch's $y$ were right with `channels_last`.
 #
 # ## Blocked
 #
 # A **block** is a part of the layer that fits in a core's cache, here one channel: 0.4 MB. It comes from memory once, and goes through all steps. Further
 # passes over it cost less, so we can afford to subtract the channel's first value first: this brings the values near 0, and saves the digits.
-# `forward` and `backward` do the rest as before.
 
 
 # %% tags=["nbval-ignore-output"]
 def blocked(x, gamma, beta, dy):
     y, dx, block = np.empty_like(x), np.empty_like(x), np.empty_like(x[:, :1])
-    kept, sums = [], []
+    first, kept, sums = x[:1, :, :1], [], []
     for c in channels:
-        np.subtract(x[c], x[:1, c[1], :1], out=block)
+        np.subtract(x[c], first[c], out=block)
         kept.append(forward(block, gamma[c], beta[c], y[c]))
     for c, statistics in zip(channels, kept, strict=True):
-        np.subtract(x[c], x[:1, c[1], :1], out=block)
+        np.subtract(x[c], first[c], out=block)
         sums.append(backward(dy[c], block, gamma[c], statistics, dx[c]))
     return y, dx, *np.concatenate(sums, axis=2)
 
@@ -278,7 +276,8 @@ labs.Blocks(cache=2)
 # ## Compiled
 #
 # In NumPy each operation is a loop of its own, and writes its result to the cache at least. In a compiled loop of several operations, results stay in the
-# processor's registers. There float64 costs little: only what is read and written is float32. **Numba** compiles loops in Python:
+# processor's registers. There float64 costs little: only what is read and written is float32. **Numba** compiles loops in Python
+# (where it is not installed, you see stored numbers):
 
 # %% tags=["nbval-ignore-output"]
 from inspect import getsource
