@@ -20,8 +20,8 @@ NOT_COMPARABLE = """
 
     other_seed: the two runs do not both get the seed that your function is given
         fault = "other_seed"
-        | The seed is a setting, too. With another one the weights differ as well, and you could not say what
-        | made the difference.
+        | The seed is a setting, too. With another one what is random differs as well, and you could not say
+        | what made the difference.
 
     nothing_usual: no run has the usual settings
         fault = "nothing_usual"
