@@ -50,8 +50,9 @@ print(f"x, y, dx and dy have {x.nbytes / 1e6:.1f} MB each")
 # %% [markdown]
 # ## How to measure
 #
-# Other programs run on the machine too. So we run each way and PyTorch **in turn**, on one thread, and compare the medians; `speed.clock` runs only while
-# our program does (but not on Windows). The **peak memory** is the most that NumPy's new arrays took at once.
+# Other programs run on the machine too. So we run each way and PyTorch **in turn**, on one thread, and compare the medians. `speed.clock` runs only while
+# our program does (but not on Windows); `speed.steady` has freed memory kept, so that new arrays cost all ways the same. The **peak memory** is the most that
+# NumPy's new arrays took at once.
 
 
 # %% tags=["nbval-ignore-output"]
@@ -73,15 +74,15 @@ def compare(name, way):
     return ratio, peak
 
 
-_ = torch.set_num_threads(1)
+speed.steady()
 ways = {"PyTorch": speed.pytorch}
 _ = compare("textbook", textbook)
 
 # %% [markdown]
 # ## In place
 #
-# `x - mean` makes a new array, and so does every further operation. `x_hat *= inv_std` writes into the old one. And
-# $\sum dy\cdot\hat{x}$ needs no array of products: `np.vecdot` multiplies and adds in one go.
+# `x - mean` makes a new array; `x_hat *= inv_std` writes into the old one. And $\sum dy\cdot\hat{x}$ needs no array of products: `np.vecdot` multiplies
+# and adds in one go.
 
 
 # %%
@@ -190,7 +191,7 @@ print(f"processor: {speed.OPERATIONS / seconds['product'] / 1e9:.0f} billion ope
 # ## Which digits are lost
 #
 # So far mean/std was 0.5. Now it is 10 000. We print the largest error of each way over the root mean square of the result, in units of eps, the
-# precision of float32 ($1.2\cdot 10^{-7}$). `textbook` in float64 says what is right. A few eps are as good as it gets.
+# precision of float32 ($1.2\cdot 10^{-7}$). `textbook` in float64 says what is right.
 #
 # **Predict.** One of the three ways gives nonsense. Which, and at which line?
 
@@ -252,7 +253,7 @@ _ = compare("blocked", blocked)
 # %% [markdown]
 # ## Lab: how large should a block be
 #
-# The lab reckons, for `blocked` with one or more channels in a block, which passes go to memory. It measures nothing.
+# The lab reckons, for `blocked` with one or more channels in a block, which passes go to memory.
 #
 # 1. *32 × 64 × 56 × 56*, cache 2: which block is quickest? What happens at 2 channels?
 # 2. *32 × 512 × 7 × 7*: why is a block of 1 channel slow, though it fits?
@@ -318,7 +319,7 @@ figures.curve([0, 31], [0, 6.2 * times["least"]], ax=ax, role="theory")
 for name, time in times.items():
     role = "truth" if name == "least" else "with_bn"
     figures.dots([passes[name]], [time], limits=(0, 9), ax=ax, role=role, size=8)
-    ax.annotate(name, (passes[name], time), (8, -13), textcoords="offset points")
+    ax.annotate(name, (passes[name], time), (8, 2 if name == "compiled" else -13), textcoords="offset points")
 ax.axhline(1, color="#8A8A8A", ls=":")
 ax.text(0.3, 1.03, "PyTorch", color="#555555")
 figures.frame(ax, title="From the textbook to the limit", x="passes through memory", y="time / PyTorch's")
@@ -326,8 +327,8 @@ ax.set(xlim=(0, 33), ylim=(0, None))
 figures.show(ax)
 
 # %% [markdown]
-# From 29 to 18 passes, the time falls with the bytes. `blocked` has the least passes through memory, but not the least time: its passes through the cache and
-# its calls take time as well. It has the digits that `folded` lost. The compiled loops save these passes and calls, and come nearest to the limit.
+# From 29 to 18 passes, the time falls with the bytes. `blocked` has the digits that `folded` lost, and the fewest passes through memory, but those through the
+# cache and its calls take time as well. The compiled loops save both, and come nearest to the limit.
 #
 # **Shown:** BN is bound by memory; fewer passes make it faster, and a block in the cache makes further passes cheap, also those that save digits.
 #

@@ -20,6 +20,7 @@ from .measure import (
     peak,
     product,
     pytorch,
+    steady,
     y_of_pytorch,
 )
 
@@ -37,5 +38,6 @@ __all__ = [
     "peak",
     "product",
     "pytorch",
+    "steady",
     "y_of_pytorch",
 ]

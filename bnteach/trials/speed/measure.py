@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import time
 import tracemalloc
@@ -20,6 +21,21 @@ Way = Callable[..., tuple[np.ndarray, ...]]
 EPS = 1e-5
 SIDE = 1024
 OPERATIONS = 2 * SIDE**3  # multiplications and additions
+
+
+def steady() -> None:
+    """One thread, and where the C library can (glibc), freed memory is kept for the next array.
+
+    Else each large result lies on new pages, which the system clears first: now for one way, now for another.
+    """
+    torch.set_num_threads(1)
+    m_trim_threshold, m_mmap_max = -1, -4
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except (OSError, AttributeError, TypeError):
+        return
+    mallopt(m_mmap_max, 0)
+    mallopt(m_trim_threshold, 2**31 - 1)
 
 
 def batch(mean: float, samples: int = 32, channels: int = 64, positions: int = 56 * 56) -> list[np.ndarray]:

@@ -151,7 +151,7 @@ def seconds_of_a_value(seed, channels=64, positions=784, samples=32, float64=Fal
     return min(times) / x.numel()
 
 
-_ = torch.set_num_threads(1)
+speed.steady()
 
 # %% [markdown]
 # Change **one** thing: smaller maps (`positions=49`), more channels, a single picture, float64, channels last. Write
