@@ -2,7 +2,7 @@
 # # 13 · Make it fast
 #
 # *40 minutes · previous: [12 · The same layer elsewhere](12_the_same_layer_elsewhere.ipynb) ·
-# [exercises](exercises/13_make_it_fast.ipynb)*
+# next: [14 · Deep enough to break](14_deep_enough_to_break.ipynb)*
 #
 # BN needs little arithmetic, but the textbook's lines send large arrays through memory again and again. You make them faster step by step,
 # and measure the time, the memory and the correct digits of each step beside PyTorch. The last step comes near the limit, which is the
@@ -333,6 +333,8 @@ figures.show(ax)
 # **Shown:** BN is bound by memory; fewer passes make it faster, and a block in the cache makes further passes cheap, also those that save digits.
 #
 # **Practice:** [the exercises](exercises/13_make_it_fast.ipynb), 30 minutes.
+#
+# **Next:** [14 · Deep enough to break](14_deep_enough_to_break.ipynb).
 #
 # Sources:
 #
