@@ -313,7 +313,7 @@ for (name, ours), pytorch in zip(passes(mine).items(), passes(theirs).values(), 
 # **Practice:** [the exercises](exercises/12_the_same_layer_elsewhere.ipynb), 30 minutes. **Deeper:**
 # [Carry a Keras model over](deeper/carry_a_keras_model_over.ipynb) · [What does ONNX define?](deeper/what_does_onnx_define.ipynb)
 #
-# **Next:** [13 · Make it fast](13_make_it_fast.ipynb), 
+# **Next:** [13 · Make it fast](13_make_it_fast.ipynb),
 # [14 · Deep enough to break](14_deep_enough_to_break.ipynb), [15 · Fine-tune and adapt](15_fine_tune_and_adapt.ipynb), in any order.
 #
 # *Sources:*
