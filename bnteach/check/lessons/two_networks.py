@@ -19,10 +19,14 @@ NO_TRIAL = """
         fault = "not_two_runs"
         | A claim about BN needs two numbers: one run with `batch_norm=False`, one with `batch_norm=True`.
 
-    other_seed: the two runs do not both get the seed that your function is given
+    other_seed: the two runs have different seeds
         fault = "other_seed"
         | The effect is a difference of two networks with the same seed.
         | With two seeds it holds their luck too.
+
+    seed_ignored: the two runs do not get the seed that your function is given
+        fault = "seed_ignored"
+        | If your seed is ignored, all runs are equal: 20 seeds would be one dot. Pass on `seed`, twice.
 
     unequal_conditions: the two runs differ in more than BN
         fault = "unequal_conditions"
@@ -33,9 +37,9 @@ NO_TRIAL = """
         | The lesson has the answer already.
         | Change a setting, for both runs: the layers, the width, the batch.
 
-    with_bn_first: the run with BN is returned first
-        fault = "with_bn_first"
-        | Asked for is the run without BN, then the one with BN. In this order the effect has the wrong sign.
+    without_bn_first: the run without BN is returned first
+        fault = "without_bn_first"
+        | Asked for is the run with BN, then the one without. In this order the effect has the wrong sign.
 """
 
 
@@ -47,11 +51,12 @@ def facts(
     seeds, changes = zip(*measure.calls, strict=True) if measure.calls else ((), ())
     has_bn = [bool(changed.get("batch_norm", True)) for changed in changes]
     yield "not_two_runs", sorted(has_bn) == [False, True] and set(found) == {0.0, 1.0}
-    yield "other_seed", set(seeds) == {seed}
+    yield "other_seed", len(set(seeds)) == 1
+    yield "seed_ignored", set(seeds) == {seed}
     without, with_bn = ({k: v for k, v in c.items() if k != "batch_norm"} for c in changes)
     yield "unequal_conditions", without == with_bn
     yield "condition_of_the_lesson", any(value not in tried[name] for name, value in with_bn.items())
-    yield "with_bn_first", not has_bn[int(found[0])]
+    yield "without_bn_first", has_bn[int(found[0])]
 
 
 def two_networks(
@@ -61,7 +66,7 @@ def two_networks(
     hints: tuple[str, str, str],
     lesson: tuple[str, str],
 ) -> Check:
-    """The check of a trial `name(measure, seed)`, without BN and with it.
+    """The check of a trial `name(measure, seed)`, with BN and without it.
 
     measure: a function like the one that is measured with, for its arguments alone.
     tried: setting -> the values that are not new.
