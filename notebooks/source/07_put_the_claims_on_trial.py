@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 07 · Put the claims on trial
 #
-# *35 minutes · previous: [06 · Normalize channels](06_normalize_channels.ipynb) · next: [08 · Choose a norm](08_choose_a_norm.ipynb) ·
+# *40 minutes · previous: [06 · Normalize channels](06_normalize_channels.ipynb) · next: [08 · Choose a norm](08_choose_a_norm.ipynb) ·
 # [exercises](exercises/07_put_the_claims_on_trial.ipynb)*
 #
 # BN is said to allow higher learning rates, to need less care with the initial weights, to make training faster, to reduce internal covariate
@@ -9,7 +9,7 @@
 
 # %%
 from copy import deepcopy
-from itertools import islice, pairwise
+from itertools import islice, pairwise, product
 
 import numpy as np
 import torch
@@ -23,8 +23,8 @@ from bnteach.trials.claims import along_gradient, fewer, insert_after, noisy_pix
 # We turn a claim into a number, its **effect**. For "BN learns more" that is the test accuracy with BN minus the one without, with the same seed. It is above 0 if
 # the claim is right.
 #
-# Five seeds give five dots. The **margin** is the smallest effect that matters; it makes the gray band. By the rule of the whole course, all
-# dots together give one of four answers:
+# Five seeds give five dots. The **margin** is the smallest effect that matters; it makes the gray band. The rule
+# of the whole course has four answers:
 
 # %% tags=["draws"] alt="Four rows of five dots beside a gray band from −1 to 1. All right of the band: for it, dots between 3 and 6. All left of it: against it, between −4 and −1.5. All inside: no difference. Anything else: undecided, dots between −3 and 8, on both sides of the band."
 made_up = {
@@ -92,8 +92,7 @@ by_scale = training.run_seeds(learn, scale=scales, **conditions)
 # %% tags=["draws", "nbval-ignore-output"] alt="Four panels of test accuracy after 110 steps, one dot for each of five seeds. Left, against the learning rate from 0.1 to 10: without BN the accuracy falls to 20 percent and less beyond 0.3, with BN only beyond 3. Right, against a factor on the initial weights: without BN there is a narrow peak around 1, with BN a broad plateau that falls off toward 10. Above a dotted line at 85 percent a network works. Some outputs without BN are NaN."
 figure, axes = figures.new_figure(columns=2, rows=2, size=(7.4, 5.0))
 runs = {"rate": (by_rate, "learning rate"), "scale": (by_scale, "initial weights ×")}
-panels = [(activation, setting) for activation in ("ReLU", "tanh") for setting in runs]
-for ax, (activation, setting) in zip(axes, panels, strict=True):
+for ax, (activation, setting) in zip(axes, product(("ReLU", "tanh"), runs), strict=True):
     for bn, role in ((False, "without_bn"), (True, "with_bn")):
         x, found = training.along(runs[setting][0], setting, "result", activation=activation, bn=bn)
         figures.curve(x, found.mean, ax=ax, role=role)
@@ -119,7 +118,7 @@ figures.show(figure)
 #
 # (NaN counts as 0 %; guessing gives 10 %.)
 #
-# Now the rule. The effect is how many more of the values work with BN. The margin is 1: one value more may be chance.
+# The effect is how many more values work with BN. The margin is 1: one more may be chance.
 
 
 # %% tags=["nbval-ignore-output"]
@@ -239,9 +238,7 @@ for name in ("ReLU", "tanh"):
 
 # %%
 def learn_as(seed, kind, activation, rate):
-    model = build(seed, kind, activation)
-    test = accuracy_after_110(model, seed, rate)
-    return {"test": test, "train": 100 * training.accuracy(model, digits.x_train, digits.y_train)}
+    return until(build(seed, kind, activation), seed, 101, rate, digits, most=110)  # 101 %: all 110 steps
 
 
 def best_accuracies(seeds):
@@ -291,14 +288,14 @@ for name in ("ReLU", "tanh"):
     judge(f"5 smoother, {name}", more.values, margin=0.1)
 
 # %% [markdown]
-# It **holds** for this depth and this step, in networks trained with the rate 0.1. (Without BN, ReLU's gradient even points back. That is one step along one line:
-# a whole training with 0.3 can still work, as in claim 3.) Whether this is *why* BN helps is not tried here.
+# It **holds** for this depth and this step, in networks trained with the rate 0.1. (Below 0 the gradient points back. But this is one step along one line:
+# ReLU without BN can still train with 0.3, as in claim 3.) Whether this is *why* BN helps is not tried here.
 #
 # ### Lab: how far may a step go?
 #
 # A large mark is the rate that you choose. Steps up to the dotted line lower the loss. A triangle is a value outside the picture.
 #
-# 1. Make the *learning rate of the next step* larger. Which of the two losses turns up first?
+# 1. Make the *learning rate of the next step* larger. Which loss turns up first?
 # 2. Go on to 160 *training steps*. Where are the dotted lines now? Compare with the rate of the training, 0.1.
 # 3. Choose *ReLU, 8 layers*, 20 *training steps* and, as the *learning rate of the next step*, 0.1. Which network has the larger cosine?
 
@@ -309,17 +306,17 @@ labs.Landscape()
 # <details><summary>What you may have found</summary>
 #
 # 1. The one without BN: steps up to 0.68 lower the loss, with BN up to 3.3.
-# 2. Without BN at 0.1, the rate of the training; with BN still at 3.3. (With *all* pictures in each step, gradient descent reaches an **edge of stability**: its rate is only just
-#    stable; Cohen and others, 2021. We take batches, so this need not be the reason.)
+# 2. Without BN at 0.1, the rate of the training; with BN still at 3.3. (Cohen and others, 2021, found such an **edge of stability**, where the rate is only just stable, for steps
+#    with *all* pictures. Ours take batches.)
 # 3. The one without BN: 0.47, with BN 0.20. So "smoother" depends on depth and rate.
 #
 # </details>
 #
 # ## 6 · "BN regularizes"
 #
-# To **regularize** is to keep a network from memorizing its training set, so that it does better on the test. After the same number of
-# steps the network with BN has learned more. So we stop both at the **same training accuracy**, and compare the test
-# accuracy there, again with the margin 1. The tasks: all digits; 400 pictures, a fifth with wrong labels; 200 pictures with noise
+# To **regularize** is to keep a network from memorizing its training set, so that it does better on the test. With BN a
+# network learns more in the same steps. So we stop both at the **same training accuracy**, and compare the test
+# accuracy (margin 1). The tasks: all digits; 400 pictures, a fifth with wrong labels; 200 pictures with noise
 # of standard deviation 0.5 on each pixel (which is from 0 to 1), also in the test.
 
 # %% tags=["nbval-ignore-output"]
@@ -353,12 +350,12 @@ for task, values in gains.items():
 # No task is for it. All digits: **no difference**. Wrong labels: **undecided**, even with 20 seeds. Noisy pixels: **against it**, by more than
 # other test pictures could change. We do not know why.
 #
-# BN even memorizes **faster**: in fewer steps to the same training accuracy, with wrong labels in about a fifth.
+# BN even memorizes **faster**: wrong labels in about a fifth of the steps.
 # [Which noise regularizes?](deeper/which_noise_regularizes.ipynb) shows what does help.
 #
 # ## All in one picture
 #
-# Each effect is divided by its margin, so one gray band serves all. Where there are 20 dots, the dark bar is their interval, and it decides.
+# All effects are divided by their margins. A dark bar is the interval of 20 seeds; it decides.
 
 # %% tags=["draws", "nbval-ignore-output"] alt="Seventeen rows of dots, each effect divided by its margin, with a line between two claims and the verdict beside each name. More rates, more scales, faster, less shift and smoother: for it, all dots right of the gray band. Gains with noise: for it, two bars right of the band. Needs still inputs: ReLU undecided, a bar across the edge of the band; tanh no difference. Regularizes: all digits inside the band, wrong labels a bar across its left edge, noisy pixels left of it."
 said = {name: training.outcome(training.SeedSummary(v), margin=1) for name, v in effects.items()}
@@ -376,17 +373,17 @@ figures.frame(ax, title="The six claims", x="effect ÷ margin")
 figures.show(ax)
 
 # %% [markdown]
-# **How sure are we?** Dots and intervals cover other seeds, not other test pictures; and the networks are small. "Holds" means *here*.
+# **How sure are we?** Dots and intervals cover other seeds, not other test pictures or networks.
 #
-# **Shown:** how a sentence becomes a number with a verdict. In three layers, these hold: more rates, more initial scales, faster training, less shift,
-# and a smoother loss along one step. BN gains in spite of moving inputs. It was not shown to regularize. Deeper: [Which of eighteen claims hold?](deeper/which_claims_hold.ipynb)
+# **Shown:** in three layers, BN allows more rates and more initial scales, is faster, and has less shift and a smoother loss
+# along one step. It gains in spite of moving inputs. It was not shown to regularize. Deeper: [Which of eighteen claims hold?](deeper/which_claims_hold.ipynb)
 #
-# **Practice:** [the exercises](exercises/07_put_the_claims_on_trial.ipynb), 25 minutes (and 10 for one that belongs to a deeper notebook).
+# **Practice:** [the exercises](exercises/07_put_the_claims_on_trial.ipynb), 25 minutes, and 10 for one that belongs to a deeper notebook.
 #
 # **Next:** [08 · Choose a norm](08_choose_a_norm.ipynb).
 #
 # Sources:
 #
-# - S. Ioffe and C. Szegedy, "Batch Normalization", 2015, arXiv:1502.03167 (most of the claims).
-# - S. Santurkar and others, "How Does Batch Normalization Help Optimization?", 2018, arXiv:1805.11604 (shift, noise, smoothness).
+# - S. Ioffe and C. Szegedy, "Batch Normalization", 2015, arXiv:1502.03167.
+# - S. Santurkar and others, "How Does Batch Normalization Help Optimization?", 2018, arXiv:1805.11604.
 # - J. Cohen and others, "Gradient Descent on Neural Networks Typically Occurs at the Edge of Stability", 2021, arXiv:2103.00065.
