@@ -224,7 +224,7 @@ MISSING = {
 networks = {missing: [train(seed, paths) for seed in range(5)] for missing, paths in MISSING.items()}
 trained = {missing: [accuracy(network) for network in five] for missing, five in networks.items()}
 
-# %% tags=["draws", "nbval-ignore-output"] alt="The training loss over 15 epochs for four kinds of network. All four curves fall, from about 1.5. At the end they lie, from top to bottom: without the path through the mean at 0.38, without both at 0.35, without the path through the variance at 0.26, with all paths at 0.14."
+# %% tags=["draws", "nbval-ignore-output"] alt="The training loss over 15 epochs for four kinds of network. All four curves fall, from about 1.7. At the end they lie, from top to bottom: without the path through the mean at 0.38, without both at 0.35, without the path through the variance at 0.26, with all paths at 0.14."
 roles = {"mean path": "theory", "both": "before", "variance path": "biased", "nothing": "with_bn"}
 names = {role: f"missing: {missing}" for missing, role in roles.items()}  # in the order of the curves
 ax = figures.new_axes(size=(6.0, 2.9))
@@ -305,7 +305,8 @@ for missing in MISSING:
 #
 # </details>
 #
-# Were the means wrong, or the variances, too? We give these networks only the fresh means, and leave the old variances:
+# Were the means wrong, or the variances, too? We give the networks of the second row only the fresh means, and leave the old
+# variances:
 
 
 # %% tags=["nbval-ignore-output"]
@@ -321,7 +322,7 @@ print("missing: mean path   fresh means               ", np.round(means_only, 2)
 print("                     fresh means and variances ", np.round(after["mean path"], 2))
 
 # %% [markdown]
-# Fresh means repair the larger part. Only with the fresh variances, too, all five networks are good.
+# Fresh means repair the larger part. All five networks reach 86 % only with the fresh variances, too.
 #
 # ## The running averages come too late
 #
@@ -346,12 +347,12 @@ assert min(after["mean path"] + after["both"]) > 0.85
 figures.show(ax)
 
 # %% [markdown]
-# With all paths the running mean keeps up. Without the path through the mean it comes late: at the test by about 0.4 standard
-# deviations. (Without both paths by 0.1, and the test went a little better.)
+# With all paths the running mean keeps up. (The two lowest curves lie on each other.) Without the path through the mean it comes
+# late: at the test by about 0.4 standard deviations. Without both paths it is 0.1, and the test went a little better.
 #
 # Why do the means move so fast? Without this path, dz no longer adds up to 0. Say that dz is the same number $c$ for each
-# picture (your first lab task). Then the step `W -= rate * a.T @ dz` takes from each weight of the channel $c$ times a sum of
-# inputs. No input is negative, so all these weights move to the same side, and $z$ with them: the mean shifts. Pictures with
+# picture (your first lab task). Then the step `W -= rate * a.T @ dz` subtracts `rate` · $c$ · (a sum of inputs) from each weight of
+# the channel. No input is negative, so all these weights move to the same side, and $z$ with them: the mean shifts. Pictures with
 # larger inputs shift more, so the variance changes, too. BN takes both out again, so nothing in the loss stops the next such step.
 #
 # We do not know why the path through the variance matters so little here. (Another network gives other numbers.)
