@@ -1,8 +1,8 @@
 # %% [markdown]
 # # 01b · See why it may help
 #
-# *35 minutes · previous: [01 · Measure a batch](01_measure_a_batch.ipynb) · next: [02 · Normalize](02_normalize.ipynb) ·
-# [exercise](exercises/01b_see_why_it_helps.ipynb)*
+# *40 minutes · previous: [01 · Measure a batch](01_measure_a_batch.ipynb) · next: [02 · Normalize](02_normalize.ipynb) ·
+# [exercises](exercises/01b_see_why_it_helps.ipynb)*
 #
 # Why should it matter that numbers have mean 0 and standard deviation 1? You see one reason where it is easiest, for one feature:
 # normalizing turns a ravine into a bowl. Then you measure the same in a network, with BN and without.
@@ -75,7 +75,7 @@ figures.show(figure)
 #
 # ## How steep: the curvatures
 #
-# The ravine has two special directions: along the floor, and across the walls. In each of them the loss is a parabola. Its second derivative is the
+# Go along the floor of the ravine, or straight across it. In each of these two directions the loss is a parabola. Its second derivative is the
 # **curvature** $c$: at the distance $d$ from the lowest point the slope is $c\,d$. So a step gives
 #
 # $$\text{new } d = d - \text{rate}\cdot c\,d = (1 - \text{rate}\cdot c)\,d$$
@@ -88,8 +88,9 @@ figures.show(figure)
 # \partial^2 L/\partial w\,\partial b & \partial^2 L/\partial b^2 \end{pmatrix}
 # = \begin{pmatrix} \text{mean of } x^2 & \text{mean of } x \\ \text{mean of } x & 1 \end{pmatrix}$$
 #
-# The gradient at a point is this matrix times the vector from the lowest point to it. In a special direction the gradient is $c$ times this vector. That is what
-# an **eigenvalue** is: so the curvatures are the eigenvalues of the matrix.
+# Let $v$ be the vector from the lowest point to where we are. At the lowest point the gradient is 0, and on the way it changes by the second
+# derivatives: it is this matrix times $v$. Along the floor and across it the gradient points along $v$ itself, so it is $c\,v$. Such directions are the
+# **eigenvectors** of the matrix, and the curvatures are its **eigenvalues**.
 #
 # **Predict.** With the age, the rate 0.007 does not diverge, and 0.015 does. Between which two numbers must the larger curvature lie?
 
@@ -110,23 +111,21 @@ print("curvatures for the age:", curvatures(age).round(1))
 #
 # </details>
 #
-# But both directions share one rate. With the rate 1/largest, a step along the floor leaves the share $1 - \text{smallest}/\text{largest}$ of the distance.
-# The largest curvature divided by the smallest is the **condition number** $\kappa$ (kappa). So one step leaves $1 - 1/\kappa$, and $\kappa$ steps
-# leave $(1 - 1/\kappa)^\kappa$: for a large $\kappa$ about $1/e$, that is about a third. A round bowl has $\kappa = 1$.
+# But both directions share one rate. With the rate 1/largest, a step along the floor leaves $1 - \text{rate}\cdot c$, that is $1 - \text{smallest}/\text{largest}$, of
+# the distance. The largest curvature divided by the smallest is the **condition number** $\kappa$ (kappa). So each step leaves $1 - 1/\kappa$, and $\kappa$
+# steps leave about $1/e$, a good third. A round bowl has $\kappa = 1$.
 #
-# **Predict.** Is it enough to subtract the mean, so that the age has mean 0, and its variance of 44 stays?
+# **Predict.** The variance of the age is 44. We subtract the mean from the age, and do not divide. What is $\kappa$ then?
 
 # %%
 for name, x in {"age": age, "mean subtracted": age - age.mean(), "z-score": z_score(age)}.items():
     low, high = curvatures(x)
-    kappa = high / low
-    left = (1 - 1 / kappa) ** kappa
-    print(f"{name:15}: curvatures {low:.1f}, {high:5.1f}; κ = {kappa:3.0f}; {left:.2f} is left after κ steps")
+    print(f"{name:15}: curvatures {low:.1f} and {high:5.1f}, κ = {high / low:.0f}")
 
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# No. The matrix has 44 and 1 on its diagonal and zeros elsewhere, so $\kappa = 44$. A z-score divides as well, and both curvatures are 1.
+# 44. The matrix has 44 and 1 on its diagonal and zeros elsewhere: these are the curvatures. A z-score divides as well, and both are 1.
 #
 # </details>
 #
@@ -136,7 +135,7 @@ for name, x in {"age": age, "mean subtracted": age - age.mean(), "z-score": z_sc
 #
 # 1. Start with mean 2, standard deviation 0.5 and the rate 0.3. Then make the mean 0 in steps. What becomes of the lines?
 # 2. Now the standard deviation 1. What is the largest rate that does not diverge? Which one arrives in one step?
-# 3. Move the mean alone, to 3. Which of the slider's rates is the largest now?
+# 3. Move the mean alone, to 3. Which is the largest rate of the slider that does not diverge now?
 
 # %%
 labs.Ravine()
@@ -152,9 +151,12 @@ labs.Ravine()
 #
 # ## Two features
 #
-# A second feature of the cars is the mileage. We measure it in km, or in 10 000 km. Now there are two weights and $b$, so three curvatures.
+# A second feature of the cars is the mileage, in km. Now there are two weights and $b$, so three curvatures. For z-scores the matrix has a 1 in each place of
+# its diagonal. The correlation $r = 0.8$ of age and mileage stands in two other places, and the rest is 0:
 #
-# **Predict.** Age and mileage have the correlation $r = 0.8$. With the z-scores of both, is $\kappa$ equal to 1?
+# $$\begin{pmatrix} 1 & r & 0 \\ r & 1 & 0 \\ 0 & 0 & 1 \end{pmatrix}$$
+#
+# **Predict.** Multiply it by $(1, 1, 0)$, by $(1, -1, 0)$ and by $(0, 0, 1)$. What are the curvatures, and what is $\kappa$?
 
 # %%
 km = cars.features  # shape (500, 2): age in years, mileage in km
@@ -162,26 +164,24 @@ min_max = (km - km.min(axis=0)) / (km.max(axis=0) - km.min(axis=0))  # each colu
 for name, x in {"km": km, "10 000 km": km / [1, 10_000], "min–max": min_max, "z-score": z_score(km)}.items():
     three = curvatures(x)
     print(f"{name:9}: κ = {three[-1] / three[0]:.3g}")
-r = np.corrcoef(km.T)[0, 1]
-print(f"r = {r:.2f}, (1 + r)/(1 − r) = {(1 + r) / (1 - r):.1f}")
+print(f"r = {np.corrcoef(km.T)[0, 1]:.2f}")
 
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# No, 9.1. For the two weights the matrix is $\begin{pmatrix} 1 & r \\ r & 1 \end{pmatrix}$. It multiplies the vector $(1, 1)$ by $1 + r$, and $(1, -1)$ by $1 - r$. So these
-# are the curvatures, and $b$ has 1.
+# $1 + r = 1.8$, $1 - r = 0.2$ and 1, so $\kappa$ is about 9.
 #
 # </details>
 #
-# After a z-score it does not matter what we measure in: km or 10 000 km alone changes $\kappa$ by a factor of many millions. The correlation stays, because a z-score treats each
-# feature alone. So does BN with its channels. (After **min–max scaling** the means and standard deviations are not 0 and 1.)
+# Only the unit of the mileage, km or 10 000 km, changes $\kappa$ by a factor of many millions. With z-scores the unit does not matter. The correlation stays,
+# because a z-score treats each feature alone; and BN treats each channel alone. (**Min–max scaling** leaves a mean above 0.)
 #
 # ## Inside a network
 #
-# To a linear layer, the outputs of the layer before it are features. Does BN make their curvatures more alike?
+# To a linear layer, the outputs of the layer before it are features. What are their curvatures, with BN and without?
 #
-# We send the digits through four layers with random weights: linear, then BN or not, then **ReLU**, $\max(0, z)$. A new BN layer is a z-score for
-# each channel ($\gamma = 1$, $\beta = 0$). Each layer has 100 outputs, its **units**. A unit is **active** for a picture if its output is not 0.
+# We send 1 347 pictures of digits through four layers with random weights: linear, then BN or not, then **ReLU**, $\max(0, z)$. A new BN layer is a z-score for
+# each channel ($\gamma = 1$, $\beta = 0$). Each layer has 100 outputs, and each output has a mean and a variance over the pictures.
 
 
 # %%
@@ -196,64 +196,110 @@ def four_layers(seed, batch_norm):
         if batch_norm:
             h = z_score(h)
         h = np.maximum(h, 0)  # the ReLU
-    return h
+    return h  # shape (1347, 100)
 
 
-for name, batch_norm in {"without BN": False, "with BN": True}.items():
-    active = (four_layers(0, batch_norm) > 0).mean(axis=0)  # the share of pictures, for each unit
-    print(f"{name:10}: units are active for {active.min():.0%} to {active.max():.0%} of the pictures")
+networks = {"without BN": False, "with BN": True}
+for name, batch_norm in networks.items():
+    h = four_layers(0, batch_norm)
+    print(
+        f"{name:10}: squared means {(h.mean(axis=0) ** 2).sum():.1f}, variances {h.var(axis=0).sum():.1f} in all"
+    )
 
 # %% [markdown]
-# With BN the input of each ReLU has mean 0, so each unit is active for about half of the pictures. Without BN some are active for all, and some
-# never.
+# Without BN the means are large and the variances small: the 100 outputs are much alike for all pictures, just as the age of each car was far from 0. With
+# BN the pictures differ more. (The last ReLU comes after BN, so the means are not 0.)
 #
-# Now a fifth layer, linear with one output, is to learn something with the squared loss. Whatever it learns, its 101 curvatures are `curvatures(h)`: they
-# depend on its features alone.
+# Now a fifth layer, linear with one output, is to learn something with the squared loss. It has 100 weights and $b$, so 101 curvatures, and their matrix
+# does not depend on what is to be learned. The largest belongs to the means, as for the age. The others belong to the differences between pictures.
 #
-# **Predict.** One of its weights belongs to a unit that is never active. What is the curvature in the direction of this weight?
+# **Predict.** With BN the largest curvature is about 120 times the middle one. And without BN: less, about the same, or many times more?
 
 # %%
 sorted_curvatures = {
     name: np.array([curvatures(four_layers(seed, batch_norm)) for seed in range(5)])
-    for name, batch_norm in {"without BN": False, "with BN": True}.items()
+    for name, batch_norm in networks.items()
 }
 for name, five in sorted_curvatures.items():
-    largest, middle, smallest = five[0, [-1, 50, 0]]
-    print(f"{name:10}: largest {largest:.1f}, middle {middle:.4f}, smallest {abs(smallest):.4f}")
+    print(f"{name:10}: largest {five[0, -1]:.1f}, middle {five[0, 50]:.4f}")
     print(f"{'':10}  largest / middle, five seeds:", *(f"{c[-1] / c[50]:.0f}" for c in five))
-
-# %% tags=["draws"] alt="The 101 curvatures from the largest to the smallest, on a logarithmic axis, five lines without BN and five with BN. All begin between 12 and 18. With BN they fall slowly to about 0.01. Without BN they fall faster: the middle one is near 0.003, and the last ones leave the picture at the bottom."
-ax = figures.new_axes(size=(6.0, 3.0))
-for role, five in zip(("without_bn", "with_bn"), sorted_curvatures.values(), strict=True):
-    shown = np.maximum(five[:, ::-1], 1e-12).T  # a curvature of 0 has no place on this axis
-    ax.plot(np.arange(1, 102), shown, figures.role(role).line, lw=1.2, color=figures.role(role).color)
-look = {"x": "curvatures, the largest first", "y": "curvature", "log": "y", "ylim": (1e-5, 1e2)}
-figures.frame(ax, title="The curvatures of the fifth layer, five seeds", **look)
-figures.key(ax, {"without_bn": "without BN", "with_bn": "with BN"}, place="upper right")
-without, with_bn = sorted_curvatures.values()
-assert abs(without[:, 0]).max() < 1e-10
-assert (with_bn[:, :-1].min(axis=0) > without[:, :-1].max(axis=0)).all()
-figures.show(ax)
 
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# 0. Such a weight changes no output, so the loss is flat in its direction.
+# Many times more: about 4 000, for each of the five seeds.
 #
 # </details>
 #
-# The largest curvature is nearly the same with BN and without, so the rate can be, too. All the others are larger with BN, for all five seeds. Look at
-# the middle one: with the rate 1/largest, its direction needs largest/middle steps until a third of the distance is left. That is about 120 steps with BN, and
-# about 4 000 without. The flatter half of the directions needs even more.
+# The largest curvature is about 1 plus the squared means (16.5 and 16.7). It sets the rate. With the rate 1/largest, a direction with the curvature $c$ needs
+# largest/$c$ steps until a good third of its distance is left: for the middle one 120 steps with BN, and 4 000 without. Is it seen in the
+# loss? We let the fifth layer learn which digits are odd.
+
+
+# %%
+odd = digits().y_train % 2
+
+
+def loss_above_lowest(h, rate, steps):
+    """Gradient descent for the fifth layer; returns how far its loss is above the lowest, after each step."""
+    columns = np.column_stack([h, np.ones(len(h))])
+    best = np.linalg.lstsq(columns, odd)[0]
+    w, above = np.zeros(101), []
+    for _ in range(steps):
+        above.append(((columns @ (w - best)) ** 2).mean() / 2)
+        w -= rate * columns.T @ (columns @ w - odd) / len(h)
+    return np.array(above)
+
+
+learned = {
+    name: [
+        loss_above_lowest(four_layers(seed, batch_norm), 1 / sorted_curvatures[name][seed, -1], 300)
+        for seed in range(5)
+    ]
+    for name, batch_norm in networks.items()
+}
+for name, five in learned.items():
+    print(f"{name:10}: left after 100 steps, five seeds:", *(f"{one[100] / one[0]:.0%}" for one in five))
+
+# %% tags=["draws"] alt="Two panels, five lines without BN and five with BN in each. Left: the steps that each of the 101 directions needs, the fastest first, on a logarithmic axis. With BN they rise from 1 to about 1 000, and the middle direction needs about 120. Without BN the middle one needs about 4 000, and the last twenty lie above 100 000. Right: the loss above the lowest, as a share of the start. After 300 steps it is about 1 hundredth with BN, and 6 to 10 hundredths without."
+figure, (left, right) = figures.new_figure(columns=2, size=(6.6, 3.2))
+for role, name in {"without_bn": "without BN", "with_bn": "with BN"}.items():
+    look = {"ls": figures.role(role).line, "lw": 1.2, "color": figures.role(role).color}
+    for curve, above in zip(sorted_curvatures[name], learned[name], strict=True):
+        left.plot(np.arange(1, 102), curve[-1] / np.maximum(curve[::-1], 1e-12), **look)
+        right.plot(above / above[0], **look)
+left.axvline(51, color="#8A8A8A", lw=1, ls=":")
+left.annotate("middle", (51, 1.3), xytext=(4, 0), textcoords="offset points")
+figures.frame(
+    left,
+    title="Steps that a direction needs",
+    x="direction, the fastest first",
+    y="largest / c",
+    log="y",
+    ylim=(1, 1e5),
+)
+figures.frame(
+    right, title="Loss above the lowest", x="step", y="share of the start", log="y", ylim=(1e-3, 1.2)
+)
+figures.key(right, {"without_bn": "without BN", "with_bn": "with BN"}, place="lower left")
+ratios = {name: five[:, -1] / five[:, 50] for name, five in sorted_curvatures.items()}
+assert ratios["without BN"].min() > 20 * ratios["with BN"].max()
+left_over = {name: [one[100] / one[0] for one in five] for name, five in learned.items()}
+assert min(left_over["without BN"]) > 2 * max(left_over["with BN"])
+figures.show(figure)
+
+# %% [markdown]
+# After 100 steps less is left with BN, for all five seeds. (How low the lowest loss is, is another question.)
 #
 # This is one reason why BN may help. We measured it for random weights, before any training, for one layer, and for the squared loss.
 # Lesson 07 measures how much faster a training becomes. Which part of BN makes the difference? Find out in the
-# [exercise](exercises/01b_see_why_it_helps.ipynb).
+# [exercises](exercises/01b_see_why_it_helps.ipynb).
 #
 # **What was shown.** One rate must serve the largest and the smallest curvature, so a large condition number makes gradient descent slow. A z-score
-# for each feature makes it smaller. In a ReLU network with random weights, BN makes the small curvatures larger.
+# of each feature makes it smaller. Without BN the means of a layer's outputs are large beside their variances, as the age's mean was: one large curvature, and
+# many small ones. BN makes the variances larger beside the means.
 #
-# **Exercise.** [See why it may help](exercises/01b_see_why_it_helps.ipynb): 15 minutes.
+# **Exercises.** [See why it may help](exercises/01b_see_why_it_helps.ipynb): 25 minutes.
 #
 # **Next.** [02 · Normalize](02_normalize.ipynb)
 #

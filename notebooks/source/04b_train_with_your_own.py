@@ -363,8 +363,8 @@ figures.show(ax)
 #
 # ## What was shown
 #
-# - The BN that you derived trains a deep network. Without the path through the mean the network learned, too, but the channels
-#   shifted, and the running averages came too late.
+# - The BN that you derived trains a deep network of sigmoids. ([With ReLU the gradient grows](14_deep_enough_to_break.ipynb).) Without
+#   the path through the mean the network learned, too, but the channels shifted, and the running averages came too late.
 # - **Practice:** [the exercises](exercises/04b_train_with_your_own.ipynb), 25 minutes.
 # - **Next:** [05 · Train and infer](05_train_and_infer.ipynb). Why are there running averages, and what can go wrong with them?
 #
