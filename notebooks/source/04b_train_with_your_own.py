@@ -209,8 +209,8 @@ labs.BackpropGraph()
 #
 # ## Leave a path out
 #
-# Now we train four kinds of network: with all paths, without the path through the mean, without the path through the
-# variance, without both. Their forward pass is right. Five seeds each: about 20 seconds.
+# Now we train four kinds of network: with all paths, without the path through the mean, without that through the variance,
+# without both. The forward pass of all is right. Five seeds each take about 20 seconds.
 #
 # **Predict.** For which kinds does the training loss fall?
 
@@ -305,21 +305,15 @@ for missing in MISSING:
 #
 # </details>
 #
-# Were the means wrong, or the variances, too? We give the networks of the second row only the fresh means, and leave the old
-# variances:
-
+# Were the means wrong, or the variances, too? The networks of the second row get only the fresh means, and keep the old variances:
 
 # %% tags=["nbval-ignore-output"]
-def with_fresh_means(network):
-    copy = recalibrated(network)
-    for layer, old in zip(copy.layers, network.layers, strict=True):
-        layer.running_var = old.running_var
-    return copy
-
-
-means_only = [accuracy(with_fresh_means(network)) for network in networks["mean path"]]
-print("missing: mean path   fresh means               ", np.round(means_only, 2))
-print("                     fresh means and variances ", np.round(after["mean path"], 2))
+copies = deepcopy(fresh["mean path"])
+for copy, old in zip(copies, networks["mean path"], strict=True):
+    for layer, old_layer in zip(copy.layers, old.layers, strict=True):
+        layer.running_var = old_layer.running_var
+print("fresh means:              ", np.round([accuracy(copy) for copy in copies], 2))
+print("fresh means and variances:", np.round(after["mean path"], 2))
 
 # %% [markdown]
 # Fresh means repair the larger part. All five networks reach 86 % only with the fresh variances, too.
