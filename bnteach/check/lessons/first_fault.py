@@ -47,7 +47,6 @@ def judged_by(
     facts: from an answer and inputs, in order.
     text: the mistakes; each has the line `fault = "its key"`.
     others: sentences that `facts` may give in the place of a key.
-    A probe that can show some of the mistakes alone has their keys under "asks".
     """
     titles = {mistake.key: mistake.title for mistake in mistakes_in(text)}
     others = list(others)
@@ -57,7 +56,7 @@ def judged_by(
         try:
             found = next((name for name, holds in facts(answer, inputs) if not holds), "none")
         except KnownFault as known:
-            found = str(known) if str(known) in inputs.get("asks", names) else "none"
+            found = str(known)
         yield "fault", names.index(found)
 
     def tell(seen: list[Observed]) -> tuple[str, str]:

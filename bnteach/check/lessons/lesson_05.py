@@ -17,8 +17,8 @@ from .layer_trial import class_from, drive
 from .lesson_03 import AFFINE, OF_PARAMETERS
 from .letters import match_letters
 from .normalizing import IN_ROOT, IN_VARIANCE, IN_X_HAT
-from .own_experiment import experiment
-from .recalibrating import NOT_RECALIBRATED, by_choices, choices, seeds, try_out
+from .one_change import measured
+from .recalibrating import NOT_RECALIBRATED, by_choices, choices, recalibrated_on, seeds, try_out
 
 OF_UPDATE = """
     > 05_train_and_infer: The running averages
@@ -238,9 +238,10 @@ EXERCISES = [
         lesson=("deeper/diagnose_the_stored_statistics", "Training fine, evaluation far worse"),
         mistakes=(NOT_RECALIBRATED,),
     ),
-    experiment(
+    measured(
+        recalibrated_on,
         "effect_of_batches",
-        of_shares=True,
+        "share_right",
         hints=(
             "Make the network from the seed, recalibrate, measure; make it again for the other batches.",
             "`torch.from_numpy(digits.x_train).split(60)` gives batches of 60; with `[:1]` only the first.",
