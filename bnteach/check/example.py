@@ -19,7 +19,8 @@ def example(evidence: Evidence) -> tuple[str, ...]:
     for name, right in evidence.expected[0].items():
         found = evidence.seen[0].values.get(name)
         if found is not None and not same(found, right):
-            inputs = [assigned(f"  {key}", value) for key, value in evidence.probes[0].items()]
+            given = {key: value for key, value in evidence.probes[0].items() if not callable(value)}
+            inputs = [assigned(f"  {key}", value) for key, value in given.items()]
             places = enough_places(found, right)
             both = [
                 assigned(f"{word} {name}", v, places)
@@ -42,6 +43,8 @@ def numbers(value: Any, places: int | None = None, start: int = 0) -> str:
         return repr(value).replace("\n", "")[:100]
     if value.size > READABLE:
         return f"an array of shape {value.shape}"
+    if value.dtype == bool:
+        return np.array2string(value, separator=", ", prefix=" " * start)
     value = value.astype(float)
     if value.ndim == 0 and value.item().is_integer() and abs(value) < LARGE:
         return f"{value:.0f}"

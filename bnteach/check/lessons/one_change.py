@@ -23,24 +23,19 @@ NOT_COMPARABLE = """
     > 00_meet_batch_normalization: Two networks, one difference
 
     not_two_runs: the experiment is not two runs, a usual one and a changed one
-        fault = "not_two_runs"
         | To compare, measure twice: once as usual, once with the change. Return both numbers.
 
     other_seed: the two runs are not both of the seed that your function is given
-        fault = "other_seed"
         | With another seed, or another network, the weights differ as well, and you could not say what made
         | the difference.
 
     nothing_usual: no run has the usual settings
-        fault = "nothing_usual"
         | Without the usual run there is nothing to compare the change with.
 
     several_changes: more than one setting differs
-        fault = "several_changes"
         | Then nobody can say which of the changes made the difference. Change one, and leave the others.
 
     changed_one_first: the changed run is returned first
-        fault = "changed_one_first"
         | Asked for is the usual run, then the changed one; so the second number would be read as the effect.
 """
 
@@ -48,25 +43,20 @@ NO_TRIAL = """
     > 07_put_the_claims_on_trial: How a claim is tried
 
     not_two_runs: the trial is not two runs, one of which has BN
-        fault = "not_two_runs"
         | A claim about BN needs two numbers: one run with `batch_norm=False`, one with `batch_norm=True`.
 
     other_seed: the two runs do not both get the seed that your function is given
-        fault = "other_seed"
         | The effect is a difference of two networks with the same seed.
         | With two seeds it holds their luck too.
 
     unequal_conditions: the two runs differ in more than BN
-        fault = "unequal_conditions"
         | Then nobody can say which of the differences made the effect. Give both runs the same settings.
 
     condition_of_the_lesson: no setting has a value that the lesson has not tried
-        fault = "condition_of_the_lesson"
         | The lesson has the answer already.
         | Change a setting, for both runs: the layers, the width, the batch.
 
     with_bn_first: the run with BN is returned first
-        fault = "with_bn_first"
         | Asked for is the run without BN, then the one with BN. In this order the effect has the wrong sign.
 """
 
@@ -74,15 +64,12 @@ NOT_TO_BE_BELIEVED = """
     > 00_meet_batch_normalization: Build it, and try five seeds
 
     not_reproducible: what is random does not come from the seed
-        fault = "not_reproducible"
         | Then nobody can repeat a run. Make every random number, and the weights, from the seed.
 
     seed_unused: the seed is not used in both runs
-        fault = "seed_unused"
         | Then five seeds are one run, shown five times. Pass on the seed that your function is given, twice.
 
     nothing_changed: the two runs are the same one
-        fault = "nothing_changed"
         | The change does not reach the second number. Was it made on a copy, or after the measurement?
 """
 

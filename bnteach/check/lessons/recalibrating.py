@@ -94,7 +94,7 @@ def try_out(answer: Any, inputs: Mapping[str, Any]) -> Iterable[tuple[str, Any]]
     network = broken_network(inputs["seed"])
     table = np.random.default_rng(inputs["seed"]).normal(3, 2, size=(6 * inputs["number_of_batches"], 3))
     answer(network, list(from_numpy(table).split(6)))
-    yield "momenta_that_are_None", sum(layer.momentum is None for layer in bn_layers(network))
+    yield "layers with momentum None", sum(layer.momentum is None for layer in bn_layers(network))
     for number, layer in enumerate(bn_layers(network), start=1):
         yield f"running_mean_{number}", layer.running_mean
         yield f"running_var_{number}", layer.running_var
