@@ -14,7 +14,7 @@ matrices.py       a small matrix in colors, marks beside its rows
 modes.py          training and evaluation: what flows where
 graph.py          the graph of computation, its values and gradients; paths.py: dx path by path
 cubes.py          which values share one mean, for four norms
-maps.py           which values of a small batch share one mean; feature maps
+maps.py           which values of a small batch share one mean; feature maps; a small table
 dots.py           dots, with a triangle at the edge for what lies beyond
 pictures.py       small gray pictures in a row
 boxes.py          boxes around things in a picture
@@ -37,7 +37,7 @@ from .dots import dots
 from .effects import effects
 from .frame import frame, key
 from .graph import graph_boxes, graph_values
-from .maps import blocks, feature_maps, gray_pictures, shared_values
+from .maps import blocks, feature_maps, gray_pictures, shared_values, small_table
 from .matrices import matrix, row_marks
 from .modes import two_modes
 from .numbers import numbers, signed_number
@@ -87,6 +87,7 @@ __all__ = [
     "shared_values",
     "show",
     "signed_number",
+    "small_table",
     "stream",
     "strips",
     "style",

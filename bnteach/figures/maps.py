@@ -9,10 +9,11 @@ from matplotlib.colors import ListedColormap
 from matplotlib.patches import Rectangle
 
 from .matrices import SIGNED
+from .numbers import numbers
 from .style import new_axes
 from .style import role as look_of
 
-__all__ = ["blocks", "feature_maps", "gray_pictures", "shared_values"]
+__all__ = ["blocks", "feature_maps", "gray_pictures", "shared_values", "small_table"]
 
 MAP_SIDE = 0.88  # of the place of a map; the rest is the gap to the next one
 
@@ -36,6 +37,19 @@ def shared_values(shared, chosen: tuple[int, int, int], *, ax: Axes) -> Axes:
     sample, row, column = chosen
     moved, x = look_of("moved"), sample * (shared.shape[2] + 1) + column + 0.5
     ax.plot(x, row + 0.5, marker=moved.marker, ms=10, color=moved.color, mec="white", mew=1.5, zorder=4)
+    return ax
+
+
+def small_table(values, *, corner: tuple[float, float], is_colored: bool, ax: Axes) -> Axes:
+    """Cells with their numbers (rows, columns), y downward; blue or gray."""
+    values, (left, top) = np.asarray(values), corner
+    rows, columns = values.shape
+    color = ListedColormap(["#BFE3F7" if is_colored else "#EDEDED"])
+    edges = left + np.arange(columns + 1), top + np.arange(rows + 1)
+    ax.pcolormesh(*edges, np.ones(values.shape), cmap=color, edgecolors="white", linewidth=1)
+    row, column = np.indices(values.shape).reshape(2, -1) + 0.5
+    numbers([f"{value:g}" for value in values.flat], left + column, top + row, ax=ax)
+    ax.grid(False)
     return ax
 
 

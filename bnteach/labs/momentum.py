@@ -86,13 +86,13 @@ class Momentum(Lab):
     def background(self, axes, state):
         for ax, name in zip(axes, EPS, strict=False):
             across = {"x": "batch", "xlim": (0, BATCHES + 2), "ylim": LIMITS}
-            figures.frame(ax, title=f"{name}: running mean", **across)
+            figures.frame(ax, title=f"Running mean in {name}", **across)
         spread = axes[2]
-        title = "Standard deviation of x̂"
-        figures.frame(spread, title=title, x="that of the channel", log="x", xlim=(8e-4, 1.3), ylim=(0, 1.1))
+        across = {"x": "standard deviation of x", "log": "x", "xlim": (8e-4, 1.3)}
+        figures.frame(spread, title="Standard deviation of x̂", ylim=(0, 1.1), **across)
         for name, eps in EPS.items():
             figures.curve(CURVE, _x_hat(CURVE, eps), ax=spread, role=ROLES[name])
-        names = {role: f"{name}'s ε" for name, role in ROLES.items()}
+        names = {role: f"ε of {name}" for name, role in ROLES.items()}
         figures.key(spread, names, markers=True, place="lower right")
 
     def draw(self, axes, frame):

@@ -18,7 +18,7 @@ N, C = digit_maps.SAMPLES, digit_maps.CHANNELS
 CONTRASTS = (0.1, 0.25, 0.5, 1.0)
 NORMS = ("batch", "layer", "instance", "group")
 LAYOUTS = ("NCHW", "NHWC")
-FURTHEST = 3.0  # how far a value of x̂ may move in the picture
+FURTHEST = 3.0  # how much a value of x̂ may change in the picture
 
 # The means in NumPy; the second line where the channels have to be split first.
 MEANS = {
@@ -78,7 +78,7 @@ class WhichValues(Lab):
 
     Controls: norm, layout; sample, channel and position choose the value; contrast dims the chosen digit.
     Left the batch x in the order of its axes: 3 samples (digits), 4 channels (filters), 2 x 3 positions.
-    Right the digits themselves, and how far their x̂ moves when one of them is dimmed.
+    Right the digits themselves, and how much their x̂ changes when one of them is dimmed.
 
     Layer normalization is taken over channels and positions of a sample, as it is in the figure of Wu & He
     (2018). In a transformer it runs over the channels of each position alone.
@@ -91,7 +91,7 @@ class WhichValues(Lab):
     title = "Which values share one mean"
     look = (
         "Blue: the values that share their mean with the orange one. Change the norm. One digit is dimmed, "
-        "its bar is orange: under which norms do its own x̂ move, and under which do others move with it?"
+        "its bar is orange: under which norms does its own x̂ change, and under which that of the others, too?"
     )
     State = State
     panels = (1.4, 1)
@@ -135,9 +135,9 @@ class WhichValues(Lab):
         figures.frame(
             tensor, title=f"x in {state.layout}: {across} across", y=down, ylim=(1.42 * rows, -0.05)
         )
-        title = "Dim a digit: whose x̂ moves?"
+        title = "Dim a digit: whose x̂ changes?"
         figures.frame(
-            digits, title=title, x="largest move of x̂ from contrast 1", xlim=(-1.1, FURTHEST), ylim=(N, -0.12)
+            digits, title=title, x="largest change of x̂ in the digit", xlim=(-1.1, FURTHEST), ylim=(N, -0.12)
         )
         digits.set(xticks=[0, 1, 2], yticks=np.arange(N) + 0.44, yticklabels=range(1, N + 1), ylabel="sample")
         digits.axvline(0, color="#555555", linewidth=1)
@@ -203,5 +203,5 @@ def _told(frame: Frame) -> str:
     own, others = frame.moved[s.sample - 1], np.delete(frame.moved, s.sample - 1).max()
     return (
         f"Digit {s.sample} was dimmed to {s.contrast:g} of its contrast. After the norm its own values have "
-        f"moved by up to {own:.2f}, those of the other digits by up to {others:.2f}."
+        f"changed by up to {own:.2f}, those of the other digits by up to {others:.2f}."
     )

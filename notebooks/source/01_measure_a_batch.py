@@ -122,7 +122,7 @@ labs.Sampler()
 # **What was shown.** BN takes one mean and one variance for each channel, over the samples. The mean of a batch is off by about
 # $\sigma/\sqrt{N}$. BN normalizes with the variance divided by $N$, and stores the one divided by $N - 1$.
 #
-# **Exercises.** [Measure a batch](exercises/01_measure_a_batch.ipynb), 1 and 2: 15 minutes. The others follow lesson 01b.
+# **Exercises.** [Measure a batch](exercises/01_measure_a_batch.ipynb), 20 minutes.
 #
 # **Next.** [01b · See why it may help](01b_see_why_it_helps.ipynb). **Deeper.**
 # [What does one outlier do?](deeper/what_does_one_outlier_do.ipynb) ·

@@ -46,15 +46,28 @@ assert np.allclose(y, theirs)  # the package's BN gives the same
 #
 # </details>
 #
-# This is BN's whole forward pass in training. $\gamma$ and $\beta$ are **parameters**, like weights: they start at 1 and 0, and the optimizer changes them
+# The next picture changes one of the two; the other stays at $\gamma = 1$ or $\beta = 0$.
+
+# %% tags=["draws"] alt="Three panels. Each has the same skewed histogram of x̂ around 0 and, over it, y. With gamma = 2 and beta = 0, y is twice as wide. With gamma = 1 and beta = 3, y has the same shape, moved to the right by 3. With gamma = -1 and beta = 0, y is mirrored."
+figure, axes = figures.new_figure(columns=3, size=(7.0, 2.5))
+one_each = {"γ = 2: twice as wide": (2, 0), "β = 3: moved by 3": (1, 3), "γ = −1: mirrored": (-1, 0)}
+for ax, (title, (gamma, beta)) in zip(axes, one_each.items(), strict=True):
+    for values, role in ((batch_norm(x, 1, 0), "before"), (batch_norm(x, gamma, beta), "with_bn")):
+        figures.histogram(values, ax=ax, bins=30, limits=(-6, 9), role=role)
+    ax.set_yticks([])
+    figures.frame(ax, title=title, x="value", xlim=(-6, 9))
+figures.key(axes[2], {"before": "x̂", "with_bn": "y"}, place="upper right")
+figures.show(figure)
+
+# %% [markdown]
+# So $\beta$ is where $y$ lies, and $|\gamma|$ is how wide it is. Both are **parameters**, like weights: they start at 1 and 0, and the optimizer changes them
 # after each backward pass. BN itself returns $y$ and changes no parameter.
 #
 # ## Undo it
 #
 # Multiply by what you divided by, and add what you subtracted: $\gamma = \sqrt{\sigma^2 + \varepsilon}$ and $\beta = \mu$ give back $x$.
 #
-# **Predict.** The next batch of 64 is drawn from the same data and gets the same $\gamma$ and $\beta$. How far can its $y$ be from its $x$: about
-# 0.001 $\sigma$, between 0.05 and 1 $\sigma$, or more than 3 $\sigma$?
+# Do the same $\gamma$ and $\beta$ also give back the next batch of 64, drawn from the same data?
 
 # %%
 rng = np.random.default_rng(1)
@@ -66,24 +79,18 @@ for name, batch in (("this batch", x), ("the next one", x_next)):
     print(f"{name:12}  largest difference, in σ: {(difference / x.std(axis=0)).round(3)}")
 
 # %% [markdown]
-# <details><summary>Answer</summary>
+# This batch comes back exactly, the next one only roughly: the means of two batches differ by about $\sigma\sqrt{2/64} \approx 0.18\,\sigma$ (lesson 01), and their
+# standard deviations differ as well.
 #
-# Between 0.05 and 1 $\sigma$: the means of two batches differ by about $\sigma\sqrt{2/64} \approx 0.18\,\sigma$ (lesson 01), and the standard deviations differ as well. (Printed is
-# the largest of 64 differences in each channel.)
-#
-# </details>
-#
-# So a BN layer *can* give back one batch exactly. After training, BN uses stored numbers for $\mu$ and $\sigma^2$, the same for
-# every batch (lesson 05). Then it can give back all of them.
+# After training, BN uses stored numbers for $\mu$ and $\sigma^2$, the same for every batch (lesson 05). Then it can give back all of them.
 #
 # ## Lab: move γ and β
 #
 # As in lesson 02, a value is **saturated** where the activation is nearly flat.
 #
-# 1. Move $\gamma$, then $\beta$. Predict each time what $y$ will do.
-# 2. Press *Undo the normalization*. How large is the difference that is left?
-# 3. Set $\gamma = 0$. What does the next layer get?
-# 4. Choose ReLU and $\gamma = 1$. Move $\beta$ to −2, and to 2. What does $\beta$ decide?
+# 1. Press *Undo the normalization*. How large is the difference that is left?
+# 2. Set $\gamma = 0$. What does the next layer get?
+# 3. Choose ReLU and $\gamma = 1$. Move $\beta$ to −2, and to 2. What does $\beta$ decide?
 
 # %% tags=["nbval-ignore-output"]
 labs.GammaBeta()
@@ -91,31 +98,29 @@ labs.GammaBeta()
 # %% [markdown]
 # <details><summary>What you may have found</summary>
 #
-# 1. $\beta$ is where the mean of $y$ is, $|\gamma|$ is how wide $y$ is; a negative $\gamma$ mirrors it.
-# 2. Only rounding errors.
-# 3. The same number for every sample: the activation of $\beta$. The channel is switched off.
-# 4. How many values the ReLU lets through: few with $\beta = -2$, and with $\beta = 2$ nearly all, so the layer is almost linear.
+# 1. Only rounding errors.
+# 2. The same number for every sample: the activation of $\beta$. The channel is switched off.
+# 3. How many values the ReLU lets through: few with $\beta = -2$, and with $\beta = 2$ nearly all, so the layer is almost linear.
 #
 # </details>
 #
 # ## "If γ and β can undo it, why bother?"
 #
-# After training, BN only multiplies each channel by a number and adds another one. So a network with BN computes nothing that a network without BN could not. What changes is
+# After training, BN only multiplies each channel by a number and adds another one. So it computes nothing that a network without BN could not. What changes is
 # **which parameter controls what** during training.
 #
-# Take one unit in the second layer of a small network with random weights. We change the weights of the **first** layer at random, by half of their size, and
-# draw a histogram of the unit's values: 60 times, without BN and with BN ($\gamma = 1$, $\beta = 0.5$, mean and variance of the batch).
+# Take one unit in the second layer of a network with random weights. We change the weights of the **first** layer at random, by half of their size, and
+# draw a histogram of the unit's values: 60 times, without BN and with BN ($\gamma = 1$, $\beta = 0.5$).
 
 # %%
-data = digits()
+pictures = digits().x_train
 w_1, w_2 = rng.normal(size=(64, 50)) / 4, rng.normal(size=50) / 4
 without, with_bn = [], []
 for _ in range(60):
     change = 0.5 * rng.normal(size=(64, 50)) / 4
-    h = np.maximum(data.x_train @ (w_1 + change), 0)  # layer 1: linear, ReLU
-    unit = h @ w_2
-    without.append(unit)
-    with_bn.append(batch_norm(unit, gamma=1.0, beta=0.5))
+    layer_1 = np.maximum(pictures @ (w_1 + change), 0)  # linear, ReLU
+    without.append(layer_1 @ w_2)
+    with_bn.append(batch_norm(without[-1], gamma=1.0, beta=0.5))
 
 # %% tags=["draws"] alt="Two panels on the same axes with 60 thin histograms each. Without BN they form a broad fan: each has another center and another width. With BN they lie on each other in one narrow bundle around 0.5."
 assert np.allclose(np.mean(with_bn, axis=1), 0.5)
@@ -136,12 +141,9 @@ figures.show(figure)
 # descent changes directly. The weights below still decide which samples are high and which are low. To describe the same functions by other parameters is called a
 # **reparameterization**.
 #
-# Deeper: [Should γ and β decay?](deeper/should_gamma_and_beta_decay.ipynb) begins with a network that hardly uses $\gamma$ and $\beta$ to undo the normalization. ·
-# [Should γ start at 0?](deeper/should_gamma_start_at_zero.ipynb)
-#
 # ## Are γ and β needed?
 #
-# Two rings of points lie around 0. A network should say on which of them a point lies. For each point $p$, its opposite $-p$ is there as well, on the same ring.
+# Two rings of points lie around 0. A network should say on which ring a point lies. With each point $p$, its opposite $-p$ is there as well, on the same ring.
 
 
 # %%
@@ -154,6 +156,9 @@ def rings(seed):
     return torch.cat([p, -p]), torch.tensor(ring).repeat(2)
 
 
+new_points, new_ring = rings(100)  # to test with
+
+
 # %% [markdown]
 # Each network has one hidden layer, linear → BN → activation, and a linear output layer, which alone has a bias. A $\gamma$ that is not learned stays
 # at 1, a $\beta$ at 0.
@@ -161,7 +166,7 @@ def rings(seed):
 
 # %%
 def trained(seed, activation, gamma, beta):
-    """A trained network and its last loss; gamma and beta say which of the two it learns."""
+    """A network that learns gamma or not, beta or not; its last loss; the share of new points it gets right."""
     net = mlp([2, 50, 2], activation, batch_norm=True, seed=seed)
     net.bn_1.weight.requires_grad_(gamma)  # PyTorch calls γ weight,
     net.bn_1.bias.requires_grad_(beta)  # and β bias
@@ -172,11 +177,12 @@ def trained(seed, activation, gamma, beta):
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-    return net.eval(), loss.item()  # eval: with stored means and variances, lesson 05
+    net.eval()  # now with stored means and variances, lesson 05
+    return net, loss.item(), (net(new_points).argmax(dim=1) == new_ring).numpy().mean()
 
 
 # %% [markdown]
-# We train four kinds, with five seeds each, and test them on 600 new points.
+# We train four kinds of networks, with five seeds each, and test them on the new points.
 #
 # **Predict.** Which of the four solve the problem: sigmoid with $\gamma$ and $\beta$, with $\beta$ only, with $\gamma$ only, and ReLU with neither?
 
@@ -188,12 +194,10 @@ kinds = {
     "sigmoid, γ only": (nn.Sigmoid, True, False),
     "ReLU, neither": (nn.ReLU, False, False),
 }
-new_points, new_ring = rings(100)
 nets, losses, accuracy = {}, {}, {}
 for name, kind in kinds.items():
-    nets[name], losses[name] = zip(*(trained(seed, *kind) for seed in range(5)), strict=True)
-    answers = [net(new_points).argmax(dim=1) for net in nets[name]]
-    accuracy[name] = [(answer == new_ring).numpy().mean() for answer in answers]
+    runs = [trained(seed, *kind) for seed in range(5)]
+    nets[name], losses[name], accuracy[name] = zip(*runs, strict=True)
     loss_row = " ".join(f"{loss:.2f}" for loss in losses[name])
     accuracy_row = " ".join(f"{value:4.0%}" for value in accuracy[name])
     print(f"{name:16}  loss {loss_row}   right {accuracy_row}")
@@ -223,26 +227,29 @@ figures.show(figure)
 # <details><summary>Answer</summary>
 #
 # All but the sigmoid with $\gamma$ only, for every seed. Its loss is $\ln 2 \approx 0.69$, that of giving both rings the probability $\frac{1}{2}$. It gives one answer
-# for all points: 56 % of the new points lie on the inner ring, and 44 % on the outer.
+# for all points, which is right for 56 % or for 44 % of them.
 #
 # </details>
 #
-# Why does a sigmoid network without $\beta$ fail? Three steps:
+# ## Why it fails without β
 #
-# 1. **BN keeps opposites opposite.** A hidden unit computes $w \cdot p$. The batch holds $-p$ for every $p$, so the mean is 0. BN subtracts this 0, divides,
-#    and multiplies by $\gamma$: if it gives $z$ for $p$, it gives $-z$ for $-p$.
-# 2. **So does the sigmoid, around $\frac{1}{2}$.** If it gives $\frac{1}{2} + s$ for $p$, it gives $\frac{1}{2} - s$ for $-p$. The output layer takes a weighted sum of all units.
-#    The **score** for "inner" is the output for "inner" minus the one for "outer". It is $c + f$ for $p$ and $c - f$ for $-p$. Here $c$ collects the halves and the bias, and $f$
-#    the $s$.
-# 3. **But $p$ and $-p$ lie on the same ring.** The loss of an inner point is $\ln(1 + e^{-\text{score}})$. With the scores 1 and −1 the pair costs $0.3 + 1.3$; with 0 and 0 only
-#    $0.7 + 0.7$. The loss is convex in the score, so any $f$ makes the pair worse; for an outer pair it is the same. Training makes $f$ small, and only $c$ is left: one answer for all points.
+# The points $p$ and $-p$ lie on the same ring, but a sigmoid network without $\beta$ treats them as opposites. In three steps:
 #
-# Step 2 says: where the score of $p$ is above the average, that of $-p$ is below it by as much. So over the 300 pairs the two scores have the correlation −1.
+# 1. **BN gives opposite values.** A hidden unit computes $w \cdot p$, and for $-p$ the opposite. So its mean over the batch is 0, and BN only multiplies it by
+#    a number. If this gives $z$ for $p$, it gives $-z$ for $-p$.
+# 2. **The sigmoid gives values opposite around $\frac{1}{2}$.** If it gives $\frac{1}{2} + s$ for $p$, it gives $\frac{1}{2} - s$ for $-p$. The **score** is the output for "inner" minus the one for
+#    "outer": a weighted sum of all units, plus a bias. So it is $c + f$ for $p$ and $c - f$ for $-p$, with the same $c$ for all points.
+# 3. **So $f$ does more harm than good.** What it adds to one of two equal labels, it takes from the other. The loss is a convex function of the score, so the one point
+#    loses more than the other gains. Training makes $f$ small, and $c$ is left: one answer for all points.
+#
+# Step 2 can be measured: as the correlation between the scores of $p$ and $-p$, over the 300 pairs of new points.
+#
+# **Predict.** With $\gamma$ only it is −1: where one score is above the average, the other is below it by as much. What is it, about, for the three that solve the problem?
 
 
 # %% tags=["nbval-ignore-output"]
 def correlation(net):
-    """Of the scores for "inner" at the points p, and at their opposites −p."""
+    """Of the scores at the points p, and at their opposites −p."""
     outputs = net(new_points).detach()
     score = outputs[:, 1] - outputs[:, 0]
     return np.corrcoef(score[:300], score[300:])[0, 1]
@@ -253,13 +260,20 @@ for name, five in nets.items():
 assert max(correlation(net) for net in nets["sigmoid, γ only"]) < -0.99
 
 # %% [markdown]
-# What about the three others?
+# <details><summary>Answer</summary>
 #
-# - **With $\beta$**, step 1 does not hold: the same number is added for $p$ and for $-p$. On these points a sigmoid network needs $\beta$, the only **bias** before its activation.
-# - **With ReLU**, step 2 does not hold: the unit gives $z$ for one of the two points and 0 for the other. The proof does not apply: two units with the weights $w$ and $-w$ together give
-#   $\text{ReLU}(z) + \text{ReLU}(-z) = |z|$, the same for $p$ and $-p$. So the network can learn without $\beta$.
-# - **$\gamma$** is not needed here: $\beta$ alone is enough. (With $\gamma$ the loss falls further, from about 0.08 to 0.01.) If a ReLU follows, the next linear layer can do the work of a positive $\gamma$, since
-#   $\text{ReLU}(\gamma z) = \gamma\,\text{ReLU}(z)$.
+# About 1: both points of a pair lie on the same ring, so both scores are high or both are low.
+#
+# </details>
+#
+# Why can the three others do that?
+#
+# - **With $\beta$**, step 1 fails: the same number is added for $p$ and for $-p$. Here $\beta$ is the only **bias** before the activation.
+# - **With ReLU**, step 2 fails: of the values $z$ and $-z$, one becomes 0. Two units with the weights $w$ and $-w$ together give
+#   $\text{ReLU}(z) + \text{ReLU}(-z) = |z|$, the same for $p$ and $-p$.
+#
+# And **$\gamma$**? Here $\beta$ alone is enough; with $\gamma$ the loss falls further, from about 0.08 to 0.01. If a ReLU follows, the next linear layer can do the work of a positive
+# $\gamma$, since $\text{ReLU}(\gamma z) = \gamma\,\text{ReLU}(z)$.
 #
 # ## The gradients of γ and β
 #
@@ -296,6 +310,9 @@ assert np.allclose([dgamma, dbeta], batch_norm_backward(dy, cache)[1:])  # whate
 # **Practice:** [the exercises](exercises/03_scale_and_shift.ipynb), 30 minutes.
 #
 # **Next:** [04 · Derive the backward pass](04_derive_the_backward_pass.ipynb).
+#
+# **Deeper:** [Should γ and β decay?](deeper/should_gamma_and_beta_decay.ipynb) ·
+# [Should γ start at 0?](deeper/should_gamma_start_at_zero.ipynb)
 #
 # Sources:
 # - S. Ioffe and C. Szegedy, "Batch Normalization", 2015, arXiv:1502.03167, section 3.

@@ -5,8 +5,7 @@
 # next: [07 · Put the claims on trial](07_put_the_claims_on_trial.ipynb) · [exercises](exercises/06_normalize_channels.ipynb)*
 #
 # In a network for pictures each filter gives one channel, and BN takes **one mean and one variance for each channel, over
-# all axes but that of the channels**. You see why these axes, what a wrong axis does, and how to find it. Then you measure
-# what statistics for each *position* cost.
+# all axes but that of the channels**. You see why these axes, and what a wrong axis does.
 
 # %%
 from dataclasses import replace
@@ -24,9 +23,9 @@ from bnteach import data, figures, labs, training
 # has one channel, a color picture three.
 #
 # A **convolution** makes new channels. It slides a **filter**, here of 3 × 3 weights, over the picture. At each position the
-# filter gives one number: the sum of weight times gray value. All these numbers together are a picture again, the
-# **feature map** of the filter. (A frame of zeros around the picture, called **padding**, keeps the map at 8 × 8. If several
-# channels come in, a filter has 3 × 3 weights for each of them, and the sum runs over all.)
+# filter gives one number: the sum of weight times gray value. All these numbers together are the **feature map** of the
+# filter. (Zeros around the picture, called **padding**, keep the map at 8 × 8. If
+# several channels come in, a filter has 3 × 3 weights for each of them, and the sum runs over all.)
 #
 # Here are six filters, not trained. We compute one number by hand, then look at maps: white is 0, blue above, orange below.
 
@@ -53,43 +52,87 @@ ax.grid(False)
 figures.show(ax)
 
 # %% [markdown]
-# A filter has the **same nine weights at every position**, so its outputs measure the same thing everywhere (but at the
-# border, where zeros come in). Therefore all outputs of a filter, at all positions of all pictures, are one channel. They
-# share one mean and one variance:
+# A filter has the **same nine weights at every position**, so it measures the same thing everywhere: if the digit moves, its
+# map moves along (but for the border, where zeros come in). Therefore all outputs of a filter, at all positions of all pictures, are
+# one channel. They share one mean and one variance:
 #
 # $$\mu_c = \frac{1}{m}\sum_{n,h,w} x_{n,c,h,w} \qquad \sigma^2_c = \frac{1}{m}\sum_{n,h,w} (x_{n,c,h,w} - \mu_c)^2
 # \qquad m = N\cdot H\cdot W$$
 #
-# For 60 pictures and maps of 8 × 8, $m$ is 3 840; on maps of 4 × 4 it is 960, on maps of 1 × 1 only 60. Each channel also has one $\gamma$, one $\beta$, and for
-# evaluation one running mean and one running variance, whatever $H$ and $W$ are.
+# For 60 pictures and maps of 8 × 8, $m$ is 3 840; on maps of 1 × 1 it is only 60.
 #
-# ## On a batch small enough to read
+# ## The table of lesson 00 again
 #
-# In BN itself only the axes are new. `keepdims=True` keeps the axes that are averaged, with length 1: the mean of three
-# channels has the shape (1, 3, 1, 1), and NumPy can subtract this mean from $x$. We try BN on two pictures with three
-# channels of 2 × 3 values. The second channel is ten times the first, the third 100 times.
+# Take two pictures with three channels of 2 × 3 values. The second channel is ten times the first, the third 100 times. One
+# line makes a table of them: the channel axis goes to the end, then each position of each picture becomes a row.
+
+# %%
+first = np.array([[[1.0, 2, 3], [4, 5, 6]], [[3, 4, 5], [6, 7, 8]]])
+x = np.stack([first, 10 * first, 100 * first], axis=1)
+table = np.moveaxis(x, 1, -1).reshape(-1, 3)
+print(x.shape, "->", table.shape)
+print("mean of each column: ", table.mean(axis=0))
+print("mean over (0, 2, 3): ", x.mean(axis=(0, 2, 3)))
+
+# %% tags=["draws"] alt="Left the batch x: two pictures, each with three channels, each a map of 2 times 3 numbers. The two maps of channel 0 are blue. Right the table of 12 rows and three columns: the twelve blue numbers are its first column."
+figure, (left, right) = figures.new_figure(columns=2, size=(7.0, 3.0))
+for n, c in np.ndindex(2, 3):
+    figures.small_table(x[n, c], corner=(3.4 * c, 2.6 * n), is_colored=c == 0, ax=left)
+figures.small_table(table[:, :1], corner=(0, 0), is_colored=True, ax=right)
+figures.small_table(table[:, 1:], corner=(1, 0), is_colored=False, ax=right)
+figures.frame(left, title="x: the maps", x="channel", y="picture", ylim=(4.7, -0.1))
+left.set(xticks=[1.5, 4.9, 8.3], xticklabels=range(3), yticks=[1, 3.6], yticklabels=range(2))
+figures.frame(right, title="table: a channel is a column", x="channel", y="picture", ylim=(12.1, -0.1))
+right.set(xticks=[0.5, 1.5, 2.5], xticklabels=range(3), yticks=[3, 9], yticklabels=range(2))
+figures.show(figure)
+
+# %% [markdown]
+# So BN for pictures is BN for this table. NumPy needs no table for it: a mean over the axes (0, 2, 3) is the mean of a column.
+# `keepdims=True` keeps these axes, with length 1. Then the mean has the shape (1, 3, 1, 1), and NumPy can subtract it from $x$.
+# $\gamma$ and $\beta$, one of each for a channel, get this shape, too.
 
 
 # %%
 def batch_norm_2d(x, gamma, beta, eps=1e-5):
-    mean = x.mean(axis=(0, 2, 3), keepdims=True)
-    var = x.var(axis=(0, 2, 3), keepdims=True)
+    mean, var = x.mean((0, 2, 3), keepdims=True), x.var((0, 2, 3), keepdims=True)
     x_hat = (x - mean) / np.sqrt(var + eps)
     return gamma.reshape(1, -1, 1, 1) * x_hat + beta.reshape(1, -1, 1, 1)
 
 
-first = np.array([[[1.0, 2, 3], [4, 5, 6]], [[3, 4, 5], [6, 7, 8]]])
-x = np.stack([first, 10 * first, 100 * first], axis=1)
 gamma, beta = np.array([1.0, 2.0, 3.0]), np.array([0.5, 0.0, -0.5])
 y = batch_norm_2d(x, gamma, beta)
-x_torch, weight, bias = map(torch.from_numpy, (x, gamma, beta))
-theirs = nn.functional.batch_norm(x_torch, None, None, weight, bias, training=True).numpy()
-print("typed  ", y[0, :, 0, 0].round(4))
-print("PyTorch", theirs[0, :, 0, 0].round(4))
-assert np.allclose(y, theirs)
+layer = nn.BatchNorm2d(3, dtype=torch.float64)
+layer.weight.data, layer.bias.data = torch.from_numpy(gamma), torch.from_numpy(beta)
+x_torch = torch.from_numpy(x).requires_grad_()
+theirs = layer(x_torch)
+print("y, typed  ", y[0, :, 0, 0].round(4))
+print("y, PyTorch", theirs[0, :, 0, 0].detach().numpy().round(4))
+print("shape of running_mean:", tuple(layer.running_mean.shape))
+assert np.allclose(y, theirs.detach())
 
 # %% [markdown]
-# The backward pass is that of lesson 04: the same three lines, with sums over the axes (0, 2, 3), and with $m$ for $N$.
+# One running mean for each channel, whatever height and width are.
+#
+# The backward pass is that of lesson 04, with sums over (0, 2, 3) and with $m$ for $N$.
+
+
+# %%
+def dx_2d(dy, x, gamma, eps=1e-5):
+    m, axes = x.size / x.shape[1], (0, 2, 3)
+    s = np.sqrt(x.var(axes, keepdims=True) + eps)
+    x_hat = (x - x.mean(axes, keepdims=True)) / s
+    dbeta, dgamma = dy.sum(axes, keepdims=True), (dy * x_hat).sum(axes, keepdims=True)
+    return gamma.reshape(1, -1, 1, 1) / s * (dy - dbeta / m - x_hat * dgamma / m)
+
+
+dy = np.random.default_rng(0).normal(size=x.shape)
+theirs.backward(torch.from_numpy(dy))
+print("dx, typed  ", dx_2d(dy, x, gamma)[0, :, 0, 0].round(4))
+print("dx, PyTorch", x_torch.grad[0, :, 0, 0].numpy().round(4))
+assert np.allclose(dx_2d(dy, x, gamma), x_torch.grad)
+
+# %% [markdown]
+# ## Forget keepdims
 #
 # Without `keepdims` the mean has the shape (3,). The three means are 4.5, 45 and 450.
 #
@@ -108,13 +151,12 @@ print("after x - mean:      ", (x - mean).mean(axis=(0, 2, 3)))
 #
 # </details>
 #
-# Two habits find this mistake: **check the property** (each channel has mean 0), and test with sizes that all **differ**.
+# Two habits find it: **check the property** (each channel has mean 0), and test with sizes that all **differ**.
 #
 # ## Other layouts: the same rule
 #
-# PyTorch writes $(N, C, H, W)$, **NCHW** for short. Keras and most libraries for images write $(N, H, W, C)$, **NHWC**. The
-# rule stays: all axes but that of the channels, so here `axis=(0, 1, 2)`. If each position of each picture becomes a row, we
-# even have the table of lesson 00.
+# PyTorch writes $(N, C, H, W)$, **NCHW** for short. Keras writes $(N, H, W, C)$, **NHWC**. The rule stays: all axes but that
+# of the channels, so here `axis=(0, 1, 2)`.
 #
 # | data | shape | in PyTorch | $m$ |
 # |---|---|---|---|
@@ -123,41 +165,31 @@ print("after x - mean:      ", (x - mean).mean(axis=(0, 2, 3)))
 # | pictures | $(N, C, H, W)$ | `BatchNorm2d` | $N\cdot H\cdot W$ |
 # | films, scans | $(N, C, D, H, W)$ | `BatchNorm3d` | $N\cdot D\cdot H\cdot W$ |
 #
-# Data from sensors often come as $(N, L, C)$: $L$ time steps, and the channels last. In this batch $L = C = 5$, and the
-# channels have means near 0, 10, 20, 30 and 40. We give it to `nn.BatchNorm1d` as it is, then with the channels on axis 1.
-#
-# **Predict.** After the first call, which means are 0: those of the channels, or those of the time steps?
+# Data from sensors often come as $(N, L, C)$: $L$ time steps, and the channels last. But `nn.BatchNorm1d` always takes axis 1 as
+# the channels. Here $L = C = 5$, and the channels have means near 0, 10, 20, 30 and 40.
 
 # %%
 sequence = torch.from_numpy(np.random.default_rng(1).normal(size=(6, 5, 5)) + 10 * np.arange(5))
 layer = nn.BatchNorm1d(5, dtype=torch.float64)
 as_it_is = layer(sequence).detach()
 turned = layer(sequence.transpose(1, 2)).transpose(1, 2).detach()
-for words, after in (("as it is", as_it_is), ("turned", turned)):
-    print(f"{words:8}  mean of each channel:  ", after.mean(dim=(0, 1)).numpy().round(1) + 0.0)
-    print(f"{words:8}  mean of each time step:", after.mean(dim=(0, 2)).numpy().round(1) + 0.0)
+print("mean of each channel, as it is:", as_it_is.mean(dim=(0, 1)).numpy().round(1) + 0.0)
+print("mean of each channel, turned:  ", turned.mean(dim=(0, 1)).numpy().round(1) + 0.0)
 
 # %% [markdown]
-# <details><summary>Answer</summary>
-#
-# Those of the time steps. `nn.BatchNorm1d` always takes axis 1 as the channels. The means of the true channels, −1.4 to 1.4, are
-# still far apart. There is no error, because $L = C$; with $L \ne C$ there is one. Turned with
-# `x.transpose(1, 2)`, and turned back after the layer, each channel has mean 0.
-#
-# </details>
+# As it is, each time step was normalized, and the means of the channels are still apart. Again there is no error, because
+# $L = C$. So turn the data before the layer, and back after it.
 #
 # ## Lab: which values share one mean
 #
-# **Left**, a batch of 3 samples, 4 channels and 2 × 3 positions, which stand in a row. (Here the filters
-# have no padding, so a digit has 6 × 6 outputs of each; we average them to 2 × 3.) The blue values share their mean with the orange value, which you
-# choose.
+# **Left**, a batch of 3 samples, 4 channels and 2 × 3 positions (maps, averaged to this size), which stand in a row. You choose
+# the orange value. The blue values share their mean with it.
 #
 # 1. With *Normalization: batch*, change *Channel*, then *Sample*, then *Position*. When do other values turn blue?
 # 2. Change *Layout* to *NHWC*. What changes in the blocks and in the line of code?
 #
-# **Right**, the three digits that this batch was made from. The chosen sample is dimmed (orange bar): its gray values are
-# multiplied by the contrast, 0.25 at the start. A bar shows the largest change of an
-# $\hat{x}$ in that digit.
+# **Right**, the three digits that this batch was made from. The chosen digit is dimmed (orange bar): its gray values are
+# multiplied by the contrast. A bar shows the largest change of an $\hat{x}$ in that digit.
 #
 # 3. Why do the other two digits have bars, too? Do these grow if you set *Contrast of this digit* to 0.1?
 # 4. Choose *Normalization: instance*. Which bars are left? (Lesson 08 has the other norms.)
@@ -172,14 +204,14 @@ labs.WhichValues()
 # 2. The axes stand in another order, and `axis=(0, 2, 3)` becomes `axis=(0, 1, 2)`.
 # 3. All three digits share the mean and the variance of a channel, and the dimmed digit changes these. With 0.1 all bars grow.
 # 4. Only that of the dimmed digit, because each digit has means of its own. Even this bar is short: the digit is divided by
-#    its own standard deviation, so its contrast is nearly forgotten.
+#    its own standard deviation.
 #
 # </details>
 #
 # ## The mistake: statistics for each position
 #
 # If you know BN from tables, you may write `x.mean(axis=0)`, or flatten the maps for `nn.BatchNorm1d`. Then every position
-# of every map gets a mean and a variance of its own. In this layer it also gets its own $\gamma$ and $\beta$:
+# of every map has its own mean and variance, and in this layer its own $\gamma$ and $\beta$:
 
 
 # %%
@@ -189,11 +221,8 @@ class PerPosition(nn.BatchNorm1d):
 
 
 # %% [markdown]
-# We train two kinds of network, one with BN per channel and one with this mistake. Each has two convolutions, and then
-# takes the largest value of each map, wherever that is. All training digits are in the middle of a frame of 12 × 12, a set-up
-# made to show the mistake. The test digits are in the middle, then one column to the left, then one to the right.
-#
-# **Predict.** How many percent does each kind read right in the middle, and after a move: above 90, 60 to 90, or below 60?
+# How much do the positions differ? All training digits stand in the middle of a frame of 12 × 12, a set-up made to show the
+# mistake. One filter, not trained, goes over them. We print the variance of its outputs at each position of row 5.
 
 
 # %%
@@ -201,6 +230,23 @@ def framed(pictures, right=0):  # right: columns, from -2 to 2
     return np.pad(pictures, ((0, 0), (0, 0), (2, 2), (2 + right, 2 - right)))
 
 
+in_the_middle = replace(digits, x_train=framed(digits.x_train), x_test=framed(digits.x_test))
+filters = nn.Conv2d(1, 1, 5, padding=2, bias=False)
+filters.weight.data = torch.randn((6, 1, 5, 5), generator=torch.Generator().manual_seed(0))[:1]
+z = filters(torch.from_numpy(in_the_middle.x_train)).detach()
+print("variance, row 5:", *(f"{variance:.3f}" for variance in z[:, 0, 5].var(dim=0)))
+
+# %% [markdown]
+# At the edges there is hardly any ink, so the variance is small there, and BN divides by its root.
+#
+# Now we train five networks of each kind, with BN per channel and with the mistake (about ten seconds). Each has two
+# convolutions, and then takes the largest value of each map, wherever that is. The test digits are in the middle, then one
+# column to the left, then one to the right.
+#
+# **Predict.** How many percent does each kind read right in the middle, and after a move: above 90, 60 to 90, or below 60?
+
+
+# %%
 def learn(seed, per_position):
     torch.manual_seed(seed)
     norms = nn.BatchNorm2d(6), nn.BatchNorm2d(16)
@@ -220,7 +266,6 @@ def percent_right(network):
 
 
 # %% tags=["nbval-ignore-output"]
-in_the_middle = replace(digits, x_train=framed(digits.x_train), x_test=framed(digits.x_test))
 percent = {}
 print("percent right, means of five seeds:  middle, left, right")
 for words, per_position in (("per channel", False), ("per position", True)):
@@ -230,42 +275,32 @@ for words, per_position in (("per channel", False), ("per position", True)):
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# Per channel above 90 in all three cases. With the mistake above 90 in the middle, too: three points fewer are easily overlooked.
-# But after a move below 60: about two digits of three are misread.
+# Per channel above 90 in all three cases. With the mistake above 90 in the middle, too: three points fewer are easily
+# overlooked. But after a move about two digits of three are misread.
 #
 # </details>
 #
-# How do you find this mistake? Not by the means: each channel of $\hat{x}$ has mean 0 here, too. Compare with `nn.BatchNorm2d`, or count the
-# stored means: six channels have 6, and here there are $6 \cdot 12 \cdot 12$.
-# ([Which does the harm, the statistics or γ and β?](deeper/statistics_for_each_position.ipynb))
-#
-# Why does a move harm at all? Take one filter, not trained, and its outputs for all training digits. We print their
-# variance at each position of row 5. Then we standardize a digit in the middle, and the same digit one column to the right,
-# with these statistics.
+# Why does a move harm at all? Here is the filter again, on a digit in the middle, and one column to the right. Both maps are
+# standardized with the statistics of the training digits.
+
 
 # %%
-filters = nn.Conv2d(1, 6, 5, padding=2, bias=False)
-filters.weight.data = torch.randn((6, 1, 5, 5), generator=torch.Generator().manual_seed(0))
-z = filters(torch.from_numpy(in_the_middle.x_train)).detach()
-print("variance, row 5:", *(f"{variance:.3f}" for variance in z[:, 0, 5].var(dim=0)))
-
-# %% tags=["draws"] alt="Two rows: a digit in the middle, and moved one column to the right. With statistics per channel the second map is the first one, moved by a column. Per position the moved digit's map is another one, with columns of very large values at the right."
-assert percent["per channel"].min() > 90
-assert percent["per position"][:, 1:].max() < 50
-moving = np.concatenate([framed(digits.x_test[:1], right) for right in (0, 1)])
-z_moving = filters(torch.from_numpy(moving)).detach()
-
-
 def x_hat(axes):
     mean, var = z.mean(axes, keepdim=True), z.var(axes, keepdim=True)
     return (z_moving - mean) / torch.sqrt(var + 1e-5)
 
 
-by_channel, by_position = x_hat((0, 2, 3)), x_hat(0)
+moving = np.concatenate([framed(digits.x_test[:1], right) for right in (0, 1)])
+z_moving = filters(torch.from_numpy(moving)).detach()
+x_hats = torch.cat([x_hat((0, 2, 3)), x_hat(0)], dim=1)  # per channel, per position
+print("largest |x̂| per channel, per position: ", *x_hats.abs().amax(dim=(0, 2, 3)).numpy().round())
+
+# %% tags=["draws"] alt="Two rows: a digit in the middle, and moved one column to the right. With statistics per channel the second map is the first one, moved by a column. Per position the moved digit's map is another one, with columns of very large values at the right."
+assert percent["per channel"].min() > 90
+assert percent["per position"][:, 1:].max() < 50
 figure, (ax,) = figures.new_figure(size=(4.8, 3.2))
-pair = np.stack([by_channel[:, 0], by_position[:, 0]], axis=1)
 another = [[False, False], [False, True]]
-figures.feature_maps(pair, limit=4, framed=another, digits=moving[:, 0], ax=ax)
+figures.feature_maps(x_hats, limit=4, framed=another, digits=moving[:, 0], ax=ax)
 figure.colorbar(ax.collections[0], ax=ax, ticks=[-4, 0, 4], extend="both").ax.set_title("x̂")
 figures.frame(ax, title="A digit moves. Does its map move along?", xlim=(-1.2, 2), ylim=(2, -0.05))
 ax.set_xticks([-0.7, 0.44, 1.44], ["digit", "per channel", "per position"])
@@ -274,19 +309,23 @@ ax.grid(False)
 figures.show(ax)
 
 # %% [markdown]
-# Per channel the map moves along with the digit. Per position it becomes another map (black frame). One reason: at the
-# right, where ink hardly ever came in training, the variance is small, and BN divides by its root.
+# Per channel the map moves along. Per position it becomes another map (black frame): at the right, the ink is divided by a
+# very small standard deviation.
+#
+# How do you find this mistake? Not by the means: each channel of $\hat{x}$ has mean 0 here, too. Compare with
+# `nn.BatchNorm2d`, or count the stored means: six channels have 6, and here there are $6 \cdot 12 \cdot 12$.
 #
 # ## Conv → BN → ReLU
 #
-# In this order the paper builds its networks, and most others do. A bias in the convolution would be useless there (lesson 02). BN moves the mean of each
-# channel to 0, so about half of its values pass the ReLU ([why not exactly half?](deeper/does_a_relu_drop_half.ipynb)).
+# Most networks have this order. A bias in the convolution would be useless there (lesson 02). BN moves the mean of each
+# channel to 0, so about half of its values pass the ReLU.
 #
 # **Shown:** one mean for each channel, over all other axes; a wrong axis may raise no error.
 #
-# **Practice:** [the exercises](exercises/06_normalize_channels.ipynb), 30 minutes. Deeper: [a batch of one
-# picture](deeper/diagnose_the_batch.ipynb), [NumPy's BN trains a PyTorch network](deeper/train_pytorch_with_numpy.ipynb),
-# [fold BN away](09_slim_and_fold.ipynb#Fold).
+# **Practice:** [the exercises](exercises/06_normalize_channels.ipynb), 30 minutes. Deeper: [which does the harm, the statistics
+# or γ and β?](deeper/statistics_for_each_position.ipynb), [does a ReLU drop exactly
+# half?](deeper/does_a_relu_drop_half.ipynb), [a batch of one picture](deeper/diagnose_the_batch.ipynb), [NumPy's BN trains
+# a PyTorch network](deeper/train_pytorch_with_numpy.ipynb), [fold BN away](09_slim_and_fold.ipynb#Fold).
 #
 # **Next:** [07 · Put the claims on trial](07_put_the_claims_on_trial.ipynb).
 #

@@ -11,9 +11,11 @@ from bnteach.authoring.lessons import NOTEBOOKS, read_source
 SAME = (
     "00_meet_batch_normalization",
     "01_measure_a_batch",
+    "01b_see_why_it_helps",
     "02_normalize",
     "03_scale_and_shift",
     "04_derive_the_backward_pass",
+    "04b_train_with_your_own",
     "05_train_and_infer",
     "06_normalize_channels",
     "07_put_the_claims_on_trial",
@@ -43,7 +45,7 @@ def hints_of(lesson):
 @pytest.mark.parametrize("lesson", SAME)
 def test_notebook_and_check_give_the_same_hints(lesson):
     found = dict(hints_of(lesson))
-    assert len(found) >= 2
+    assert found
     for name, hints in found.items():
         assert hints == [plain(hint) for hint in check.CHECKS[name].hints]
 

@@ -49,25 +49,25 @@ def test_what_is_not_to_be_believed_is_named(answer, mistake):
 @pytest.mark.parametrize(
     ("answer", "mistake"),
     [
-        (lambda condition, seed: (condition(seed), condition(seed)), "not_two_runs"),
-        (lambda condition, seed: (1.0, 2.0), "not_two_runs"),
-        (lambda condition, seed: (condition(seed), condition(seed + 1, divide=False)), "other_seed"),
-        (lambda condition, seed: (condition(0), condition(0, divide=False)), "other_seed"),
-        (lambda condition, seed: (condition(seed, False), condition(seed, divide=False)), "nothing_usual"),
-        (lambda condition, seed: (condition(seed), condition(seed, False, False)), "several_changes"),
-        (lambda condition, seed: (condition(seed, after_relu=True), condition(seed)), "changed_one_first"),
+        (lambda steps, seed: (steps(seed), steps(seed)), "not_two_runs"),
+        (lambda steps, seed: (1.0, 2.0), "not_two_runs"),
+        (lambda steps, seed: (steps(seed), steps(seed + 1, divide=False)), "other_seed"),
+        (lambda steps, seed: (steps(0), steps(0, divide=False)), "other_seed"),
+        (lambda steps, seed: (steps(seed, False), steps(seed, divide=False)), "nothing_usual"),
+        (lambda steps, seed: (steps(seed), steps(seed, False, False)), "several_changes"),
+        (lambda steps, seed: (steps(seed, after_relu=True), steps(seed)), "changed_one_first"),
     ],
 )
 def test_two_runs_that_differ_in_one_setting_are_asked_for(answer, mistake):
-    assert check.effect_on_condition(answer).mistakes == (mistake,)
+    assert check.effect_on_steps(answer).mistakes == (mistake,)
 
 
 def test_one_changed_setting_passes_however_it_is_written():
     for answer in (
-        lambda condition, seed: (condition(seed), condition(seed, True, False)),
-        lambda condition, seed: [condition(seed=seed), condition(seed=seed, after_relu=True, divide=True)],
+        lambda steps, seed: (steps(seed), steps(seed, True, False)),
+        lambda steps, seed: [steps(seed=seed), steps(seed=seed, after_relu=True, divide=True)],
     ):
-        assert check.effect_on_condition(answer).state == "passed"
+        assert check.effect_on_steps(answer).state == "passed"
     assert check.effect_of_a_default(lambda learn, seed: (learn(seed), learn(seed, eps=1))).state == "passed"
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..answers import OddAnswer, described
-from ..recipe import Lines, recipe_of
+from ..recipe import Lines, Recipe, recipe_of
 from .backward import batch_norm_backward
 from .first_fault import Facts
 from .gradient_inputs import Tried
@@ -96,7 +96,7 @@ def facts(answer: Any, inputs: Mapping[str, Any]) -> Facts:
     eps, tried = inputs["eps"], Tried(inputs["eps"])
 
     def accepts(name: str) -> bool:
-        return decision(answer(tried.forward, tried.watching(backward_with(eps, name))))
+        return decision(answer(tried.forward, tried.watching(backward_by(PASSES[name], eps))))
 
     yield from tried.facts(is_accepted=accepts("a right one"))
     accepted = {name: accepts(name) for name in PASSES}
@@ -114,8 +114,8 @@ def decision(verdict: Any) -> bool:
     return bool(verdict)
 
 
-def backward_with(eps: float, name: str) -> Callable[..., tuple]:
-    recipe = PASSES[name]
+def backward_by(recipe: Recipe, eps: float) -> Callable[..., tuple]:
+    """What an answer is given as `backward(dy, x, gamma)`."""
 
     def backward(dy: np.ndarray, x: np.ndarray, gamma: np.ndarray) -> tuple:
         return tuple(recipe.values({"dy": dy, "x": x, "gamma": gamma, "eps": eps}, recipe.returns).values())

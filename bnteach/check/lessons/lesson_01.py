@@ -1,4 +1,4 @@
-"""Lesson 01, measure a batch: its exercises and their mistakes."""
+"""Lessons 01 and 01b, measure a batch and see why it may help: its exercises and their mistakes."""
 
 from __future__ import annotations
 
@@ -116,7 +116,55 @@ def batches_in_another_light(rng: np.random.Generator) -> list[dict[str, Any]]:
     return [{"batches": read}, random(5, 2, 3), random(3, 6, 4), random(4, 4, 4)]
 
 
-def condition(seed, subtract=True, divide=True, after_relu=False):
+def largest_rate(x):
+    columns = np.column_stack([x, np.ones(len(x))])
+    n = len(x)
+    second_derivatives = 2 * columns.T @ columns / n
+    largest = np.linalg.eigvalsh(second_derivatives)[-1]
+    rate = 2 / largest
+    return rate
+
+
+IN_RATE = """
+    > 01b_see_why_it_helps: How steep: the curvatures
+
+    half_kept: the rate is that for half the mean of the squared errors
+        second_derivatives = columns.T @ columns / n
+        | Without the half the loss is twice as large, and so are its second derivatives.
+
+    b_left_out: the matrix has no row and no column for b
+        columns = x
+        | b is learned with the same rate. Its feature is 1 for each sample.
+
+    best_rate: this is the rate that arrives in one step along the steepest direction
+        rate = 1 / largest
+        | With 1/c a step arrives at the lowest point, and up to 2/c it still comes nearer.
+
+    smallest_curvature: the smallest curvature is taken
+        largest = np.linalg.eigvalsh(second_derivatives)[0]
+        | The steepest direction diverges first, and eigvalsh sorts the smallest first.
+
+    sum_of_errors: the matrix is that of the sum of the squared errors
+        second_derivatives = 2 * columns.T @ columns
+        | The loss is a mean over the N samples, so the matrix is divided by N.
+
+    means_subtracted: the mean of each feature is subtracted first
+        columns = np.column_stack([x - x.mean(axis=0), np.ones(len(x))])
+        | That is another network's input. The features come as they are.
+"""
+
+
+def features(rng: np.random.Generator) -> list[dict[str, Any]]:
+    """Three samples to read; then features off-center, one far from 0, and as many as samples."""
+
+    def random(n: int, d: int, mean: float) -> dict[str, Any]:
+        return {"x": rng.normal(mean, rng.uniform(1, 3, d), (n, d))}
+
+    read = {"x": np.array([[1.0, 2.0], [2.0, 0.0], [6.0, 1.0]])}
+    return [read, random(8, 2, 1.5), random(5, 3, 4.0), random(4, 4, 2.0)]
+
+
+def steps(seed, subtract=True, divide=True, after_relu=False):
     """Stands for the measurement of the exercise."""
 
 
@@ -129,7 +177,7 @@ EXERCISES = [
             "Only the training set is there when the model learns. So which mean, and which deviation?",
             "Both the mean and the standard deviation come from `train`; `test` is what they are applied to.",
         ),
-        lesson=("01b_see_why_it_helps", "A ravine and a bowl"),
+        lesson=("01_measure_a_batch", "Along which axis?"),
         mistakes=(IN_VARIANCE, IN_SCALING, OF_TRAIN),
     ),
     Check(
@@ -143,13 +191,24 @@ EXERCISES = [
         lesson=("01_measure_a_batch", "Divide by N or by N − 1?"),
         mistakes=(IN_BATCHES,),
     ),
+    Check(
+        largest_rate,
+        features,
+        hints=(
+            "One direction alone sets this limit. Which of the curvatures has to be known?",
+            "Twice the loss has twice the second derivatives. What does that do to the limit `2 / c`?",
+            "`np.column_stack([x, np.ones(len(x))])` has a column for b. `eigvalsh` sorts the smallest first.",
+        ),
+        lesson=("01b_see_why_it_helps", "How steep: the curvatures"),
+        mistakes=(IN_RATE,),
+    ),
     one_change(
-        condition,
-        "effect_on_condition",
+        steps,
+        "effect_on_steps",
         hints=(
             "An experiment compares two networks that differ in one thing. How many calls is that?",
             "The usual network needs the seed alone. What must be the same in the other one?",
-            "`usual = condition(seed)`. The second call has one more argument, such as `after_relu=True`.",
+            "`usual = steps(seed)`. The second call has one more argument, such as `after_relu=True`.",
         ),
         lesson=("01b_see_why_it_helps", "Inside a network"),
     ),

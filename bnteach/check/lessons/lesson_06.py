@@ -36,7 +36,7 @@ OF_CHANNELS = """
         | axis=0 alone gives a mean for each pixel. A filter works in the same way at every position, so all
         | positions of a channel share one mean.
 
-    > 06_normalize_channels: On a batch small enough to read
+    > 06_normalize_channels: The table of lesson 00 again
 
     per_picture: each picture has statistics of its own
         axes = tuple(axis for axis in (1, 2, 3) if axis != channel_axis % 4)
@@ -91,6 +91,8 @@ OF_CHANNELS = """
         axes = tuple(axis for axis in range(4) if axis != channel_axis)
         | The axes are counted 0, 1, 2, 3, and none of them equals −1. So the mean runs over all four, the
         | channels too. channel_axis % 4 turns −1 into 3.
+
+    > 06_normalize_channels: Forget keepdims
 
     parameters_on_last_axis: γ and β meet the last axis, not the channels
         y = gamma * x_hat + beta

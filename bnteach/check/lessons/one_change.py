@@ -26,8 +26,8 @@ NOT_COMPARABLE = """
         | To compare, measure twice: once as usual, once with the change. Return both numbers.
 
     other_seed: the two runs are not both of the seed that your function is given
-        | With another seed, or another network, the weights differ as well, and you could not say what made
-        | the difference.
+        | With another seed, or another network, what is random differs as well, and you could not say what
+        | made the difference.
 
     nothing_usual: no run has the usual settings
         | Without the usual run there is nothing to compare the change with.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -13,16 +14,20 @@ from bnteach.data import Digits, digits
 from bnteach.training.evaluation import accuracy
 from bnteach.training.loop import training_steps
 
-__all__ = ["BATCH_SIZES", "KINDS", "accuracy_after", "small_network", "sweep_of_batches"]
+__all__ = ["BATCH_SIZES", "KINDS", "accuracies_after", "small_network", "sweep_of_batches"]
 
 KINDS = ("table", "pictures", "pictures, then table")
 BATCH_SIZES = (2, 4, 8, 16, 32, 64)
 LEARNING_RATES = (0.01, 0.03, 0.1, 0.3)
+HELD_OUT = 347
 
 
 @cache
-def _data() -> Digits:
-    return digits()
+def _data(kind: str) -> tuple[Digits, tuple[np.ndarray, np.ndarray]]:
+    """The digits without the last training digits, and those: held out, to choose the learning rate."""
+    whole = digits() if kind == "table" else digits().images()
+    held_out = whole.x_train[-HELD_OUT:], whole.y_train[-HELD_OUT:]
+    return replace(whole, x_train=whole.x_train[:-HELD_OUT], y_train=whole.y_train[:-HELD_OUT]), held_out
 
 
 def small_network(kind: str, with_bn: bool, seed: int = 0) -> nn.Sequential:
@@ -63,31 +68,31 @@ def small_network(kind: str, with_bn: bool, seed: int = 0) -> nn.Sequential:
         return nn.Sequential(*builders[kind]())
 
 
-def accuracy_after(
+def accuracies_after(
     kind: str, with_bn: bool, batch_size: int, seed: int, *, steps: int = 300, learning_rate: float = 0.03
-) -> float:
-    """Test accuracy of a `small_network` after some steps of gradient descent."""
-    network, data = small_network(kind, with_bn, seed), _data()
-    data = data if kind == "table" else data.images()
+) -> tuple[float, float]:
+    """Accuracy of a `small_network` on the digits held out and on the test digits, after some steps."""
+    network, (data, held_out) = small_network(kind, with_bn, seed), _data(kind)
     how = {"batch_size": batch_size, "learning_rate": learning_rate, "epochs": steps, "seed": seed}
     for step in training_steps(network, data, **how):  # an epoch has at least one step
         if step.number == steps:
             break
-    return accuracy(network, data.x_test, data.y_test)
+    return accuracy(network, *held_out), accuracy(network, data.x_test, data.y_test)
 
 
 def sweep_of_batches(seeds: Iterable[int] = range(5), steps: int = 600) -> dict[str, list[float]]:
-    """For each "kind, BN or not, batch size": the accuracies, one a seed, at the best learning rate for it.
+    """For each "kind, BN or not, batch size": the test accuracies, one a seed, at the best learning rate.
 
-    The best is the one with the highest mean on the test digits.
+    The best is the one with the highest mean on the digits held out, so the test digits choose nothing.
     """
     best = {}
     for kind in KINDS:
         for with_bn in (True, False):
             for size in BATCH_SIZES:
                 runs = [
-                    [accuracy_after(kind, with_bn, size, s, steps=steps, learning_rate=rate) for s in seeds]
+                    [accuracies_after(kind, with_bn, size, s, steps=steps, learning_rate=rate) for s in seeds]
                     for rate in LEARNING_RATES
                 ]
-                best[f"{kind}, BN {with_bn}, {size}"] = np.round(max(runs, key=sum), 4).tolist()
+                best_run = max(runs, key=lambda run: sum(held_out for held_out, _ in run))
+                best[f"{kind}, BN {with_bn}, {size}"] = [round(test, 4) for _, test in best_run]
     return best

@@ -1,27 +1,24 @@
 # %% [markdown]
 # # 01 · Measure a batch: exercises
 #
-# *30 minutes · 1 and 2 after the lesson [01 · Measure a batch](../01_measure_a_batch.ipynb), the others after
-# [01b · See why it may help](../01b_see_why_it_helps.ipynb)*
+# *20 minutes · after the lesson [01 · Measure a batch](../01_measure_a_batch.ipynb)*
 #
-# Whose statistics, which divisor, an experiment of your own, and a question to answer in words.
+# Whose statistics, which divisor, and a question to answer in words.
 #
 # **How it works.** Write your code in the place of `raise NotImplementedError()`, and run the cell. Its last line
 # checks your function on several inputs and says what it sees. If you are stuck, open a hint.
 # Afterward, read [the solutions, explained](../solutions/01_measure_a_batch.ipynb).
 
 # %%
-import numpy as np
-
 from bnteach import check
-from bnteach.data import digits
 
 # %% [markdown]
 # ## Exercise 1: scaled like the training data
 #
 # *7 minutes · difficulty: 1 of 4*
 #
-# A model learns from z-scores of its training set. Later it meets other data, the test set. Here are a few cars:
+# A model learns from the **z-scores** of its training set: minus the mean, divided by the standard deviation. Later it meets other data, the test set. Here are
+# a few cars:
 #
 # | training set: age | mileage | | test set: age | mileage |
 # |---|---|---|---|---|
@@ -130,116 +127,21 @@ check.variance_within(variance_within)
 # - Dividing by $B\,N - 1$. There is not one mean here but $B$ of them.
 
 # %% [markdown]
-# ## Exercise 3: an experiment of your own
-#
-# *10 minutes · difficulty: 2 of 4*
-#
-# In lesson 01b, the condition number of a layer's outputs was about ten times smaller with BN. **What in BN does it?** Here is the lesson's
-# network as a function with three settings: subtract the mean or not, divide by the standard deviation or not, and do so before or after the ReLU.
-
-# %%
-pictures = digits(dtype=np.float64).x_train
-
-
-def condition(seed, subtract=True, divide=True, after_relu=False):
-    """The condition number behind four layers with random weights, for units active for 10 % or more."""
-
-    def normalized(h):
-        centered = h - h.mean(axis=0) if subtract else h
-        return centered / np.sqrt(h.var(axis=0) + 1e-9) if divide else centered
-
-    random, h = np.random.default_rng(seed), pictures
-    for _ in range(4):
-        z = h @ random.normal(0, (2 / h.shape[1]) ** 0.5, size=(h.shape[1], 100))
-        output = np.maximum(z, 0) if after_relu else np.maximum(normalized(z), 0)
-        active = (output > 0).mean(axis=0) >= 0.1
-        h = normalized(output) if after_relu else output
-    columns = np.column_stack([h[:, active], np.ones(len(h))])
-    curvatures = np.linalg.eigvalsh(columns.T @ columns / len(h))
-    return curvatures[-1] / curvatures[0]
-
-
-# %% [markdown]
-# Choose **one** change: `subtract=False`, `divide=False` or `after_relu=True`. **Predict,** and write it down: with the usual settings the condition number
-# is about 1 400; does your change make it larger or smaller, and about how many times?
-#
-# Write `effect_on_condition(condition, seed)`, one run of your experiment.
-#
-# - Return two numbers: the condition number of the usual network, and that of the network with your change.
-# - Nothing else may differ between the two.
-#
-# <details><summary>Hint 1</summary>
-#
-# An experiment compares two networks that differ in one thing. How many calls is that?
-#
-# </details>
-# <details><summary>Hint 2</summary>
-#
-# The usual network needs the seed alone. What must be the same in the other one?
-#
-# </details>
-# <details><summary>Hint 3</summary>
-#
-# `usual = condition(seed)`. The second call has one more argument, such as `after_relu=True`.
-#
-# </details>
-
-
-# %% tags=["solution", "points-2"]
-def effect_on_condition(condition, seed):
-    """The condition number of the usual network, and of one that differs from it in one thing."""
-    ### BEGIN SOLUTION
-    return condition(seed), condition(seed, subtract=False)
-    ### END SOLUTION
-
-
-check.effect_on_condition(effect_on_condition)
-
-# %% [markdown] tags=["solution"]
-# ### The solution, explained
-#
-# Two calls, one difference. The seed counts as a setting as well: with another seed the second network would also have other weights, and you
-# could not say which of the two did it.
-#
-# Also right: `divide=False` or `after_relu=True` in the place of `subtract=False`.
-#
-# What goes wrong most often: the seed is typed in (`condition(0, subtract=False)`), so that five seeds give five times the same; and two changes at
-# once.
-
-# %% [markdown]
-# When your function has passed, run it with five seeds. What about your prediction? Then try the other two changes.
-
-# %%
-if check.effect_on_condition(effect_on_condition).state == "passed":
-    runs = [effect_on_condition(condition, seed) for seed in range(5)]
-    for name, five in zip(("usual", "changed"), zip(*runs, strict=True), strict=True):
-        print(f"{name:8}", *(f"{value:8.1e}" for value in five))
-
-# %% [markdown]
-# <details><summary>What you may have found</summary>
-#
-# Without subtracting the mean the condition number is about 15 times larger: all of BN's effect is gone, and more. Without dividing it is even a little *smaller*,
-# about 1 200. (In this network the divisors are alike: the random weights keep all channels at a similar size. The cars' age and mileage were not alike.)
-# And with BN *after* the ReLU it is about 15 times smaller, 80 to 100. (That is a finding about curvature in a network before training. It does not say that a
-# network trains best so.)
-#
-# </details>
-#
 # ## In words
 #
 # *5 minutes*
 #
-# It is the subtraction. For seed 0, in parts of the mean curvature: the largest is 35 with BN and 62 without the subtraction, the smallest 0.026 and 0.0026. So the
-# smallest has changed most. Why does a channel with a mean far below 0 give a small curvature? Answer in two or three sentences, then compare.
+# "With batches of 32, BN's mean is off by 18 %." Of what is it 18 %? And is the mean of a batch better if there are more batches of 32? Answer in two or three
+# sentences, then compare.
 #
 # <details><summary>A model answer</summary>
 #
-# Such a channel passes the ReLU for few pictures only, and then with small values; another one, with a mean far above 0, passes always. A weight behind small
-# and rare values changes few answers, so the loss is nearly flat in its direction. With the mean subtracted, all channels pass about half of the time, with values of the same
-# size, and no direction is so flat. (The means behind the ReLU matter, too: with BN *after* it they are 0, and the largest curvature falls to 8 parts.)
+# Of the standard deviation: $\sigma/\sqrt{32} = 0.18\,\sigma$ is how far the mean of a batch is off, typically. The size of the mean itself plays no part. More batches do
+# not help a single one, which has its 32 samples and no more. Only an average over many batches is better: BN stores one, for the time after the training (lesson 05).
 #
 # </details>
-#
+
+# %% [markdown]
 # ## How far you are
 
 # %%

@@ -1,8 +1,7 @@
 # %% [markdown]
 # # 04 · Derive the backward pass: exercises
 #
-# *40 minutes · after the lesson [04 · Derive the backward pass](../04_derive_the_backward_pass.ipynb) · 5 more after
-# [04b · Train with your own](../04b_train_with_your_own.ipynb)*
+# *40 minutes · after the lesson [04 · Derive the backward pass](../04_derive_the_backward_pass.ipynb)*
 #
 # You send a gradient back through a norm that the lesson does not have, write a test that a wrong backward pass cannot
 # fool, and make an experiment of your own.
@@ -226,28 +225,6 @@ check.effect_on_dx(effect_on_dx)
 # All rows of a channel share one mean and one standard deviation. The outlier alone makes $s$ large, and all gradients are
 # divided by this $s$. With `dy = 0` the outlier's own error is gone, but it is still in $\mu$ and in $s$: the gradients of
 # the others stay as small. It must be taken out of the batch, not only out of the loss.
-#
-# </details>
-#
-# ## After lesson 04b
-#
-# *5 minutes, in words*
-#
-# Somebody writes BN in PyTorch and computes the mean and the standard deviation inside `torch.no_grad()`. While the network
-# trains, the loss falls. The test, with the running averages, gives 20 %.
-#
-# 1. Which paths are missing?
-# 2. Which two numbers, computed from dx of one batch, show the fault?
-# 3. There is no time to train once more. What do you try, and what do you expect?
-#
-# <details><summary>A model answer</summary>
-#
-# 1. Both, through the mean and through the variance: for PyTorch the two statistics are constants. Only the direct path,
-#    $\frac{\gamma}{s}\,dy$, is left.
-# 2. In each channel, $dx \cdot \mathbf{1}$ and $dx \cdot \hat{x}$. They should be 0 (the second up to ε). Here they are
-#    $\frac{\gamma}{s}$ times $dy \cdot \mathbf{1}$ and $dy \cdot \hat{x}$, so choose a random dy.
-# 3. Recalibrate: send training data through the network in training mode, without a step. If only the running averages are
-#    late, the test becomes much better; in lesson 04b it rose to above 90 %. If it does not, the weights are bad, too.
 #
 # </details>
 #

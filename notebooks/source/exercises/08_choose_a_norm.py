@@ -199,7 +199,7 @@ check.masked_batch_norm(masked_batch_norm)
 #
 # *5 minutes · difficulty: 2 of 4*
 #
-# In the lesson the test digits became pale. Here they become brighter, and you choose a norm that could read them better than BN. You may
+# In the lab of the lesson a digit became pale. Here all test digits become brighter, and you choose a norm that could read them better than BN. You may
 # write another change into `changed`, such as `1.5 * pictures`. The negative, $1 - x$, shows nothing: no norm reads it better than by guessing.
 #
 # `share_right(seed, norm="BN")` trains a small network with this norm from the seed, and returns its share of right answers to the changed test digits.

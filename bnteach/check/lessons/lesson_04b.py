@@ -1,0 +1,74 @@
+"""Lesson 04b, train with your own backward pass: its exercises and their mistakes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ..answers import OddAnswer
+from ..recipe import recipe_of
+from .backward import batch_norm_backward
+from .first_fault import Facts, judged_by
+from .gradient_checking import backward_by
+from .one_change import one_change
+
+NO_MEAN, NO_VARIANCE = {"along_mean": "0 * dx_hat"}, {"along_x_hat": "0 * x_hat"}
+LINES = {"nothing": {}, "mean": NO_MEAN, "variance": NO_VARIANCE, "both": NO_MEAN | NO_VARIANCE}
+PASSES = {missing: recipe_of(batch_norm_backward).with_lines(lines) for missing, lines in LINES.items()}
+CALLED = "Missing is {}, and your function returns {}."
+MISJUDGED = """
+    > 04_derive_the_backward_pass: The formula is a picture
+
+    right_one_accused: of a right backward pass it says that a path is missing
+        | Rounding leaves a little of the sum of dx, and ε leaves more of the sum of dx · x̂. Call 0 what is
+        | below 0.01. And is your x̂ that of the same x?
+
+    paths_swapped: the names of the two paths are swapped
+        | The path through the mean makes the sum of dx 0, the path through the variance the sum of dx · x̂.
+
+    variance_path_not_seen: that the path through the variance is missing is not seen
+        | Without it the sum of dx · x̂ is not 0, but only if dy has a part along x̂. A dy of ones has none:
+        | draw it at random, for eight samples or so.
+"""
+
+
+def facts(answer: Any, inputs: Mapping[str, Any]) -> Facts:
+    found = {missing: answer(backward_by(PASSES[missing], inputs["eps"])) for missing in LINES}
+    if odd := [name for name in found.values() if not isinstance(name, str) or name not in LINES]:
+        raise OddAnswer(f"Your function returns {odd[0]!r}, expected one of {', '.join(map(repr, LINES))}.")
+    yield "right_one_accused", found["nothing"] == "nothing"
+    yield "paths_swapped", (found["mean"], found["variance"]) != ("variance", "mean")
+    yield "variance_path_not_seen", (found["variance"], found["both"]) != ("nothing", "mean")
+    yield from ((CALLED.format(missing, name), missing == name) for missing, name in found.items())
+
+
+def distance(seed, shift=0.04, momentum=0.1, batch_size=60):
+    """Stands for the measurement of the exercise."""
+
+
+EXERCISES = [
+    judged_by(
+        facts,
+        MISJUDGED,
+        others=(CALLED.format(missing, name) for missing in LINES for name in LINES),
+        probes=lambda rng: [{"eps": eps} for eps in (1e-5, *rng.uniform(1e-5, 1e-4, size=2))],
+        name="missing_path",
+        takes=("backward",),
+        hints=(
+            "What do the two paths take out of dx? (Lesson 04: along which two directions is a right dx 0?)",
+            "Draw `dy` at random: ones have no part along x̂. How small is 0, with rounding and ε?",
+            "For each channel, `abs(dx.sum(axis=0))` and `abs((dx * x_hat).sum(axis=0))`: above 0.01 or not?",
+        ),
+        lesson=("04_derive_the_backward_pass", "The formula is a picture"),
+    ),
+    one_change(
+        distance,
+        "effect_on_distance",
+        hints=(
+            "An experiment compares two runs that differ in one thing. How many calls is that?",
+            "The usual run needs the seed alone. What must be the same in the other one?",
+            "`usual = distance(seed)`. The second call has one more argument, such as `shift=0.08`.",
+        ),
+        lesson=("04b_train_with_your_own", "The running mean comes too late"),
+    ),
+]
