@@ -197,7 +197,8 @@ EXERCISES = [
         hints=(
             "One direction alone sets this limit. Which of the curvatures has to be known?",
             "Twice the loss has twice the second derivatives. What does that do to the limit `2 / c`?",
-            "`np.column_stack([x, np.ones(len(x))])` has a column for b. `eigvalsh` sorts the smallest first.",
+            "`np.column_stack([x, np.ones(len(x))])` has a column for b. `eigvalsh` sorts the smallest "
+            "first.",
         ),
         lesson=("01b_see_why_it_helps", "How steep: the curvatures"),
         mistakes=(IN_RATE,),
@@ -205,11 +206,7 @@ EXERCISES = [
     one_change(
         steps,
         "effect_on_steps",
-        hints=(
-            "An experiment compares two networks that differ in one thing. How many calls is that?",
-            "The usual network needs the seed alone. What must be the same in the other one?",
-            "`usual = steps(seed)`. The second call has one more argument, such as `after_relu=True`.",
-        ),
+        such_as="after_relu=True",
         lesson=("01b_see_why_it_helps", "Inside a network"),
     ),
 ]

@@ -64,11 +64,7 @@ EXERCISES = [
     one_change(
         distance,
         "effect_on_distance",
-        hints=(
-            "An experiment compares two runs that differ in one thing. How many calls is that?",
-            "The usual run needs the seed alone. What must be the same in the other one?",
-            "`usual = distance(seed)`. The second call has one more argument, such as `shift=0.08`.",
-        ),
+        such_as="shift=0.08",
         lesson=("04b_train_with_your_own", "The running mean comes too late"),
     ),
 ]

@@ -144,10 +144,6 @@ FOLDED = """
         new_bias = bias * scale - running_mean + beta
         | BN subtracts the mean before it divides. So the mean has the factor γ/√(σ² + ε) too.
 
-    fold_bias_not_scaled: the old bias is not scaled
-        new_bias = bias + beta - running_mean * scale
-        | BN divides what the layer gives, and the old bias is a part of that. So it has the factor too.
-
     fold_beta_scaled: β is scaled
         new_bias = (bias - running_mean + beta) * scale
         | β is added after the factor.

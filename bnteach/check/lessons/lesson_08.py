@@ -251,11 +251,7 @@ EXERCISES = [
     one_change(
         share_right,
         "effect_of_norm",
-        hints=(
-            "The function makes two trainings that differ in one thing only. What must be the same in both?",
-            "The first number is `share_right(seed)`.",
-            'The second one has the norm as well, such as `share_right(seed, norm="GN")`. BN comes first.',
-        ),
+        such_as='norm="GN"',
         lesson=("08_choose_a_norm", "What each norm forgets"),
     ),
 ]

@@ -125,10 +125,6 @@ OTHER_LOSSES = """
         classes = ((scores - np.eye(len(scores))[label]) ** 2).mean()
         | YOLO adds the squared errors. With means, more classes would make each error count less.
 
-    sizes_without_root: the roots are compared with the sizes themselves
-        roots = ((boxes[responsible, 2:4] - size) ** 2).sum()
-        | The network gives the roots of width and height.
-
     confidence_of_one: the confidence should be 1
         confidence = (boxes[responsible, 4] - 1) ** 2
         | It should say how well the box fits: its IoU.
@@ -141,10 +137,6 @@ OTHER_LOSSES = """
     responsible_counted_as_other: the confidence of the responsible box is pulled to 0 as well
         others = (boxes[:, 4] ** 2).sum()
         | It has a target of its own. Only the other boxes should say: nothing here.
-
-    others_forgotten: the other boxes are forgotten
-        others = 0
-        | Their confidence should be 0, with the weight 0.5.
 
     one_class_counted: only the score of the true class counts
         classes = (scores[label] - 1) ** 2

@@ -175,11 +175,20 @@ def judged(facts: Callable[..., Facts], text: str, **more: Any) -> Check:
     return judged_by(facts, text, probes=lambda rng: [{"seeds": SEEDS}], **more)
 
 
-def one_change(measure: Callable[..., float], name: str, **more: Any) -> Check:
-    """The check of an experiment `name(measure, seed)`. `measure`: a function like the one that is measured
-    with, for its arguments alone."""
-    facts = partial(compared, call=with_settings(measure))
-    return judged(facts, NOT_COMPARABLE, name=name, takes=(measure.__name__, "seed"), **more)
+def one_change(measure: Callable[..., float], name: str, such_as: str = "", **more: Any) -> Check:
+    """The check of an experiment `name(measure, seed)`.
+
+    measure: a function like the one that is measured with, for its arguments alone.
+    such_as: a changed setting, for the last hint.
+    """
+    usual = f"{measure.__name__}(seed)"
+    hints = (
+        "An experiment compares two runs that differ in one thing. How many calls is that?",
+        "The usual run needs the seed alone. What must be the same in the other one?",
+        f"`usual = {usual}`. The second call has one more argument, such as `{such_as}`.",
+    )
+    facts, takes = partial(compared, call=with_settings(measure)), (measure.__name__, "seed")
+    return judged(facts, NOT_COMPARABLE, name=name, takes=takes, **{"hints": hints, **more})
 
 
 def two_networks(
