@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from ..checking import Check
-from .folding import NOT_FOLDED, by_choices, choices, seeds, try_out
+from . import folding
+from .first_fault import judged_by
 
 
 def suppressed(order: Any, drops: Callable[[int, int], bool]) -> np.ndarray:
@@ -194,14 +195,13 @@ EXERCISES = [
         lesson=("deeper/how_good_is_a_detector", "What the loss asks"),
         mistakes=(OTHER_LOSSES,),
     ),
-    Check(
-        choices,
-        seeds,
+    judged_by(
+        folding.facts,
+        folding.NOT_FOLDED,
+        others=[folding.OTHER_ANSWERS],
+        probes=folding.seeds,
         name="fold_network",
         takes=("network",),
-        answer=by_choices,
-        trial=try_out,
-        has_slips=False,
         hints=(
             "Go through the layers, and build a list of new ones. When may a BN be folded into the last "
             "layer of this list?",
@@ -211,6 +211,5 @@ EXERCISES = [
             "they are. End with `torch.nn.Sequential(*layers).eval()`.",
         ),
         lesson=("deeper/what_does_bn_cost_a_detector", "Run"),
-        mistakes=(NOT_FOLDED,),
     ),
 ]
