@@ -47,21 +47,24 @@ def named(evidence: Evidence, mistakes: Together, more: str = "", details: tuple
 
 def unknown_steps(evidence: Evidence) -> dict[str, str]:
     """The lines of the recipe whose names a learner may not know."""
-    known = {*evidence.check.recipe.returns, *TAUGHT, *evidence.names}
+    known = {*evidence.check.recipe.returns, *evidence.names, *TAUGHT} - ({"inv_std"} - evidence.names)
     return {name: text for name, text in evidence.check.recipe.steps.items() if name not in known}
 
 
 def in_known_names(evidence: Evidence, title: str) -> str:
     """The title of a slip, with the right line in the place of a name that a learner may not know."""
     new = unknown_steps(evidence)
-    return re.sub(r"`(\w+)`", lambda name: f"`{new.get(name[1], name[1])}`", title)
+    said = re.sub(r"`(\w+)`", lambda name: f"`{new.get(name[1], name[1])}`", title)
+    line, end, words = said.removeprefix("in `").partition("` ")
+    return words if said.startswith("in `") and end and line in words else said
 
 
 def meaning(evidence: Evidence, words: str) -> str:
     """What stands for the names of steps in these words that a learner may not know."""
-    said = re.findall(r"\w+", words)
-    new = {name: text for name, text in unknown_steps(evidence).items() if name in said and text not in words}
-    return f"Here {', '.join(f'{name} is {text}' for name, text in new.items())}." if new else ""
+    said, steps = re.findall(r"\w+", words), unknown_steps(evidence)
+    new = {name: line for name, line in steps.items() if name in said and line not in words}
+    told = ", ".join(f"{name} is {line}" for name, line in new.items())
+    return f"Here {told}.".replace("* inv_std", f"* {TAUGHT['inv_std']}") if told else ""
 
 
 def notebook(lesson: str) -> str:
