@@ -17,14 +17,16 @@
     labs.Landscape()                                    the loss along its gradient: how far may a step go
     labs.Pruning()                                      which channels can go, by the size of their γ
     labs.Momentum()                                     one momentum and one ε, in PyTorch and in Keras
+    labs.WeightDecay()                                  what weight decay does in front of BN
+    labs.Shifts()                                       pictures that the stored statistics do not fit
 
 lab.py       what every lab is; canvas.py and controls.py are what it is made of
 sampler.py, coupling.py, microscope.py, gamma_beta.py, backprop_graph.py, jacobian.py, running_stats.py,
 which_values.py, depth.py, training.py, landscape.py, pruning.py, momentum.py, ravine.py,
-devices.py: one lab each
+devices.py, weight_decay.py, shifts.py: one lab each
 
-`Training`, `Landscape` and `Pruning` need PyTorch, which is imported when one of them is first named, not
-before.
+`Training`, `Landscape`, `Pruning` and `Shifts` need PyTorch, which is imported when one of them is first
+named, not before.
 """
 
 from importlib import import_module
@@ -41,6 +43,7 @@ from .momentum import Momentum
 from .ravine import Ravine
 from .running_stats import RunningStats
 from .sampler import Sampler
+from .weight_decay import WeightDecay
 from .which_values import WhichValues
 
 __all__ = [
@@ -58,12 +61,14 @@ __all__ = [
     "Ravine",
     "RunningStats",
     "Sampler",
+    "Shifts",
     "Training",
+    "WeightDecay",
     "WhichValues",
 ]
 
 
 def __getattr__(name: str):
-    if name in ("Landscape", "Pruning", "Training"):
+    if name in ("Landscape", "Pruning", "Shifts", "Training"):
         return getattr(import_module(f".{name.lower()}", __name__), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -26,7 +26,9 @@ SLIDERS = {
     "Ravine": ["Mean of the feature", "Its std", "Learning rate", "Steps"],
     "RunningStats": ["Batches seen", "Batch size"],
     "Sampler": ["Batch size", "Skew of the population"],
+    "Shifts": ["Contrast", "Noise", "Brightness"],
     "Training": ["Learning rate", "Initial weight scale", "Batch size", "Random seed"],
+    "WeightDecay": ["Learning rate", "Length at the start", "Weight decay"],
     "WhichValues": ["Sample", "Channel", "Position", "Contrast of this digit"],
 }
 SWITCHES = {
@@ -43,6 +45,7 @@ CHOICES = {
     "Microscope": [("skewed", "two humps"), ("tanh", "GELU")],
     "Pruning": [("without L1", "with L1"), ("in the whole network", "within each layer")],
     "RunningStats": [("drift", "jump")],
+    "Shifts": [("recalibrated", "stored")],
     "WhichValues": [("layer", "group"), ("NHWC", "NCHW")],
 }
 BUTTONS = {
