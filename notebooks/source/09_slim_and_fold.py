@@ -322,7 +322,7 @@ def run_twenty():
     return training.run_seeds(trial, range(20), n_jobs=2).to_dict("list")
 
 
-twenty = training.stored("results/09_half_cut.json", run_twenty, again=False)["results"]
+twenty = training.stored("results/09_cut_at_0.json", run_twenty, again=False)["results"]
 assert max(np.subtract(twenty["L1"], twenty["L1, cut"])) < 1
 for claim, effect in effects(five).items():
     summary = training.SeedSummary(effects(twenty)[claim])

@@ -10,7 +10,7 @@ from ..answers import as_array
 from ..checking import Check
 from .inputs import of_layer, readable
 from .lesson_02 import standardize  # noqa: F401 (a mistake below normalizes with it)
-from .letters import match_letters
+from .letters import named_letters
 from .normalizing import IN_ROOT, IN_VARIANCE, IN_X_HAT
 from .one_change import Call, measured, weights_of
 
@@ -194,11 +194,6 @@ SIGNS = {
 }
 
 
-def spot_the_bug():
-    named = dict(BUGS)
-    return named
-
-
 def shown(network: Any, pictures: Any) -> Call:
     """As usual are the test digits in the middle of their frame."""
     from bnteach.data import digits
@@ -242,11 +237,10 @@ EXERCISES = [
         ),
         lesson=("06_normalize_channels", "The mistake: statistics for each position"),
     ),
-    Check(
-        spot_the_bug,
-        lambda rng: [{}, {}, {}],
-        trial=match_letters(BUGS, BUGS.values(), SIGNS),
-        has_slips=False,
+    named_letters(
+        "spot_the_bug",
+        BUGS,
+        SIGNS,
         hints=(
             "Read each line beside the formula: what is measured, over which axes, divided by what?",
             "Or try them with γ = 2, β = 1, ε = 0.5: is the mean of a channel β? Do the neighbors matter?",
