@@ -120,7 +120,7 @@ figures.show(figure)
 #
 # ## Lab: which channels can go
 #
-# Two networks as above, cut at a threshold, not fine-tuned (some seconds to start). Cost is counted in
+# Two networks as above, cut at a threshold, not fine-tuned. Cost is counted in
 # **multiply-adds**: a multiplication and the addition after it. On the dashed line the constants are lost.
 #
 # 1. *with L1*, *within each layer*: raise the threshold. How far does the accuracy hold, and how many channels are left there? And
@@ -140,8 +140,8 @@ labs.Pruning()
 #
 # ## Cut for real
 #
-# `torch.nn.utils.prune` only *masks*: it sets weights to 0, and still multiplies by them. We want smaller tensors. A channel is in
-# three places:
+# `torch.nn.utils.prune` only *masks*: it sets weights to 0, and still multiplies by them. To have smaller tensors, we take a channel
+# out of three places:
 
 # %% tags=["draws"] alt="Three grids. In the first, the weights of a convolution, one row is orange: an output. In the second, the four vectors of BN with the columns gamma, beta, mean and var, the same row is orange. In the third, the weights of the next layer, one column is orange: an input."
 figure, axes = figures.new_figure(columns=3, size=(7.4, 2.3))
@@ -158,7 +158,7 @@ for ax, (title, (rows, columns, axis)) in zip(axes, places.items(), strict=True)
 figures.show(figure)
 
 # %% [markdown]
-# `not_at_0` says which channels stay. `cut` takes the others out of the three places, and throws their constants away.
+# `cut` takes the channels at 0 out of the three places, and throws their constants away.
 
 
 # %%
@@ -195,8 +195,8 @@ print(f"cut and mask are {apart(small, mask):.5f} apart, cut and whole {apart(sm
 assert apart(small, mask) < 1e-5
 
 # %% [markdown]
-# The cut is right, but it has lost the constants: hence the difference from the whole network. `slimming.cut` does the same, and
-# moves the constants to the next layer. From here on we use it.
+# The cut is right, but it has lost the constants: hence the difference from the whole network. `slimming.cut` also
+# moves them to the next layer; from here on we use it.
 #
 # ## Fold
 #
@@ -232,8 +232,8 @@ print(f"training mode:   {apart(folded, in_training):.2f} apart")
 assert apart(folded, whole) < 1e-4
 
 # %% [markdown]
-# In training mode BN uses the statistics of the batch, which no fixed layer knows. So **fold last, and in evaluation mode**. And
-# only a BN *directly* after the convolution folds into it: ReLU, for example, cannot stand between.
+# In training mode BN uses the statistics of the batch, which no fixed layer knows. So **fold last, and in evaluation mode**. Only
+# a BN *directly* after the convolution folds into it.
 #
 # ## The whole way
 #
