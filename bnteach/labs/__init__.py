@@ -17,13 +17,14 @@
     labs.Landscape()                                    the loss along its gradient: how far may a step go
     labs.Pruning()                                      which channels can go, by the size of their γ
     labs.Momentum()                                     one momentum and one ε, in PyTorch and in Keras
+    labs.Blocks()                                       how much of a layer to work on at a time
     labs.WeightDecay()                                  what weight decay does in front of BN
     labs.Shifts()                                       pictures that the stored statistics do not fit
 
 lab.py       what every lab is; canvas.py and controls.py are what it is made of
 sampler.py, coupling.py, microscope.py, gamma_beta.py, backprop_graph.py, jacobian.py, running_stats.py,
 which_values.py, depth.py, training.py, landscape.py, pruning.py, momentum.py, ravine.py,
-devices.py, weight_decay.py, shifts.py: one lab each
+devices.py, blocks.py, weight_decay.py, shifts.py: one lab each
 
 `Training`, `Landscape`, `Pruning` and `Shifts` need PyTorch, which is imported when one of them is first
 named, not before.
@@ -32,6 +33,7 @@ named, not before.
 from importlib import import_module
 
 from .backprop_graph import BackpropGraph
+from .blocks import Blocks
 from .coupling import Coupling
 from .depth import Depth
 from .devices import Devices
@@ -48,6 +50,7 @@ from .which_values import WhichValues
 
 __all__ = [
     "BackpropGraph",
+    "Blocks",
     "Coupling",
     "Depth",
     "Devices",

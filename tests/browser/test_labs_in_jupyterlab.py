@@ -14,6 +14,7 @@ from notebook_page import PAUSED, opened_notebooks
 # The last one is the slider that is moved in the storm.
 SLIDERS = {
     "BackpropGraph": ["Sample", "Value of dy", "Step of the walk"],
+    "Blocks": ["Cache (MB)", "Channels in a block"],
     "Coupling": ["Sample to move", "Its value"],
     "Depth": ["Layers", "Initial weight scale"],
     "Devices": ["How sorted (%)", "Devices"],
@@ -38,6 +39,7 @@ SWITCHES = {
     "Training": ["Batch normalization in A", "Batch normalization in B"],
 }
 CHOICES = {
+    "Blocks": [("32 × 64 × 56 × 56", "32 × 512 × 7 × 7")],
     "Coupling": [("stored statistics (evaluation)", "this batch (training)")],
     "Depth": [("tanh", "ReLU")],
     "GammaBeta": [("tanh", "ReLU")],
