@@ -1,4 +1,4 @@
-"""Exercises whose answer is a dictionary: a name for each letter."""
+"""Exercises whose answer is a dictionary: a name, or a number, for each letter."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from ..answers import OddAnswer, described
 from ..checking import Check
 
-Letters = Mapping[str, str]  # letter -> name, or what is told of it
+Letters = Mapping[str, Any]  # letter -> name or number, or what is told of it
 
 
 def all_letters():
@@ -18,7 +18,7 @@ def all_letters():
 
 
 def named_letters(
-    name: str, right: Letters, signs: Letters, others: Iterable[str] = (), **more: Any
+    name: str, right: Letters, signs: Letters, others: Iterable[Any] = (), **more: Any
 ) -> Check:
     """The check of such an exercise.
 
@@ -31,7 +31,7 @@ def named_letters(
 
 
 def compared(
-    answer: Any, inputs: Mapping[str, Any], right: Letters, signs: Letters, known: set[str]
+    answer: Any, inputs: Mapping[str, Any], right: Letters, signs: Letters, known: set[Any]
 ) -> Iterator[tuple[str, Any]]:
     """The letters one by one; the words give no answer away."""
     given = answer()
