@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..checking import Check
-from .letters import match_letters
+from .letters import named_letters
 from .normalizing import IN_ROOT, IN_VARIANCE, IN_X_HAT
 from .one_change import one_change
 
@@ -29,11 +29,6 @@ SIGNS = {
     "E": "behind the short recordings stand zeros; and after training the norm must cost nothing.",
     "F": "one picture and two units: a set has one value or two, and little is left of them.",
 }
-
-
-def choose_norms():
-    named = dict(CHOICES)
-    return named
 
 
 def masked_batch_norm(x, real, gamma, beta, eps):
@@ -209,11 +204,11 @@ def share_right(seed, norm="BN"):
 
 
 EXERCISES = [
-    Check(
-        choose_norms,
-        lambda rng: [{}, {}, {}],
-        trial=match_letters(CHOICES, [*CHOICES.values(), *NOT_NEEDED], SIGNS),
-        has_slips=False,
+    named_letters(
+        "choose_norms",
+        CHOICES,
+        SIGNS,
+        NOT_NEEDED,
         hints=(
             "Ask of each case: how many values has a set? May a neighbor count? What should be forgotten? "
             "Must it be free after training?",
@@ -251,11 +246,7 @@ EXERCISES = [
     one_change(
         share_right,
         "effect_of_norm",
-        hints=(
-            "The function makes two trainings that differ in one thing only. What must be the same in both?",
-            "The first number is `share_right(seed)`.",
-            'The second one has the norm as well, such as `share_right(seed, norm="GN")`. BN comes first.',
-        ),
+        such_as='norm="GN"',
         lesson=("08_choose_a_norm", "What each norm forgets"),
     ),
 ]

@@ -234,12 +234,11 @@ per_position = [learn(seed, PerPosition) for seed in range(5)]
 
 # %% [markdown]
 # Change one thing in the test pictures, `framed(digits.x_test)`: move them by two columns, or two rows down (two is the most); halve their contrast; make a
-# negative of them. Write `effect_of_moving(seed)`. It returns two shares of right answers of *one* network, from 0 to 1, before and after the
-# change. (The check sees only the two numbers. That both come from the same network, and the first from `framed(digits.x_test)`, see
-# for yourself.)
+# negative of them. Write `effect_of_moving(share_right, seed)`. It returns two shares of right answers of *one* network, before and after the
+# change. (The check puts a function of its own in the place of `share_right`, to see what you measure.)
 #
 # **Predict first**, and write it down: for `per_position`, and for `with_bn`, what is left after the change? When the check has passed, open a
-# cell below and run five seeds of each: `for seed in range(5): print(*effect_of_moving(seed))`.
+# cell below and run five seeds of each: `for seed in range(5): print(*effect_of_moving(share_right, seed))`.
 #
 # <details><summary>What you should see</summary>
 #
@@ -270,7 +269,7 @@ per_position = [learn(seed, PerPosition) for seed in range(5)]
 
 
 # %% tags=["solution", "points-2"]
-def effect_of_moving(seed):
+def effect_of_moving(share_right, seed):
     """The share of right answers of one network, before and after the change."""
     ### BEGIN SOLUTION
     network = per_position[seed]
