@@ -135,7 +135,7 @@ class WhichValues(Lab):
         figures.frame(
             tensor, title=f"x in {state.layout}: {across} across", y=down, ylim=(1.42 * rows, -0.05)
         )
-        title = "Orange: dimmed. Whose x̂ changes?"
+        title = "Orange: dimmed. What changes?"
         figures.frame(
             digits, title=title, x="largest change of x̂ in the digit", xlim=(-1.1, FURTHEST), ylim=(N, -0.12)
         )
