@@ -302,6 +302,7 @@ for words, largest in zip(("middle", "moved"), x_hats.abs().amax(dim=(2, 3)), st
 # %% tags=["draws"] alt="Two rows: a digit in the middle, and moved one column to the right. With statistics per channel the second map is the first one, moved by a column. Per position the moved digit's map is another one, with columns of very large values at the right."
 assert percent["per channel"].min() > 90
 assert percent["per position"][:, 1:].max() < 50
+assert round(float(largest[1] / x_hats[0, 1].abs().max())) == 4
 figure, (ax,) = figures.new_figure(size=(5.6, 3.2))
 another = [[False, False], [False, True]]
 figures.feature_maps(x_hats, limit=4, framed=another, digits=moving[:, 0], ax=ax)
@@ -315,8 +316,9 @@ ax.grid(False)
 figures.show(ax)
 
 # %% [markdown]
-# For this filter: per channel, the map moves along, but for the border. Per position, it becomes another map (black frame),
-# because at the right the ink is divided by very small standard deviations.
+# For this filter: per channel, the map moves along, but for the border. Per position, it becomes another map (black frame), and
+# the move alone makes the largest $|\hat{x}|$ four times as large: at the right the ink is divided by very small standard
+# deviations.
 #
 # The two habits from above do not find this mistake: each channel of $\hat{x}$ has mean 0 here, too, and the code runs with
 # any sizes. So compare with `nn.BatchNorm2d`, or count the stored means: for six channels 6, and here $6 \cdot 12 \cdot 12$.

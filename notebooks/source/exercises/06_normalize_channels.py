@@ -188,7 +188,7 @@ check.batch_norm_channels(batch_norm_channels)
 # *10 minutes · difficulty: 2 of 4*
 #
 # Here are networks as in the lesson: five with BN and five with statistics for each position, trained with the digits in the middle of
-# a frame of 12 × 12. (They see the digits three times, in the lesson four times, so they read a little less. The training takes some seconds.)
+# a frame of 12 × 12. They are trained for three epochs, in the lesson for four. (The training takes some seconds.)
 
 # %%
 _ = torch.set_num_threads(1)  # so small a network is fastest on one thread
