@@ -68,7 +68,7 @@ class StatisticsOfASample(Layer):
         dy = arguments.upstream("dy", dy, shape).astype(x_hat.dtype, copy=False).reshape(parameters)
         dx_hat = (dy * gamma).reshape(x_hat.shape)
         dx = _standardize_backward(dx_hat, x_hat, inv_std, self.HAS_MEAN)
-        dbeta, dgamma = fast.sums(x_hat.reshape(parameters), dy)
+        dgamma, dbeta = fast.sums(x_hat.reshape(parameters), dy)
         if self.gamma is not None:
             self.dgamma = dgamma.astype(self.dtype).reshape(self.gamma.shape)
         if self.beta is not None:
@@ -90,16 +90,26 @@ class StatisticsOfASample(Layer):
 
 
 def _standardize(x, eps, has_mean):
-    """x̂ and 1/√(σ² + ε) of each row of x, by the page that suits its size."""
-    if x.size < fast.MANY:
-        return functional.standardize(x.astype(np.float64), (1,), eps, has_mean)[:2]
-    return fast.standardize_rows(x.astype(np.result_type(x, np.float32), copy=False), eps, has_mean)[:2]
+    """x̂ and 1/√(σ² + ε) of each row of x, by the page that suits its size and its numbers."""
+    if x.size >= fast.MANY:
+        channels = x.astype(np.result_type(x, np.float32), copy=False)[np.newaxis]  # each row is one
+        mean, var, *around = fast.statistics(channels, has_mean)
+        x_hat, inv_std = fast.normalized(channels, var > 0, 0 * mean, eps, mean, var, *around)
+        if x_hat is not None:
+            return x_hat[0], inv_std[:, np.newaxis]
+    return functional.standardize(x.astype(np.float64), (1,), eps, has_mean)[:2]
 
 
 def _standardize_backward(dx_hat, x_hat, inv_std, has_mean):
-    if x_hat.size < fast.MANY:
-        return functional.standardize_backward(dx_hat, x_hat, inv_std, (1,), has_mean)
-    return fast.standardize_rows_backward(dx_hat, x_hat, inv_std, has_mean)
+    """The gradient with respect to x, for which x̂ and dx̂ are all that is needed: μ = 0 and σ² = 1 of x̂."""
+    if x_hat.size >= fast.MANY:
+        one = np.ones(len(x_hat))
+        cache = fast.Cache(x_hat[np.newaxis], one, 0 * one, one, gamma=inv_std.ravel(), layout=None)
+        dx = fast.gradients(dx_hat, cache, has_mean)[0]
+        if dx is not None:
+            return dx[0]
+    dx_hat, x_hat = dx_hat.astype(np.float64), x_hat.astype(np.float64)
+    return functional.standardize_backward(dx_hat, x_hat, inv_std, (1,), has_mean)
 
 
 class LayerNorm(StatisticsOfASample):

@@ -17,6 +17,7 @@ from .lab import Lab
 __all__ = ["Depth"]
 
 DEEPEST, WIDTH, PICTURES, SHOWN = 12, 64, 256, 64
+UNIT = 24  # the one that is shown: with ReLU it is alive in every layer
 SCALES = (0.1, 0.2, 0.3, 0.5, 0.7, 1.0, 1.4, 2.0, 3.0, 5.0)
 SIZES = (1e-8, 1e4)
 SUPERSCRIPT = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
@@ -43,7 +44,7 @@ class State:
 class Frame:
     """What `Depth` shows, layer 1 first.
 
-    outputs: of the first unit of each layer, for some of the pictures, (SHOWN,) each.
+    outputs: of one unit of each layer, for some of the pictures, (SHOWN,) each.
     signal: how much the pictures differ in each layer, in units of how much they differ in the input.
     gradient: the size of the gradient in each layer, in units of the size it has in the last layer.
     """
@@ -63,7 +64,7 @@ class Depth(Lab):
     the gradient comes back. Both near 1 would be best.
 
     What surprises: with batch normalization a gradient does not vanish, but it grows from layer to layer in
-    the backward pass, most with ReLU.
+    the backward pass: hardly with the sigmoid, most with ReLU (lesson 14).
 
     A layer is linear, then batch normalization if it is on, then the activation. The weights are drawn from
     Normal(0, scale²/64), the same numbers for each setting.
@@ -94,7 +95,7 @@ class Depth(Lab):
         gradients = _backward(state, outputs, caches)
         return Frame(
             state,
-            [h[:SHOWN, 0] for h in outputs],
+            [h[:SHOWN, UNIT] for h in outputs],
             signal=np.array([_difference(h) for h in outputs]) / _difference(_pictures()),
             gradient=np.array([_size(g) for g in gradients]) / _size(gradients[-1]),
         )

@@ -9,7 +9,7 @@ from torch import nn
 from bnteach.data import digits
 from bnteach.training import mlp
 
-__all__ = ["broken_networks", "lagging_network"]
+__all__ = ["broken_networks", "lagging_network", "shuffled", "trained"]
 
 Batch = tuple[torch.Tensor, torch.Tensor]
 EPOCHS = 5

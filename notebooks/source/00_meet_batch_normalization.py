@@ -311,11 +311,12 @@ labs.Depth()
 # %% [markdown]
 # <details><summary>What you may have found</summary>
 #
-# 1. Without BN both fall from layer to layer. With BN both stay nearly flat.
+# 1. Without BN both fall from layer to layer. With BN both stay nearly flat, with the sigmoid.
 # 2. Near 1.4, that is $\sqrt 2$. A ReLU sets about half of the values to zero, and half of the sum of squares is lost. Weights
 #    $\sqrt 2$ times larger make all squares twice as large.
 # 3. Nothing. BN divides by the standard deviation, so the size of the weights drops out.
-# 4. No: it grows by about a fifth in each layer. If that goes on, 50 layers make it $1.2^{50}$, about 9 000 times longer.
+# 4. No: it grows by about a fifth in each layer. If that goes on, 50 layers make it $1.2^{50}$, about 9 000 times longer;
+#    [lesson 14](14_deep_enough_to_break.ipynb) says why, and what is done about it.
 #
 # </details>
 #

@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 01b · See why it may help
 #
-# *35 minutes · previous: [01 · Measure a batch](01_measure_a_batch.ipynb) · next: [02 · Normalize](02_normalize.ipynb) ·
+# *40 minutes · previous: [01 · Measure a batch](01_measure_a_batch.ipynb) · next: [02 · Normalize](02_normalize.ipynb) ·
 # [exercises](exercises/01b_see_why_it_helps.ipynb)*
 #
 # Why should it matter that numbers have mean 0 and standard deviation 1? You see one reason where it is easiest, for one feature:

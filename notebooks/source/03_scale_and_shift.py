@@ -60,7 +60,7 @@ figures.key(axes[2], {"before": "x̂", "with_bn": "y"}, place="upper right")
 figures.show(figure)
 
 # %% [markdown]
-# So $\beta$ is where $y$ lies, and $|\gamma|$ is how wide it is. Both are **parameters**, like weights: they start at 1 and 0, and the optimizer changes them
+# So $\beta$ is where $y$ lies, and $|\gamma|$ is how wide it is. Both are **parameters**, like weights: $\gamma$ starts at 1 and $\beta$ at 0, and the optimizer changes them
 # after each backward pass. BN itself returns $y$ and changes no parameter.
 #
 # ## Undo it
@@ -99,7 +99,7 @@ labs.GammaBeta()
 # <details><summary>What you may have found</summary>
 #
 # 1. Only rounding errors.
-# 2. The same number for every sample: the activation of $\beta$. The channel is switched off.
+# 2. The same number for every sample: what the activation gives for $\beta$. The channel is switched off.
 # 3. How many values the ReLU lets through: few with $\beta = -2$, and with $\beta = 2$ nearly all, so the layer is almost linear.
 #
 # </details>
@@ -107,10 +107,10 @@ labs.GammaBeta()
 # ## "If γ and β can undo it, why bother?"
 #
 # After training, BN only multiplies each channel by a number and adds another one. So it computes nothing that a network without BN could not. What changes is
-# **which parameter controls what** during training.
+# **which parameter controls what**: whatever changes in the layers below, $\beta$ and $\gamma$ keep the unit where they say.
 #
-# Take one unit in the second layer of a network with random weights. We change the weights of the **first** layer at random, by half of their size, and
-# draw a histogram of the unit's values: 60 times, without BN and with BN ($\gamma = 1$, $\beta = 0.5$).
+# Take one unit in the second layer of a network with random weights. Sixty times we add noise to its **first** layer, with half the
+# standard deviation of the weights, and draw a histogram of the unit's values, without BN and with BN ($\gamma = 1$, $\beta = 0.5$).
 
 # %%
 pictures = digits().x_train
@@ -137,8 +137,8 @@ figures.frame(axes[1], title="The same 60 changes, with BN", x="value of the uni
 figures.show(figure)
 
 # %% [markdown]
-# Without BN, thousands of weights together decide the unit's mean and standard deviation. With BN each of the two has a parameter of its own, which gradient
-# descent changes directly. The weights below still decide which samples are high and which are low. To describe the same functions by other parameters is called a
+# Without BN, thousands of weights together decide the unit's mean and standard deviation. (A bias moves the mean, but does not hold it.) With BN each of the two has
+# a parameter of its own. Does this help training? Lesson 07 measures it. The weights below still decide which samples are high and which are low. To describe the same functions by other parameters is called a
 # **reparameterization**.
 #
 # ## Are γ and β needed?
@@ -160,8 +160,8 @@ new_points, new_ring = rings(100)  # to test with
 
 
 # %% [markdown]
-# Each network has one hidden layer, linear → BN → activation, and a linear output layer, which alone has a bias. A $\gamma$ that is not learned stays
-# at 1, a $\beta$ at 0.
+# Each network has one hidden layer, linear → BN → activation, and a linear output layer with a bias. The hidden layer has none: BN would subtract it (lesson
+# 02). A $\gamma$ that is not learned stays at 1, a $\beta$ at 0.
 
 
 # %%
@@ -226,8 +226,8 @@ figures.show(figure)
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# All but the sigmoid with $\gamma$ only, for every seed. Its loss is $\ln 2 \approx 0.69$, that of giving both rings the probability $\frac{1}{2}$. It gives one answer
-# for all points, which is right for 56 % or for 44 % of them.
+# All but the sigmoid with $\gamma$ only, for every seed. It gives one answer for all points: the inner ring is right for 56 % of the new points, the outer for 44 %. Its
+# loss is about $\ln 2 \approx 0.69$, as if it guessed.
 #
 # </details>
 #
@@ -238,9 +238,10 @@ figures.show(figure)
 # 1. **BN gives opposite values.** A hidden unit computes $w \cdot p$, and for $-p$ the opposite. So its mean over the batch is 0, and BN only multiplies it by
 #    a number. If this gives $z$ for $p$, it gives $-z$ for $-p$.
 # 2. **The sigmoid gives values opposite around $\frac{1}{2}$.** If it gives $\frac{1}{2} + s$ for $p$, it gives $\frac{1}{2} - s$ for $-p$. The **score** is the output for "inner" minus the one for
-#    "outer": a weighted sum of all units, plus a bias. So it is $c + f$ for $p$ and $c - f$ for $-p$, with the same $c$ for all points.
-# 3. **So $f$ does more harm than good.** What it adds to one of two equal labels, it takes from the other. The loss is a convex function of the score, so the one point
-#    loses more than the other gains. Training makes $f$ small, and $c$ is left: one answer for all points.
+#    "outer": a weighted sum of all units, plus a bias. The halves and the bias add up to the same number $c$ for all points; the $s$ add up to some $f$ for $p$, and to
+#    $-f$ for $-p$. So the scores are $c + f$ and $c - f$.
+# 3. **So $f$ does more harm than good.** $p$ and $-p$ have the same label, so if $f$ makes one score better, it makes the other worse. The loss is a convex function of
+#    the score, so the worse score costs more than the better one saves. Training makes $f$ small, and $c$ is left: one answer for all points.
 #
 # Step 2 can be measured: as the correlation between the scores of $p$ and $-p$, over the 300 pairs of new points.
 #
@@ -266,18 +267,18 @@ assert max(correlation(net) for net in nets["sigmoid, γ only"]) < -0.99
 #
 # </details>
 #
-# Why can the three others do that?
+# What is different in the three others?
 #
 # - **With $\beta$**, step 1 fails: the same number is added for $p$ and for $-p$. Here $\beta$ is the only **bias** before the activation.
 # - **With ReLU**, step 2 fails: of the values $z$ and $-z$, one becomes 0. Two units with the weights $w$ and $-w$ together give
 #   $\text{ReLU}(z) + \text{ReLU}(-z) = |z|$, the same for $p$ and $-p$.
 #
-# And **$\gamma$**? Here $\beta$ alone is enough; with $\gamma$ the loss falls further, from about 0.08 to 0.01. If a ReLU follows, the next linear layer can do the work of a positive
-# $\gamma$, since $\text{ReLU}(\gamma z) = \gamma\,\text{ReLU}(z)$.
+# And **$\gamma$**? Here $\beta$ alone is enough; with $\gamma$ the loss is lower after these 300 steps. If a ReLU follows, the next linear layer can do the work of a positive
+# $\gamma$: $\text{ReLU}(\gamma \hat{x} + \beta) = \gamma\,\text{ReLU}(\hat{x} + \beta/\gamma)$.
 #
 # ## The gradients of γ and β
 #
-# With $dy_i$ for the gradient of the loss with respect to $y_i$, the chain rule gives
+# From $y = \gamma\,\hat{x} + \beta$, $\partial y_i/\partial\gamma = \hat{x}_i$ and $\partial y_i/\partial\beta = 1$. With $dy_i$ for the gradient of the loss with respect to $y_i$, the chain rule gives
 #
 # $$d\gamma = \sum_i dy_i\,\hat{x}_i \qquad\qquad d\beta = \sum_i dy_i$$
 #
@@ -304,7 +305,7 @@ assert np.allclose([dgamma, dbeta], batch_norm_backward(dy, cache)[1:])  # whate
 # So a slightly larger $\gamma$ would lower the loss. The third gradient, $dx$, takes longer: lesson 04.
 #
 # ---
-# **Shown:** in training, $\beta$ is the mean of $y$ and $|\gamma|$ its standard deviation, whatever the layers below do. They can undo the normalization. A sigmoid network
+# **Shown:** in training, $\beta$ is the mean of $y$ and $|\gamma|$ its standard deviation, whatever the layers below do. $\gamma$ and $\beta$ can undo the normalization. A sigmoid network
 # can need $\beta$: it is the only bias before the activation.
 #
 # **Practice:** [the exercises](exercises/03_scale_and_shift.ipynb), 30 minutes.

@@ -379,7 +379,7 @@ figures.show(ax)
 #
 # | what BN does | lesson |
 # |---|---|
-# | It keeps the signal and the gradient in a deep network. | [00](00_meet_batch_normalization.ipynb) |
+# | It keeps the signal and the gradient in a deep network of sigmoids ([with ReLU the gradient grows](14_deep_enough_to_break.ipynb)). | [00](00_meet_batch_normalization.ipynb) |
 # | It makes the condition number smaller (in a ReLU network with random weights). | [01b](01b_see_why_it_helps.ipynb) |
 # | The scale of the weights before it drops out. | [02](02_normalize.ipynb) |
 # | Mean and standard deviation of a channel get parameters of their own. | [03](03_scale_and_shift.ipynb) |

@@ -1,7 +1,8 @@
 # %% [markdown]
 # # 12 · The same layer elsewhere
 #
-# *35 minutes · previous: [11 · Put it in a detector](11_put_it_in_a_detector.ipynb) · next: 13 · Make it fast*
+# *35 minutes · previous: [11 · Put it in a detector](11_put_it_in_a_detector.ipynb) ·
+# next: [13 · Make it fast](13_make_it_fast.ipynb)*
 #
 # BN has the same formula in every framework, but other names, other defaults and another idea of momentum. You see what some of the
 # differences cost, meet two models as tutorials publish them, and write PyTorch's own layer yourself. At the end there is a list of what to look at when a
@@ -312,7 +313,8 @@ for (name, ours), pytorch in zip(passes(mine).items(), passes(theirs).values(), 
 # **Practice:** [the exercises](exercises/12_the_same_layer_elsewhere.ipynb), 30 minutes. **Deeper:**
 # [Carry a Keras model over](deeper/carry_a_keras_model_over.ipynb) · [What does ONNX define?](deeper/what_does_onnx_define.ipynb)
 #
-# **Next:** 13 · Make it fast, 14 · Deep enough to break, 15 · Fine-tune and adapt, in any order.
+# **Next:** [13 · Make it fast](13_make_it_fast.ipynb),
+# [14 · Deep enough to break](14_deep_enough_to_break.ipynb), [15 · Fine-tune and adapt](15_fine_tune_and_adapt.ipynb), in any order.
 #
 # *Sources:*
 #

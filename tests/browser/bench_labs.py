@@ -39,6 +39,7 @@ MOVED = {
     "Pruning": ("Threshold", "threshold", ""),
     "RunningStats": ("Batches seen", "batches", ""),
     "Sampler": ("Skew of the population", "skew", ""),
+    "Shifts": ("Brightness", "brightness", ""),
     "WhichValues": ("Contrast of this digit", "contrast", ""),
 }
 GOAL = "goals: answer <= 75 ms (p95 <= 110), 3 x faster than interact, kernel <= 25 ms, lag <= 150 ms"

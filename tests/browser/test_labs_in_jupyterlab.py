@@ -14,6 +14,7 @@ from notebook_page import PAUSED, opened_notebooks
 # The last one is the slider that is moved in the storm.
 SLIDERS = {
     "BackpropGraph": ["Sample", "Value of dy", "Step of the walk"],
+    "Blocks": ["Cache (MB)", "Channels in a block"],
     "Coupling": ["Sample to move", "Its value"],
     "Depth": ["Layers", "Initial weight scale"],
     "Devices": ["How sorted (%)", "Devices"],
@@ -26,7 +27,9 @@ SLIDERS = {
     "Ravine": ["Mean of the feature", "Its std", "Learning rate", "Steps"],
     "RunningStats": ["Batches seen", "Batch size"],
     "Sampler": ["Batch size", "Skew of the population"],
+    "Shifts": ["Contrast", "Noise", "Brightness"],
     "Training": ["Learning rate", "Initial weight scale", "Batch size", "Random seed"],
+    "WeightDecay": ["Learning rate", "Length at the start", "Weight decay"],
     "WhichValues": ["Sample", "Channel", "Position", "Contrast of this digit"],
 }
 SWITCHES = {
@@ -36,6 +39,7 @@ SWITCHES = {
     "Training": ["Batch normalization in A", "Batch normalization in B"],
 }
 CHOICES = {
+    "Blocks": [("32 × 64 × 56 × 56", "32 × 512 × 7 × 7")],
     "Coupling": [("stored statistics (evaluation)", "this batch (training)")],
     "Depth": [("tanh", "ReLU")],
     "GammaBeta": [("tanh", "ReLU")],
@@ -43,6 +47,7 @@ CHOICES = {
     "Microscope": [("skewed", "two humps"), ("tanh", "GELU")],
     "Pruning": [("without L1", "with L1"), ("in the whole network", "within each layer")],
     "RunningStats": [("drift", "jump")],
+    "Shifts": [("recalibrated", "stored")],
     "WhichValues": [("layer", "group"), ("NHWC", "NCHW")],
 }
 BUTTONS = {

@@ -48,7 +48,7 @@ def with_spoiled(one, which, spoil):
 def test_nothing_is_named(name, spoil):
     one = check.CHECKS[name]
     quantities = range(len(one.recipe.returns))
-    for which in (quantities[-1:], quantities):
+    for which in {quantities[-1:], quantities}:
         begin = time.process_time()
         verdict = one.judge(with_spoiled(one, which, SPOILED[spoil]), seed=len(spoil))
         assert time.process_time() - begin < 2

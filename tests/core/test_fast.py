@@ -12,16 +12,17 @@ TOLERANCE = {np.float16: 2e-3, np.float32: 1e-5, np.float64: 1e-12}
 layouts = pytest.mark.parametrize(
     ("shape", "axis"),
     [
-        ((5, 3), 1),  # smaller than a row of a block
+        ((5, 3), 1),  # smaller than a tile
         ((3, 5), 0),
-        ((2999, 3), 1),  # samples joined to rows, and a few left over
-        ((40, 9000), 1),  # rows cut into strips
-        ((3, 9000), 0),  # one long line a channel, and a last short piece
+        ((2999, 3), 1),  # joined samples, and a few left over
+        ((40, 9000), 1),  # the channels cut into tiles
+        ((300, 600), 1),  # the samples cut into tiles
+        ((3, 9000), 0),  # one long line a channel, and a last short part
         ((6, 3, 5), 1),
         ((4, 3, 5001), 1),
         ((2, 700, 30), 1),
-        ((33, 300, 7, 7), 1),  # a strip of some channels
-        ((40, 4, 23, 24), 1),  # a strip is one channel
+        ((33, 300, 7, 7), 1),  # lines long enough for sums, not for the rest
+        ((40, 4, 23, 24), 1),  # lines long enough for all
         ((9, 8, 23, 24), 1),
         ((6, 23, 24, 5), 3),
         ((6, 23, 24, 5), -1),
@@ -123,7 +124,7 @@ def test_layers_choose_by_size(rng, monkeypatch):
     calls = []
     for page, names in (
         (functional, ["standardize", "standardize_backward"]),
-        (fast, ["statistics", "write_dx"]),
+        (fast, ["statistics", "gradients"]),
     ):
         for name in names:
             real, call = getattr(page, name), page.__name__

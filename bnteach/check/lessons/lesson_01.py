@@ -197,7 +197,7 @@ EXERCISES = [
         hints=(
             "One direction alone sets this limit. Which of the curvatures has to be known?",
             "Twice the loss has twice the second derivatives. What does that do to the limit `2 / c`?",
-            "`np.column_stack([x, np.ones(len(x))])` has a column for b. `eigvalsh` sorts the smallest first.",
+            "`np.column_stack([x, np.ones(len(x))])` has a column for b; `eigvalsh` sorts upward.",
         ),
         lesson=("01b_see_why_it_helps", "How steep: the curvatures"),
         mistakes=(IN_RATE,),

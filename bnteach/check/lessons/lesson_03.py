@@ -116,7 +116,7 @@ EXERCISES = [
         trial=parameters_given,
         hints=(
             "γ alone decides the standard deviation of y. Begin with it.",
-            "y is above 0 where x̂ is above −β/γ. For a bell curve that is as likely as x̂ below β/γ.",
+            "For γ > 0, y > 0 where x̂ > −β/γ. For a bell curve that is as likely as x̂ < β/γ.",
             "So β/γ is the point below which `share` of the bell curve lies: `norm.ppf(share)`. Solve for β.",
         ),
         lesson=("03_scale_and_shift", "Two numbers for each channel"),

@@ -14,6 +14,7 @@ paired_training.py  two networks trained side by side, for the lab of training
 
 from bnteach.trials.claims.experiments import learn, learn_until
 from bnteach.trials.claims.harder_digits import fewer, noisy_pixels, wrong_labels
+from bnteach.trials.claims.landscape import along_gradient
 from bnteach.trials.claims.layers import insert_after
 from bnteach.trials.claims.measurements import (
     answers_changed_by_biases,
@@ -22,6 +23,7 @@ from bnteach.trials.claims.measurements import (
 )
 
 __all__ = [
+    "along_gradient",
     "answers_changed_by_biases",
     "dropout_shift",
     "fewer",

@@ -1,7 +1,7 @@
 # %% [markdown]
 # # What does BN cost a detector?
 #
-# *15 minutes · after [lesson 11](../11_put_it_in_a_detector.ipynb)*
+# *20 minutes · after [lesson 11](../11_put_it_in_a_detector.ipynb)*
 #
 # BN after each of YOLOv1's 24 convolutions: what does it cost in parameters, in multiplications, in time, and what does it ask of the batch? The network is counted without
 # any memory, then run with its 272 million parameters if your computer has 2 GB free. In use BN costs nothing, once it is folded away.
@@ -126,10 +126,52 @@ for N in (64, 2, 1):  # 64: the batch of the paper
 # The large pictures of detectors leave room for few of them on a device. Then the values are still many, but come from one or two pictures, and are much alike. That is where people turn to SyncBN
 # ([lesson 10](../10_across_devices.ipynb)) or GN ([lesson 08](../08_choose_a_norm.ipynb)).
 #
+# ## What BN pulls apart
+#
+# In [lesson 11](../11_put_it_in_a_detector.ipynb), two photos stay apart in 24 untrained layers with BN. Now the two are nearly the same: a photo, and a copy with a little noise.
+#
+# **Predict.** With BN, how much do they differ after 24 layers: less than after the first, as much, or more?
+
+# %% tags=["nbval-ignore-output"]
+from sklearn.datasets import load_sample_image
+
+
+@torch.no_grad()
+def differences(network, x):
+    _ = torch.manual_seed(0)
+    convolutions = network[: list(dict(network.named_children())).index("flatten")].to_empty(device="cpu")
+    for layer in convolutions:
+        if hasattr(layer, "reset_parameters"):
+            layer.reset_parameters()
+        x = layer(x)
+        if isinstance(layer, nn.LeakyReLU):
+            yield ((x[0] - x[1]).square().mean() / x.square().mean()).sqrt().item()
+
+
+_ = torch.manual_seed(1)
+photo = torch.tensor(load_sample_image("china.jpg")[:224, :224] / 255).float().permute(2, 0, 1)
+pair = torch.stack([photo, photo + 0.01 * torch.randn_like(photo)])  # a pixel is between 0 and 1
+found = list(differences(with_bn, pair))
+print(f"difference / maps, with BN: layer 1 {found[0]:.2f}, layer 24 {found[-1]:.2f}")
+assert found[-1] > 0.5 > 0.1 > found[0]
+
+# %% [markdown]
+# <details><summary>Answer</summary>
+#
+# More. BN subtracts from each map the mean over *both* pictures, a part of what they share, and scales up what is left. The difference is not subtracted, so its share
+# grows in each layer.
+#
+# </details>
+#
+# So an untrained network with BN keeps different photos apart, but makes alike ones different, too (Yang and others explain it).
+#
 # **Shown:** BN costs a detector 0.005 % more parameters and hardly any time; what it needs is a batch that is not too small.
 #
 # **Practice:** fold a whole network: [the exercises of lesson 11](../exercises/11_put_it_in_a_detector.ipynb), 30 minutes.
 #
 # **Back to** [11 · Put it in a detector](../11_put_it_in_a_detector.ipynb).
 #
-# *Source: J. Redmon and A. Farhadi, "YOLO9000", 2017, arXiv:1612.08242, section 2.*
+# Sources:
+#
+# - J. Redmon and A. Farhadi, "YOLO9000", 2017, arXiv:1612.08242, section 2.
+# - G. Yang and others, "A Mean Field Theory of Batch Normalization", 2019, arXiv:1902.08129 (BN pulls inputs apart).

@@ -82,7 +82,7 @@ figures.show(picture(speed, (9.0, 7.0), rows=3))
 #
 # ## The reasons
 #
-# *Change of the gradient* is that of the lesson, for steps of 1, 2 and 4 times the rate; the largest of the three counts. *Shift* is measured in another way than in the lesson, as
+# *Change of the gradient* is the length of its change along a step, divided by its own length; of steps with 1, 2 and 4 times the rate, the largest change counts. *Shift* is measured in another way than in the lesson, as
 # Santurkar and others do it. $G$ is a layer's gradient on a batch. $G'$ is its gradient on the same batch after all layers below it have made their step.
 #
 # $$\text{shift} = \frac{\lVert G' - G\rVert}{\lVert G\rVert}$$

@@ -36,7 +36,7 @@ from bnteach.data import digits
 # </details>
 # <details><summary>Hint 3</summary>
 #
-# `np.column_stack([x, np.ones(len(x))])` has a column for b. `eigvalsh` sorts the smallest first.
+# `np.column_stack([x, np.ones(len(x))])` has a column for b; `eigvalsh` sorts upward.
 #
 # </details>
 

@@ -37,7 +37,7 @@ from bnteach import check
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# y is above 0 where x̂ is above −β/γ. For a bell curve that is as likely as x̂ below β/γ.
+# For γ > 0, y > 0 where x̂ > −β/γ. For a bell curve that is as likely as x̂ < β/γ.
 #
 # </details>
 # <details><summary>Hint 3</summary>

@@ -1,0 +1,220 @@
+# %% [markdown]
+# # 13 · Make it fast: exercises
+#
+# *30 minutes · after the lesson [13 · Make it fast](../13_make_it_fast.ipynb)*
+#
+# You count what six lines move through memory, compute a variance that keeps its digits without a second look at the data, and measure
+# what a layer's shape does to its time.
+#
+# **How it works.** Write your code in the place of `raise NotImplementedError()`, and run the cell. Its last line
+# checks your code and says what it sees. If you are stuck, open a hint. When you are done, see
+# [the solutions, explained](../solutions/13_make_it_fast.ipynb).
+
+# %%
+import numpy as np
+
+from bnteach import check
+
+# %% [markdown]
+# ## Exercise 1: count the passes
+#
+# *8 minutes · difficulty: 2 of 4*
+#
+# `x`, `y` and `z` are arrays of the same large size; `a`, `b` and `c` are numbers. How many passes over an array that large does each line make?
+#
+# | | the line |
+# |---|---|
+# | A | `y = x + 1` |
+# | B | `x += y` |
+# | C | `y = np.sqrt(x - a)` |
+# | D | `y = x[:, 1:]` |
+# | E | `y = a * x + b * z + c` |
+# | F | `total = np.vecdot(x, z).sum()` |
+#
+# <details><summary>Hint 1</summary>
+#
+# Take the operations of a line one by one. Which whole arrays does each read, and which does it write?
+#
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# A number, or one number for each channel, is no pass. What has no name is written, too.
+#
+# </details>
+# <details><summary>Hint 3</summary>
+#
+# `a * x + b * z + c` has the operations `a * x`, `b * z`, the sum of both, and `+ c`.
+#
+# </details>
+
+
+# %% tags=["solution", "points-2"]
+def count_passes():
+    """A dictionary: the letters "A" to "F", and for each a whole number."""
+    ### BEGIN SOLUTION
+    return {"A": 2, "B": 3, "C": 4, "D": 0, "E": 9, "F": 2}
+    ### END SOLUTION
+
+
+check.count_passes(count_passes)
+
+# %% [markdown] tags=["solution"]
+# ### The solution, explained
+#
+# - **B** reads `x` and `y`, and writes `x`. In place saves a new array, not a pass.
+# - **C**: `x - a` is written and read again, though it has no name.
+# - **D** moves nothing: a slice is a view of the same memory.
+# - **E**: 2 + 2 for the products, 3 for their sum, 2 for `+ c`. The least would be 3: read `x` and `z`, write `y`. Compiled code does that.
+# - **F** reads both. A number for each row is so small that it does not count.
+#
+# What goes wrong most often is C and E: the arrays without a name are forgotten.
+
+# %% [markdown]
+# ## Exercise 2: one look, and all digits
+#
+# *12 minutes · difficulty: 3 of 4*
+#
+# `x` has the shape $(N, C)$. It comes from memory only once, so there is no time for a mean first and squares afterward. But
+# $\frac{1}{N}\sum x^2 - \mu^2$ loses its digits where mean/std is large.
+#
+# Write `shifted_statistics(x)`: it returns the mean and the variance (divided by $N$) of each channel. Use sums over $x - s$ alone, where the shift $s$ is
+# known before any sum. The check also tries float32 at mean/std 10 000.
+#
+# **Predict first:** how must the mean be corrected for the shift, and how the variance?
+#
+# <details><summary>Hint 1</summary>
+#
+# Subtract something near the values first. Which value of a channel do you have before any sum?
+#
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# With `near = x - x[0]`, sum `near` and its squares. How does a mean change when all values move? And a variance?
+#
+# </details>
+# <details><summary>Hint 3</summary>
+#
+# `average = near.mean(axis=0)`; the mean is `x[0] + average`, the variance `(near**2).mean(axis=0) - average**2`.
+#
+# </details>
+
+
+# %% tags=["solution", "points-3"]
+def shifted_statistics(x):
+    """The mean and the variance of each channel, from sums over x minus a shift."""
+    ### BEGIN SOLUTION
+    near = x - x[0]
+    average = near.mean(axis=0)
+    return x[0] + average, (near**2).mean(axis=0) - average**2
+    ### END SOLUTION
+
+
+check.shifted_statistics(shifted_statistics)
+
+# %% [markdown] tags=["solution"]
+# ### The solution, explained
+#
+# - When all values move by $s$, the mean moves by $s$, and the variance does not change. So only the mean is corrected.
+# - The difference $\frac{1}{N}\sum (x-s)^2 - (\mu - s)^2$ is harmless, because $\mu - s$ is a few standard deviations at most.
+# - $x - s$ costs no digits where $x$ and $s$ are near each other: such a difference is exact in floating point.
+# - In one loop, as a compiler makes it, nothing but the two sums is written. In NumPy `near` is an array, so take a block that fits in the cache.
+#
+# Another way is **Welford's**: move the mean a little with each value. It looks once, too, but each value has to wait for the one before.
+
+# %% [markdown]
+# ## Exercise 3: an experiment of your own
+#
+# *10 minutes · difficulty: 2 of 4*
+#
+# `seconds_of_a_value` measures PyTorch's layer, forward and backward: the least time of five runs, divided by the number of values of $x$.
+
+
+# %%
+import torch
+
+from bnteach.trials import speed
+
+
+def seconds_of_a_value(seed, channels=64, positions=784, samples=32, float64=False, channels_last=False):
+    torch.manual_seed(seed)
+    x = torch.randn(samples, channels, positions, 1, dtype=torch.float64 if float64 else torch.float32)
+    if channels_last:
+        x = x.contiguous(memory_format=torch.channels_last)
+    x.requires_grad_()
+    layer = torch.nn.BatchNorm2d(channels, dtype=x.dtype)
+    times = []
+    for _ in range(5):
+        begin = speed.clock()
+        y = layer(x)
+        y.backward(x.detach())
+        times.append(speed.clock() - begin)
+    return min(times) / x.numel()
+
+
+speed.steady()
+
+# %% [markdown]
+# Change **one** thing: smaller maps (`positions=49`), more channels, a single picture, float64, channels last. Write
+# `effect_on_time(seconds_of_a_value, seed)`: it returns two numbers, as usual and with your change.
+#
+# **Predict first**, and write it down: does a value cost the same, less or more, and how many times? When the check has passed, run five seeds in a cell
+# below: `for seed in range(5): print(*effect_on_time(seconds_of_a_value, seed))`.
+#
+# <details><summary>Hint 1</summary>
+#
+# The function makes two measurements that differ in one thing only.
+#
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# The first measurement is `seconds_of_a_value(seed)`.
+#
+# </details>
+# <details><summary>Hint 3</summary>
+#
+# The second one has an argument more, such as `seconds_of_a_value(seed, positions=49)`.
+#
+# </details>
+
+
+# %% tags=["solution", "points-2"]
+def effect_on_time(seconds_of_a_value, seed):
+    """The seconds for a value, as usual and with one option changed."""
+    ### BEGIN SOLUTION
+    before = seconds_of_a_value(seed)
+    after = seconds_of_a_value(seed, float64=True)
+    return before, after
+    ### END SOLUTION
+
+
+check.effect_on_time(effect_on_time)
+
+# %% [markdown] tags=["solution"]
+# ### The solution, explained
+#
+# What to expect, by counting:
+#
+# - `float64=True`: each value has twice the bytes, so a layer that is bound by memory takes up to twice as long.
+# - `samples=1`: if the whole layer fits in the cache, memory is no limit any more, and a value may cost less. But the fixed costs of a call now share fewer values.
+# - `positions=49`: the bytes are the same, the loops shorter: a value costs more where starting a loop takes time.
+# - `channels_last=True`: another order, another loop; measure it.
+#
+# If your numbers say something else, count again: which array is in which cache? What goes wrong most often is to change two things, such as the shape and the
+# number of values.
+
+# %% [markdown]
+# **In words.** A network has many blocks convolution → BN → ReLU. A colleague says: "A convolution makes a thousand times as many operations as BN, so making BN
+# faster gains nothing." What do you answer, and what would you do for training, and for use? Three or four sentences, before you open the answer.
+#
+# <details><summary>A model answer</summary>
+#
+# Operations are not what BN waits for. It moves $x$ and the results several times through memory, and a convolution makes many operations for each byte, so its operations
+# are cheap. In training, join BN and ReLU in one loop: ReLU alone has two passes forward and three backward, and joined it has none of its own. For use, fold BN into the convolution:
+# then it has no pass at all (lesson 09). First measure how much of a step BN takes.
+#
+# </details>
+#
+# ## How far you are
+
+# %%
+check.report()

@@ -1,0 +1,225 @@
+# %% [markdown]
+# # 14 · Deep enough to break: exercises
+#
+# *30 minutes · after the lesson [14 · Deep enough to break](../14_deep_enough_to_break.ipynb)*
+#
+# You predict how gradients grow beside skip connections, find the equilibrium of weight decay exactly, and make an experiment of your own.
+#
+# **How it works.** Write your code in the place of `raise NotImplementedError()`, and run the cell. Its last line
+# checks your code and says what it sees. If you are stuck, open a hint. When you are done, see
+# [the solutions, explained](../solutions/14_deep_enough_to_break.ipynb).
+
+# %%
+import numpy as np
+
+from bnteach import check
+
+# %% [markdown]
+# ## Exercise 1: how fast beside a skip connection?
+#
+# *10 minutes · difficulty: 3 of 4*
+#
+# In the lesson, 50 blocks with a skip connection and BN in the branch made the gradient about 10 times as long. Predict it. A block computes $h + F(h)$, and
+# $F$ is BN → ReLU → linear, with He's weights ($s^2 = 2$).
+#
+# - *Forward:* $F(h)$ has the variance $2\,(1/2 - 1/(2\pi)) = 1 - 1/\pi$, whatever $h$ is. It is hardly related to $h$, so the *variances* of $h$ and $F(h)$ add up.
+# - *Backward:* so do the *mean squares* of the gradients that come back on the two paths, past the branch and through it.
+#
+# Write `growth_with_skips(blocks, start)`. `start` is the variance of $h$ before the first block. Return how many times as *long* the gradient is before the first block
+# as after the last.
+#
+# <details><summary>Hint 1</summary>
+#
+# Go through one block: which variance comes in, and by which factor does the mean square grow?
+#
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# The gradient has two paths. Past the branch: factor 1. Through it: 1/2 of the ReLU, 2 of the weights, and BN divides by the variance that comes in.
+#
+# </details>
+# <details><summary>Hint 3</summary>
+#
+# `variances = start + (1 - 1 / np.pi) * np.arange(blocks)`. Multiply all `1 + 1 / variances`; then the root.
+#
+# </details>
+
+
+# %% tags=["solution", "points-3"]
+def growth_with_skips(blocks, start):
+    """How many times as long the gradient becomes on its path back through the blocks."""
+    ### BEGIN SOLUTION
+    variances = start + (1 - 1 / np.pi) * np.arange(blocks)  # before each block
+    return np.sqrt(np.prod(1 + 1 / variances))
+    ### END SOLUTION
+
+
+check.growth_with_skips(growth_with_skips)
+
+# %% [markdown] tags=["solution"]
+# ### The solution, explained
+#
+# The variance of $h$ grows by the same number in each block. So the factors come nearer and nearer to 1, and the growth is a power of the depth, not an exponential:
+# `growth_with_skips(25, 1)` is 7.6, `growth_with_skips(100, 1)` is 20, and `growth_with_skips(400, 1)` is 56.
+#
+# The lesson measured from behind the first block, where the variance is $1 + 0.68$: `growth_with_skips(49, 1.68)` gives 8.8; measured was 10. The approximations of the lesson
+# are in it, and one more: that $h$ is normal where BN normalizes it.
+#
+# What goes wrong most often is to take the root too early, and to add lengths.
+
+# %% [markdown]
+# ## Exercise 2: the equilibrium, exactly
+#
+# *10 minutes · difficulty: 3 of 4*
+#
+# A step with decay is $w \leftarrow (1 - \eta\lambda)\,w - \eta\,dw$, and in front of BN $dw$ is perpendicular to $w$. Weights of length 1 have a gradient of length `gradient`. Longer weights
+# have a shorter gradient: at length $\|w\|$ it is `gradient` $/\ \|w\|$.
+#
+# Write `equilibrium(rate, decay, gradient)`. Return the length that a step does not change, and the angle in radians by which the step turns such weights. The lesson has the
+# angle for a small product $\eta\lambda$; here it must be exact.
+#
+# <details><summary>Hint 1</summary>
+#
+# Write down $\|w\|^2$ after a step, from $\|w\|^2$ before it. In the equilibrium both are the same.
+#
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# `keep**2 * s + rate**2 * gradient**2 / s == s`, where s is $\|w\|^2$ and keep is $1 - \eta\lambda$.
+#
+# </details>
+# <details><summary>Hint 3</summary>
+#
+# s is `rate * gradient / np.sqrt(1 - keep**2)`. The new weights have the old length, and `keep` of it along the old direction: a cosine.
+#
+# </details>
+
+
+# %% tags=["solution", "points-3"]
+def equilibrium(rate, decay, gradient):
+    """The length that a step keeps, and its turn in radians."""
+    ### BEGIN SOLUTION
+    keep = 1 - rate * decay
+    length = np.sqrt(rate * gradient / np.sqrt(1 - keep**2))
+    return length, np.arccos(keep)
+    ### END SOLUTION
+
+
+check.equilibrium(equilibrium)
+
+# %% [markdown] tags=["solution"]
+# ### The solution, explained
+#
+# The decayed weights, the step and the new weights form a right triangle. In the equilibrium the new weights have the old length, so the cosine of the angle is $1 - \eta\lambda$. For a small angle
+# $\cos\alpha \approx 1 - \alpha^2/2$, and that gives the lesson's $\sqrt{2\eta\lambda}$.
+#
+# The turn does not depend on the gradient at all: a layer with large gradients has longer weights. The length is nearly $\sqrt[4]{\eta\,\text{gradient}^2/(2\lambda)}$.
+#
+# What goes wrong most often: the same gradient for every length. Then the square of the right length comes out.
+
+# %% [markdown]
+# **In words.** A colleague adds `weight_decay=0.05` to the optimizer of a network with BN, and the test accuracy rises in all five seeds. "Decay keeps my network
+# simple." What else could it be, and which experiment would tell? Answer in three sentences before you open the answer.
+#
+# <details><summary>A model answer</summary>
+#
+# In front of BN decay only turns the weights further in each step, so it may have been a learning rate that was too small. Train without decay, with several larger rates, and with a rate that grows: if one of them gets as far, it was
+# the rate. And the optimizer also decays γ, β and the last layer, which do not stand in front of BN: give them a group of their own without decay, and see whether the gain stays.
+#
+# </details>
+#
+# ## Exercise 3: an experiment of your own
+#
+# *10 minutes · difficulty: 2 of 4*
+#
+# `learn(seed, depth=24, skip=True, batch_norm=True, activation="ReLU", rate=0.03)` trains a deep network for one epoch, and returns its test accuracy. BN is in the branch
+# where there is a skip connection.
+
+# %%
+import torch
+from torch import nn
+
+from bnteach import data, training
+
+_ = torch.set_num_threads(1)  # so small a network is fastest on one thread
+digits = data.digits()
+x_train, y_train = torch.from_numpy(digits.x_train), torch.from_numpy(digits.y_train)
+activations = {"ReLU": nn.ReLU, "tanh": nn.Tanh, "sigmoid": nn.Sigmoid, "GELU": nn.GELU}
+
+
+class Skip(nn.Sequential):
+    def forward(self, h):
+        return h + super().forward(h)
+
+
+def block(skip, batch_norm, activation):
+    linear, norm = nn.Linear(100, 100), nn.BatchNorm1d(100) if batch_norm else nn.Identity()
+    nn.init.normal_(linear.weight, std=(2 / 100) ** 0.5)
+    activate = activations[activation]()
+    return Skip(norm, activate, linear) if skip else nn.Sequential(linear, norm, activate)
+
+
+def learn(seed, depth=24, skip=True, batch_norm=True, activation="ReLU", rate=0.03):
+    torch.manual_seed(seed)
+    blocks = [block(skip, batch_norm, activation) for _ in range(depth)]
+    net = nn.Sequential(nn.Linear(64, 100), nn.BatchNorm1d(100), *blocks, nn.Linear(100, 10))
+    optimizer = torch.optim.SGD(net.parameters(), lr=rate)
+    for batch in torch.randperm(len(x_train)).split(60)[:22]:
+        optimizer.zero_grad()
+        nn.functional.cross_entropy(net(x_train[batch]), y_train[batch]).backward()
+        optimizer.step()
+    return training.accuracy(net, digits.x_test, digits.y_test)
+
+
+# %% [markdown]
+# Change **one** thing that you are curious about: a depth, an activation, a rate, no skip connection, no BN. Write
+# `effect_in_depth(learn, seed)`: it returns two accuracies, of the usual network and of the changed one.
+#
+# **Predict first**, and write it down. When the check has passed, run five seeds in a cell below:
+# `for seed in range(5): print(*effect_in_depth(learn, seed))`. Do all five lie on one side?
+#
+# <details><summary>Hint 1</summary>
+#
+# The function makes two trainings that differ in one thing only.
+#
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# The first training is `learn(seed)`.
+#
+# </details>
+# <details><summary>Hint 3</summary>
+#
+# The second one has an argument more, such as `learn(seed, depth=50)`.
+#
+# </details>
+
+
+# %% tags=["solution", "points-2"]
+def effect_in_depth(learn, seed):
+    """The test accuracy of the usual deep network, and with one thing changed."""
+    ### BEGIN SOLUTION
+    return learn(seed), learn(seed, activation="tanh")
+    ### END SOLUTION
+
+
+check.effect_in_depth(effect_in_depth)
+
+# %% [markdown] tags=["solution"]
+# ### The solution, explained
+#
+# Usual: 75 to 89 % over the seeds 0 to 4. Then:
+#
+# - `activation="tanh"`: 88 to 92 %. In four of five seeds that is at least 10 points more, in the other a little less: five seeds do not decide. GELU: 79 to 89 %.
+# - `skip=False`: 10 to 16 %, no better than guessing. With tanh as well it would be 52 to 59 %: tanh lets the gradient grow less. (That changes two things.)
+# - `batch_norm=False`, or `rate=0.3`: 0 %. The loss becomes infinite, and there is no answer.
+# - `depth=4`: 90 to 91 %, better for every seed. So depth is no aim of its own: these digits do not need it.
+# - `rate=0.1`: 86 to 92 %.
+#
+# What goes wrong most often: the two networks have different seeds, or the changed one comes first.
+
+# %% [markdown]
+# ## How far you are
+
+# %%
+check.report()
