@@ -203,10 +203,11 @@ labs.WhichValues()
 # <details><summary>What you may have found</summary>
 #
 # 1. Only when the channel changes: its mean belongs to all samples and positions, 18 values.
-# 2. The axes stand in another order, and `axis=(0, 2, 3)` becomes `axis=(0, 1, 2)`.
+# 2. Rows and columns change places, and `axis=(0, 2, 3)` becomes `axis=(0, 1, 2)`.
 # 3. All digits share the mean and the variance of a channel, and the dimmed digit changes these. With 0.1 all bars grow.
-# 4. Only that of the dimmed digit, because each digit has statistics of its own. It is short, 0.16: a smaller contrast is
-#    divided by a smaller standard deviation. Only $\varepsilon$, which is not small beside such a variance, makes a difference.
+# 4. Only that of the dimmed digit, because each digit has statistics of its own. At contrast 0.1 it is short, 0.16: the
+#    smaller values are divided by a smaller standard deviation. What is left comes from $\varepsilon$, which is not small beside
+#    such a variance.
 #
 # </details>
 #
