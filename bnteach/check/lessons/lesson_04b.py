@@ -28,10 +28,20 @@ MISJUDGED = """
         fault = "paths_swapped"
         | The path through the mean makes the sum of dx 0, the path through the variance the sum of dx · x̂.
 
+    mean_path_not_seen: that the path through the mean is missing is not seen
+        fault = "mean_path_not_seen"
+        | Without it the sum of dx is not 0. It may be negative: take abs of it, channel by channel. And dy
+        | must have a part along 1: draw it at random, for eight samples or so.
+
     variance_path_not_seen: that the path through the variance is missing is not seen
         fault = "variance_path_not_seen"
-        | Without it the sum of dx · x̂ is not 0, but only if dy has a part along x̂. A dy of ones has none:
-        | draw it at random, for eight samples or so.
+        | Without it the sum of dx · x̂ is not 0. It may be negative: take abs of it, channel by channel. And
+        | dy must have a part along x̂. A dy of ones has none: draw it at random, for eight samples or so.
+
+    mean_path_seen_twice: where the path through the mean is missing, it says "both"
+        fault = "mean_path_seen_twice"
+        | Then your second number is not made with x̂. Subtract the mean of x first: x itself has a part
+        | along 1, so the sum of dx · x shows the path through the mean as well.
 """
 
 
@@ -41,7 +51,9 @@ def facts(answer: Any, inputs: Mapping[str, Any]) -> Facts:
         raise OddAnswer(f"Your function returns {odd[0]!r}, expected one of {', '.join(map(repr, LINES))}.")
     yield "right_one_accused", found["nothing"] == "nothing"
     yield "paths_swapped", (found["mean"], found["variance"]) != ("variance", "mean")
-    yield "variance_path_not_seen", (found["variance"], found["both"]) != ("nothing", "mean")
+    yield "mean_path_not_seen", found["mean"] != "nothing" and found["both"] != "variance"
+    yield "variance_path_not_seen", found["variance"] != "nothing" and found["both"] != "mean"
+    yield "mean_path_seen_twice", found["mean"] != "both"
     yield from ((CALLED.format(missing, name), missing == name) for missing, name in found.items())
 
 
@@ -72,6 +84,7 @@ EXERCISES = [
             "The usual run needs the seed alone. What must be the same in the other one?",
             "`usual = distance(seed)`. The second call has one more argument, such as `shift=0.08`.",
         ),
-        lesson=("04b_train_with_your_own", "The running mean comes too late"),
+        lesson=("04b_train_with_your_own", "The running averages come too late"),
+        choices=({"shift": 0.08}, {"momentum": 0.5}, {"batch_size": 600}),
     ),
 ]

@@ -35,7 +35,14 @@ NOT_COMPARABLE = """
         fault = "changed_one_first"
         | Asked for is the usual run, then the changed one; so the second number would be read as the effect.
 """
+OTHER_CHANGE = """
+    other_change: the change is none of those to choose from
+        fault = "other_change"
+        | Take one from the list in the exercise, with its number. A number without a name goes to the first
+        | argument after the seed: write momentum=0.5.
+"""
 SEEDS = (17, 104, 268)  # none that somebody would type
+Changes = tuple[dict[str, Any], ...]  # setting -> its new value
 
 
 class Measurement:
@@ -55,7 +62,7 @@ class Measurement:
         return float(self.calls.index(call))
 
 
-def facts(answer: Any, inputs: Mapping[str, Any], usual: inspect.Signature) -> Facts:
+def facts(answer: Any, inputs: Mapping[str, Any], usual: inspect.Signature, choices: Changes) -> Facts:
     measure, seed = Measurement(usual), inputs["seed"]
     found = two_numbers(answer(measure, seed))
     seeds, changes = zip(*measure.calls, strict=True) if measure.calls else ((), ())
@@ -64,16 +71,21 @@ def facts(answer: Any, inputs: Mapping[str, Any], usual: inspect.Signature) -> F
     yield "nothing_usual", {} in changes
     yield "several_changes", all(len(changed) <= 1 for changed in changes)
     yield "changed_one_first", changes[int(found[0])] == {}
+    yield "other_change", not choices or changes[int(found[1])] in choices
 
 
 def one_change(
-    measure: Callable[..., float], name: str, hints: tuple[str, str, str], lesson: tuple[str, str]
+    measure: Callable[..., float],
+    name: str,
+    hints: tuple[str, str, str],
+    lesson: tuple[str, str],
+    choices: Changes = (),
 ) -> Check:
     """The check of an experiment `name(measure, seed)`. `measure`: a function like the one that is measured
-    with, for its arguments alone."""
+    with, for its arguments alone. `choices`: the changes that are allowed; without them, any one is."""
     return judged_by(
-        partial(facts, usual=inspect.signature(measure)),
-        NOT_COMPARABLE,
+        partial(facts, usual=inspect.signature(measure), choices=choices),
+        NOT_COMPARABLE + OTHER_CHANGE * bool(choices),
         probes=lambda rng: [{"seed": seed} for seed in SEEDS],
         name=name,
         takes=(measure.__name__, "seed"),
