@@ -88,13 +88,6 @@ def cut_twice(right_after_cut, seed):
     return right_after_cut(network, gammas), right_after_cut(network, lengths)
 
 
-def shown_twice(share_right, seed):
-    torch.manual_seed(seed)
-    network, pictures = nn.Linear(3, 2), digits().images().x_test
-    usual, moved = (np.pad(pictures, ((0, 0), (0, 0), (2, 2), (2 + n, 2 - n))) for n in (0, 1))
-    return share_right(network, usual), share_right(network, moved)
-
-
 def recalibrated_twice(share_right, seed):
     pictures, network = torch.from_numpy(digits().x_train), mlp([64, 9, 10], seed=seed)
     for batches in (pictures.split(60), pictures[:1346].split(2)):
@@ -106,7 +99,6 @@ def recalibrated_twice(share_right, seed):
     ("name", "right"),
     [
         ("effect_of_choice", cut_twice),
-        ("effect_of_moving", shown_twice),
         ("effect_of_batches", lambda measure, seed: tuple(recalibrated_twice(measure, seed))),
     ],
 )

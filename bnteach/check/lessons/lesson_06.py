@@ -6,13 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from ..answers import as_array
 from ..checking import Check
 from .inputs import of_layer, readable
 from .lesson_02 import standardize  # noqa: F401 (a mistake below normalizes with it)
 from .letters import named_letters
 from .normalizing import IN_ROOT, IN_VARIANCE, IN_X_HAT
-from .one_change import Call, measured, weights_of
+from .one_change import one_change
 
 
 def batch_norm_channels(x, gamma, beta, eps, channel_axis):
@@ -62,6 +61,10 @@ OF_CHANNELS = """
         y = (gamma * np.moveaxis(x_hat, channel_axis, -1) + beta).reshape(-1, len(gamma))
         | The next layer wants pictures. Undo the reshape and the transpose at the end.
 
+    channels_left_last: the channels are still at the last axis
+        y = gamma * np.moveaxis(x_hat, channel_axis, -1) + beta
+        | The result must have the shape of x. Move the channels back: np.moveaxis(y, -1, channel_axis).
+
     reshaped_not_transposed: the table is made by reshape alone
         y = (gamma * standardize(x.reshape(-1, len(gamma)), eps) + beta).reshape(x.shape)
         | reshape(-1, C) on (N, C, H, W) does not move the channels: it mixes them. Move the channel axis to
@@ -92,7 +95,7 @@ OF_CHANNELS = """
         | The axes are counted 0, 1, 2, 3, and none of them equals −1. So the mean runs over all four, the
         | channels too. channel_axis % 4 turns −1 into 3.
 
-    > 06_normalize_channels: Forget keepdims
+    > 06_normalize_channels: Subtract the mean
 
     parameters_on_last_axis: γ and β meet the last axis, not the channels
         y = gamma * x_hat + beta
@@ -194,13 +197,8 @@ SIGNS = {
 }
 
 
-def shown(network: Any, pictures: Any) -> Call:
-    """As usual are the test digits in the middle of their frame."""
-    from bnteach.data import digits
-
-    given, usual = as_array("pictures", pictures), digits().images().x_test
-    is_usual = np.array_equal(given, np.pad(usual, ((0, 0), (0, 0), (2, 2), (2, 2))))
-    return Call(weights_of(network), {} if is_usual else {"pictures": given.tobytes()})
+def share_right(seed, right=0, down=0, contrast=1.0, negative=False):
+    """Stands for the measurement of the exercise."""
 
 
 EXERCISES = [
@@ -226,14 +224,13 @@ EXERCISES = [
         lesson=("09_slim_and_fold", "Fold"),
         mistakes=(FOLDED, IN_ROOT),
     ),
-    measured(
-        shown,
-        "effect_of_moving",
-        "share_right",
+    one_change(
+        share_right,
+        "effect_of_change",
         hints=(
-            "The network of a seed is `per_position[seed]`, already trained. Show it two sets of pictures.",
-            "`framed(digits.x_test)` is in the middle; with `right=2` it stands two columns farther right.",
-            "`share_right(per_position[seed], pictures)` is the number to return, once for each set.",
+            "Make two measurements that differ in one thing only. What must be the same in both?",
+            "`share_right(seed)` is the share before the change.",
+            "The share after it has one argument more: `right`, `down`, `contrast` or `negative`.",
         ),
         lesson=("06_normalize_channels", "The mistake: statistics for each position"),
     ),
@@ -243,7 +240,7 @@ EXERCISES = [
         SIGNS,
         hints=(
             "Read each line beside the formula: what is measured, over which axes, divided by what?",
-            "Or try them with γ = 2, β = 1, ε = 0.5: is the mean of a channel β? Do the neighbors matter?",
+            "Or try γ = 2, β = 1, ε = 0.5: is the mean of a channel β? Do the other pictures matter?",
             "Two use wrong axes, one none at all. Three have a wrong variance or count. What is left?",
         ),
         lesson=("06_normalize_channels", "The mistake: statistics for each position"),
