@@ -67,7 +67,7 @@ def test_a_typed_t_of_twenty_seeds_is_named():
 
     for t in (2.09, 2.093):
         verdict = check.difference_interval(lambda with_bn, without_bn, t=t: answer(with_bn, without_bn, t))
-        assert "it is that of 20 seeds" in verdict.why
+        assert "that of 20 seeds" in verdict.why
 
 
 def test_a_trial_of_bn_passes_in_whatever_order_it_is_run():

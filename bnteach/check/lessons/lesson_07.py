@@ -11,7 +11,7 @@ import numpy as np
 from ..answers import OddAnswer, described, unpacked
 from ..checking import Check
 from ..running import Observed
-from .two_networks import two_networks
+from .one_change import two_networks
 
 
 def student_t(share: float, degrees: int) -> float:
@@ -49,13 +49,13 @@ IN_INTERVAL = """
         t = 2.776
         | 2.776 belongs to five values. With fewer it is larger, with more it is smaller.
 
-    t_of_twenty_seeds: t is typed in, and it is that of 20 seeds
+    t_of_twenty_seeds: t is 2.09, that of 20 seeds
         t = 2.09
-        | 2.09 belongs to 20 values. With fewer, t is larger.
+        | 2.09 is typed in, and belongs to 20 values. With fewer, t is larger.
 
-    t_of_twenty_seeds_exactly: t is typed in, and it is that of 20 seeds
+    t_of_twenty_seeds_exactly: t is 2.093, that of 20 seeds
         t = 2.093
-        | 2.093 belongs to 20 values. With fewer, t is larger.
+        | 2.093 is typed in, and belongs to 20 values. With fewer, t is larger.
 
     t_one_sided: 5 % are left out on each side
         t = stats.t.ppf(0.95, n - 1)
