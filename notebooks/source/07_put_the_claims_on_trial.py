@@ -24,7 +24,7 @@ from bnteach.trials.claims import along_gradient, fewer, insert_after, noisy_pix
 # the claim is right.
 #
 # Five seeds give five dots. The **margin** is the smallest effect that matters; it makes the gray band. The rule
-# of the whole course has four answers:
+# of the course has four answers:
 
 # %% tags=["draws"] alt="Four rows of five dots beside a gray band from −1 to 1. All right of the band: for it, dots between 3 and 6. All left of it: against it, between −4 and −1.5. All inside: no difference. Anything else: undecided, dots between −3 and 8, on both sides of the band."
 made_up = {
@@ -40,7 +40,7 @@ figures.show(ax)
 # %% [markdown]
 # The mean of the last row is 3, but one of five seeds says −3.
 #
-# A claim **holds** if all conditions that we try, such as two activations, are for it. Else we give the answer of each.
+# A claim **holds** if all conditions that we try, such as two activations, are for it. Otherwise we give the answer of each.
 #
 # Where five seeds are undecided, we take 20, and the 95 % interval of their mean in place of the dots: $\bar d \pm t \, s / \sqrt n$, with
 # the mean $\bar d$ of the $n$ effects and their standard deviation $s$ (divided by $n - 1$). Student's distribution gives $t = 2.09$ for 20 seeds.
@@ -112,7 +112,7 @@ figures.show(figure)
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# With BN all six, but for × 10 with ReLU. Without BN only the usual size, and with tanh × 3.
+# With BN all six with tanh, and five with ReLU (not × 10). Without BN only the usual size, with tanh also × 3.
 #
 # </details>
 #
@@ -140,7 +140,7 @@ for claim, runs in (("1 more rates", by_rate), ("2 more scales", by_scale)):
 
 # %% [markdown]
 # Both claims **hold**. Two rates more are a rate ten times as high.
-# But at × 10, ReLU with BN loses more than ten points.
+# But at × 10, ReLU with BN loses more than ten points (perhaps because long weights turn slowly: lesson 02).
 #
 # ## 3 · "Training is faster"
 #
@@ -154,11 +154,8 @@ def until(model, seed, level, rate, data, most):
         if step.number % 5 == 0 and 100 * training.accuracy(model, data.x_train, data.y_train) >= level:
             break
     train = 100 * training.accuracy(model, data.x_train, data.y_train)
-    return {
-        "steps": step.number,
-        "train": train,
-        "test": 100 * training.accuracy(model, data.x_test, data.y_test),
-    }
+    test = 100 * training.accuracy(model, data.x_test, data.y_test)
+    return {"steps": step.number, "train": train, "test": test}
 
 
 def to_90_percent(seed, bn, activation, rate):
@@ -172,7 +169,7 @@ for name in ("ReLU", "tanh"):
     judge(f"3 faster, {name}", fewest[name, False] - fewest[name, True], margin=5)
 
 # %% [markdown]
-# It **holds**: without BN, a network needs more than twice as many steps.
+# It **holds**: without BN, it takes more than twice as many steps.
 #
 # ## 4 · "BN reduces internal covariate shift"
 #
@@ -201,7 +198,7 @@ def build(seed, kind, activation):
 kinds = {"kind": ["without BN", "BN", "BN + noise"], "activation": ["ReLU", "tanh"], "progress": False}
 
 # %% [markdown]
-# First the shift. We watch the inputs of the last layer, on one batch: how far do their means move in a step, measured in their standard deviations?
+# We watch the inputs of the last layer, on one batch: how far do their means move in a step, measured in their standard deviations?
 # (Margin 0.05: that is hardly a move.)
 
 
@@ -231,7 +228,7 @@ for name in ("ReLU", "tanh"):
 # inputs move about as much as without BN, or more.
 #
 # Now the test accuracy after 110 steps, at the rate with the best *training* accuracy. The margin is 1 point: another 450 test pictures
-# would move an effect by about as much ([measured here](deeper/which_claims_hold.ipynb)).
+# would move an effect by about as much (measured in the notebook linked below).
 #
 # **Predict.** How good is the network with BN and noise: as with BN, or as without?
 
@@ -243,9 +240,7 @@ def learn_as(seed, kind, activation, rate):
 
 def best_accuracies(seeds):
     runs = training.run_seeds(learn_as, seeds, rate=rates[:4], **kinds).sort_values("train", kind="stable")
-    best = runs.groupby(
-        ["activation", "kind", "seed"]
-    ).test.last()  # of the rate with the best training accuracy
+    best = runs.groupby(["activation", "kind", "seed"]).test.last()  # best in training: sorted last
     return {name: {kind: list(best[name, kind]) for kind in kinds["kind"]} for name in ("ReLU", "tanh")}
 
 
@@ -347,7 +342,7 @@ for task, values in gains.items():
     judge(f"6 regularizes, {task}", values, margin=1)
 
 # %% [markdown]
-# No task is for it. All digits: **no difference**. Wrong labels: **undecided**, even with 20 seeds. Noisy pixels: **against it**, by more than
+# No task is for it. All digits: **no difference**. Wrong labels: **undecided**, even with 20 seeds. Noisy pixels: **against it**, by far more than
 # other test pictures could change. We do not know why.
 #
 # BN even memorizes **faster**: wrong labels in about a fifth of the steps.
@@ -378,7 +373,7 @@ figures.show(ax)
 # **Shown:** in three layers, BN allows more rates and more initial scales, is faster, and has less shift and a smoother loss
 # along one step. It gains in spite of moving inputs. It was not shown to regularize. Deeper: [Which of eighteen claims hold?](deeper/which_claims_hold.ipynb)
 #
-# **Practice:** [the exercises](exercises/07_put_the_claims_on_trial.ipynb), 25 minutes, and 10 for one that belongs to a deeper notebook.
+# **Practice:** [the exercises](exercises/07_put_the_claims_on_trial.ipynb), 25 minutes, and 10 for the deeper one.
 #
 # **Next:** [08 · Choose a norm](08_choose_a_norm.ipynb).
 #
