@@ -16,10 +16,7 @@ from scipy import stats
 
 from bnteach import check
 
-# %% [markdown]
-# Test accuracies to look at while you work, made up: one network with BN and one without, each with the same five seeds.
-
-# %%
+# test accuracies to look at, made up: one network with BN and one without, each with the same five seeds
 with_bn = np.array([91.0, 88.0, 95.0, 90.0, 93.0])
 without_bn = np.array([86.0, 84.0, 89.0, 88.0, 87.0])
 print("with BN:   ", with_bn.mean(), "±", with_bn.std(ddof=1).round(2))
