@@ -26,7 +26,7 @@ from bnteach.trials import detector
 # ## The step to YOLOv2
 #
 # Each filter of a convolution gives one **map**: its answers at all places of the picture. YOLOv1 sends the maps through LeakyReLU
-# ($x$ for $x > 0$, and $0.1\,x$ below). YOLOv2 puts BN between the two. BN subtracts the mean of each map over the batch, and with it any bias
+# ($x$ for $x > 0$, and $0.1\,x$ below). YOLOv2 puts BN between the two. BN subtracts the mean of each map, and any bias with it
 # ([lesson 02](02_normalize.ipynb)). So the bias goes.
 
 
@@ -39,8 +39,7 @@ def block(maps_in, maps, side, stride, batch_norm):
 # %% [markdown]
 # ## A listing with two convolutions too few
 #
-# To see what BN does to this network, we need all of it. Figure 3 of YOLOv1's paper has 24 convolutions. 3×3×192 are 192 filters with a
-# side of 3, so they give 192 maps.
+# To try BN in this network, we need all of it: the 24 convolutions in figure 3 of YOLOv1's paper. 3×3×192 are 192 filters with a side of 3.
 #
 # | row | convolutions | count | size of a map |
 # |---|---|---|---|
@@ -53,8 +52,7 @@ def block(maps_in, maps, side, stride, batch_norm):
 # | 7 | 3×3×1024, 3×3×1024 with stride 2 | 2 | 7 × 7 |
 # | 8 | 3×3×1024, 3×3×1024 | 2 | 7 × 7 |
 #
-# A listing of YOLOv1 on the web lacks two of them. The next cell is our own listing, with the same fault. Each entry is
-# (number of maps, side, stride).
+# A listing of YOLOv1 on the web lacks two of them. The next cell is our own, with the same fault. An entry is (number of maps, side, stride).
 
 # %%
 POOL = "pool"
@@ -85,8 +83,8 @@ def convolutions(rows, batch_norm, maps_in=3):
 
 
 # %% [markdown]
-# Two **dense** layers (`nn.Linear`) follow, without BN. They give 30 numbers for each of 7 × 7 parts of the picture, the **cells**: two boxes
-# of 5 numbers (center, size, and how sure the network is), and a score for each of 20 classes. (We leave out the paper's dropout, which changes no shape.)
+# Two **dense** layers (`nn.Linear`) follow, without BN. For each of 7 × 7 parts of the picture, the **cells**, they give 30 numbers: two boxes
+# of 5 numbers (center, size, confidence), and a score for each of 20 classes. (We leave out the paper's dropout.)
 
 
 # %%
@@ -121,7 +119,7 @@ assert x.shape == (1, 7, 7, 30)
 #
 # </details>
 #
-# A test of shapes does not find such a fault; to count does. Mend `listing` yourself, in an empty cell. Then compare.
+# A test of shapes does not find such a fault, but counting does. Mend `listing` yourself, in an empty cell. Then compare.
 
 # %%
 paper = [*listing[:3], [(256, 1, 1), (512, 3, 1)] * 4, *listing[4:]]
@@ -135,9 +133,9 @@ assert count(mended) == 24
 # %% [markdown]
 # ## Two photos on their way through 24 layers
 #
-# Now the network is whole. Can one so deep tell two photos apart *before* it is trained? We send a temple and a flower through the untrained
-# convolutions, in training mode: the two photos are BN's batch. After each layer we measure two sizes: that of the maps, and that of their
-# **difference**, the maps of the temple minus those of the flower. Both are root mean squares (RMS).
+# Can so deep a network tell two photos apart *before* it is trained? We send a temple and a flower through the mended
+# convolutions, in training mode: the two photos are the batch. After each layer we measure the root mean square (RMS) of the maps, and that of their
+# **difference**: the maps of the temple minus those of the flower.
 
 # %%
 from sklearn.datasets import load_sample_images
@@ -165,31 +163,29 @@ def sizes(network):
 
 
 # %% [markdown]
-# **An estimate for a small difference, without BN:**
+# **An estimate** for a small difference, without BN:
 #
-# 1. A filter adds up $n$ inputs. PyTorch's usual weights have the variance $1/(3n)$. So the mean square of the difference is multiplied by
+# 1. A filter adds up $n$ inputs. PyTorch's usual weights have the variance $1/(3n)$, so the mean square of the difference is multiplied by
 #    $n \cdot 1/(3n) = 1/3$. The bias cancels.
-# 2. LeakyReLU multiplies values above 0 by 1 and values below by 0.1. If half of the values lie above, it multiplies
-#    the mean square by $(1 + 0.1^2)/2 = 0.505$. (Small means: both photos are on the same side of 0.)
+# 2. LeakyReLU multiplies by 1 above 0 and by 0.1 below. With half of the values above, the mean square is multiplied by $(1 + 0.1^2)/2 = 0.505$.
+#    (*Small*: both photos are on the same side of 0.)
 # 3. So a layer multiplies the RMS of the difference by $\sqrt{0.505/3} = 0.41$.
 #
-# **Predict.** What is left of the difference after 24 layers: about $10^{-2}$, $10^{-5}$, or $10^{-10}$? Do the maps become as small as that?
+# **Predict.** What is left of the difference after 24 layers: about $10^{-2}$, $10^{-5}$, or $10^{-10}$? Do the maps become as small?
 #
-# Two more starts without BN are controls: the usual weights with all biases 0; and **He's weights**, with biases 0. They have the variance
-# $2/(1.01\,n)$, so the estimated factor is 1.
+# Two controls without BN have biases 0: one with the usual weights, one with **He's weights**. Their variance is $2/(1.01\,n)$, so the factor is 1.
 
 # %% tags=["nbval-ignore-output"]
 _ = torch.manual_seed(0)
 with_bn, without = convolutions(paper, batch_norm=True), convolutions(paper, batch_norm=False)
+filters = [layer for layer in without.modules() if isinstance(layer, nn.Conv2d)]
 in_evaluation = sizes(with_bn.eval())
 measured = {"with BN": sizes(with_bn.train()), "without BN": sizes(without)}
-for layer in without.modules():
-    if isinstance(layer, nn.Conv2d):
-        _ = nn.init.zeros_(layer.bias)
+for conv in filters:
+    nn.init.zeros_(conv.bias)
 measured["without BN, biases 0"] = sizes(without)
-for layer in without.modules():
-    if isinstance(layer, nn.Conv2d):
-        _ = nn.init.kaiming_normal_(layer.weight, a=0.1)
+for conv in filters:
+    nn.init.kaiming_normal_(conv.weight, a=0.1)
 measured["without BN, He's weights"] = sizes(without)
 for name, found in {**measured, "with BN, evaluation mode": in_evaluation}.items():
     maps, difference = found[-1]
@@ -197,17 +193,16 @@ for name, found in {**measured, "with BN, evaluation mode": in_evaluation}.items
         f"{name:25} maps {maps:.1e}, difference {difference:.1e}, difference / maps {difference / maps:.1g}"
     )
 
-# %% tags=["draws"] alt="Four panels, each with the size of the maps and the size of their difference after each of 24 convolutions, logarithmic. With BN both lines are level, near 1. Without BN the difference falls in a straight line from 0.2 to a ten-thousand-millionth, but the maps stay near a hundredth. With biases 0 both fall together in a straight line. With He's weights both stay near 0.4, and the difference falls slowly to 0.1."
-figure, axes = figures.new_figure(columns=4, size=(8.6, 3.1))
-roles = dict(zip(measured, ("with_bn", "without_bn", "without_bn", "without_bn"), strict=True))
-titles = ["with BN", "without BN", "biases 0", "He's weights,\nbiases 0"]
-for ax, title, (name, found) in zip(axes, titles, measured.items(), strict=True):
+# %% tags=["draws"] alt="Four panels, each with the size of the maps and the size of their difference after each of 24 convolutions, logarithmic. With BN both lines are level, near 1. Without BN the difference falls in a straight line from 0.2 to a ten-thousand-millionth, but the maps stay near a hundredth. With biases 0 both fall together in a straight line. With He's weights the maps stay near 0.4, and the difference falls slowly to 0.1."
+figure, axes = figures.new_figure(columns=4, size=(8.6, 3.2))
+titles = ["with BN", "without BN", "without BN,\nbiases 0", "without BN, He's\nweights, biases 0"]
+for ax, title, found in zip(axes, titles, measured.values(), strict=True):
+    role = "with_bn" if title == "with BN" else "without_bn"
     figures.curve(range(1, 25), found[:, 0], ax=ax, role="before")
-    figures.curve(range(1, 25), found[:, 1], ax=ax, role=roles[name])
+    figures.curve(range(1, 25), found[:, 1], ax=ax, role=role)
     figures.frame(ax, title=title, x="convolution", ylim=(1e-11, 10), log="y")
+    figures.key(ax, {"before": "maps", role: "difference"}, place=(0.02, 0.6 if ax is axes[3] else 0.03))
 axes[0].set_ylabel("RMS of the layer's output")
-figures.key(axes[0], {"before": "the maps", "with_bn": "their difference"}, place="lower left")
-figures.key(axes[1], {"before": "the maps", "without_bn": "their difference"}, place="lower left")
 figures.show(figure)
 
 # %% [markdown]
@@ -218,14 +213,14 @@ figures.show(figure)
 # </details>
 #
 # **Why do the maps not shrink, too?** Each layer adds its biases. They are the same for both photos, so they cancel in the difference, but not in the
-# maps. Soon the maps are nearly all bias. The difference is a fifty-millionth of them, hardly more than rounding in float32. With biases 0 the maps shrink
-# together with their difference. So it is not small weights alone that make the photos alike, but biases beside them.
+# maps, which are soon nearly all bias. With biases 0 the maps shrink together with their difference. So small weights alone do not
+# make the photos alike; biases beside them do.
 #
-# **With BN**, in training mode, each layer subtracts the mean of each map over the two photos, and divides by their standard deviation. The difference stays as large as
-# the maps. ($\beta$ could act as a bias, but it is 0 at the start.) In evaluation mode the untrained running statistics are used, 0 and 1. Then BN
-# does almost nothing, and we see what biases 0 gave.
+# **With BN**, each map is divided by its standard deviation over the batch, in each layer. The difference stays as large as
+# the maps. ($\beta$ is a bias, but 0 at the start.) In evaluation mode, the untrained running statistics are 0 and 1: BN
+# does almost nothing, and the maps shrink.
 #
-# **BN is not the only cure.** With He's weights, and biases 0, the difference stays a third as large as the maps.
+# **BN is not the only cure.** With He's weights and biases 0, the difference stays a third as large as the maps.
 
 # %%
 own = rms(photos[0] - photos[1])
@@ -238,13 +233,11 @@ assert left["without BN, biases 0"] > 0.1 > 1e-9 > in_evaluation[-1].max()
 # %% [markdown]
 # ## Lab: does the estimate hold?
 #
-# The estimate is for *small* differences. Here are twelve dense layers with ReLU, without biases, and digits that differ a lot. The **weight scale** is
-# $\sqrt n$ times the standard deviation of the weights, so a layer's factor is about *weight scale* $/\sqrt 2$. *Signal* means the differences between
-# pictures.
+# It is for *small* differences. Here, digits that differ a lot go through twelve dense layers with ReLU, without biases. The **weight scale** is
+# $\sqrt n$ times the standard deviation of the weights: a layer's factor is about *weight scale* $/\sqrt 2$. *Signal* means the differences.
 #
-# 1. Work out what twelve layers leave of the signal at a weight scale of 1. Compare with the line below the picture.
-# 2. At which weight scale should nothing be lost? Is nothing lost?
-# 3. Switch BN on, and change the weight scale. What happens to the signal, and to the gradient on the right?
+# 1. Work out what is left of the signal at a weight scale of 1, and compare with the line below the picture. Then at $\sqrt 2 \approx 1.4$.
+# 2. Switch BN on, and change the weight scale. What happens to the signal, and to the gradient?
 
 # %% tags=["nbval-ignore-output"]
 labs.Depth(activation="ReLU", scale=1.0)
@@ -252,21 +245,20 @@ labs.Depth(activation="ReLU", scale=1.0)
 # %% [markdown]
 # <details><summary>What you may have found</summary>
 #
-# 1. $0.71^{12} = 0.016$, and 0.006 is left. Where one picture gives a value above 0 and another one below, ReLU cuts off a part of their difference.
-# 2. At $\sqrt 2$, about 1.4; 0.35 is left, for the same reason.
-# 3. The signal stays at 2.2 times its size at every scale. So does the gradient in layer 1, at 9.9 times: it grows on its way back
+# 1. $0.71^{12} = 0.016$, but 0.006 is left; $1^{12} = 1$, but 0.35 is left. Where one picture gives a value above 0 and another one below, ReLU cuts off
+#    a part of their difference.
+# 2. At every scale the signal is 2.2 times its size, and the gradient in layer 1 is 9.9 times its size in the last
 #    ([lesson 14](14_deep_enough_to_break.ipynb)).
 #
 # </details>
 #
 # ## Does a small detector learn more with BN?
 #
-# Nothing was trained so far. Whether BN helps to *detect*, only training can show. A found box is **right** if its class is, and its **IoU** with the true
-# box is at least 0.5: the area that both share, divided by the area that they cover together. The measure of a detector is its **mAP**, the *mean average precision*, in
-# percent: 100 if it finds every object with a right box, and nothing else. On the photos of PASCAL VOC 2007, YOLOv2's paper reports 63.4 without BN and 65.8 with it, without saying how
-# much other runs differ.
+# So far nothing was trained, and only training shows whether BN helps to *detect*. A found box is **right** if its class is, and its **IoU** with the true
+# box is at least 0.5: the area that both share, divided by the area that they cover together. A detector's **mAP** (*mean average precision*) is 100 % if it
+# finds every object with a right box, and nothing else. On PASCAL VOC 2007, YOLOv2's paper reports 63.4 without BN and 65.8 with it, a number each.
 #
-# We take a smaller world, in which many runs are possible: scenes of 32 × 32 pixels with one to three digits, 4 × 4 cells, and a YOLO of seven convolutions.
+# In a smaller world, many runs are possible: scenes of 32 × 32 pixels with one to three digits, 4 × 4 cells, and seven convolutions.
 
 # %%
 small = [[(8, 3, 1), POOL], [(32, 3, 1), POOL], [(64, 3, 1), POOL], [(128, 3, 1), (64, 1, 1), (128, 3, 1)]]
@@ -277,7 +269,7 @@ print(count(network), "convolutions, then", " × ".join(map(str, answer.shape[1:
 assert count(network) == 7
 
 # %% [markdown]
-# `trained_detector` builds this network and trains it. With BN and without, it starts from the same weights, He's: so here BN has no vanished difference to bring back.
+# `trained_detector` builds and trains it. With BN and without, it starts from the same weights, He's: so no vanished difference must be brought back.
 
 # %% tags=["nbval-ignore-output"]
 _ = torch.set_num_threads(1)  # so small a network is fastest on one thread
@@ -287,88 +279,84 @@ for batch_norm in (True, False):
     print(f"BN {batch_norm!s:6} mAP on {len(test)} scenes: {detector.mean_ap(network, test):.1f} %")
 
 # %% [markdown]
-# After 800 steps they find this in the first two test scenes (seed 0, each at its best learning rate, stored). Dashed: the true boxes.
+# After 800 steps they find this in two scenes (seed 0, best learning rates, stored). Dashed: the true boxes.
 
 # %% tags=["draws"] alt="Two scenes, left with the boxes found with BN, right with those found without. The first scene has a 6 and a 0: with BN both have the right class; without BN the 6 is called 8. The second has an 8, a 0 and a 5: with BN all three are found, the box of the 0 is too small; without BN the 5 has no box."
 figure, axes = figures.new_figure(columns=2, rows=2, size=(6.4, 6.4))
 drawn = training.stored("results/11_boxes.json", detector.boxes_at_best_rates)["results"]
+names = {"with_bn": "with BN", "without_bn": "without BN"}
 for column, (role, found) in zip(np.reshape(axes, (2, 2)).T, drawn.items(), strict=True):
-    for number, ax in enumerate(column):
-        figures.boxes(figures.scene(test.pictures[number, 0], ax=ax), test.boxes[number])
-        figures.boxes(ax, found["boxes"][number], role=role)
-        for (_, top, right, bottom), label in zip(
-            found["boxes"][number], found["labels"][number], strict=True
-        ):
-            place = right + 0.02, (top + bottom) / 2
-            ax.text(
-                *place, f"{label:.0f}", va="center", size=13, weight="bold", color=figures.ROLES[role].color
-            )
-        true = ", ".join(f"{digit}" for digit in test.labels[number].tolist())
-        ax.set_title(f"{role.replace('_bn', ' BN').replace('_', ' ')}; true: {true}")
+    for ax, picture, truth, true, boxes, labels in zip(
+        column, test.pictures, test.boxes, test.labels, found["boxes"], found["labels"], strict=False
+    ):
+        figures.boxes(figures.scene(picture[0], ax=ax), truth)
+        figures.boxes(ax, boxes, role=role)
+        for (_, top, right, bottom), label in zip(boxes, labels, strict=True):
+            look = {"size": 13, "weight": "bold", "color": figures.ROLES[role].color}
+            ax.text(right + 0.06, (top + bottom) / 2, f"{label:.0f}", va="center", **look)
+        ax.set_title(f"{names[role]}; true: {', '.join(map(str, true.tolist()))}")
 figures.show(figure)
 
 # %% [markdown]
-# A wrong class, a digit without a box, a box that fits badly: such are the mistakes. Two scenes do not show which detector is
-# better. For a fair comparison 120 detectors are stored: six learning rates, 200 and 800 steps, five seeds. (`detector.sweep_of_rates()` repeats it, in
-# about 50 minutes.)
+# Two scenes do not decide, so 120 detectors are stored: six
+# learning rates, 200 and 800 steps, five seeds. (`detector.sweep_of_rates()` repeats it, in about 50 minutes.) Each gets its own best rate, chosen on 300
+# other scenes. The rule of [lesson 07](07_put_the_claims_on_trial.ipynb): *for it* if BN leads by more than 2 points, the margin, in all five seeds.
 #
-# Each detector gets its own best rate, chosen on 300 other scenes. The rule of [lesson 07](07_put_the_claims_on_trial.ipynb), with a margin of 2 points: *for it*
-# if BN leads by more in all five seeds.
-#
-# **Predict.** After 200 steps BN is ahead in all five. After four times as many steps: still, or has the network without BN caught up?
+# **Predict.** After 200 steps it is so. After 800: still, or has the network without BN caught up?
 
 # %%
 runs = pd.DataFrame(training.stored("results/11_learning_rates.json", detector.sweep_of_rates)["results"])
-best_rates, leads = {}, {}
+
+
+def at_best_rate(steps, batch_norm):
+    these = runs[(runs["steps"] == steps) & (runs["batch_norm"] == batch_norm)]
+    means = these.groupby("learning_rate")["mAP to choose by"].mean()
+    rate = means.idxmax()  # the rate with the largest mean
+    return rate, these[these["learning_rate"] == rate].sort_values("seed")["mAP"].to_numpy()
+
+
+leads = {}
 for steps in (200, 800):
-    best = {}
-    for batch_norm in (True, False):
-        these = runs[(runs["steps"] == steps) & (runs["batch_norm"] == batch_norm)]
-        means = these.groupby("learning_rate")["mAP to choose by"].mean()
-        rate = best_rates[steps, batch_norm] = means.idxmax()  # the rate with the largest mean
-        best[batch_norm] = these[these["learning_rate"] == rate].sort_values("seed")["mAP"].to_numpy()
-    leads[steps] = best[True] - best[False]
-    verdict = training.outcome(training.SeedSummary(leads[steps]), margin=2)
-    print(f"{steps} steps: mAP with BN {best[True].mean():.0f}, without {best[False].mean():.0f};", end=" ")
-    print("lead", *leads[steps].round(1), verdict)
-    assert verdict == "for it"
-change = training.SeedSummary(leads[800] - leads[200])
+    (_, with_bn), (_, without) = at_best_rate(steps, True), at_best_rate(steps, False)
+    lead = leads[steps] = training.SeedSummary(with_bn - without)
+    print(f"{steps} steps: mAP with BN {with_bn.mean():.0f}, without {without.mean():.0f};", end=" ")
+    print("lead", *lead.values.round(1), training.outcome(lead, margin=2))
+    assert lead.values.min() > 2
+change = training.SeedSummary(leads[800].values - leads[200].values)
 print("change of the lead:", *change.values.round(1), training.outcome(change, margin=2))
 
-# %% tags=["draws"] alt="ALT"
+# %% tags=["draws"] alt="mAP against the learning rate from 0.0005 to 0.016, after 200 steps and after 800 steps; a dot for each of five seeds, lines through the means, a ring around the chosen rate. With BN the line lies above the one without at every rate. After 200 steps both are low, at most about 23 and 9. After 800 steps they rise to about 91 with BN, at 0.008, and 83 without, at 0.004. At 0.016 the detectors with BN lie wide apart, between 23 and 78, and those without are near 0."
 figure, axes = figures.new_figure(columns=2, size=(7.2, 3.2))
 for ax, steps in zip(axes, (200, 800), strict=True):
     for role, batch_norm in (("without_bn", False), ("with_bn", True)):
         found = runs[(runs["steps"] == steps) & (runs["batch_norm"] == batch_norm)]
-        means = found.groupby("learning_rate")["mAP"].mean()
+        means, (chosen, _) = found.groupby("learning_rate")["mAP"].mean(), at_best_rate(steps, batch_norm)
         figures.curve(means.index, means, ax=ax, role=role)
         figures.dots(found["learning_rate"], found["mAP"], limits=(0, 100), ax=ax, role=role)
-        chosen = best_rates[steps, batch_norm]
         ax.plot(chosen, means[chosen], "o", ms=15, mfc="none", mec="black", mew=1.4)
     figures.frame(ax, title=f"{steps} steps", x="learning rate, thousandths", ylim=(0, 100), log="x")
     ax.set_xticks(means.index, [f"{1000 * rate:g}" for rate in means.index])
     ax.minorticks_off()
 axes[0].set_ylabel("mAP, percent")
-figures.key(axes[0], {"with_bn": "with BN", "without_bn": "without BN"}, place="upper left")
-axes[0].text(0.06, 0.68, "ring: the chosen rate", transform=axes[0].transAxes, size=9.5)
+figures.key(axes[0], names, place="upper left")
+axes[0].text(0.5, 80, "ring: the chosen rate", transform=axes[0].get_yaxis_transform(), size=9.5)
 figures.show(figure)
 
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# Still ahead, by 5 to 17 points. Whether the lead has changed is *undecided*: it shrinks in four seeds and grows in one. And at
-# 91 % little room is left above.
+# Still ahead, by 5 to 17 points. Whether the lead has changed is *undecided*: smaller in four seeds, larger in one. And above
+# 91 % little room is left.
 #
 # </details>
 #
-# So in this small world BN helps, at the best rates in each seed. It may be only *speed*: to know, we would have to train until neither gets
-# better. And *why* it helps, this lesson does not find out; the claims of [lesson 07](07_put_the_claims_on_trial.ipynb) are candidates.
+# So in this small world BN helps, at the best rates in each seed. It may be only *speed*: to know, train until neither gets
+# better. *Why* it helps, this lesson does not find out. Only the weights and the training scenes change with the seed. Large photos and many classes were not tried.
 #
-# The seeds are for weights and training scenes; the 300 test scenes are always the same. Large photos and many classes were not tried. Deeper:
-# [How good is a detector?](deeper/how_good_is_a_detector.ipynb) and
+# Deeper: [How good is a detector?](deeper/how_good_is_a_detector.ipynb)
 # [What does BN cost a detector?](deeper/what_does_bn_cost_a_detector.ipynb)
 #
-# **Shown:** YOLOv2's step to BN; a wrong network whose answer has the right shape; why two photos become alike in 24 untrained layers without BN;
+# **Shown:** YOLOv2's step to BN; a wrong network whose answer has the right shape; what makes two photos alike in 24 untrained layers;
 # a small detector that learns more with BN.
 #
 # **Practice:** [the exercises](exercises/11_put_it_in_a_detector.ipynb), 30 minutes.
@@ -377,6 +365,6 @@ figures.show(figure)
 #
 # Sources:
 #
-# - J. Redmon, S. Divvala, R. Girshick and A. Farhadi, "You Only Look Once", 2016, arXiv:1506.02640 (YOLOv1: figure 3, section 2).
+# - J. Redmon and others, "You Only Look Once", 2016, arXiv:1506.02640 (YOLOv1: figure 3, section 2).
 # - J. Redmon and A. Farhadi, "YOLO9000", 2017, arXiv:1612.08242 (YOLOv2: section 2, table 2).
 # - K. He and others, "Delving Deep into Rectifiers", 2015, arXiv:1502.01852 (initial weights).
