@@ -66,8 +66,11 @@ NOT_FOLDED = """
 """
 
 
+LAYERS = "BN, conv, BN, LeakyReLU, conv, BN, max-pool, conv, LeakyReLU, BN"  # of `network_from`, to be read
+
+
 def seeds(rng: np.random.Generator) -> list[dict[str, Any]]:
-    return [{"seed": int(rng.integers(1000))} for _ in range(3)]
+    return [{"layers": LAYERS, "seed": int(rng.integers(1000))} for _ in range(3)]
 
 
 def network_from(seed: int) -> Any:

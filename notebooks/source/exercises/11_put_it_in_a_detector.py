@@ -1,8 +1,7 @@
 # %% [markdown]
 # # 11 · Put it in a detector: exercises
 #
-# *30 minutes · after the lesson [11 · Put it in a detector](../11_put_it_in_a_detector.ipynb); the first two also after
-# [How good is a detector?](../deeper/how_good_is_a_detector.ipynb)*
+# *30 minutes · after the lesson [11 · Put it in a detector](../11_put_it_in_a_detector.ipynb); no other notebook is needed*
 #
 # You write what a detector does with its boxes, what its loss asks of a cell, and the fold of a whole network.
 #
@@ -21,12 +20,13 @@ from bnteach import check
 #
 # *10 minutes · difficulty: 2 of 4*
 #
-# Often several boxes lie around one object. Write `keep_best(boxes, scores, limit)`, **non-maximum suppression**:
+# Often several boxes lie around one object. How much two boxes overlap is said by their IoU: the area that both share, divided by the area that they
+# cover together. Write `keep_best(boxes, scores, limit)`, **non-maximum suppression**:
 #
 # - `boxes` has the shape $(n, 4)$: left, top, right, bottom, and $y$ grows downward. `scores` has the shape $(n,)$. All boxes are of one class.
 # - The box with the best score is kept. All boxes whose IoU with it is *larger* than `limit` are dropped. Then the same with those that are
 #   left, until none is left.
-# - Return the indices of the boxes that are kept, the best score first.
+# - Return the indices of the boxes that are kept, a list or an array of integers, the best score first.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -78,7 +78,9 @@ check.keep_best(keep_best)
 #
 # *10 minutes · difficulty: 2 of 4*
 #
-# Write `cell_loss(boxes, scores, center, size, label, fits)`, YOLO's loss of *one* cell that has an object. Its four parts are added:
+# Write `cell_loss(boxes, scores, center, size, label, fits)`, YOLO's loss of *one* cell that has an object. (Why it has these parts:
+# [How good is a detector?](../deeper/how_good_is_a_detector.ipynb)) The **confidence** of a box says how sure the network is that it fits an object.
+# Four parts are added:
 #
 # - **place**: 5 times the squared errors of $x$, $y$, $\sqrt w$, $\sqrt h$ of the **responsible** box, the one that fits best;
 # - **confidence**: the squared difference between the confidence of this box and its IoU with the true one;
@@ -133,6 +135,9 @@ check.cell_loss(cell_loss)
 # ## Exercise 3: fold a whole network
 #
 # *10 minutes · difficulty: 3 of 4*
+#
+# To **fold** a BN is to write it into the convolution in front: in evaluation mode BN multiplies each map by a constant and adds one, and so
+# do the weights and the bias of a convolution ([lesson 09](../09_slim_and_fold.ipynb)).
 #
 # Write `fold_network(network)`. `network` is a `torch.nn.Sequential` in evaluation mode. Return a new one, in evaluation mode, that gives the
 # same answers.
@@ -205,7 +210,7 @@ print(f"{len(trained)} layers, mAP {detector.mean_ap(trained, test):.2f} %")
 #
 # <details><summary>A model answer</summary>
 #
-# Count something that the missing layers change: the convolutions (22 in place of 24), or the parameters against those of the paper's table. Load published weights:
+# Count something that the missing layers change: the convolutions (22 in place of 24), or the parameters, against another implementation. Load published weights:
 # two entries have no place to go. Compare the answers, for the same weights, with those of another implementation.
 #
 # Not found by: the shape of the answer, a training that lowers the loss, or a gradient check. The wrong network is a right *other* network.
