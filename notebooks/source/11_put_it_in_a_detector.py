@@ -39,7 +39,7 @@ def block(maps_in, maps, side, stride, batch_norm):
 # %% [markdown]
 # ## A listing with two convolutions too few
 #
-# To try BN in this network, we need all of it: the 24 convolutions in figure 3 of YOLOv1's paper. 3×3×192 are 192 filters with a side of 3.
+# To try BN in this network, we need all of it. Figure 3 of YOLOv1's paper has 24 convolutions. 3×3×192 are 192 filters with a side of 3.
 #
 # | row | convolutions | count | size of a map |
 # |---|---|---|---|
@@ -84,7 +84,7 @@ def convolutions(rows, batch_norm, maps_in=3):
 
 # %% [markdown]
 # Two **dense** layers (`nn.Linear`) follow, without BN. For each of 7 × 7 parts of the picture, the **cells**, they give 30 numbers: two boxes
-# of 5 numbers (center, size, confidence), and a score for each of 20 classes. (We leave out the paper's dropout.)
+# of 5 numbers (center, size, confidence), and a score for each of 20 classes.
 
 
 # %%
@@ -119,7 +119,7 @@ assert x.shape == (1, 7, 7, 30)
 #
 # </details>
 #
-# A test of shapes does not find such a fault, but counting does. Mend `listing` yourself, in an empty cell. Then compare.
+# A test of shapes does not find such a fault; counting does. Mend `listing` yourself, in an empty cell.
 
 # %%
 paper = [*listing[:3], [(256, 1, 1), (512, 3, 1)] * 4, *listing[4:]]
@@ -133,9 +133,9 @@ assert count(mended) == 24
 # %% [markdown]
 # ## Two photos on their way through 24 layers
 #
-# Does so deep a network need BN? Before any training it should at least tell two photos apart. We send a temple and a flower through the mended
+# Does so deep a network need BN? Before training it should at least tell two photos apart. We send a temple and a flower through the mended
 # convolutions, in training mode: the two photos are the batch. After each layer we measure the root mean square (RMS) of the maps, and of their
-# **difference**: temple minus flower.
+# **difference**, temple minus flower.
 
 # %%
 from sklearn.datasets import load_sample_images
@@ -173,7 +173,7 @@ def sizes(network):
 #
 # **Predict.** What is left of the difference after 24 layers: about $10^{-2}$, $10^{-5}$, or $10^{-10}$? Do the maps become as small?
 #
-# Two controls without BN have biases 0: one with the usual weights, one with **He's weights**. Their variance is $2/(1.01\,n)$, so the factor is 1.
+# Two controls without BN have biases 0: one with the usual weights, one with **He's weights**, whose variance $2/(1.01\,n)$ makes the factor 1.
 
 # %% tags=["nbval-ignore-output"]
 _ = torch.manual_seed(0)
@@ -211,14 +211,14 @@ figures.show(figure)
 # </details>
 #
 # **Why do the maps not shrink, too?** Each layer adds its biases. They are the same for both photos, so they cancel in the difference, but not in the
-# maps, which are soon nearly all bias. With biases 0 they shrink together with their difference. So it is not small weights alone
-# that make the photos alike, but biases beside them.
+# maps, which are soon nearly all bias. With biases 0 the maps shrink together with their difference. So small weights alone do not make the photos
+# alike; with biases they do.
 #
 # **With BN**, each map is divided by its standard deviation over the two photos, in each layer. The difference stays as large as
 # the maps. ($\beta$ is a bias, but 0 at the start.) In evaluation mode, the running statistics are still 0 and 1: BN
 # does almost nothing, and the maps shrink.
 #
-# **BN is not the only cure.** With He's weights and biases 0, the difference stays a third as large as the maps.
+# **BN is not the only cure.** With He's weights and biases 0, the difference stays 0.4 times as large as the maps.
 
 # %%
 own = rms(photos[0] - photos[1])
@@ -231,10 +231,10 @@ assert left["without BN, biases 0"] > 0.1 > 1e-9 > in_evaluation[-1].max()
 # %% [markdown]
 # ## Lab: does the estimate hold?
 #
-# It is for *small* differences. Here, digits that differ much go through twelve dense layers with ReLU, without biases. The **weight scale** is
+# Very different digits go through twelve dense layers with ReLU, without biases. The **weight scale** is
 # $\sqrt n$ times the standard deviation of the weights: a layer's factor is about *weight scale* $/\sqrt 2$. *Signal* means the differences.
 #
-# 1. Work out what is left of the signal at a scale of 1, and of $\sqrt 2 \approx 1.4$. Compare with the line below the picture.
+# 1. Work out what is left of the signal at a scale of 1, and at 1.4. Compare with the line below the picture.
 # 2. Switch BN on, and change the scale. What happens to the signal, and to the gradient?
 
 # %% tags=["nbval-ignore-output"]
@@ -243,8 +243,8 @@ labs.Depth(activation="ReLU", scale=1.0)
 # %% [markdown]
 # <details><summary>What you may have found</summary>
 #
-# 1. $0.71^{12} = 0.016$, but 0.006 is left; $1^{12} = 1$, but 0.35 is left. Where two values lie on both sides of 0, ReLU cuts off a part of their difference.
-# 2. At every scale the signal is 2.2 times its size, and the gradient in layer 1 is 9.9 times its size in the last
+# 1. $0.71^{12} = 0.016$, but 0.006 is left; $0.99^{12} = 0.89$, but 0.35 is left. Where two values lie on both sides of 0, ReLU cuts off a part of their difference.
+# 2. At every scale the signal is 2.2 times its size in the input, and the gradient in layer 1 is 9.9 times its size in the last layer
 #    ([lesson 14](14_deep_enough_to_break.ipynb)).
 #
 # </details>
@@ -265,7 +265,7 @@ print(count(network), "convolutions, then shape", tuple(network(torch.zeros(2, 1
 assert count(network) == 7
 
 # %% [markdown]
-# `trained_detector` builds and trains it. With BN and without, it starts from the same He's weights, so nothing has vanished.
+# `trained_detector` builds and trains it. With BN and without, it starts from the same weights, He's. So without BN the difference does not vanish either.
 
 # %% tags=["nbval-ignore-output"]
 _ = torch.set_num_threads(1)  # so small a network is fastest on one thread
@@ -294,8 +294,9 @@ for column, (role, found) in zip(np.reshape(axes, (2, 2)).T, drawn.items(), stri
 figures.show(figure)
 
 # %% [markdown]
-# Two scenes do not decide. So 120 detectors are stored: with and without BN, six learning rates, 200 and 800 steps, five seeds. (`detector.sweep_of_rates()`
-# repeats it in some 50 minutes.) The best rates are chosen on 300 other scenes. The rule of [lesson 07](07_put_the_claims_on_trial.ipynb): *for it* if BN leads by more than 2 points, the margin, in all five seeds.
+# Two scenes do not decide. So 120 detectors are stored: six learning rates, 200 and 800 steps, five seeds. The best rates are chosen
+# on 300 other scenes. The rule of [lesson 07](07_put_the_claims_on_trial.ipynb): *for it* if BN leads by more than 2 points, the margin, in all
+# five seeds; *undecided* if only in some.
 
 # %%
 runs = pd.DataFrame(training.stored("results/11_learning_rates.json", detector.sweep_of_rates)["results"])
@@ -311,12 +312,12 @@ def at_best_rate(steps, batch_norm):
 leads = {}
 for steps in (200, 800):
     (_, with_bn), (_, without) = at_best_rate(steps, True), at_best_rate(steps, False)
-    leads[steps] = with_bn - without
+    leads[f"{steps} steps"] = with_bn - without
     print(f"{steps} steps: mAP with BN {with_bn.mean():.0f}, without {without.mean():.0f}")
-leads["change"] = leads[800] - leads[200]
+leads["change"] = leads["800 steps"] - leads["200 steps"]
 for name, lead in leads.items():
     print(f"lead, {name}:", *lead.round(1), training.outcome(training.SeedSummary(lead), margin=2))
-assert min(leads[200].min(), leads[800].min()) > 2
+assert min(leads["200 steps"].min(), leads["800 steps"].min()) > 2
 
 # %% tags=["draws"] alt="mAP against the learning rate from 0.0005 to 0.016, after 200 steps and after 800 steps; a dot for each of five seeds, lines through the means, a ring around the chosen rate. With BN the line lies above the one without at every rate. After 200 steps both are low, at most about 23 and 9. After 800 steps they rise to about 91 with BN, at 0.008, and 83 without, at 0.004. At 0.016 the detectors with BN lie wide apart, between 23 and 78, and those without are near 0."
 figure, axes = figures.new_figure(columns=2, size=(7.2, 3.2))
@@ -336,17 +337,16 @@ axes[0].text(0.5, 80, "ring: the chosen rate", transform=axes[0].get_yaxis_trans
 figures.show(figure)
 
 # %% [markdown]
-# So in this small world BN helps, at the best rates in each seed, after 800 steps by 5 to 17 points. Whether the lead has changed is *undecided*: it is smaller in
+# So in this small world BN helps, after 800 steps by 5 to 17 points. Whether its lead has changed is *undecided*: it is smaller in
 # four seeds, larger in one; and above 91 % little room is left.
 #
-# It may be only *speed*: to know, train until neither gets better. *Why* it helps is not shown, nor whether it does with large photos, many classes, or
+# It may be only *speed*: neither was trained to its end. *Why* it helps is not shown, nor whether it does with large photos, many classes, or
 # other test scenes.
 #
 # Deeper: [How good is a detector?](deeper/how_good_is_a_detector.ipynb)
 # [What does BN cost a detector?](deeper/what_does_bn_cost_a_detector.ipynb)
 #
-# **Shown:** a wrong network whose answer has the right shape; what makes two photos alike in 24 untrained layers; a small detector that learns more
-# with BN.
+# **Shown:** a wrong network with the right shapes; what makes photos alike in 24 untrained layers; a small detector that learns more with BN.
 #
 # **Practice:** [the exercises](exercises/11_put_it_in_a_detector.ipynb), 30 minutes.
 #

@@ -205,13 +205,12 @@ print(f"{len(trained)} layers, mAP {detector.mean_ap(trained, test):.2f} %")
 # - What goes wrong most often is to write into `conv.weight` of the given network. Then it is spoiled: it has the fold *and* its BN.
 
 # %% [markdown]
-# **In words: which test?** The listing of the lesson answers with 7 × 7 × 30 numbers, as it should, and two convolutions are missing. Name
-# two tests that would have found it, and one more that would *not*.
+# **In words: which test?** The listing of the lesson answers with 7 × 7 × 30 numbers, as it should, and two convolutions are missing. Beside
+# counting, name a test that would have found it, and two more that would *not*.
 #
 # <details><summary>A model answer</summary>
 #
-# Count something that the missing layers change: the convolutions (22 in place of 24), or the parameters, against another implementation. Load published weights:
-# two entries have no place to go. Compare the answers, for the same weights, with those of another implementation.
+# Load published weights: two entries have no place to go. Or compare the answers, for the same weights, with those of another implementation.
 #
 # Not found by: the shape of the answer, a training that lowers the loss, or a gradient check. The wrong network is a right *other* network.
 #
