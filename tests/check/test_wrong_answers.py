@@ -48,7 +48,7 @@ def with_spoiled(one, which, spoil):
 def test_nothing_is_named(name, spoil):
     one = check.CHECKS[name]
     quantities = range(len(one.recipe.returns))
-    for which in (quantities[-1:], quantities):
+    for which in {quantities[-1:], quantities}:
         begin = time.process_time()
         verdict = one.judge(with_spoiled(one, which, SPOILED[spoil]), seed=len(spoil))
         assert time.process_time() - begin < 2
@@ -142,7 +142,7 @@ def test_a_name_that_the_learner_does_not_use_is_explained():
         along_x_hat = None
         return answer(dy, x, gamma, eps) if along_x_hat is None else None
 
-    words = "sum stands where mean belongs. Here along_x_hat is x_hat * (dx_hat * x_hat).mean(axis=0)."
+    words = "in `x_hat * (dx_hat * x_hat).mean(axis=0)` sum stands where mean belongs."
     assert words in check.batch_norm_backward(answer).why
     assert "Here" not in check.batch_norm_backward(with_their_names).why
 

@@ -145,6 +145,7 @@ check.cell_loss(cell_loss)
 # - A `BatchNorm2d` *directly* behind a `Conv2d` is folded into it. Every other layer stays, also a BN that has another place.
 #   (Two BN layers in a row do not occur.)
 # - The given network is as before. Layers that stay may be shared by both networks.
+# - The check tries it on BN, conv, BN, LeakyReLU, conv, BN, max-pool, conv, LeakyReLU, BN, with random weights.
 # - For one pair you may use PyTorch's `torch.nn.utils.fusion.fuse_conv_bn_eval`.
 #
 # <details><summary>Hint 1</summary>
