@@ -18,9 +18,9 @@ from bnteach import data, figures, labs, training
 #
 # A layer is linear → BN → ReLU, with $n$ units. Its input $h$ is the output of such a layer. We follow the *mean square* of a gradient on its way back to $h$:
 #
-# 1. **ReLU** has the slope 1 where its input $\hat{x}$ is above 0, else 0. That halves the mean square.
-# 2. **BN** divides the gradient by the standard deviation $\sigma$ of its input: the mean square by $\sigma^2$.
-# 3. **The linear layer** has random weights with the variance $s^2/n$. Each unit of $h$ gets a sum of $n$ gradients times weights. That multiplies the mean square by $s^2$.
+# 1. **ReLU** has the slope 1 where its input $\hat{x}$ is above 0, else 0: the mean square is halved.
+# 2. **BN** divides the gradient by the standard deviation $\sigma$ of its input: the mean square is divided by $\sigma^2$.
+# 3. **The linear layer** has random weights with the variance $s^2/n$. Each unit of $h$ gets a sum of $n$ gradients times weights: the mean square is multiplied by $s^2$.
 #
 # Forward, the input of BN is a sum of $n$ values of $h$ times the same weights. So $\sigma^2 = s^2\,\mathrm{Var}(h)$, and $s^2$ cancels.
 #
@@ -116,8 +116,8 @@ def relative_lengths(kind, seed):
 
 for kind in blocks:
     five = [relative_lengths(kind, seed)[0] for seed in range(5)]
-    print(f"{kind:23} × {min(five):.2g} to {max(five):.2g}")
-print(f"predicted for BN:       × {1.211**49:.2g}")
+    print(f"{kind:23} × {min(five):12,.1f} to {max(five):12,.1f}")
+print(f"BN, predicted: 1.211^49 × {1.211**49:12,.1f}")
 
 # %% tags=["draws", "nbval-ignore-output"] alt="Length of the gradient at the output of each of 50 blocks, divided by that at block 50, on a logarithmic axis; the gradient runs from right to left. Without BN it stays near 1. With BN it rises on a straight line to about 10 000, close to the line of 1.211 a block. With a skip connection and no BN it rises to more than ten million, with BN on the sum to several hundred. With BN in the branch it rises to about 10, and less and less."
 ax = figures.new_axes(size=(6.4, 3.4))
@@ -134,19 +134,19 @@ figures.show(ax)
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# In "no BN". With BN in the branch it becomes about 10 times as long; in the others it grows far more.
+# In "no BN". With BN in the branch it becomes about 10 times as long, in the others far longer.
 #
 # </details>
 #
 # - **Skip, no BN:** a branch adds as much as comes in. Forward and backward, each block doubles the mean square.
-# - **BN on the sum** divides on the path of the skip connection, too.
+# - **BN on the sum** divides on the path of the skip connection, too: that gradient grows.
 # - **BN in the branch:** $h$ grows from block to block. BN divides by its size, so a late branch adds little to the gradient.
 #
 # So a skip connection and BN are not enough: BN must stand in the branch.
 #
 # ## Does it matter for learning?
 #
-# Two epochs with 50 blocks. `fit` has the usual loop; `decay` and `rates_of_w` are for later.
+# We train 50 blocks for two epochs. `decay` and `rates_of_w` are for later.
 
 
 # %%
@@ -183,7 +183,7 @@ for kind in ("no BN", "BN", "skip, BN in the branch"):
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# Only the last, in all five seeds.
+# Only the last, in all seeds.
 #
 # </details>
 #
@@ -206,7 +206,7 @@ for kind in ("no BN", "BN", "skip, BN in the branch"):
 # $$\eta^2\|dw\|^2 = 2\eta\lambda\,\|w\|^2 \quad\Rightarrow\quad \text{turn} \approx \frac{\eta\,\|dw\|}{\|w\|} = \sqrt{2\eta\lambda}$$
 #
 # So only the product $\eta\lambda$ counts. With $\eta = 0.5$ and $\lambda = 0.02$ the turn is $\sqrt{0.02} \approx 0.141$, or 8.1°.
-# We try three starts: the usual weights in front of BN, a third as long, and three times as long.
+# We start with the usual weights, with three times and a third of their length.
 
 # %% tags=["nbval-ignore-output"]
 lengths, turns = {}, {}
@@ -263,7 +263,7 @@ assert np.allclose(with_decay, with_rate, rtol=0, atol=1e-6)
 #
 # ## Does decay restrain the training?
 #
-# It is meant to, for a better test. We compare 20 seeds with and without decay, by the rule of [lesson 07](07_put_the_claims_on_trial.ipynb). The margins are a factor of 2 in the loss (1 in $\log_2$), and a point of accuracy.
+# It is meant to, for a better test. We judge 20 seeds by the rule of [lesson 07](07_put_the_claims_on_trial.ipynb). The margins are a factor of 2 in the loss (1 in $\log_2$), and a point of accuracy.
 #
 # **Predict.** Does decay make the training loss larger without BN? With BN?
 
@@ -285,8 +285,8 @@ for kind in ("no BN", "BN"):
     decays, stays = (np.transpose(kept[f"{kind}, decay {decay}"]) for decay in (0.02, 0.0))
     factor, gain = decays[0] / stays[0], 100 * (decays[1] - stays[1])
     says[kind] = [training.outcome(training.SeedSummary(x), margin=1) for x in (np.log2(factor), gain)]
-    print(f"{kind:5} loss × {factor.min():.1f} to {factor.max():.1f}, larger? {says[kind][0]:13}", end="  ")
-    print(f"test {gain.min():+.1f} to {gain.max():+.1f} points, better? {says[kind][1]}")
+    print(f"{kind:5} larger loss, × {factor.min():.1f} to {factor.max():.1f}: {says[kind][0]:13}", end="   ")
+    print(f"better test, {gain.min():+.1f} to {gain.max():+.1f} points: {says[kind][1]}")
 
 # %% tags=["draws"]
 assert says == {"no BN": ["for it", "no difference"], "BN": ["no difference", "no difference"]}
@@ -302,7 +302,7 @@ assert says == {"no BN": ["for it", "no difference"], "BN": ["no difference", "n
 #
 # ## Lab: rate, decay, and the turn of a step
 #
-# One linear layer with BN reads the digits. At first a step turns its weights by about 25°, and the accuracy (from 70 %) ends at 85 %.
+# A linear layer with BN reads the digits. At first a step turns its weights by about 25°, and the accuracy (axis from 70 %) ends at 85 %.
 #
 # 1. Make the decay smaller, until the accuracy ends at 95 %. How large is the turn then?
 # 2. Find the same accuracy with the rates 0.3 and 3. What do the three settings have in common?
@@ -314,8 +314,8 @@ labs.WeightDecay()
 # %% [markdown]
 # <details><summary>What you may have found</summary>
 #
-# 1. About 8°, with the decay 0.01.
-# 2. The product of rate and decay, about 0.01, and so the turn. Only the length differs.
+# 1. About 8°, with the decay 0.01. Larger turns mean a rate that is too high.
+# 2. The product of rate and decay, about 0.01, and so the turn. (The decays are 0.03 and 0.003.) Only the length differs.
 # 3. Each step makes the weights longer, and the later ones turn them less.
 #
 # </details>

@@ -1,9 +1,9 @@
 # %% [markdown]
 # # Does BN keep units alive?
 #
-# *10 minutes · deeper than [14 · Deep enough to break](../14_deep_enough_to_break.ipynb)*
+# *15 minutes · deeper than [14 · Deep enough to break](../14_deep_enough_to_break.ipynb)*
 #
-# A ReLU unit is **dead** when it is above 0 for no training picture. Then no gradient reaches its own weights. A step that is too large can kill a unit.
+# A ReLU unit is **dead** when it is above 0 for no training picture. Then no gradient reaches its own weights.
 # You count dead units with and without BN, and see how many of them come back.
 
 # %%
@@ -13,17 +13,17 @@ from torch import nn
 
 from bnteach import data, training
 
+# %% [markdown]
+# ## How many die?
+#
+# A step that is too large can kill a unit. The networks have four layers of 100 units, and start with He's weights. We look at the last layer before the output.
+
+# %%
 _ = torch.set_num_threads(1)  # the fastest for networks this small
 digits = data.digits()
 x_train, y_train = torch.from_numpy(digits.x_train), torch.from_numpy(digits.y_train)
 
-# %% [markdown]
-# ## How many die?
-#
-# The networks have four layers of 100 units, and start with He's weights. We look at the last layer before the output.
 
-
-# %%
 def linear(inputs, outputs):
     layer = nn.Linear(inputs, outputs)
     nn.init.normal_(layer.weight, std=(2 / inputs) ** 0.5)
@@ -92,7 +92,7 @@ for seed in range(5):
     ratio = (bn.bias / bn.weight.abs()).detach()
     in_dead += ratio[dead].tolist()
     in_others += ratio[~dead].tolist()
-for name, ratios in {"dead units": in_dead, "the others": in_others}.items():
+for name, ratios in {"dead units": in_dead, "others": in_others}.items():
     print(f"{len(ratios):3} {name}: median of β/|γ| {np.median(ratios):.1f}")
 assert np.median(in_dead) < -2 < np.median(in_others)
 
@@ -101,7 +101,9 @@ assert np.median(in_dead) < -2 < np.median(in_others)
 #
 # ## Do they come back?
 #
-# **Predict.** No gradient reaches the weights, γ and β of a dead unit. Does it stay dead? We take rates at which most units live.
+# No gradient reaches the weights, γ and β of a dead unit. We count over four epochs, at rates at which most units live.
+#
+# **Predict.** Does a dead unit stay dead?
 
 # %% tags=["nbval-ignore-output"]
 for batch_norm, rate in ((False, 0.3), (True, 3.0)):
@@ -120,12 +122,12 @@ for batch_norm, rate in ((False, 0.3), (True, 3.0)):
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# No. Without BN most come back within an epoch; some He weights even *start* dead, and nearly all of these come back. With BN a few do.
+# Not always. Without BN most are alive again after an epoch: some units even *start* dead, and nearly all of these come back. With BN few do.
 #
 # </details>
 #
 # The unit's own weights stay as they are. But the layers before it still learn, so its *input* changes, and it may be above 0 for a picture again. With BN this is
-# harder: whatever the input, its mean stays β, and β does not move.
+# harder: whatever the input, the unit's mean stays β, and β does not move. Only the *shape* of the distribution can change.
 #
 # **Back to** [14 · Deep enough to break](../14_deep_enough_to_break.ipynb).
 #
