@@ -4,7 +4,7 @@
 # *35 minutes · previous: [13 · Make it fast](13_make_it_fast.ipynb) · next: [15 · Fine-tune and adapt](15_fine_tune_and_adapt.ipynb)*
 #
 # BN is said to keep gradients at a good size. But before training, each ReLU layer with BN makes them 1.21 times as long, and 49 layers
-# about 10 000 times: you derive this, and see which blocks avoid it. Then you see what weight decay does in front of BN.
+# about 10 000 times: you derive this, and find blocks that avoid it. Then you see what weight decay does in front of BN.
 
 # %%
 import numpy as np
@@ -18,11 +18,11 @@ from bnteach import data, figures, labs, training
 #
 # A layer is linear → BN → ReLU, with $n$ units. Its input $h$ is the output of such a layer. We follow the *mean square* of a gradient on its way back to $h$:
 #
-# 1. **ReLU** has the slope 1 where its input $\hat{x}$ is above 0, else 0: the mean square is halved.
+# 1. **ReLU** has the slope 1 where its input $\hat{x}$ is above 0, for half of the values, else 0: the mean square is halved.
 # 2. **BN** divides the gradient by the standard deviation $\sigma$ of its input: the mean square is divided by $\sigma^2$.
 # 3. **The linear layer** has random weights with the variance $s^2/n$. Each unit of $h$ gets a sum of $n$ gradients times weights: the mean square is multiplied by $s^2$.
 #
-# Forward, the input of BN is a sum of $n$ values of $h$ times the same weights. So $\sigma^2 = s^2\,\mathrm{Var}(h)$, and $s^2$ cancels.
+# Together: $\frac12 \cdot \frac{1}{\sigma^2} \cdot s^2$. Forward, the input of BN is a sum of $n$ values of $h$ times the same weights. So $\sigma^2 = s^2\,\mathrm{Var}(h)$, and $s^2$ cancels.
 #
 # For a standard normal $\hat{x}$, $h = \mathrm{ReLU}(\hat{x})$ has the mean square 1/2 and the mean $1/\sqrt{2\pi}$:
 #
@@ -31,7 +31,7 @@ from bnteach import data, figures, labs, training
 #
 # In words: BN takes away the mean of $h$ and enlarges the rest. It enlarges the gradient as much, more than the ReLU takes.
 #
-# For another activation, the mean of its squared slope replaces the 1/2. Random numbers give both:
+# For another activation, the mean of its squared slope replaces the 1/2. We compute it for random numbers:
 
 # %%
 torch.set_num_threads(1)  # the fastest for networks this small
@@ -50,7 +50,7 @@ for activation in (torch.sigmoid, torch.tanh, torch.relu):
     print(f"predicted for BN with {activation.__name__:8} × {predicted_growth(activation):.2f} a layer")
 
 # %% [markdown]
-# The growth is never below 1 (the *Poincaré inequality*). The prediction holds nearly, for **wide layers** ($\hat{x}$ is normal, sums are near their averages), **large batches** (the paths
+# It is never below 1 (the *Poincaré inequality*). The prediction holds nearly, for **wide layers** ($\hat{x}$ is normal, sums are near their averages), **large batches** (the paths
 # through mean and variance carry little), and **random weights**, as before training.
 #
 # ## Five kinds of blocks
@@ -245,7 +245,7 @@ figures.show(figure)
 #
 # 1. Decay multiplies $w$ by $k = 1 - \eta\lambda$ in each step. Without it, $w$ is $c = 1/k^t$ times as long as with it after $t$ steps.
 # 2. To turn it by the same angle, a step must be $c$ times as long, too.
-# 3. But the gradient is $c$ times *shorter* (lesson 02). So the rate must be $c^2$ times as large: it grows by $1/k^2$ a step.
+# 3. But the gradient is $c$ times *shorter* (lesson 02). So the rate must be $c^2$ times as large, and grow by $1/k^2$ a step.
 #
 # The first rate is $\eta/k$: decay has already shrunk $w$ when the step is added. So step $t$, counted from 0, has $\eta\,k^{-(2t + 1)}$.
 
@@ -302,7 +302,7 @@ assert says == {"no BN": ["for it", "no difference"], "BN": ["no difference", "n
 #
 # ## Lab: rate, decay, and the turn of a step
 #
-# A linear layer with BN reads the digits. At first a step turns its weights by about 25°, and the accuracy (axis from 70 %) ends at 85 %.
+# A linear layer with BN reads the digits. With the first settings a step turns its weights by about 25°, and the accuracy (axis from 70 %) ends at 85 %.
 #
 # 1. Make the decay smaller, until the accuracy ends at 95 %. How large is the turn then?
 # 2. Find the same accuracy with the rates 0.3 and 3. What do the three settings have in common?
