@@ -136,11 +136,7 @@ EXERCISES = [
     one_change(
         learn,
         "effect_in_depth",
-        hints=(
-            "The function makes two trainings that differ in one thing only.",
-            "The first training is `learn(seed)`.",
-            "The second one has an argument more, such as `learn(seed, depth=50)`.",
-        ),
+        such_as="depth=50",
         lesson=("14_deep_enough_to_break", "Does it matter for learning?"),
     ),
 ]
