@@ -29,7 +29,7 @@ from bnteach import data, figures, labs, training
 # $$\text{growth}^2 = \frac{1/2}{\mathrm{Var}(h)} = \frac{1/2}{1/2 - 1/(2\pi)} = \frac{\pi}{\pi - 1} \approx 1.467,
 # \qquad \text{growth} \approx 1.211$$
 #
-# In words: BN takes away the mean of $h$ and enlarges the rest. It enlarges the gradient as much, more than the ReLU takes.
+# BN takes away the mean of $h$ and enlarges the rest. It enlarges the gradient as much: more than the ReLU takes.
 #
 # For another activation, the mean of its squared slope replaces the 1/2. We compute it for random numbers:
 
@@ -94,7 +94,7 @@ def network(kind, depth, seed):
 
 
 # %% [markdown]
-# A random gradient starts at the output of block 50. How many times as long is it at the output of block 1, 49 blocks earlier?
+# A random gradient starts at the output of block 50. We compare its length at the output of block 1, 49 blocks earlier.
 #
 # **Predict.** In which of the five does the gradient keep about its length?
 
@@ -146,7 +146,7 @@ figures.show(ax)
 #
 # ## Does it matter for learning?
 #
-# We train 50 blocks for two epochs. `decay` and `rates_of_w` are for later.
+# Two epochs with 50 blocks. `decay` and `rates_of_w` are for later.
 
 
 # %%
@@ -187,11 +187,10 @@ for kind in ("no BN", "BN", "skip, BN in the branch"):
 #
 # </details>
 #
-# Why not "no BN", whose gradient has the right length? A likely reason is the cosine: before training, the outputs of block 50
+# Why not "no BN"? A likely reason is the cosine: before training, the outputs of block 50
 # for two pictures point nearly the same way. So the last layer can hardly tell pictures apart.
 #
-# **Dead units**, ReLUs above 0 for no picture, are counted in [Does BN keep units alive?](deeper/does_bn_keep_units_alive.ipynb) At the rate 3 all units die without BN, and few
-# with it.
+# **Dead units** are ReLUs above 0 for no picture. At the rate 3 all are dead without BN, and few with it: [Does BN keep units alive?](deeper/does_bn_keep_units_alive.ipynb)
 #
 # ## Weight decay in front of BN
 #
@@ -205,7 +204,7 @@ for kind in ("no BN", "BN", "skip, BN in the branch"):
 #
 # $$\eta^2\|dw\|^2 = 2\eta\lambda\,\|w\|^2 \quad\Rightarrow\quad \text{turn} \approx \frac{\eta\,\|dw\|}{\|w\|} = \sqrt{2\eta\lambda}$$
 #
-# So only the product $\eta\lambda$ counts. With $\eta = 0.5$ and $\lambda = 0.02$ the turn is $\sqrt{0.02} \approx 0.141$, or 8.1°.
+# Only the product $\eta\lambda$ counts. With $\eta = 0.5$ and $\lambda = 0.02$ the turn is $\sqrt{0.02} \approx 0.141$, or 8.1°.
 # We start with the usual weights, with three times and a third of their length.
 
 # %% tags=["nbval-ignore-output"]
@@ -259,11 +258,11 @@ for name, losses in {"decay": with_decay, "growing rate": with_rate}.items():
 assert np.allclose(with_decay, with_rate, rtol=0, atol=1e-6)
 
 # %% [markdown]
-# The loss is the same in all 440 steps, but for rounding. In front of BN, decay *is* a growing rate: for plain gradient descent, and a tiny ε.
+# All 440 losses are the same, but for rounding. In front of BN, decay *is* a growing rate: for plain gradient descent, and a tiny ε.
 #
 # ## Does decay restrain the training?
 #
-# It is meant to, for a better test. We judge 20 seeds by the rule of [lesson 07](07_put_the_claims_on_trial.ipynb). The margins are a factor of 2 in the loss (1 in $\log_2$), and a point of accuracy.
+# It is meant to, for a better test. We judge 20 seeds by the rule of [lesson 07](07_put_the_claims_on_trial.ipynb), with the margins of a factor of 2 in the loss (1 in $\log_2$), and a point of accuracy.
 #
 # **Predict.** Does decay make the training loss larger without BN? With BN?
 
@@ -294,7 +293,7 @@ assert says == {"no BN": ["for it", "no difference"], "BN": ["no difference", "n
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# Without BN it does, in each seed. With BN there is no difference on average, and single seeds go both ways.
+# Without BN it does, in each seed. With BN it makes no difference on average; single seeds go both ways.
 #
 # </details>
 #
@@ -305,7 +304,7 @@ assert says == {"no BN": ["for it", "no difference"], "BN": ["no difference", "n
 # A linear layer with BN reads the digits. With the first settings a step turns its weights by about 25°, and the accuracy (axis from 70 %) ends at 85 %.
 #
 # 1. Make the decay smaller, until the accuracy ends at 95 %. How large is the turn then?
-# 2. Find the same accuracy with the rates 0.3 and 3. What do the three settings have in common?
+# 2. Find the same accuracy with the rates 0.3 and 3. What do all three settings share?
 # 3. Weight decay 0: what becomes of length and turn?
 
 # %% tags=["nbval-ignore-output"]
@@ -315,7 +314,7 @@ labs.WeightDecay()
 # <details><summary>What you may have found</summary>
 #
 # 1. About 8°, with the decay 0.01. Larger turns mean a rate that is too high.
-# 2. The product of rate and decay, about 0.01, and so the turn. (The decays are 0.03 and 0.003.) Only the length differs.
+# 2. The turn, and the product of rate and decay (decays 0.03 and 0.003). Only the length differs.
 # 3. Each step makes the weights longer, and the later ones turn them less.
 #
 # </details>
