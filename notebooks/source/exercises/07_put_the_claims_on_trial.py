@@ -16,7 +16,8 @@ from scipy import stats
 
 from bnteach import check
 
-# test accuracies to look at, made up: one network with BN and one without, each with the same five seeds
+# %%
+# Test accuracies to look at, made up: one network with BN and one without, each with the same five seeds.
 with_bn = np.array([91.0, 88.0, 95.0, 90.0, 93.0])
 without_bn = np.array([86.0, 84.0, 89.0, 88.0, 87.0])
 print("with BN:   ", with_bn.mean(), "±", with_bn.std(ddof=1).round(2))
@@ -193,10 +194,9 @@ def trial_of_bn(accuracy, seed):
 
 check.trial_of_bn(trial_of_bn)
 
-# %% [markdown]
-# When your three functions have passed, this cell runs your trial with 20 seeds, and your rule judges it. What about your prediction?
-
 # %% tags=["nbval-ignore-output"]
+# When your three functions have passed, this cell runs your trial with 20 seeds, and your rule judges it.
+# What about your prediction?
 verdicts = [
     check.difference_interval(difference_interval),
     check.interval_outcome(interval_outcome),
