@@ -68,6 +68,17 @@ def least(x, gamma, beta, dy):
     return y, np.add(x, dy)
 
 
+def medians(ways: dict[str, Way], layer: list[np.ndarray], rounds: int = 5) -> dict[str, float]:
+    """The seconds of each way; the ways take turns, so that what else the machine does meets all of them."""
+    seconds: dict[str, list[float]] = {name: [] for name in ways}
+    for _ in range(rounds + 1):  # the first round warms up
+        for name, way in ways.items():
+            begin = clock()
+            way(*layer)
+            seconds[name].append(clock() - begin)
+    return {name: float(np.median(times[1:])) for name, times in seconds.items()}
+
+
 def product(x, *others):
     """No layer: a product of matrices, with so many OPERATIONS."""
     square = x.reshape(-1)[: SIDE * SIDE].reshape(SIDE, SIDE)
