@@ -5,7 +5,7 @@
 # next: [14 · Deep enough to break](14_deep_enough_to_break.ipynb)*
 #
 # BN needs little arithmetic, but a textbook's lines send large arrays through memory again and again. You count these passes, and
-# take most of them away, step by step. One step loses digits, the next gets them back, and the last one is faster than PyTorch.
+# take most of them away, step by step. One step loses digits, the next gets them back, and the last is faster than PyTorch.
 
 # %%
 import numpy as np
@@ -39,11 +39,11 @@ print(f"x, y, dx and dy have {x.nbytes / 1e6:.1f} MB each")
 # %% [markdown]
 # ## Count the passes
 #
-# An array of 25.7 MB is too large for the cache of a core, so it comes from memory each time. A **pass** is one array read from end to end, or
+# An array of 25.7 MB is too large for a core's cache, so it comes from memory each time. A **pass** is one array read from end to end, or
 # one array written. `x - mean` has two passes: it reads $x$ and writes the difference. `x.mean` has one; `x.var` has six, since it
-# writes $x - \mu$ and the squares, too.
+# writes $x - \mu$ and its squares, too.
 #
-# The next version writes less. `x_hat *= inv_std` writes into an array that is there. `np.vecdot(a, b)` adds the products
+# The next version writes less. `x_hat *= inv_std` writes into the old array. `np.vecdot(a, b)` adds the products
 # $a_i b_i$ of each row without writing them; if all $b_i$ are 1, it adds the $a_i$.
 
 
@@ -80,30 +80,30 @@ ones = np.ones(x.shape[2], np.float32)
 #
 # ## Time follows the passes
 #
-# If moving the data takes all the time, a way takes its passes times the time of one, a fifth of `least`. We run all ways and PyTorch **in turn**, five times on one thread, and
-# take the medians. The clock counts only the time that our program has the processor (not on Windows), and freed memory is
-# kept for the next array (`speed.steady`). `textbook` stands there twice: the difference is noise. The **memory** is the most that
-# new arrays took at once, in units of $x$.
+# If moving the data takes all the time, a way takes its passes times a fifth of `least`. We run all ways and PyTorch **in turn**, five times on one thread, and
+# take the medians. The clock runs only while our program does (not on Windows), and freed memory is
+# kept for the next array. `textbook` runs twice: the difference is noise. The **memory** is the most that
+# new arrays take at once, in units of $x$.
 #
 # **Predict.** `textbook` needs four times the memory of $x$. And `in_place`?
 
 
 # %% tags=["nbval-ignore-output"]
 def table(*names):
-    chosen = {name: ways[name] for name in names}
-    seconds = speed.medians({**chosen, "PyTorch": speed.pytorch, "least": speed.least}, layer)
-    for name, way in chosen.items():
-        speed.assert_same(way(*layer), speed.pytorch(*layer))
-        by_passes = passes[name] * seconds["least"] / 5
-        print(f"{name:9}{passes[name]:2} passes: {1e3 * by_passes:3.0f} ms   measured:", end="")
-        print(f"{1e3 * seconds[name]:3.0f} ms, {seconds[name] / seconds['PyTorch']:.2f} of PyTorch's", end="")
-        print(f"   memory {speed.peak(way, layer):.1f}")
+    seconds = speed.medians({name: ways[name] for name in (*names, "PyTorch", "least")}, layer)
+    for name in names:
+        speed.assert_same(ways[name](*layer), speed.pytorch(*layer))
+        reckoned, ratio = passes[name] * seconds["least"] / 5, seconds[name] / seconds["PyTorch"]
+        print(f"{name:9}{passes[name]:2} passes: {1e3 * reckoned:3.0f} ms   measured:", end="")
+        print(f"{1e3 * seconds[name]:3.0f} ms, {ratio:.2f} of PyTorch's", end="")
+        print(f"   memory {speed.peak(ways[name], layer):.1f}")
 
 
 speed.steady()
 ways = {"textbook": textbook, "again": textbook, "in place": in_place}
-passes = {"textbook": 29, "again": 29, "in place": 22}
-table(*ways)
+passes = {"textbook": 29, "again": 29, "in place": 22, "least": 5}
+ways |= {"PyTorch": speed.pytorch, "least": speed.least}
+table("textbook", "again", "in place")
 
 # %% [markdown]
 # <details><summary>Answer</summary>
@@ -112,7 +112,7 @@ table(*ways)
 #
 # </details>
 #
-# `in_place` takes little more than its passes. `textbook` takes longer, because some of NumPy's own sums are slower than memory: compare `x.sum` with `total`, both one pass.
+# `in_place` takes little more than its passes. `textbook` takes longer, because `x.sum((0, 2))` is slower than memory; `total` is not.
 
 
 # %% tags=["nbval-ignore-output"]
@@ -123,17 +123,17 @@ print(f"memory moves {5 * x.nbytes / seconds['least'] / 1e9:.0f} billion bytes i
 print(f"the processor makes {speed.OPERATIONS / seconds['product'] / 1e9:.0f} billion operations")
 
 # %% [markdown]
-# Why does memory decide? The **roofline** model compares two numbers. On the machine that built this page the processor makes 113 billion operations in a second (in a product of matrices), and memory
-# moves 38 billion bytes: 3 operations for each byte. BN makes about 12 for each value: 3 for the sums $\sum x$ and $\sum x^2$ and 2 for $y$, then 3 for $\sum dy$ and $\sum dy\cdot\hat{x}$ and 4 for $dx$.
+# Why does memory decide? The **roofline** model compares two numbers. On the machine that built this page the processor makes about 113 billion operations in a second (in a product of matrices), and memory
+# moves about 38 billion bytes: 3 operations for each byte. BN makes about 12 for each value: 3 for $\sum x$ and $\sum x^2$, 2 for $y$, 3 for $\sum dy$ and $\sum dy\cdot x$, 4 for $dx$.
 # It moves 20 bytes, five passes of 4: 0.6 operations for each byte. A program below 3 is **bound by memory**: the processor waits.
 #
 # ## Fold
 #
-# $\hat{x}$ itself is not needed. With $\sigma = \sqrt{\mathrm{var} + \varepsilon}$, put $\hat{x} = (x - \mu)/\sigma$ into $y = \gamma\hat{x} + \beta$ and into the $dx$ of lesson 04:
+# $\hat{x}$ itself is not needed. With $\sigma = \sqrt{\mathrm{var} + \varepsilon}$, put $\hat{x} = (x - \mu)/\sigma$ into $y$ and into the $dx$ of lesson 04:
 #
 # $$y = \frac{\gamma}{\sigma}\,x + \Big(\beta - \frac{\gamma}{\sigma}\,\mu\Big) \qquad dx = \frac{\gamma}{\sigma}\Big(dy + s\,x - \big(\tfrac{d\beta}{m} + s\,\mu\big)\Big),\quad s = -\frac{d\gamma}{\sigma m}$$
 #
-# All but $x$ and $dy$ is one number for each channel; $s$ is `slope` in the code. The sums run over $x$ itself, too:
+# All but $x$ and $dy$ is one number for each channel; $s$ is `slope` in the code. The sums, too, run over $x$ itself:
 #
 # $$\mathrm{var} = \frac{1}{m}\sum x^2 - \mu^2 \qquad d\gamma = \frac{1}{\sigma}\left(\sum dy\cdot x - \mu\sum dy\right)$$
 
@@ -162,17 +162,17 @@ def backward(dy, x, gamma, kept, dx):
 
 ways["folded"] = speed.as_way(forward, backward)  # makes y and dx, and calls both
 passes["folded"] = (4 + 2) + (8 + 4)  # reads and writes, forward and backward
-table("textbook", "in place", "folded")
+table("in place", "folded")
 
 # %% [markdown]
-# Fewer passes, less time, and no memory but for $y$ and $dx$.
+# Fewer passes, less time; new memory only for $y$ and $dx$.
 #
 # ## The fold loses digits
 #
 # So far mean/std was 0.5. Now it is 10 000. We print the largest error of each way, over the root mean square of the result. The unit is the
 # **machine epsilon** of float32, $1.2\cdot 10^{-7}$ (not the ε of BN). `textbook` in float64 says what is right.
 #
-# **Predict.** One of the three ways gives nonsense. Which, and at which line?
+# **Predict.** One of our three ways gives nonsense. Which, and at which line?
 
 
 # %% tags=["nbval-ignore-output"]
@@ -182,9 +182,8 @@ def digits(name):
     return far
 
 
-ways["PyTorch"] = speed.pytorch
 far = {name: digits(name) for name in ("textbook", "in place", "folded", "PyTorch")}
-assert far["folded"] > 1e5 > 1e3 > far["PyTorch"] / 100
+assert far["folded"] > 1e5
 
 # %% [markdown]
 # <details><summary>Answer</summary>
@@ -194,18 +193,18 @@ assert far["folded"] > 1e5 > 1e3 > far["PyTorch"] / 100
 #
 # </details>
 #
-# The others subtract $\mu$ first. Near 10 000 the numbers of float32 are steps of 0.001, which is 8 192 machine epsilons. The mean is rounded to such a step:
-# so they are off by one or two steps, PyTorch by one.
-# More about this: [Which variance survives float32?](deeper/which_variance_survives_float32.ipynb)
+# The others subtract $\mu$ first. Near 10 000 the numbers of float32 are steps of 0.001, which are 8 192 machine epsilons. The mean is rounded to such a step,
+# so each is off by one or two of them.
+# More: [Which variance survives float32?](deeper/which_variance_survives_float32.ipynb)
 #
 # ## A block keeps them
 #
-# Subtract a number near the mean first, and all digits stay. But the difference is one more array to write and read. So take a **block**: a part
-# of the layer that fits in the cache, here one channel of 0.4 MB. It comes from memory once; all further passes over it stay in the cache.
-# `blocked` subtracts the channel's first value, calls `forward` and `backward` on the block, and copies the result. Through memory
-# go $x$ and $y$; then $x$, $dy$ and $dx$.
+# Subtract a number near the mean first, and the digits stay. But the difference is one more array. So take a **block**: a part
+# of the layer that fits in the cache, here one channel of 0.4 MB. It comes from memory once; further passes over it stay in the cache.
+# `blocked` subtracts the channel's first value, calls `forward` and `backward` on the block, and copies the result. Only $x$ and $y$, then $x$, $dy$ and $dx$
+# go through memory.
 #
-# **Predict.** Five passes through memory instead of 18. Is `blocked` 3.6 times as fast as `folded`, or less? Why?
+# **Predict.** Five passes instead of 18. Is `blocked` 3.6 times as fast as `folded`? Why, or why not?
 
 
 # %% tags=["nbval-ignore-output"]
@@ -231,15 +230,15 @@ assert digits("blocked") < 100
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# Less. The block still goes 21 times through the cache, which is faster than memory but not free. And each of the 64 blocks costs some 50 calls of NumPy.
+# No. The block still goes 21 times through the cache, which is faster than memory but not free. And its calls of NumPy, some 50, come 64 times.
 #
 # </details>
 #
-# The digits are back, and on the machine that built this page `blocked` is still a little faster than `folded`.
+# The digits are back, and on the machine that built this page `blocked` is even a little faster than `folded`.
 #
 # ## Lab: how large should a block be
 #
-# The lab reckons the time of `blocked` with one or more channels in a block, with speeds near those of the machine that built this page.
+# The lab reckons the time of `blocked`, with the speeds of the machine that built this page.
 #
 # 1. *32 × 64 × 56 × 56*, cache 2 MB: what happens at 2 channels?
 # 2. *32 × 512 × 7 × 7*: why is a block of 1 channel slow, though it fits?
@@ -260,15 +259,19 @@ labs.Blocks()
 # ## Compiled
 #
 # In NumPy each operation is a loop of its own, and writes its result to the cache at least. In a compiled loop, results stay in the
-# processor's registers, and float64 costs little there. **Numba** compiles loops in Python; here is the forward pass.
-# (Without Numba you see stored numbers. `"reassoc"` lets the compiler add several values at once.)
+# processor's registers, and float64 costs little there. **Numba** compiles loops in Python. For each channel three loops make
+# $\mu$, the variance and $y$ (`speed.loops.forward`). The third is
+#
+# ```python
+# for n in range(N):
+#     for i in range(L):
+#         y[n, c, i] = (x[n, c, i] - mean) * scale + shift
+# ```
+#
+# Without Numba you see stored numbers. (`"reassoc"` lets the compiler add several values at once.)
+
 
 # %% tags=["nbval-ignore-output"]
-from inspect import getsource
-
-print(getsource(speed.loops.forward))
-
-
 def with_numba():
     import numba
 
@@ -285,18 +288,18 @@ ways["engine"] = speed.engine
 assert max(compiled["digits"], digits("engine")) < 100
 
 # %% [markdown]
-# `engine` is our own `bnteach/core/fast.py`, in NumPy alone. It takes any layout, and works in tiles of 1 MB. It makes short sums in float32 and adds
-# them in float64, and it centers only where a mean is larger than the deviation. Its sums come first, then $y$ and $dx$ in a second round: so it has eight
+# `engine` is `bnteach/core/fast.py`, NumPy alone. It takes any layout, and works in tiles of 1 MB. It adds short sums of float32
+# in float64, and centers only where a mean is larger than the deviation. It makes all sums first, then $y$ or $dx$: eight
 # passes through memory, but fewer through the cache and fewer calls than `blocked`.
 #
 # ## What is left
 #
-# All ways once more, in turn. The line is the time that the passes take alone, at the speed of `least`.
+# All ways once more, in turn. The line is the time of the passes alone.
 
 # %% tags=["draws", "nbval-ignore-output"] alt="Time in units of PyTorch's, over the passes through memory. A line from the origin through least, with 5 passes, shows the time of the passes alone. Textbook, in place and folded, with 29, 22 and 18 passes, lie a little above the line. Engine with 8 passes, blocked and compiled with 5 lie at lower times, but well above the line; compiled is the nearest to it."
-passes |= {"engine": (2 + 1) + (4 + 1), "compiled": 5, "least": 5}
+passes |= {"engine": (2 + 1) + (4 + 1), "compiled": (1 + 1) + (2 + 1)}  # reads and writes
 del ways["again"]
-seconds = speed.medians({**ways, "least": speed.least}, layer)
+seconds = speed.medians(ways, layer)
 times = {name: seconds[name] / seconds["PyTorch"] for name in passes if name in seconds}
 times.setdefault("compiled", compiled["ratio"])
 ax = figures.new_axes(size=(6.8, 3.6))
@@ -316,11 +319,11 @@ ax.set(xlim=(0, 32), ylim=(0, None))
 figures.show(ax)
 
 # %% [markdown]
-# On the right, from 29 to 18 passes, the time follows the passes. On the left memory is no longer all: passes through the cache and calls take more time than the five
-# passes. The compiled loops have fewest of both.
+# From 29 to 18 passes the time follows the passes. At five it does not: what is left is the cache and the calls, and compiled loops
+# save most of both.
 #
-# **Shown:** written in whole arrays, BN is nearly bound by memory, and fewer passes make it faster. The fold loses digits; a block in the cache
-# keeps them, and is no slower. Calls and the cache are the rest, which compiled loops mostly save.
+# **Shown:** in whole arrays BN is nearly bound by memory, and fewer passes make it faster. The fold loses digits; a block in the cache
+# keeps them at no cost in time.
 #
 # **Practice:** [the exercises](exercises/13_make_it_fast.ipynb), 30 minutes.
 #

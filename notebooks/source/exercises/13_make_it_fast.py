@@ -200,12 +200,18 @@ check.effect_on_time(effect_on_time)
 # %% [markdown] tags=["solution"]
 # ### The solution, explained
 #
-# What to expect, by counting:
+# On the machine that built this page, the time of a value was, in units of the usual one (five seeds; the usual one twice differs by up to a third):
 #
-# - `float64=True`: each value has twice the bytes, so a layer that is bound by memory takes up to twice as long.
-# - `samples=1`: if the whole layer fits in the cache, memory is no limit any more, and a value may cost less. But the fixed costs of a call now share fewer values.
-# - `positions=49`: the bytes are the same, the loops shorter: a value costs more where starting a loop takes time.
-# - `channels_last=True`: another order, another loop; measure it.
+# | the change | times | why |
+# |---|---|---|
+# | `float64=True` | 1.3–1.5 | twice the bytes, so up to twice where memory is the limit |
+# | `samples=1` | 1.0–1.1 | the layer fits in the cache, but the fixed costs of a call have fewer values |
+# | `positions=49` | 1.0–1.2 | the same bytes, shorter loops |
+# | `channels=512` | 0.8–1.2 | the same loops, more of them |
+# | `channels_last=True` | 0.4–0.5 | another loop, which goes through memory in order |
+#
+# The last one is twice as fast, but loses digits where the mean is large:
+# [Which variance survives float32?](../deeper/which_variance_survives_float32.ipynb)
 #
 # If your numbers say something else, count again: which array is in which cache? What goes wrong most often is to change two things, such as the shape and the
 # number of values.
