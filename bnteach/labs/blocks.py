@@ -132,7 +132,7 @@ class Blocks(Lab):
         figures.curve(SIZES, milliseconds, ax=time, role="truth")
         here = SIZES.index(frame.state.few)
         place = [milliseconds[here]]
-        figures.dots([frame.state.few], place, limits=(0, 30), ax=time, role="moved", size=10)
+        figures.dots([frame.state.few], place, limits=(0, 30), ax=time, role="with_bn", size=10)
 
     def read(self, frame):
         state = frame.state

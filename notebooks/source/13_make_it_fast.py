@@ -5,7 +5,7 @@
 # next: [14 · Deep enough to break](14_deep_enough_to_break.ipynb)*
 #
 # BN needs little arithmetic, but a textbook's lines send large arrays through memory again and again. You count these passes, and
-# take most of them away, step by step. One step loses digits, the next gets them back, and the last is faster than PyTorch.
+# take most of them away. One step loses digits, the next gets them back, and the last is faster than PyTorch.
 
 # %%
 import numpy as np
@@ -16,7 +16,7 @@ from bnteach.trials import speed
 # %% [markdown]
 # ## The textbook
 #
-# Our layer has 32 pictures, 64 channels and 56 × 56 positions, as in the first stage of a ResNet: $x$ has the shape $(32, 64, 3136)$, $\gamma$ and $\beta$
+# Our layer has 32 pictures, 64 channels and 56 × 56 positions: $x$ has the shape $(32, 64, 3136)$, $\gamma$ and $\beta$
 # have $(1, 64, 1)$. `textbook` is what you typed in lesson 04, in float32.
 
 
@@ -40,10 +40,10 @@ print(f"x, y, dx and dy have {x.nbytes / 1e6:.1f} MB each")
 # ## Count the passes
 #
 # An array of 25.7 MB is too large for a core's cache, so it comes from memory each time. A **pass** is one array read from end to end, or
-# one array written. `x - mean` has two passes: it reads $x$ and writes the difference. `x.mean` has one; `x.var` has six, since it
+# one written. `x - mean` has two passes: it reads $x$ and writes the difference. `x.mean` has one; `x.var` has six, since it
 # writes $x - \mu$ and its squares, too.
 #
-# The next version writes less. `x_hat *= inv_std` writes into the old array. `np.vecdot(a, b)` adds the products
+# The next version writes less: `x_hat *= inv_std` writes into the old array. `np.vecdot(a, b)` adds the products
 # $a_i b_i$ of each row without writing them; if all $b_i$ are 1, it adds the $a_i$.
 
 
@@ -80,30 +80,19 @@ ones = np.ones(x.shape[2], np.float32)
 #
 # ## Time follows the passes
 #
-# If moving the data takes all the time, a way takes its passes times a fifth of `least`. We run all ways and PyTorch **in turn**, five times on one thread, and
-# take the medians. The clock runs only while our program does (not on Windows), and freed memory is
-# kept for the next array. `textbook` runs twice: the difference is noise. The **memory** is the most that
-# new arrays take at once, in units of $x$.
+# If moving the data takes all the time, a way takes its passes times a fifth of `least`. `speed.table` prints that time beside the measured one.
+# All ways run **in turn**, five times on one thread, and the medians count. The clock runs only while our program does (not on Windows); freed memory is
+# kept for the next array. `textbook` runs twice: the difference is noise. The **memory** is the most that new arrays take at once, in units of $x$.
 #
 # **Predict.** `textbook` needs four times the memory of $x$. And `in_place`?
 
 
 # %% tags=["nbval-ignore-output"]
-def table(*names):
-    seconds = speed.medians({name: ways[name] for name in (*names, "PyTorch", "least")}, layer)
-    for name in names:
-        speed.assert_same(ways[name](*layer), speed.pytorch(*layer))
-        reckoned, ratio = passes[name] * seconds["least"] / 5, seconds[name] / seconds["PyTorch"]
-        print(f"{name:9}{passes[name]:2} passes: {1e3 * reckoned:3.0f} ms   measured:", end="")
-        print(f"{1e3 * seconds[name]:3.0f} ms, {ratio:.2f} of PyTorch's", end="")
-        print(f"   memory {speed.peak(ways[name], layer):.1f}")
-
-
 speed.steady()
-ways = {"textbook": textbook, "again": textbook, "in place": in_place}
+ways = {"textbook": textbook, "again": textbook, "in place": in_place, "PyTorch": speed.pytorch}
+ways |= {"engine": speed.engine, "least": speed.least}
 passes = {"textbook": 29, "again": 29, "in place": 22, "least": 5}
-ways |= {"PyTorch": speed.pytorch, "least": speed.least}
-table("textbook", "again", "in place")
+speed.table(ways, passes, layer, "textbook", "again", "in place")
 
 # %% [markdown]
 # <details><summary>Answer</summary>
@@ -124,8 +113,8 @@ print(f"the processor makes {speed.OPERATIONS / seconds['product'] / 1e9:.0f} bi
 
 # %% [markdown]
 # Why does memory decide? The **roofline** model compares two numbers. On the machine that built this page the processor makes about 113 billion operations in a second (in a product of matrices), and memory
-# moves about 38 billion bytes: 3 operations for each byte. BN makes about 12 for each value: 3 for $\sum x$ and $\sum x^2$, 2 for $y$, 3 for $\sum dy$ and $\sum dy\cdot x$, 4 for $dx$.
-# It moves 20 bytes, five passes of 4: 0.6 operations for each byte. A program below 3 is **bound by memory**: the processor waits.
+# moves about 38 billion bytes: 3 operations a byte. BN makes about 12 for each value (3 for $\sum x$ and $\sum x^2$, 2 for $y$, 3 for $\sum dy$ and $\sum dy\cdot x$, 4 for $dx$)
+# and moves 20 bytes, five passes of 4: 0.6 operations a byte. Below 3 a program is **bound by memory**: the processor waits.
 #
 # ## Fold
 #
@@ -162,15 +151,15 @@ def backward(dy, x, gamma, kept, dx):
 
 ways["folded"] = speed.as_way(forward, backward)  # makes y and dx, and calls both
 passes["folded"] = (4 + 2) + (8 + 4)  # reads and writes, forward and backward
-table("in place", "folded")
+speed.table(ways, passes, layer, "in place", "folded")
 
 # %% [markdown]
 # Fewer passes, less time; new memory only for $y$ and $dx$.
 #
 # ## The fold loses digits
 #
-# So far mean/std was 0.5. Now it is 10 000. We print the largest error of each way, over the root mean square of the result. The unit is the
-# **machine epsilon** of float32, $1.2\cdot 10^{-7}$ (not the ε of BN). `textbook` in float64 says what is right.
+# So far mean/std was 0.5. Now it is 10 000. We print the largest error of each way over the root mean square of the result, in units of float32's
+# **machine epsilon**, $1.2\cdot 10^{-7}$ (not the ε of BN). `textbook` in float64 says what is right.
 #
 # **Predict.** One of our three ways gives nonsense. Which, and at which line?
 
@@ -188,23 +177,22 @@ assert far["folded"] > 1e5
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# `folded`, at the variance (*inf* stands for `nan`, too). $\frac{1}{m}\sum x^2$ and $\mu^2$ are both near $10^8$. Float32 has about 7 digits, so their
+# `folded`, at the variance (*inf* stands for `nan`, too). Both terms are near $10^8$. Float32 has about 7 digits, so their
 # difference of 1 is lost. Where it comes out negative, its root is `nan`.
 #
 # </details>
 #
-# The others subtract $\mu$ first. Near 10 000 the numbers of float32 are steps of 0.001, which are 8 192 machine epsilons. The mean is rounded to such a step,
-# so each is off by one or two of them.
+# The others subtract $\mu$ first. Near 10 000 float32 has steps of 0.001, which are 8 192 machine epsilons. $\mu$ is rounded to a step,
+# so they are off by one or two.
 # More: [Which variance survives float32?](deeper/which_variance_survives_float32.ipynb)
 #
 # ## A block keeps them
 #
 # Subtract a number near the mean first, and the digits stay. But the difference is one more array. So take a **block**: a part
-# of the layer that fits in the cache, here one channel of 0.4 MB. It comes from memory once; further passes over it stay in the cache.
-# `blocked` subtracts the channel's first value, calls `forward` and `backward` on the block, and copies the result. Only $x$ and $y$, then $x$, $dy$ and $dx$
-# go through memory.
+# of the layer that fits in the cache, here one channel of 0.4 MB. It comes from memory once; further passes stay in the cache.
+# `blocked` subtracts the channel's first value, calls `forward` and `backward` on the block, and copies the result.
 #
-# **Predict.** Five passes instead of 18. Is `blocked` 3.6 times as fast as `folded`? Why, or why not?
+# **Predict.** Five passes through memory instead of 18. Is `blocked` 3.6 times as fast as `folded`? Why, or why not?
 
 
 # %% tags=["nbval-ignore-output"]
@@ -224,24 +212,24 @@ def blocked(x, gamma, beta, dy):
 
 channels = [np.s_[:, c : c + 1] for c in range(64)]
 ways["blocked"], passes["blocked"] = blocked, (1 + 1) + (2 + 1)
-table("folded", "blocked")
+speed.table(ways, passes, layer, "folded", "blocked")
 assert digits("blocked") < 100
 
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# No. The block still goes 21 times through the cache, which is faster than memory but not free. And its calls of NumPy, some 50, come 64 times.
+# No. The block still goes 21 times through the cache, which is faster than memory but not free. And its 50 calls of NumPy come 64 times.
 #
 # </details>
 #
-# The digits are back, and on the machine that built this page `blocked` is even a little faster than `folded`.
+# The digits are back. On the machine that built this page `blocked` takes hardly less time than `folded`, but no more.
 #
 # ## Lab: how large should a block be
 #
 # The lab reckons the time of `blocked`, with the speeds of the machine that built this page.
 #
 # 1. *32 × 64 × 56 × 56*, cache 2 MB: what happens at 2 channels?
-# 2. *32 × 512 × 7 × 7*: why is a block of 1 channel slow, though it fits?
+# 2. *32 × 512 × 7 × 7*: why is 1 channel slow, though it fits?
 # 3. *32 × 256 × 14 × 14*: why is the best block neither the smallest nor the largest?
 
 # %% tags=["nbval-ignore-output"]
@@ -250,7 +238,7 @@ labs.Blocks()
 # %% [markdown]
 # <details><summary>What you may have found</summary>
 #
-# 1. The blocks do not fit, and all 26 passes go to memory.
+# 1. The blocks do not fit: all 26 passes go to memory.
 # 2. 512 blocks cost 25 600 calls of NumPy, and a call takes longer than its 1 568 values.
 # 3. Up to 16 channels fit in the 2 MB. Smaller blocks cost calls, larger ones go to memory.
 #
@@ -258,9 +246,9 @@ labs.Blocks()
 #
 # ## Compiled
 #
-# In NumPy each operation is a loop of its own, and writes its result to the cache at least. In a compiled loop, results stay in the
-# processor's registers, and float64 costs little there. **Numba** compiles loops in Python. For each channel three loops make
-# $\mu$, the variance and $y$ (`speed.loops.forward`). The third is
+# In NumPy each operation is a loop of its own, and writes its result at least to the cache. In a compiled loop, results stay in the
+# processor's registers, where float64 costs little. **Numba** compiles loops in Python. Forward there are three, for
+# $\mu$, the variance and $y$. The third is
 #
 # ```python
 # for n in range(N):
@@ -268,7 +256,7 @@ labs.Blocks()
 #         y[n, c, i] = (x[n, c, i] - mean) * scale + shift
 # ```
 #
-# Without Numba you see stored numbers. (`"reassoc"` lets the compiler add several values at once.)
+# (Without Numba you see stored numbers. `"reassoc"` lets the compiler add several values at once.)
 
 
 # %% tags=["nbval-ignore-output"]
@@ -284,13 +272,12 @@ def with_numba():
 FULL = False  # True, with Numba installed: store what is measured here
 compiled = speed.live_or_stored("numba", with_numba, "results/13_compiled.json", again=FULL)
 print(f"compiled: {compiled['ratio']:.2f} of PyTorch's time; at 10 000 off by {compiled['digits']:.0f}")
-ways["engine"] = speed.engine
 assert max(compiled["digits"], digits("engine")) < 100
 
 # %% [markdown]
-# `engine` is `bnteach/core/fast.py`, NumPy alone. It takes any layout, and works in tiles of 1 MB. It adds short sums of float32
-# in float64, and centers only where a mean is larger than the deviation. It makes all sums first, then $y$ or $dx$: eight
-# passes through memory, but fewer through the cache and fewer calls than `blocked`.
+# `engine` is `bnteach/core/fast.py`, NumPy alone. It takes any layout, in tiles of 1 MB, and adds short float32 sums
+# in float64. It centers only where a mean is larger than the deviation. All sums come first, then $y$ or $dx$: eight
+# passes through memory, but fewer calls than `blocked`.
 #
 # ## What is left
 #
@@ -304,10 +291,10 @@ times = {name: seconds[name] / seconds["PyTorch"] for name in passes if name in 
 times.setdefault("compiled", compiled["ratio"])
 ax = figures.new_axes(size=(6.8, 3.6))
 figures.curve([0, 32], [0, 6.4 * times["least"]], ax=ax, role="theory")
-ax.text(31.5, 6.0 * times["least"] - 0.15, "time of the passes alone", ha="right", va="top", color="#555555")
+ax.text(22.8, 0.93, "time of the passes alone", va="top", color="#555555")
 for name, time in times.items():
     figures.dots(
-        [passes[name]], [time], limits=(0, 9), ax=ax, role="truth" if name == "least" else "with_bn", size=8
+        [passes[name]], [time], limits=(0, 9), ax=ax, role="theory" if name == "least" else "with_bn", size=8
     )
     is_left = name in ("textbook", "in place", "folded")
     place = {"xytext": (-9 if is_left else 9, -4), "ha": "right" if is_left else "left"}
@@ -319,7 +306,7 @@ ax.set(xlim=(0, 32), ylim=(0, None))
 figures.show(ax)
 
 # %% [markdown]
-# From 29 to 18 passes the time follows the passes. At five it does not: what is left is the cache and the calls, and compiled loops
+# From 29 to 18 passes the time follows the passes. At five it does not: the cache and the calls are left, and compiled loops
 # save most of both.
 #
 # **Shown:** in whole arrays BN is nearly bound by memory, and fewer passes make it faster. The fold loses digits; a block in the cache

@@ -22,6 +22,7 @@ from .measure import (
     product,
     pytorch,
     steady,
+    table,
     y_of_pytorch,
 )
 
@@ -41,5 +42,6 @@ __all__ = [
     "product",
     "pytorch",
     "steady",
+    "table",
     "y_of_pytorch",
 ]

@@ -79,6 +79,17 @@ def medians(ways: dict[str, Way], layer: list[np.ndarray], rounds: int = 5) -> d
     return {name: float(np.median(times[1:])) for name, times in seconds.items()}
 
 
+def table(ways: dict[str, Way], passes: dict[str, int], layer: list[np.ndarray], *names: str) -> None:
+    """A row for each of these ways: its time if only the passes count, the measured one, and its memory."""
+    seconds = medians({name: ways[name] for name in (*names, "PyTorch", "least")}, layer)
+    for name in names:
+        assert_same(ways[name](*layer), ways["PyTorch"](*layer))
+        reckoned = passes[name] * seconds["least"] / passes["least"]
+        print(f"{name:9}{passes[name]:2} passes: {1e3 * reckoned:3.0f} ms   measured: ", end="")
+        print(f"{1e3 * seconds[name]:3.0f} ms, {seconds[name] / seconds['PyTorch']:.2f} of PyTorch's", end="")
+        print(f"   memory {peak(ways[name], layer):.1f}")
+
+
 def product(x, *others):
     """No layer: a product of matrices, with so many OPERATIONS."""
     square = x.reshape(-1)[: SIDE * SIDE].reshape(SIDE, SIDE)
