@@ -299,7 +299,7 @@ for name in times.keys() - {"PyTorch", "again"}:
     ax.annotate(name, (passes[name], times[name]), textcoords="offset points", **place)
 ax.annotate("PyTorch", (33, times["PyTorch"]), (-6, -4), textcoords="offset points", ha="right")
 ax.plot(33, times["PyTorch"], "<", color="black", ms=8, clip_on=False)
-figures.frame(ax, title="Fewer passes, less time", x="passes through memory", y="measured, in passes")
+figures.frame(ax, title="Fewer passes, less time", x="passes through memory", y="measured time, in passes")
 ax.set(xlim=(0, 33), ylim=(0, None))
 figures.show(ax)
 
