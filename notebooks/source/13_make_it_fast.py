@@ -41,7 +41,7 @@ print(f"x, y, dx and dy have {x.nbytes / 1e6:.1f} MB each")
 #
 # An array of 25.7 MB is too large for a core's cache, so it comes from memory each time. A **pass** is one array read from end to end, or
 # one written. `x - mean` has two passes: it reads $x$ and writes the difference. `x.mean` has one; `x.var` has six, since it
-# writes $x - \mu$ and its squares, too.
+# writes $x - \mu$ and its squares.
 #
 # The next version writes less: `x_hat *= inv_std` writes into the old array. `np.vecdot(a, b)` adds the products
 # $a_i b_i$ of each row without writing them; if all $b_i$ are 1, it adds the $a_i$.
@@ -101,7 +101,7 @@ speed.table(ways, passes, layer, "textbook", "again", "in place")
 #
 # </details>
 #
-# `in_place` takes little more than its passes. `textbook` takes longer, because `x.sum` is slower than memory; `total` is not.
+# `in_place` takes little more than its passes. `textbook` takes longer, because NumPy's `x.sum` is slower than memory; `total` is not.
 
 
 # %% tags=["nbval-ignore-output"]
@@ -112,8 +112,8 @@ print(f"memory moves {5 * x.nbytes / seconds['least'] / 1e9:.0f} billion bytes i
 print(f"the processor makes {speed.OPERATIONS / seconds['product'] / 1e9:.0f} billion operations")
 
 # %% [markdown]
-# Why does memory decide? The **roofline** model compares two numbers. On the machine that built this page the processor makes about 113 billion operations in a second (in a product of matrices), and memory
-# moves about 38 billion bytes: 3 operations a byte. BN makes about 12 for each value (3 for $\sum x$ and $\sum x^2$, 2 for $y$, 3 for $\sum dy$ and $\sum dy\cdot x$, 4 for $dx$)
+# Why does memory decide? The **roofline** model compares two numbers. On the machine that built this page the processor makes about 115 billion operations in a second (in a product of matrices), and memory
+# moves about 38 billion bytes: some 3 operations a byte. BN makes about 12 for each value (3 for $\sum x$ and $\sum x^2$, 2 for $y$, 3 for $\sum dy$ and $\sum dy\cdot x$, 4 for $dx$)
 # and moves 20 bytes, five passes of 4: 0.6 operations a byte. Below 3 a program is **bound by memory**: the processor waits.
 #
 # ## Fold
@@ -182,8 +182,8 @@ assert far["folded"] > 1e5
 #
 # </details>
 #
-# The others subtract $\mu$ first. Near 10 000 float32 has steps of 0.001, which are 8 192 machine epsilons. $\mu$ is rounded to a step,
-# so they are off by one or two.
+# The others subtract $\mu$ first. Near 10 000 float32 has steps of 0.001, which are 8 192 machine epsilons. $\mu$ is rounded to a step:
+# PyTorch is off by just one, the others by about two.
 # More: [Which variance survives float32?](deeper/which_variance_survives_float32.ipynb)
 #
 # ## A block keeps them
@@ -218,7 +218,7 @@ assert digits("blocked") < 100
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# No. The block still goes 21 times through the cache, which is faster than memory but not free. And its 50 calls of NumPy come 64 times.
+# No. The block still goes 21 times through the cache, which is faster than memory but not free. And some 50 calls of NumPy come 64 times.
 #
 # </details>
 #
@@ -307,8 +307,8 @@ figures.show(ax)
 # From 29 to 18 passes the time follows the passes. At five it does not: the cache and the calls are left, and compiled loops
 # save most of both.
 #
-# **Shown:** in whole arrays BN is nearly bound by memory, and fewer passes make it faster. The fold loses digits; a block in the cache
-# keeps them at no cost in time.
+# **Shown:** in whole arrays BN is nearly bound by memory: fewer passes make it faster. The fold loses digits; a block in the cache
+# keeps them, in no more time.
 #
 # **Practice:** [the exercises](exercises/13_make_it_fast.ipynb), 30 minutes.
 #
