@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 13 · Make it fast
 #
-# *40 minutes · previous: [12 · The same layer elsewhere](12_the_same_layer_elsewhere.ipynb) ·
+# *35 minutes · previous: [12 · The same layer elsewhere](12_the_same_layer_elsewhere.ipynb) ·
 # next: [14 · Deep enough to break](14_deep_enough_to_break.ipynb)*
 #
 # BN needs little arithmetic, but a textbook's lines send large arrays through memory again and again. You count these passes, and
@@ -81,7 +81,7 @@ ones = np.ones(x.shape[2], np.float32)
 # ## Time follows the passes
 #
 # If moving the data takes all the time, a way takes its passes times a fifth of `least`. `speed.table` prints that time beside the measured one.
-# All ways run **in turn**, five times on one thread, and the medians count. The clock runs only while our program does (not on Windows); freed memory is
+# All ways run **in turn**, seven times on one thread, and the shortest time counts. The clock runs only while our program does (not on Windows); freed memory is
 # kept for the next array. `textbook` runs twice: the difference is noise. The **memory** is the most that new arrays take at once, in units of $x$.
 #
 # **Predict.** `textbook` needs four times the memory of $x$. And `in_place`?
@@ -106,7 +106,7 @@ speed.table(ways, passes, layer, "textbook", "again", "in place")
 
 # %% tags=["nbval-ignore-output"]
 sums = {"x.sum": lambda x, *_: x.sum((0, 2)), "total": lambda x, *_: total(x, ones)}
-seconds = speed.medians({**sums, "product": speed.product, "least": speed.least}, layer)
+seconds = speed.shortest({**sums, "product": speed.product, "least": speed.least}, layer)
 print(f"x.sum {1e3 * seconds['x.sum']:.1f} ms, total {1e3 * seconds['total']:.1f} ms")
 print(f"memory moves {5 * x.nbytes / seconds['least'] / 1e9:.0f} billion bytes in a second")
 print(f"the processor makes {speed.OPERATIONS / seconds['product'] / 1e9:.0f} billion operations")
@@ -256,16 +256,16 @@ labs.Blocks()
 #         y[n, c, i] = (x[n, c, i] - mean) * scale + shift
 # ```
 #
-# Without Numba you see stored numbers. `"reassoc"` lets the compiler add several values at once.
+# Without Numba you see stored numbers.
 
 
 # %% tags=["nbval-ignore-output"]
 def with_numba():
     import numba
 
-    jit = numba.njit(fastmath={"reassoc"})
+    jit = numba.njit(fastmath={"reassoc"})  # sums in any order, so several values at once
     way = ways["compiled"] = speed.as_way(jit(speed.loops.forward), jit(speed.loops.backward))
-    seconds = speed.medians({"compiled": way, "least": speed.least}, layer)
+    seconds = speed.shortest({"compiled": way, "least": speed.least}, layer)
     return {"passes": 5 * seconds["compiled"] / seconds["least"], "digits": digits("compiled")}
 
 
@@ -275,7 +275,7 @@ print("compiled: the time of {passes:.0f} passes; at 10 000 off by {digits:.0f}"
 assert max(compiled["digits"], digits("engine")) < 100
 
 # %% [markdown]
-# `engine` is `bnteach/core/fast.py`, NumPy alone, for any layout. It works in tiles of 1 MB, adds short float32 sums
+# `engine` is `bnteach/core/fast.py`, in NumPy. It works in tiles of 1 MB, adds short float32 sums
 # in float64, and centers only where a mean is larger than the deviation. All sums come first, then $y$ or $dx$: eight
 # passes through memory, but fewer calls.
 #
@@ -285,7 +285,7 @@ assert max(compiled["digits"], digits("engine")) < 100
 
 # %% tags=["draws", "nbval-ignore-output"] alt="Measured time in units of a pass, over the passes through memory. A line shows the time of the passes alone; least, with 5 passes, lies on it. Textbook, in place and folded, with 29, 22 and 18 passes, lie a little above the line. Engine with 8 passes, blocked and compiled with 5 take less time, but lie well above the line; compiled is the nearest to it. PyTorch's time is marked at the right."
 passes |= {"engine": (2 + 1) + (4 + 1), "compiled": (1 + 1) + (2 + 1)}  # reads and writes
-seconds = speed.medians(ways, layer)
+seconds = speed.shortest(ways, layer)
 times = {name: 5 * taken / seconds["least"] for name, taken in seconds.items()}
 times.setdefault("compiled", compiled["passes"])
 ax = figures.new_axes(size=(6.8, 3.8))

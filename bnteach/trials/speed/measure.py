@@ -70,20 +70,20 @@ def least(x, gamma, beta, dy):
     return y, np.add(x, dy)
 
 
-def medians(ways: dict[str, Way], layer: list[np.ndarray], rounds: int = 5) -> dict[str, float]:
-    """The seconds of each way; the ways take turns, so that what else the machine does meets all of them."""
+def shortest(ways: dict[str, Way], layer: list[np.ndarray], rounds: int = 7) -> dict[str, float]:
+    """The least seconds of each way; the ways take turns, so that what else the machine does meets them all."""
     seconds: dict[str, list[float]] = {name: [] for name in ways}
     for _ in range(rounds + 1):  # the first round warms up
         for name, way in ways.items():
             begin = clock()
             way(*layer)
             seconds[name].append(clock() - begin)
-    return {name: float(np.median(times[1:])) for name, times in seconds.items()}
+    return {name: min(times[1:]) for name, times in seconds.items()}
 
 
 def table(ways: dict[str, Way], passes: dict[str, int], layer: list[np.ndarray], *names: str) -> None:
     """A row for each of these ways: its time if only the passes count, the measured one, and its memory."""
-    seconds = medians({name: ways[name] for name in (*names, "PyTorch", "least")}, layer)
+    seconds = shortest({name: ways[name] for name in (*names, "PyTorch", "least")}, layer)
     for name in names:
         assert_same(ways[name](*layer), ways["PyTorch"](*layer))
         reckoned = passes[name] * seconds["least"] / passes["least"]
