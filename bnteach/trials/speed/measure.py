@@ -71,7 +71,7 @@ def least(x, gamma, beta, dy):
 
 
 def shortest(ways: dict[str, Way], layer: list[np.ndarray], rounds: int = 7) -> dict[str, float]:
-    """The least seconds of each way; the ways take turns, so that what else the machine does meets them all."""
+    """The least seconds of each way; they take turns, so that what else the machine does meets them all."""
     seconds: dict[str, list[float]] = {name: [] for name in ways}
     for _ in range(rounds + 1):  # the first round warms up
         for name, way in ways.items():
