@@ -41,12 +41,13 @@ SEEDS = (17, 104, 268)  # none that somebody would type
 class Measurement:
     """Stands in the place of what is measured: notes the seed and the changed settings of each call."""
 
-    def __init__(self, usual: inspect.Signature) -> None:
-        self.usual = usual
+    def __init__(self, measure: Callable[..., Any]) -> None:
+        self.measure, self.usual = measure, inspect.signature(measure)
         self.calls: list[tuple[int, dict[str, Any]]] = []
 
     def __call__(self, *values: Any, **named: Any) -> float:
         """The number of this call: a call that was made before has its number."""
+        self.measure(*values, **named)  # may refuse
         given = dict(self.usual.bind(*values, **named).arguments)
         seed = given.pop("seed")
         call = (seed, {name: v for name, v in given.items() if v != self.usual.parameters[name].default})
@@ -55,8 +56,8 @@ class Measurement:
         return float(self.calls.index(call))
 
 
-def facts(answer: Any, inputs: Mapping[str, Any], usual: inspect.Signature) -> Facts:
-    measure, seed = Measurement(usual), inputs["seed"]
+def facts(answer: Any, inputs: Mapping[str, Any], stand_in: Callable[..., Any]) -> Facts:
+    measure, seed = Measurement(stand_in), inputs["seed"]
     found = two_numbers(answer(measure, seed))
     seeds, changes = zip(*measure.calls, strict=True) if measure.calls else ((), ())
     yield "not_two_runs", len(changes) == 2 and set(found) == {0.0, 1.0}
@@ -69,10 +70,10 @@ def facts(answer: Any, inputs: Mapping[str, Any], usual: inspect.Signature) -> F
 def one_change(
     measure: Callable[..., float], name: str, hints: tuple[str, str, str], lesson: tuple[str, str]
 ) -> Check:
-    """The check of an experiment `name(measure, seed)`. `measure`: a function like the one that is measured
-    with, for its arguments alone."""
+    """The check of an experiment `name(measure, seed)`. `measure`: a function with the arguments of
+    the one that is measured with; it may refuse some, and its result is not used."""
     return judged_by(
-        partial(facts, usual=inspect.signature(measure)),
+        partial(facts, stand_in=measure),
         NOT_COMPARABLE,
         probes=lambda rng: [{"seed": seed} for seed in SEEDS],
         name=name,

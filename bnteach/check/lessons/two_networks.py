@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Collection, Mapping
 from functools import partial
 from typing import Any
@@ -40,9 +39,12 @@ NO_TRIAL = """
 
 
 def facts(
-    answer: Any, inputs: Mapping[str, Any], usual: inspect.Signature, tried: Mapping[str, Collection]
+    answer: Any,
+    inputs: Mapping[str, Any],
+    stand_in: Callable[..., Any],
+    tried: Mapping[str, Collection],
 ) -> Facts:
-    measure, seed = Measurement(usual), inputs["seed"]
+    measure, seed = Measurement(stand_in), inputs["seed"]
     found = two_numbers(answer(measure, seed))
     seeds, changes = zip(*measure.calls, strict=True) if measure.calls else ((), ())
     has_bn = [bool(changed.get("batch_norm", True)) for changed in changes]
@@ -67,7 +69,7 @@ def two_networks(
     tried: setting -> the values that are not new.
     """
     return judged_by(
-        partial(facts, usual=inspect.signature(measure), tried=tried),
+        partial(facts, stand_in=measure, tried=tried),
         NO_TRIAL,
         probes=lambda rng: [{"seed": seed} for seed in SEEDS],
         name=name,
