@@ -48,7 +48,7 @@ def mixed_x_hat(x, running_mean, running_var, prior, eps):
 
 
 OF_MIXING = """
-    > 15_fine_tune_and_adapt: AdaBN and TENT
+    > 15_fine_tune_and_adapt: Another camera: which changes can statistics mend?
 
     weights_exchanged: the two weights are exchanged
         new = prior / (len(x) + prior)
@@ -148,7 +148,7 @@ EXERCISES = [
             "The two weights add up to 1. They are n / (n + prior) and …",
             "Mix the means, mix the variances, then normalize once: the root comes last.",
         ),
-        lesson=("15_fine_tune_and_adapt", "AdaBN and TENT"),
+        lesson=("15_fine_tune_and_adapt", "Another camera: which changes can statistics mend?"),
         mistakes=(OF_MIXING, IN_ROOT, IN_X_HAT),
     ),
     one_change(
@@ -160,6 +160,6 @@ EXERCISES = [
             "The first number is `share_right(seed)`.",
             "The second one has one argument more, such as `share_right(seed, pictures=20)`.",
         ),
-        lesson=("15_fine_tune_and_adapt", "AdaBN and TENT"),
+        lesson=("15_fine_tune_and_adapt", "Another camera: which changes can statistics mend?"),
     ),
 ]
