@@ -19,7 +19,7 @@ def example(evidence: Evidence) -> tuple[str, ...]:
     for name, right in evidence.expected[0].items():
         found = evidence.seen[0].values.get(name)
         if found is not None and not same(found, right):
-            inputs = [assigned(f"  {key}", value) for key, value in evidence.probes[0].items()]
+            inputs = [assigned(f"  {key}", value) for key, value in readable(evidence.probes[0])]
             places = enough_places(found, right)
             both = [
                 assigned(f"{word} {name}", v, places)
@@ -27,6 +27,11 @@ def example(evidence: Evidence) -> tuple[str, ...]:
             ]
             return ("\n".join(["For", *inputs, *both]),)
     return ()
+
+
+def readable(probe: Probe) -> list[tuple[str, Any]]:
+    """The inputs that can be shown: no functions."""
+    return [(name, value) for name, value in probe.items() if not callable(value)]
 
 
 def assigned(name: str, value: Any, places: int | None = None) -> str:
@@ -42,6 +47,8 @@ def numbers(value: Any, places: int | None = None, start: int = 0) -> str:
         return repr(value).replace("\n", "")[:100]
     if value.size > READABLE:
         return f"an array of shape {value.shape}"
+    if value.dtype == bool:
+        return np.array2string(value, separator=", ", prefix=" " * start)
     value = value.astype(float)
     if value.ndim == 0 and value.item().is_integer() and abs(value) < LARGE:
         return f"{value:.0f}"
@@ -67,8 +74,8 @@ def enough_places(*arrays: np.ndarray) -> int:
 
 def shapes(probe: Probe) -> str:
     """The shapes of a probe's arrays and its other values."""
-    others = {name: value for name, value in probe.items() if not isinstance(value, np.ndarray)}
-    return ", ".join([*grouped(probe), *(f"{name} = {numbers(value)}" for name, value in others.items())])
+    others = [(name, value) for name, value in readable(probe) if not isinstance(value, np.ndarray)]
+    return ", ".join([*grouped(probe), *(f"{name} = {numbers(value)}" for name, value in others)])
 
 
 def grouped(probe: Probe) -> list[str]:

@@ -25,8 +25,9 @@ Run = tuple[Values, Observed, Observed]  # what is right, what mistakes give, wh
 def named(evidence: Evidence, mistakes: Together, more: str = "", details: tuple[str, ...] = ()) -> Verdict:
     """The diagnosis that names one mistake, or several that occur together."""
     check = evidence.check
-    whys = [mistake.why or meaning(evidence, mistake.title) for mistake in mistakes]
-    said = [f"{mistake.title}. {why}".strip() for mistake, why in zip(mistakes, whys, strict=True)]
+    titles = [in_known_names(evidence, mistake.title) for mistake in mistakes]
+    whys = [one.why or meaning(evidence, title) for one, title in zip(mistakes, titles, strict=True)]
+    said = [f"{title}. {why}".strip() for title, why in zip(titles, whys, strict=True)]
     what = f"It looks like this: {said[0]}"
     if len(said) > 1:
         how_many = "two" if len(said) == 2 else "several"
@@ -44,13 +45,26 @@ def named(evidence: Evidence, mistakes: Together, more: str = "", details: tuple
     )
 
 
+def unknown_steps(evidence: Evidence) -> dict[str, str]:
+    """The lines of the recipe whose names a learner may not know."""
+    known = {*evidence.check.recipe.returns, *evidence.names, *TAUGHT} - ({"inv_std"} - evidence.names)
+    return {name: text for name, text in evidence.check.recipe.steps.items() if name not in known}
+
+
+def in_known_names(evidence: Evidence, title: str) -> str:
+    """The title of a slip, with the right line in the place of a name that a learner may not know."""
+    new = unknown_steps(evidence)
+    said = re.sub(r"`(\w+)`", lambda name: f"`{new.get(name[1], name[1])}`", title)
+    line, end, words = said.removeprefix("in `").partition("` ")
+    return words if said.startswith("in `") and end and line in words else said
+
+
 def meaning(evidence: Evidence, words: str) -> str:
     """What stands for the names of steps in these words that a learner may not know."""
-    recipe = evidence.check.recipe
-    known = {*recipe.returns, *TAUGHT, *evidence.names}
-    new = [name for name in recipe.steps if name in re.findall(r"\w+", words) and name not in known]
-    new = [name for name in new if recipe.steps[name] not in words]
-    return f"Here {', '.join(f'{name} is {recipe.steps[name]}' for name in new)}." if new else ""
+    said, steps = re.findall(r"\w+", words), unknown_steps(evidence)
+    new = {name: line for name, line in steps.items() if name in said and line not in words}
+    told = ", ".join(f"{name} is {line}" for name, line in new.items())
+    return f"Here {told}.".replace("* inv_std", f"* {TAUGHT['inv_std']}") if told else ""
 
 
 def notebook(lesson: str) -> str:
@@ -68,7 +82,10 @@ def diagnose(evidence: Evidence) -> Verdict:
         if len(matching) == 1:
             return named(evidence, matching[0], facts.what_happens(evidence), numbers)
         if matching:
-            choice = ["- " + "; and ".join(mistake.title for mistake in group) + "." for group in matching]
+            choice = [
+                "- " + "; and ".join(in_known_names(evidence, one.title) for one in group) + "."
+                for group in matching
+            ]
             words = [facts.what_happens(evidence), "It may be one of these:", *choice]
             return evidence.check.verdict(NOT_YET, "\n".join(words), details=numbers)
     part = partly(evidence, known, numbers) or partly(evidence, slips, numbers)

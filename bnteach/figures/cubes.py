@@ -1,4 +1,4 @@
-"""Four cubes, one a norm: which values of x share one mean. After the figure of Wu & He (2018)."""
+"""Four cubes, for five norms: which values of x share one mean. After the figure of Wu & He (2018)."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ BACK = np.array([0.45, 0.3])  # where the next sample is drawn, seen from the on
 # The set of one value: that of the first sample in the last channel. (samples, channels) that belong to it.
 SETS = {
     "BatchNorm": (SAMPLES, 1),
-    "LayerNorm": (1, CHANNELS),
+    "LayerNorm, RMSNorm": (1, CHANNELS),
     "InstanceNorm": (1, 1),
     "GroupNorm": (1, CHANNELS // 2),
 }
 
 
 def norm_cubes() -> Figure:
-    """The batch x as a cube, once for each of four norms; blue are the values that share one mean.
+    """The batch x as a cube, once for each kind of set; blue are the values that share one mean.
 
     A row across is a channel axis C, a column the places H·W, and the samples N stand behind each other. In
     blue is one of the sets: the others lie beside it and are as large.
 
     >>> [ax.get_title() for ax in norm_cubes().axes]
-    ['BatchNorm', 'LayerNorm', 'InstanceNorm', 'GroupNorm']
+    ['BatchNorm', 'LayerNorm, RMSNorm', 'InstanceNorm', 'GroupNorm']
     """
     figure, axes = new_figure(columns=len(SETS), size=(7.0, 2.0))
     with style():

@@ -24,8 +24,8 @@ def blocks(samples: int, rows: int, columns: int, *, ax: Axes | None = None) -> 
     _cells(ax, np.ones((samples, rows, columns), dtype=bool), "#DDDDDD")
     ax.set(xlim=(-0.1, samples * (columns + 1) - 0.9), ylim=(rows + 0.05, -0.05))
     middles = [sample * (columns + 1) + columns / 2 for sample in range(samples)]
-    ax.set_xticks(middles, [f"sample {sample + 1}" for sample in range(samples)])
-    ax.set_yticks(np.arange(rows) + 0.5, [str(row + 1) for row in range(rows)])
+    ax.set_xticks(middles, [f"sample {sample}" for sample in range(samples)])
+    ax.set_yticks(np.arange(rows) + 0.5, range(rows))
     ax.grid(False)
     return ax
 

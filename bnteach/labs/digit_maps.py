@@ -27,15 +27,15 @@ CHANNELS = len(FILTERS)
 
 
 @lru_cache(maxsize=16)
-def pictures(sample: int = 1, contrast: float = 1.0) -> np.ndarray:
-    """The first three digits of the test set, (3, 8, 8), gray values 0 to 1; one, from 1, is dimmed."""
+def pictures(sample: int = 0, contrast: float = 1.0) -> np.ndarray:
+    """The first three digits of the test set, (3, 8, 8), gray values 0 to 1; one, from 0, is dimmed."""
     found = digits(dtype=np.float64).images().x_test[:SAMPLES, 0].copy()
-    found[sample - 1] *= contrast
+    found[sample] *= contrast
     return _kept(found)
 
 
 @lru_cache(maxsize=16)
-def filtered(sample: int = 1, contrast: float = 1.0) -> np.ndarray:
+def filtered(sample: int = 0, contrast: float = 1.0) -> np.ndarray:
     """A small batch x, (3, 4, 2, 3): the digits through a convolution with the four filters, then pooled.
 
     The convolution has no padding and gives 6 x 6 values a filter; each 3 x 2 of them become their mean.
@@ -46,7 +46,7 @@ def filtered(sample: int = 1, contrast: float = 1.0) -> np.ndarray:
 
 
 @lru_cache(maxsize=64)
-def normalized(norm: str, sample: int = 1, contrast: float = 1.0) -> np.ndarray:
+def normalized(norm: str, sample: int = 0, contrast: float = 1.0) -> np.ndarray:
     """This batch after "batch", "layer", "instance" or "group" normalization, (3, 4, 2, 3).
 
     >>> bool(abs(normalized("batch").mean(axis=(0, 2, 3))).max() < 1e-12)

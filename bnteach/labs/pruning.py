@@ -85,7 +85,7 @@ class Pruning(Lab):
         sides = {"xlim": (0.45, len(whole) + 0.55), "x": "layer"}
         figures.frame(histograms, title="|γ| / largest |γ|", ylim=(-0.02, 1.02), **sides)
         figures.frame(channels, title="Channels that stay", ylim=(0, 1.18 * whole.max()), **sides)
-        figures.frame(worth, title="Not fine-tuned, %", x="threshold", xlim=(0, 1), ylim=(0, 140))
+        figures.frame(worth, title="Not fine-tuned, %", x="threshold", xlim=(0, 1), ylim=(0, 165))
         for ax in (histograms, channels):
             ax.set_xticks(layers)
             ax.grid(False, axis="x")
@@ -112,7 +112,7 @@ class Pruning(Lab):
         for role, values in lines.items():
             figures.curve(THRESHOLDS, values, ax=worth, role=role)
         look = figures.role("unbiased")
-        worth.axvline(threshold, ymax=100 / 140, color="black", linewidth=1.5, zorder=3)
+        worth.axvline(threshold, ymax=100 / 165, color="black", linewidth=1.5, zorder=3)
         at = there.accuracy[frame.here]
         worth.plot([threshold], [at], marker=look.marker, ms=9, color=look.color, mec="white", zorder=6)
 

@@ -41,7 +41,7 @@ ONE_FOR = {
 
 @dataclass(frozen=True)
 class State:
-    """norm, layout; sample, channel, position: the chosen value, from 1; contrast: of the chosen digit."""
+    """norm, layout; sample, channel, position: the chosen value, from 0; contrast: of the chosen digit."""
 
     norm: str
     layout: str
@@ -100,16 +100,16 @@ class WhichValues(Lab):
         return {
             "norm": controls.choice("Normalization", "which values are taken together", NORMS, "batch"),
             "layout": controls.choice("Layout", "the order of the axes", LAYOUTS, "NCHW"),
-            "sample": controls.whole_slider("Sample", "of the chosen value", 1, N, 2),
-            "channel": controls.whole_slider("Channel", "of the chosen value", 1, C, 3),
-            "position": controls.whole_slider("Position", "of the chosen value", 1, H * W, 5),
+            "sample": controls.whole_slider("Sample", "of the chosen value", 0, N - 1, 1),
+            "channel": controls.whole_slider("Channel", "of the chosen value", 0, C - 1, 2),
+            "position": controls.whole_slider("Position", "of the chosen value", 0, H * W - 1, 4),
             "contrast": controls.steps("Contrast of this digit", "1 is as it was", CONTRASTS, 0.25),
         }
 
     @staticmethod
     def compute(state):
         mean_of = _mean_of(state.norm)
-        place = state.sample - 1, state.channel - 1, *divmod(state.position - 1, W)
+        place = state.sample, state.channel, *divmod(state.position, W)
         shared, order = mean_of == mean_of[place], [0, 1, 2, 3]
         if state.layout == "NHWC":
             order = [0, 2, 3, 1]
@@ -135,11 +135,11 @@ class WhichValues(Lab):
         figures.frame(
             tensor, title=f"x in {state.layout}: {across} across", y=down, ylim=(1.42 * rows, -0.05)
         )
-        title = "Dim a digit: whose x̂ changes?"
+        title = "Orange: dimmed. What changes?"
         figures.frame(
             digits, title=title, x="largest change of x̂ in the digit", xlim=(-1.1, FURTHEST), ylim=(N, -0.12)
         )
-        digits.set(xticks=[0, 1, 2], yticks=np.arange(N) + 0.44, yticklabels=range(1, N + 1), ylabel="sample")
+        digits.set(xticks=[0, 1, 2], yticks=np.arange(N) + 0.44, yticklabels=range(N), ylabel="sample")
         digits.axvline(0, color="#555555", linewidth=1)
         digits.grid(False, axis="y")
 
@@ -156,7 +156,7 @@ class WhichValues(Lab):
         figures.gray_pictures(frame.digits, left=-1.0, ax=digits)
         middles = np.arange(N) + 0.44
         colors = [figures.role("population").color] * N
-        colors[s.sample - 1] = figures.role("moved").color
+        colors[s.sample] = figures.role("moved").color
         digits.barh(middles, frame.moved, height=0.5, color=colors, zorder=2)
         figures.numbers(
             [f"{size:.2f}" for size in frame.moved], frame.moved + 0.1, middles, ax=digits, align="left"
@@ -192,15 +192,15 @@ def _cells(values: np.ndarray, layout: str) -> np.ndarray:
 
 def _cell(state: State) -> tuple[int, int, int]:
     """The chosen value among these cells."""
-    sample, channel, position = state.sample - 1, state.channel - 1, state.position - 1
-    return (sample, channel, position) if state.layout == "NCHW" else (sample, position, channel)
+    s = state
+    return (s.sample, s.channel, s.position) if s.layout == "NCHW" else (s.sample, s.position, s.channel)
 
 
 def _told(frame: Frame) -> str:
     s = frame.state
     if s.contrast == 1:
         return "The digits are as they were."
-    own, others = frame.moved[s.sample - 1], np.delete(frame.moved, s.sample - 1).max()
+    own, others = frame.moved[s.sample], np.delete(frame.moved, s.sample).max()
     return (
         f"Digit {s.sample} was dimmed to {s.contrast:g} of its contrast. After the norm its own values have "
         f"changed by up to {own:.2f}, those of the other digits by up to {others:.2f}."

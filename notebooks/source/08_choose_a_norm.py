@@ -4,9 +4,8 @@
 # *35 minutes · previous: [07 · Put the claims on trial](07_put_the_claims_on_trial.ipynb) · next:
 # [09 · Slim and fold](09_slim_and_fold.ipynb)*
 #
-# Every norm takes a set of values and standardizes it; the norms differ in the set. BN takes one channel of all samples,
-# others take one sample alone. You write five norms with two functions, see what each of them forgets, and get a table to
-# choose by.
+# Every norm standardizes a set of values; the norms differ in the set. You write five norms with two functions, see what each of
+# them forgets, and get a table to choose by.
 
 # %%
 import numpy as np
@@ -16,20 +15,19 @@ from torch import nn
 from bnteach import figures, labs, training
 from bnteach.trials import norms
 
-# %% tags=["draws"] alt="Four cubes of small blocks, with channels C across, positions H·W upward and samples N to the back. BatchNorm: one channel of all samples is blue. LayerNorm: all channels of the first sample. InstanceNorm: one channel of the first sample. GroupNorm: half of the channels of the first sample."
+# %% tags=["draws"] alt="Four cubes of small blocks, with channels C across, positions H·W upward and samples N to the back. BatchNorm: one channel of all samples is blue. LayerNorm and RMSNorm: all channels of the first sample. InstanceNorm: one channel of the first sample. GroupNorm: half of the channels of the first sample."
 figures.show(figures.norm_cubes())
 
 # %% [markdown]
-# One batch of pictures, drawn four times: channels C across, samples N to the back, height and width as one axis, H·W.
-# Blue is one **set**: the values that share a mean and a variance.
+# One batch of pictures, drawn four times: channels C across, samples N to the back, height and width as one axis, H·W. Blue is
+# one **set**: the values that share a mean and a variance.
 #
 # | norm | its set |
 # |---|---|
 # | **batch normalization (BN)** | one channel of all samples |
-# | **layer normalization (LN)** | one sample |
+# | **layer normalization (LN)**, **RMSNorm** | one sample |
 # | **instance normalization (IN)** | one channel of one sample |
 # | **group normalization (GN)** | a group of channels of one sample |
-# | **RMSNorm** | one sample, as in LN |
 #
 # ## Two functions, five norms
 #
@@ -39,9 +37,7 @@ figures.show(figures.norm_cubes())
 #
 # RMSNorm subtracts no mean, and divides by the *root of the mean square*: $\hat{x} = x\,/\sqrt{\overline{x^2} + \varepsilon}$, where
 # $\overline{x^2}$ is the mean of $x^2$ over the set. So one function standardizes for all five; `axes` says which values are a set. Its backward
-# pass is that of [lesson 04](04_derive_the_backward_pass.ipynb):
-#
-# $$dx = \frac{1}{\sqrt{\sigma^2 + \varepsilon}}\left(d\hat{x} - \frac{\sum d\hat{x}}{m} - \hat{x}\,\frac{\sum d\hat{x}\cdot\hat{x}}{m}\right)$$
+# pass has the two paths of [lesson 04](04_derive_the_backward_pass.ipynb).
 
 
 # %%
@@ -62,8 +58,9 @@ def standardize_backward(dx_hat, x_hat, inv_std, axes, has_mean=True):
 
 
 # %% [markdown]
-# Four pictures with 6 channels of 5 × 3 values. Only GN needs another shape: 6 channels become 3 groups of 2, and
-# the groups get an axis of their own.
+# Four pictures with 6 channels of 5 × 3 values. Only GN needs another shape: 3 groups of 2 channels, with an axis for the groups.
+#
+# **Predict.** How many sets does each norm have here, and how many values has a set?
 
 # %%
 N, C, H, W = 4, 6, 5, 3
@@ -82,7 +79,7 @@ for name in axes_of:
     print(f"{name:8} {inv_std.size:2} sets of m = {x.size // inv_std.size} values")
 
 # %% [markdown]
-# Now both functions against PyTorch's layers. In a new layer γ is 1 and β is 0, so $y = \hat{x}$ and $dy = d\hat{x}$.
+# Now both functions against PyTorch. In a new layer γ is 1 and β is 0, so $y = \hat{x}$ and $dy = d\hat{x}$.
 
 # %%
 layers = {
@@ -95,8 +92,8 @@ layers = {
 dy = rng.normal(size=x.shape)
 for name, layer in layers.items():
     x_hat, inv_std = forward(name, x)
-    dx_hat = dy.reshape(x_hat.shape)
-    dx = standardize_backward(dx_hat, x_hat, inv_std, axes_of[name], has_mean=name != "RMSNorm")
+    dx_hat, has_mean = dy.reshape(x_hat.shape), name != "RMSNorm"
+    dx = standardize_backward(dx_hat, x_hat, inv_std, axes_of[name], has_mean)
     tensor = torch.tensor(x, requires_grad=True)
     y = layer.double()(tensor)
     y.backward(torch.tensor(dy))
@@ -105,15 +102,15 @@ for name, layer in layers.items():
     print(f"{name:8} agrees with PyTorch to 1e-9;  shape of γ: {tuple(layer.weight.shape)}")
 
 # %% [markdown]
-# The norms also differ in the shape of γ: BN, IN and GN have one γ and one β **for each channel**, LN and RMSNorm **for each value of a
-# sample**. RMSNorm has no β.
+# BN, IN and GN have one γ and one β **for each channel**, LN and RMSNorm one **for each value of a set**, here of a sample. RMSNorm has
+# no β.
 #
 # ## Lab: who shares a mean with whom
 #
-# The lab of lesson 06: 3 samples, 4 channels, 2 × 3 positions. Its GN has 2 groups.
+# The lab of lesson 06. Its GN has 2 groups of 2 channels.
 #
-# 1. *layer*, *instance*, *group*: first say how many means there are, of how many values each. Then look.
-# 2. *Contrast of this digit* is 0.25. Under which norms do the *other* digits move?
+# 1. Choose *layer*, then *instance*, then *group*: which values turn blue?
+# 2. One digit is dimmed. Under which norms do the $\hat{x}$ of the *other* digits change?
 
 # %% tags=["nbval-ignore-output"]
 labs.WhichValues(norm="batch")
@@ -121,7 +118,7 @@ labs.WhichValues(norm="batch")
 # %% [markdown]
 # <details><summary>What you may have found</summary>
 #
-# 1. *layer*: 3 means of 24 values. *instance*: 12 of 6. *group*: 6 of 12.
+# 1. The whole sample; one channel of it; two channels of it.
 # 2. Under *batch* alone.
 #
 # </details>
@@ -129,12 +126,19 @@ labs.WhichValues(norm="batch")
 # ## What each norm forgets
 #
 # A norm **forgets** what all values of a set have in common: a number added to all of them is subtracted with the mean, a factor
-# of all of them is divided away. We make five changes, and print how far the $\hat{x}$ of the *first sample* moves. 0 means that the norm has forgotten the change.
+# of all of them is divided away. We make five changes, and print how far the $\hat{x}$ of the *first sample* moves. 0 means forgotten.
 #
-# **Predict.** The changes are: the first sample × 0.3, or + 5; one of its channels × 0.3, or + 5; all other samples, its *neighbors*, + 5.
-# Which of them give 0, for each norm?
+# **Predict.** The first sample × 0.3, or + 5; one of its channels × 0.3, or + 5; all other samples, its *neighbors*, + 5: which changes
+# give 0, for each norm?
+
 
 # %%
+def move(name, x, changed):
+    before, _ = forward(name, x)
+    after, _ = forward(name, changed)
+    return abs(after - before)
+
+
 changes = {  # what is changed, times, plus
     "the sample times 0.3": (np.s_[0], 0.3, 0),
     "the sample plus 5": (np.s_[0], 1, 5),
@@ -146,55 +150,68 @@ print(" " * 21, *(f"{name:>8}" for name in axes_of))
 for words, (where, times, plus) in changes.items():
     changed = x.copy()
     changed[where] = times * x[where] + plus
-    moves = [abs(forward(name, changed)[0] - forward(name, x)[0])[0].max() for name in axes_of]
-    print(f"{words:21}", *(f"{move:8.2f}" for move in moves))
+    print(f"{words:21}", *(f"{move(name, x, changed)[0].max():8.2f}" for name in axes_of))
 
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# - **BN** forgets none of the five, and it alone looks at the neighbors.
-# - **LN** and **GN** forget brightness (plus) and contrast (times) of the whole sample.
+# - **BN** forgets none, and it alone looks at the neighbors.
+# - **LN** and **GN** forget brightness (plus) and contrast (times) of the sample.
 # - **IN** forgets them for each channel.
-# - **RMSNorm** forgets contrast, but not brightness.
+# - **RMSNorm** forgets contrast alone.
 #
 # </details>
 #
-# A norm that looks at no neighbors needs no running statistics: its evaluation equals its training. BN needs them, and they bring one
-# advantage: after training they are fixed, so BN can be [folded](09_slim_and_fold.ipynb#Fold) into a linear or convolution layer
-# directly before it, and then costs nothing.
+# A norm that looks at no neighbors needs no running statistics. BN needs them; but after training they are fixed, so BN can be
+# [folded](09_slim_and_fold.ipynb#Fold) into a linear or convolution layer directly before it, and then costs nothing.
+#
+# ## A brighter picture
+#
+# Pictures become brighter by 0.3, then a convolution makes six channels of them. What does this add to each channel, and how far do
+# the $\hat{x}$ of IN and GN move?
+
+# %%
+pictures = torch.tensor(rng.uniform(size=(N, 1, H + 2, W + 2)))
+filters = torch.tensor(rng.normal(size=(C, 1, 3, 3)))
+maps, brighter = (nn.functional.conv2d(p, filters).numpy() for p in (pictures, pictures + 0.3))
+print("added to each channel:", (brighter - maps).mean(axis=(0, 2, 3)).round(2))
+for name in ("IN", "GN"):
+    print(f"{name}: x̂ moves by up to {move(name, maps, brighter).max():.2f}")
+
+# %% [markdown]
+# Each filter adds another number: 0.3 times the sum of its weights. IN takes it out, because each channel is a set. GN does not: the
+# channels of a group get different numbers.
 #
 # ## A table to choose by
 #
 # | what you build | take | because |
 # |---|---|---|
-# | a convolutional network, large batches | BN | no worse than GN in our trial; costs nothing once it is folded |
+# | a convolutional network, large batches | BN | no worse than GN in our trial; free once folded |
 # | the same, few pictures in a batch | measure BN against GN | [How small may a batch be?](#How-small-may-a-batch-be?) |
-# | pictures whose contrast must not count | IN, or IN joined with BN | IN forgets it |
+# | pictures whose brightness or color must not count | IN | a brighter picture adds another number to each channel; IN forgets each |
+# | the same, where contrast counts for a second task | IN joined with BN | [excursion](deeper/can_one_layer_join_two_norms.ipynb) |
 # | a transformer | LN, RMSNorm | [Why transformers use LN or RMSNorm](#Why-transformers-use-LN-or-RMSNorm) |
-#
-# **Two norms in one layer.** A layer can mix the $\hat{x}$ of BN and that of IN. In [an excursion](deeper/can_one_layer_join_two_norms.ipynb) such a
-# layer learned two tasks: in one BN fails, because contrast must not count, and in the other IN fails, because contrast is asked for.
-#
-# More excursions: [sequences of different length](deeper/does_padding_matter.ipynb) (LN, or BN with a mask), [recurrent
-# networks](deeper/may_all_steps_share_one_bn.ipynb) (LN, or a BN for each step), [very few
-# units](deeper/what_does_ln_leave_of_a_code.ipynb) (BN or none), [GANs](deeper/is_bn_harmless_in_a_discriminator.ipynb) (LN or none).
+# | sequences of different length | LN, or BN with a mask | [excursion](deeper/does_padding_matter.ipynb) |
+# | a recurrent network | LN, or a BN for each step | [excursion](deeper/may_all_steps_share_one_bn.ipynb) |
+# | a layer of very few units | BN or none | [excursion](deeper/what_does_ln_leave_of_a_code.ipynb) |
+# | the discriminator of a GAN | LN or none | [excursion](deeper/is_bn_harmless_in_a_discriminator.ipynb) |
 #
 # ## How small may a batch be?
 #
-# "BN fails in batches below 16." Wu and He trained a network of 50 layers on photographs: in batches of 2 its error was 34.7 % with BN, and
-# 24.1 % with GN. Is 16 a law? We compare BN with another norm in three small networks for digits of 8 × 8 places:
+# Wu and He trained a network of 50 layers on photographs with 8 GPUs; BN's statistics were those of each GPU's pictures. With 32
+# pictures on each, the error was 23.6 % with BN and 24.1 % with GN; with 2, it was 34.7 % and 24.1 %.
 #
-# | network | hidden layers | the other norm |
-# |---|---|---|
-# | table | two linear | LN |
-# | pictures | two convolutions, on maps of 8 × 8 and 4 × 4 | GN |
-# | pictures, then table | the same, then one linear | GN, LN |
+# We compare BN with another norm in three small networks for digits. $N$ is the batch size:
 #
-# Each was trained for 600 steps, with five seeds. Its learning rate is the best of four on training digits that were held out; the
-# accuracies are those on the test digits. "BN is worse" *holds* ([lesson 07](07_put_the_claims_on_trial.ipynb)) when all five
-# dots lie more than 2 points below 0.
+# | network | hidden layers | $m$ of BN in them | the other norm |
+# |---|---|---|---|
+# | table | two linear | $N$, $N$ | LN |
+# | pictures | two convolutions, maps of 8 × 8 and 4 × 4 | $64 N$, $16 N$ | GN |
+# | pictures, then table | the same, then one linear | $64 N$, $16 N$, $N$ | GN, LN |
 #
-# **Predict.** What is $m$ in each hidden layer, for BN in batches of 2? So in which networks is BN worse there?
+# Each was trained for 600 steps, with five seeds, at the best of four learning rates (on training digits that were held out). We
+# print BN's test accuracy minus that of the other norm. "BN is worse" *holds* ([lesson 07](07_put_the_claims_on_trial.ipynb)) when
+# all five differences lie more than 2 points below 0.
 
 # %%
 FULL = False  # the results are stored; True: train for ten minutes
@@ -204,41 +221,40 @@ for kind in norms.KINDS:
     bn = np.array([kept[f"{kind}, BN True, {n}"] for n in norms.BATCH_SIZES])
     other = np.array([kept[f"{kind}, BN False, {n}"] for n in norms.BATCH_SIZES])
     gaps[kind] = 100 * (bn - other)
-    print(f"{kind:21} batches of 2:", *(f"{gap:+4.0f}" for gap in gaps[kind][0]), end="   ")
-    print(f"from 4 on: {gaps[kind][1:].min():+.1f} to {gaps[kind][1:].max():+.1f}")
+    print(f"{kind:21} batches of 2:", *(f"{gap:+4.0f}" for gap in gaps[kind][0]))
 
-# %% tags=["draws"] alt="Accuracy with BN minus accuracy with the other norm, five dots at each batch size from 2 to 64, for three networks. Nearly all dots lie near 0 or a little above. At batch size 2 they lie 18 to 50 points below 0 for the table and for the pictures, then table."
-figure, axes = figures.new_figure(columns=3, size=(7.2, 2.7))
-for ax, (kind, gap) in zip(axes, gaps.items(), strict=True):
+# %% tags=["draws"] alt="Accuracy with BN minus accuracy with the other norm, five dots at each batch size N from 2 to 64, for three networks. Nearly all dots lie near 0 or a little above. At batch size 2 they lie 18 to 50 points below 0 for the table and for the pictures, then table, whose smallest m is N."
+figure, axes = figures.new_figure(columns=3, size=(7.2, 2.9))
+smallest_m = ["N", "16 N", "N"]
+for ax, m, (kind, gap) in zip(axes, smallest_m, gaps.items(), strict=True):
     ax.axhspan(-2, 2, color="#D5D5D5", lw=0)
     for n, seeds in zip(norms.BATCH_SIZES, gap, strict=True):
         figures.dots([n] * 5, seeds, limits=(-55, 10), ax=ax, role="with_bn", size=4)
-    figures.frame(ax, title=kind, x="batch size", ylim=(-55, 10), log="x")
+    title = f"{kind}\nsmallest m: {m}"
+    figures.frame(ax, title=title, x="batch size N", xlim=(1.6, 85), ylim=(-55, 10), log="x")
     ax.set_xticks(norms.BATCH_SIZES, norms.BATCH_SIZES)
     ax.minorticks_off()
 axes[0].set_ylabel("BN − other, points")
-figures.numbers(["gray: margin ±2"], [4], [-12], ax=axes[0], align="left")
+words = ["gray: margin ±2", "below 0: BN is worse"]
+assert all(gap[0].max() < -2 for kind, gap in gaps.items() if "table" in kind)
+assert not any((seeds < -2).all() for gap in gaps.values() for seeds in gap[1:])
+figures.numbers(words, [3.6, 3.6], [-12, -20], ax=axes[0], align="left")
 figures.show(figure)
 
 # %% [markdown]
-# A dot for each seed.
+# A dot for each seed. In batches of 2, "BN is worse" holds in the two networks that have a layer with $m = 2$: BN loses 18 to 50 points. (A
+# set of two values gives only −1 and +1, lesson 02.) In batches of 4 and more it holds in none of the three.
 #
-# <details><summary>Answer</summary>
-#
-# $m$ is 2 in a linear layer, and 2 · 64 = 128 or 2 · 16 = 32 on the maps. BN is worse in the two networks with a linear layer: a set of two
-# values gives only −1 and +1 (lesson 02).
-#
-# </details>
-#
-# So here BN fails **in batches of 2 where a layer has $m = 2$**: it loses 18 to 50 points. In batches of 4 and more, where the smallest
-# $m$ is 4, "BN is worse" does not hold. That is no safe limit: with Wu and He the smallest $m$ was 98 (2 maps of 7 × 7), and BN lost more than 10 points. Why, our trial
-# does not tell. So with few pictures in a batch, measure BN against GN.
+# But 4 is no safe limit: with Wu and He BN lost 10 points, though the smallest $m$ was 98 (2 maps of 7 × 7). Our trial does not tell
+# why. So with few pictures in a batch, measure.
 #
 # ## Why transformers use LN or RMSNorm
 #
-# A transformer reads a text as a row of **tokens**, which are words or pieces of words. Its tensors have shape $(N, \text{tokens}, C)$.
-# One that writes is trained to guess each next token. So the $\hat{x}$ of a token should depend neither on later tokens nor on the
-# other texts of the batch. We change the other text, then the last token, and print how far the $\hat{x}$ of the first token moves.
+# A transformer reads a text as a row of **tokens**: words or pieces of words. Its tensors have shape $(N, \text{tokens}, C)$. One that
+# writes is trained to guess each next token. So the $\hat{x}$ of a token should depend neither on later tokens nor on other texts.
+#
+# The set of *LN of a text* is a whole text, that of *LN of each token* the channels of one token. We change the other text, then the last
+# token, and print how far the $\hat{x}$ of the first token moves.
 #
 # **Predict.** BN in training, BN in evaluation, LN of a text, LN of each token: which rows have two zeros?
 
@@ -247,9 +263,10 @@ tokens = rng.normal(size=(2, 5, 4))  # 2 texts, 5 tokens, 4 channels
 other, later = tokens.copy(), tokens.copy()
 other[1] *= 3
 later[0, 4] *= 3
+bn = nn.BatchNorm1d(4).double().eval()  # a new layer: running mean 0, running variance 1
 x_hat_in = {
     "BN in training": lambda x: standardize(x, (0, 1))[0],
-    "BN in evaluation": lambda x: (x - 0) / np.sqrt(1 + 1e-5),  # running mean 0, running variance 1
+    "BN in evaluation": lambda x: bn(torch.tensor(x).transpose(1, 2)).transpose(1, 2).detach().numpy(),
     "LN of a text": lambda x: standardize(x, (1, 2))[0],
     "LN of each token": lambda x: standardize(x, 2)[0],
 }
@@ -260,21 +277,19 @@ for name, norm in x_hat_in.items():
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# LN of each token, over the channels alone: the LN of transformers. And BN in evaluation, because its statistics are fixed.
+# LN of each token, and BN in evaluation, because its statistics are fixed.
 #
 # </details>
 #
-# A network that writes is in evaluation, so BN would be safe there. Two things speak against it:
+# A network that writes is in evaluation, so BN would be safe there. But:
 #
-# - **In training it leaks.** Through the mean and the variance a token sees later ones, which are those that the network has to guess. When it
-#   writes, they do not exist yet.
-# - **Training is not evaluation** (lesson 05). The running statistics must fit texts of every length, and
-#   [padding](deeper/does_padding_matter.ipynb) changes the statistics of a batch. In language these vary much from batch to batch (Shen et al.).
+# - **In training it leaks.** Through the mean and the variance a token sees later ones, which the network has to guess.
+# - **Training is not evaluation** (lesson 05). One running mean must serve all texts. But in language the statistics of a batch are often
+#   far from it (Shen et al.).
 #
-# LN of each token has neither fault. RMSNorm takes the same set, without the mean.
+# So transformers use LN of each token, with one γ and one β for each channel. RMSNorm has the same set and saves the mean; LLaMA uses it.
 #
-# **Shown:** five norms are two functions over other axes; each forgets what its set has in common; BN lost where a
-# layer had $m = 2$.
+# **Shown:** five norms are two functions over other axes; each forgets what its set has in common; BN lost where $m = 2$.
 #
 # **Practice:** [the exercises](exercises/08_choose_a_norm.ipynb), 30 minutes.
 #
@@ -285,4 +300,4 @@ for name, norm in x_hat_in.items():
 # - LN: Ba, Kiros and Hinton 2016, arXiv:1607.06450. IN: Ulyanov et al. 2016, arXiv:1607.08022. GN, the cubes, batches of 2: Wu and He
 #   2018, arXiv:1803.08494. RMSNorm: Zhang and Sennrich 2019, arXiv:1910.07467.
 # - BN in transformers: Shen et al. 2020, arXiv:2003.07845.
-# - Networks with BN: ResNet, arXiv:1512.03385. With GN: diffusion models, arXiv:2006.11239. With RMSNorm: LLaMA, arXiv:2302.13971.
+# - A network with RMSNorm: LLaMA, arXiv:2302.13971.

@@ -15,6 +15,7 @@ def short(monkeypatch):
 def nothing_checked(monkeypatch):
     """Each test begins, and leaves, as if no check had been called."""
     monkeypatch.setattr(standing, "_latest", {})
+    monkeypatch.setattr(standing, "_counted", {})
 
 
 def two_values_of(dy, x):

@@ -23,9 +23,9 @@ def test_any_five_different_seeds_pass(seeds):
             lambda train, scales: chosen(train, scales, [0, 0, 0, 0, 0]),
             "each network is trained with one seed",
         ),
-        (lambda train, scales: chosen(train, scales, range(3)), "seeds_of_each"),
+        (lambda train, scales: chosen(train, scales, range(3)), "number of seeds"),
         (lambda train, scales: chosen(train, scales, depths=(8, 12, 16)), "Your function tries (12, 6)"),
-        (lambda train, scales: 10, "seeds_of_each"),
+        (lambda train, scales: 10, "number of seeds"),
     ],
 )
 def test_a_trial_that_is_not_enough(answer, words):

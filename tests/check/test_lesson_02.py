@@ -45,8 +45,8 @@ def test_what_has_no_name_is_led_on(answer, words):
     [
         (lambda n, mean, std: (n - 1) ** 0.5, "expected a batch"),
         (lambda n, mean, std: [np.inf] + [0] * (n - 1), "infinite"),
-        (lambda n, mean, std: [1] + [0] * 9, "number_of_values"),
-        (lambda n, mean, std: mean + std * 1.5 ** np.arange(n), "largest_x_hat"),
+        (lambda n, mean, std: [1] + [0] * 9, "number of values"),
+        (lambda n, mean, std: mean + std * 1.5 ** np.arange(n), "largest |x_hat|"),
     ],
 )
 def test_a_batch_that_is_none(answer, words):
@@ -76,4 +76,4 @@ def test_three_seeds_are_too_few():
     verdict = check.matching_rate(
         lambda train, rates: nearest(train, rates, lambda a, b: abs(a - b).max(), range(3))
     )
-    assert "seeds_of_each is off" in verdict.why
+    assert "number of seeds is off" in verdict.why

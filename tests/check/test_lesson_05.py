@@ -131,5 +131,5 @@ def test_a_momentum_of_none_is_told_as_none():
 
     verdict = check.recalibrate(recalibrate)
     assert verdict.mistakes == ("momentum_not_given_back",)
-    assert "momenta_that_are_None = 2" in str(verdict)
+    assert "layers with momentum None = 2" in str(verdict)
     assert "nan" not in str(verdict)

@@ -60,7 +60,7 @@ def test_a_check_is_whole(name):
     assert one.known or not one.takes
     assert str(one.probes(np.random.default_rng(5))) == str(one.probes(np.random.default_rng(5)))
     probes = one.probes(np.random.default_rng(0))
-    assert len(probes) >= 3
+    assert len(probes) >= 3 or len(probes[0]["seeds"]) >= 3
     assert all(one.expected(probe) for probe in probes), "nothing is expected"
     first = [value for value in probes[0].values() if isinstance(value, np.ndarray)]
     assert all(value.size <= 64 for value in first), "the first probe is not small enough to read"

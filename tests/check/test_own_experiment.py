@@ -2,8 +2,17 @@
 
 import numpy as np
 import pytest
+import torch
+from torch import nn
 
 from bnteach import check
+from bnteach.check.lessons.recalibrating import by_choices, choices
+from bnteach.check.recipe import recipe_of
+from bnteach.data import digits
+from bnteach.training import mlp
+from bnteach.trials import slimming
+
+recalibrate = by_choices(recipe_of(choices))
 
 
 @pytest.mark.parametrize(
@@ -16,14 +25,6 @@ from bnteach import check
 )
 def test_two_numbers_are_asked_for(answer, words):
     assert words in check.effect_on_dx(answer).why
-
-
-def test_a_share_is_asked_for_where_the_exercise_says_so():
-    def in_percent(seed):
-        return 0.5 + seed / 10, 97.5 + seed
-
-    assert check.effect_on_dx(in_percent).state == "passed"
-    assert "after is 97.5, expected a share, from 0 to 1." in check.effect_of_batches(in_percent).why
 
 
 def test_a_change_that_shows_in_one_seed_of_three_is_enough():
@@ -68,3 +69,42 @@ def test_one_changed_setting_passes_however_it_is_written():
     ):
         assert check.effect_on_steps(answer).state == "passed"
     assert check.effect_of_a_default(lambda learn, seed: (learn(seed), learn(seed, eps=1))).state == "passed"
+
+
+@pytest.mark.parametrize(("momentum", "mistakes"), [(0.5, ()), (0.4, ("other_change",))])
+def test_where_the_changes_are_listed_another_one_is_named(momentum, mistakes):
+    def answer(distance, seed):
+        return distance(seed), distance(seed, momentum=momentum)
+
+    assert check.effect_on_distance(answer).mistakes == mistakes
+
+
+def cut_twice(right_after_cut, seed):
+    network = slimming.new_network("fully connected", seed)
+    for bn in (network.bn_1, network.bn_2):
+        nn.init.normal_(bn.weight, generator=torch.Generator().manual_seed(seed))
+    gammas = [network.bn_1.weight.abs(), network.bn_2.weight.abs()]
+    lengths = [network.linear_1.weight.norm(dim=1), network.linear_2.weight.norm(dim=1)]
+    return right_after_cut(network, gammas), right_after_cut(network, lengths)
+
+
+def recalibrated_twice(share_right, seed):
+    pictures, network = torch.from_numpy(digits().x_train), mlp([64, 9, 10], seed=seed)
+    for batches in (pictures.split(60), pictures[:1346].split(2)):
+        recalibrate(network, batches)
+        yield share_right(network)
+
+
+@pytest.mark.parametrize(
+    ("name", "right"),
+    [
+        ("effect_of_choice", cut_twice),
+        ("effect_of_batches", lambda measure, seed: tuple(recalibrated_twice(measure, seed))),
+    ],
+)
+def test_what_is_measured_is_seen(name, right):
+    one = check.CHECKS[name]
+    assert one(right).state == "passed"
+    assert one(lambda measure, seed: right(measure, seed)[::-1]).mistakes == ("changed_one_first",)
+    assert one(lambda measure, seed: right(measure, 0)).mistakes == ("other_seed",)
+    assert one(lambda measure, seed: (right(measure, seed)[0],) * 2).mistakes == ("not_two_runs",)

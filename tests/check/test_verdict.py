@@ -90,6 +90,8 @@ def test_the_report():
     check.standardize(right)
     check.standardize.judge(eps_outside)
     assert str(check.report()).startswith("✓ standardize: passed\n")
+    check.standardize(eps_outside)
+    assert str(check.report()).startswith("✓ standardize: passed; the latest try: not yet (eps_outside)\n")
     assert check.report().passed == 1
 
 

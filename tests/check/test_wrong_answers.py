@@ -142,7 +142,7 @@ def test_a_name_that_the_learner_does_not_use_is_explained():
         along_x_hat = None
         return answer(dy, x, gamma, eps) if along_x_hat is None else None
 
-    words = "sum stands where mean belongs. Here along_x_hat is x_hat * (dx_hat * x_hat).mean(axis=0)."
+    words = "in `x_hat * (dx_hat * x_hat).mean(axis=0)` sum stands where mean belongs."
     assert words in check.batch_norm_backward(answer).why
     assert "Here" not in check.batch_norm_backward(with_their_names).why
 

@@ -13,7 +13,7 @@ BLUE = to_rgba(figures.role("with_bn").color)
 # Front (C x H·W), side (N x H·W), top (C x N): how many cells are blue on each.
 IN_SIGHT = {
     "BatchNorm": (PLACES, SAMPLES * PLACES, SAMPLES),
-    "LayerNorm": (CHANNELS * PLACES, PLACES, CHANNELS),
+    "LayerNorm, RMSNorm": (CHANNELS * PLACES, PLACES, CHANNELS),
     "InstanceNorm": (PLACES, PLACES, 1),
     "GroupNorm": (CHANNELS // 2 * PLACES, PLACES, CHANNELS // 2),
 }

@@ -16,7 +16,7 @@ torch = pytest.importorskip("torch")
 functional = torch.nn.functional
 
 N, C, H, W = 3, 4, 2, 3
-CELLS = list(itertools.product(range(1, N + 1), range(1, C + 1), (1, 2, 6)))
+CELLS = list(itertools.product(range(N), range(C), (0, 1, 5)))
 NORMS = {
     "batch": lambda x: functional.batch_norm(x, None, None, training=True),
     "layer": lambda x: functional.layer_norm(x, x.shape[1:]),
@@ -25,7 +25,7 @@ NORMS = {
 }
 
 
-def frame_of(norm="batch", layout="NCHW", sample=2, channel=3, position=5, contrast=1.0):
+def frame_of(norm="batch", layout="NCHW", sample=1, channel=2, position=4, contrast=1.0):
     """What the lab would show, without drawing it."""
     return labs.WhichValues.compute(which_values.State(norm, layout, sample, channel, position, contrast))
 
@@ -59,7 +59,7 @@ def test_the_blue_values_are_those_that_move_the_chosen_one(norm, layout):
 def test_the_chosen_index_is_the_chosen_value_in_either_layout(sample, channel, position):
     x = np.arange(N * C * H * W).reshape(N, C, H, W)
     chosen = {"sample": sample, "channel": channel, "position": position}
-    value = x[sample - 1, channel - 1].ravel()[position - 1]
+    value = x[sample, channel].ravel()[position]
     assert x[frame_of(**chosen).chosen] == value
     assert x.transpose(0, 2, 3, 1)[frame_of(layout="NHWC", **chosen).chosen] == value
 
@@ -67,7 +67,7 @@ def test_the_chosen_index_is_the_chosen_value_in_either_layout(sample, channel, 
 @pytest.mark.parametrize("layout", ["NCHW", "NHWC"])
 @pytest.mark.parametrize("norm", list(NORMS))
 def test_the_code_that_is_shown_gives_the_means_that_are_counted(norm, layout):
-    lab = labs.WhichValues(norm=norm, layout=layout, sample=3, channel=2, position=4)
+    lab = labs.WhichValues(norm=norm, layout=layout, sample=2, channel=1, position=3)
     x = np.random.default_rng(1).normal(3, 2, size=lab.frame.shared.shape)
     code = which_values.MEANS[norm, layout].replace("\n", "")
     means = eval(code, {"x": x, "N": N, "C": C, "H": H, "W": W, "G": 2})
@@ -85,8 +85,8 @@ def test_the_batch_by_pytorchs_convolution_pooling_and_norm(norm, contrast):
     x = functional.avg_pool2d(functional.conv2d(pictures, torch.tensor(digit_maps.FILTERS)[:, None]), (3, 2))
     assert x.shape == (N, C, H, W)
     np.testing.assert_allclose(frame_of(norm, contrast=contrast).digits, pictures[:, 0])
-    np.testing.assert_allclose(digit_maps.filtered(2, contrast), x, atol=1e-12)
-    np.testing.assert_allclose(digit_maps.normalized(norm, 2, contrast), NORMS[norm](x), atol=1e-9)
+    np.testing.assert_allclose(digit_maps.filtered(1, contrast), x, atol=1e-12)
+    np.testing.assert_allclose(digit_maps.normalized(norm, 1, contrast), NORMS[norm](x), atol=1e-9)
 
 
 def test_only_batch_normalization_lets_the_contrast_of_one_digit_reach_the_others():
@@ -96,13 +96,13 @@ def test_only_batch_normalization_lets_the_contrast_of_one_digit_reach_the_other
 
 
 def test_reading_by_pytorchs_numbers():
-    lab = labs.WhichValues(norm="batch", sample=1, channel=4, position=3, contrast=0.5)
-    maps = digit_maps.filtered(), digit_maps.filtered(1, 0.5)
+    lab = labs.WhichValues(norm="batch", sample=0, channel=3, position=2, contrast=0.5)
+    maps = digit_maps.filtered(), digit_maps.filtered(0, 0.5)
     plain, dimmed = (NORMS["batch"](torch.tensor(x)) for x in maps)
     own, *others = (plain - dimmed).abs().amax(dim=(1, 2, 3)).tolist()
     said = numbers(lab.reading)
     assert said[:6] == [3, 4, 2, 3, 4, 18]
-    assert said[-4:] == pytest.approx([1, 0.5, own, max(others)], abs=0.51e-2)
+    assert said[-4:] == pytest.approx([0, 0.5, own, max(others)], abs=0.51e-2)
     assert "x[0, 3, 0, 2]" in lab.reading
     assert "those of the other digits by up to" in lab.reading
     assert lab.set(contrast=1.0) is None
@@ -110,7 +110,7 @@ def test_reading_by_pytorchs_numbers():
 
 
 def test_a_bar_for_each_digit_is_as_long_as_its_move():
-    lab = labs.WhichValues(norm="batch", sample=1)
+    lab = labs.WhichValues(norm="batch", sample=0)
     bars = [bar.get_width() for bar in lab.canvas.axes[1].patches]
     np.testing.assert_allclose(bars, lab.frame.moved)
     assert min(bars) > 0.1

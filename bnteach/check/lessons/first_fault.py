@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
@@ -12,6 +13,7 @@ from ..recipe import Recipe
 from ..running import Observed
 from ..verdict import Verdict
 
+HEAD_OF_ONE = re.compile(r"^(?P<indent> *)(?P<key>[a-z][a-z0-9_]*): .+$", re.MULTILINE)
 Facts = Iterator[tuple[str, bool]]  # key of a mistake, or a sentence -> whether it is absent
 
 
@@ -45,10 +47,10 @@ def judged_by(
     """The check of such an exercise.
 
     facts: from an answer and inputs, in order.
-    text: the mistakes; each has the line `fault = "its key"`.
+    text: the mistakes, without lines: each gets the line `fault = "its key"`.
     others: sentences that `facts` may give in the place of a key.
-    A probe that can show some of the mistakes alone has their keys under "asks".
     """
+    text = HEAD_OF_ONE.sub(r'\g<0>\n\g<indent>    fault = "\g<key>"', text)
     titles = {mistake.key: mistake.title for mistake in mistakes_in(text)}
     others = list(others)
     names = ["none", *titles, *others]
@@ -57,7 +59,7 @@ def judged_by(
         try:
             found = next((name for name, holds in facts(answer, inputs) if not holds), "none")
         except KnownFault as known:
-            found = str(known) if str(known) in inputs.get("asks", names) else "none"
+            found = str(known)
         yield "fault", names.index(found)
 
     def tell(seen: list[Observed]) -> tuple[str, str]:
@@ -65,7 +67,8 @@ def judged_by(
         found = [names[int(run.values["fault"])] for run in seen if "fault" in run.values]
         if len(set(found)) > 1:
             wrong = {titles.get(name, name): None for name in found if name != "none"}
-            return f"With some inputs, not with all: {'; '.join(wrong)}.", ""
+            where = "some inputs, not with all" if "none" in found else "one input or another"
+            return f"With {where}: {'; '.join(wrong)}.", ""
         return (found[0] if found and found[0] in others else ""), ""
 
     return JudgedByFacts(

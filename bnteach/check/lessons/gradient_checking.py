@@ -44,58 +44,47 @@ SEES_LITTLE = """
     > deeper/test_a_backward_pass: Tests that see little
 
     batch_of_two: the batch has fewer than three samples
-        fault = "batch_of_two"
         | With N = 2 nothing is left of a gradient but its two directions 1 and x̂: dx is 0, and a wrong
         | length is not seen.
 
     upstream_of_ones: the upstream gradient is the same number everywhere
-        fault = "upstream_of_ones"
         | Then the right dx is 0. A backward pass that is 0 for another reason passes too, and so does every
         | dx of a wrong length. Draw dy at random: rng.normal(size=x.shape).
 
     upstream_is_y: the upstream gradient is y, or another mix of 1 and x̂
-        fault = "upstream_is_y"
         | With the loss ½Σy² it is y. y is made of x̂ and 1, and BN takes out just these two: the right dx is
         | nearly 0.
 
     accepts_everything: everything is accepted
-        fault = "accepts_everything"
         | A test that cannot fail tests nothing. Compare with finite differences; return False where they
         | differ.
 
     > deeper/test_a_backward_pass: Which test catches what?
 
     gamma_of_one: γ is 1
-        fault = "gamma_of_one"
         | A forgotten γ does not show where γ is 1. Take values away from 1, such as rng.uniform(0.5, 2,
         | size=C).
 
     sum_of_dx_compared: of dx only the sum is compared
-        fault = "sum_of_dx_compared"
         | In BN each column of dx adds up to 0. That holds too when its length is wrong, or when the path
         | through the variance is missing. Compare dx entry by entry.
 
     only_dx_compared: only dx is compared
-        fault = "only_dx_compared"
         | dγ and dβ can be wrong while dx is right.
 
     > deeper/test_a_backward_pass: Measure it right
 
     step_too_small: the step is so small that rounding drowns the difference
-        fault = "step_too_small"
         | The two losses agree in nearly all their digits. What is left of their difference is rounding, and
         | it is divided by the small step. Take h = 1e-5.
 
     step_too_large: the step is so large that the slope changes on the way
-        fault = "step_too_large"
         | A difference of two losses is the slope at one place only if the step is small. Take h = 1e-5.
 
     tolerance_too_large: the tolerance is too wide: an error of 2 percent passes
-        fault = "tolerance_too_large"
         | In float64, with h = 1e-5, finite differences are right to about 1e-9. Allow 1e-6.
 
     refuses_everything: a right backward pass is refused
-        fault = "refuses_everything"
         | A measured gradient is never equal to the last digit: ask np.allclose(found, measured, atol=1e-6).
         | Or is a `return False` always reached? Measure with a step up and a step down: one side alone is
         | less exact.

@@ -12,28 +12,22 @@ from .first_fault import Facts, judged_by
 
 LABELINGS = """
     hard_one_sided: in `hard` fewer than a quarter of the points have one of the two labels
-        fault = "hard_one_sided"
         | Then a network that always gives the other label is nearly right.
 
     hard_is_a_ring: in `hard` the distance from the mean gives the label away, as in the rings
-        fault = "hard_is_a_ring"
         | Find another pattern that a network without β cannot learn.
 
     hard_too_hard: a network with β does not learn `hard`
-        fault = "hard_too_hard"
         | Labels without a pattern show nothing about β. A network with β must learn them.
 
     hard_too_easy: a network without β learns `hard`
-        fault = "hard_too_easy"
         | Its score is c + f(p) with f(−p) = −f(p), where p is seen from the mean: BN subtracts it. What if a
         | point and its opposite have the same label?
 
     easy_one_sided: in `easy` fewer than a quarter of the points have one of the two labels
-        fault = "easy_one_sided"
         | Then a network that always gives the other label is nearly right.
 
     easy_too_hard: a network without β does not learn `easy`
-        fault = "easy_too_hard"
         | Opposite points, seen from the mean, need different labels.
 """
 

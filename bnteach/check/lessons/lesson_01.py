@@ -205,11 +205,7 @@ EXERCISES = [
     one_change(
         steps,
         "effect_on_steps",
-        hints=(
-            "An experiment compares two networks that differ in one thing. How many calls is that?",
-            "The usual network needs the seed alone. What must be the same in the other one?",
-            "`usual = steps(seed)`. The second call has one more argument, such as `after_relu=True`.",
-        ),
+        such_as="after_relu=True",
         lesson=("01b_see_why_it_helps", "Inside a network"),
     ),
 ]

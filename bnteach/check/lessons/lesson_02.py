@@ -79,8 +79,8 @@ def measure_batch(answer: Any, inputs: Mapping[str, Any]) -> Iterable[tuple[str,
         raise OddAnswer(f"Your function returns the number {batch}, expected a batch: an array of n values.")
     if not np.isfinite(batch).all():
         raise OddAnswer("The batch has values that are infinite or NaN.")
-    yield from (("number_of_values", batch.size), ("mean", batch.mean()), ("std", batch.std()))
-    yield "largest_x_hat", largest_in(batch)
+    yield from (("number of values", batch.size), ("mean", batch.mean()), ("std", batch.std()))
+    yield "largest |x_hat|", largest_in(batch)
 
 
 def sizes(rng: np.random.Generator) -> list[dict[str, Any]]:

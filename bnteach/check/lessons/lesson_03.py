@@ -76,7 +76,7 @@ def shares(rng: np.random.Generator) -> list[dict[str, Any]]:
 def parameters_given(answer: Any, inputs: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:
     """γ and β; the sign of γ is free, for a bell curve is symmetric."""
     gamma, beta = unpacked(("gamma", "beta"), answer(inputs["share"], inputs["std"]))
-    yield from (("size_of_gamma", abs(as_array("gamma", gamma))), ("beta", as_array("beta", beta)))
+    yield from (("|gamma|", abs(as_array("gamma", gamma))), ("beta", as_array("beta", beta)))
 
 
 def switched_off(gamma, beta, keep):

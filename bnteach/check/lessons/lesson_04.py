@@ -13,7 +13,7 @@ from .first_fault import judged_by
 from .inputs import readable
 from .lesson_03 import OF_PARAMETERS
 from .normalizing import IN_ROOT, IN_VARIANCE
-from .own_experiment import experiment
+from .one_change import experiment
 
 ALONG_SAMPLES = """
     x_for_x_hat: x stands where x̂ should be

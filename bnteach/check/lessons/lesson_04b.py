@@ -20,18 +20,23 @@ MISJUDGED = """
     > 04_derive_the_backward_pass: The formula is a picture
 
     right_one_accused: of a right backward pass it says that a path is missing
-        fault = "right_one_accused"
         | Rounding leaves a little of the sum of dx, and ε leaves more of the sum of dx · x̂. Call 0 what is
         | below 0.01. And is your x̂ that of the same x?
 
     paths_swapped: the names of the two paths are swapped
-        fault = "paths_swapped"
         | The path through the mean makes the sum of dx 0, the path through the variance the sum of dx · x̂.
 
+    mean_path_not_seen: that the path through the mean is missing is not seen
+        | Without it the sum of dx is not 0. It may be negative: take abs of it, channel by channel. And dy
+        | must have a part along 1: draw it at random, for eight samples or so.
+
     variance_path_not_seen: that the path through the variance is missing is not seen
-        fault = "variance_path_not_seen"
-        | Without it the sum of dx · x̂ is not 0, but only if dy has a part along x̂. A dy of ones has none:
-        | draw it at random, for eight samples or so.
+        | Without it the sum of dx · x̂ is not 0. It may be negative: take abs of it, channel by channel. And
+        | dy must have a part along x̂. A dy of ones has none: draw it at random, for eight samples or so.
+
+    mean_path_seen_twice: where the path through the mean is missing, it says "both"
+        | Then your second number is not made with x̂. Subtract the mean of x first: x itself has a part
+        | along 1, so the sum of dx · x shows the path through the mean as well.
 """
 
 
@@ -41,7 +46,9 @@ def facts(answer: Any, inputs: Mapping[str, Any]) -> Facts:
         raise OddAnswer(f"Your function returns {odd[0]!r}, expected one of {', '.join(map(repr, LINES))}.")
     yield "right_one_accused", found["nothing"] == "nothing"
     yield "paths_swapped", (found["mean"], found["variance"]) != ("variance", "mean")
-    yield "variance_path_not_seen", (found["variance"], found["both"]) != ("nothing", "mean")
+    yield "mean_path_not_seen", found["mean"] != "nothing" and found["both"] != "variance"
+    yield "variance_path_not_seen", found["variance"] != "nothing" and found["both"] != "mean"
+    yield "mean_path_seen_twice", found["mean"] != "both"
     yield from ((CALLED.format(missing, name), missing == name) for missing, name in found.items())
 
 
@@ -67,11 +74,8 @@ EXERCISES = [
     one_change(
         distance,
         "effect_on_distance",
-        hints=(
-            "An experiment compares two runs that differ in one thing. How many calls is that?",
-            "The usual run needs the seed alone. What must be the same in the other one?",
-            "`usual = distance(seed)`. The second call has one more argument, such as `shift=0.08`.",
-        ),
-        lesson=("04b_train_with_your_own", "The running mean comes too late"),
+        such_as="shift=0.08",
+        lesson=("04b_train_with_your_own", "The running averages come too late"),
+        choices=({"shift": 0.08}, {"momentum": 0.5}, {"batch_size": 600}),
     ),
 ]

@@ -15,10 +15,10 @@ from ..mistakes import Mistake
 from .backward import BACKWARD, batch_norm_backward  # noqa: F401 (a mistake below calls it)
 from .layer_trial import class_from, drive
 from .lesson_03 import AFFINE, OF_PARAMETERS
-from .letters import match_letters
+from .letters import named_letters
 from .normalizing import IN_ROOT, IN_VARIANCE, IN_X_HAT
-from .own_experiment import experiment
-from .recalibrating import NOT_RECALIBRATED, by_choices, choices, seeds, try_out
+from .one_change import measured
+from .recalibrating import NOT_RECALIBRATED, by_choices, choices, recalibrated_on, seeds, try_out
 
 OF_UPDATE = """
     > 05_train_and_infer: The running averages
@@ -204,17 +204,12 @@ SIGNS = {
 OTHER_NAMES = ("momentum_zero", "momentum_from_keras", "no_training")
 
 
-def diagnose():
-    named = dict(FAULTS)
-    return named
-
-
 EXERCISES = [
-    Check(
-        diagnose,
-        lambda rng: [{}, {}, {}],
-        trial=match_letters(FAULTS, [*FAULTS.values(), *OTHER_NAMES], SIGNS),
-        has_slips=False,
+    named_letters(
+        "diagnose",
+        FAULTS,
+        SIGNS,
+        OTHER_NAMES,
         hints=(
             "Is the loss that of the healthy network? Then the weights are good, and what is stored is not.",
             "How many batches should be counted after 110 steps? Which of the faults change the weights?",
@@ -238,9 +233,10 @@ EXERCISES = [
         lesson=("deeper/diagnose_the_stored_statistics", "Training fine, evaluation far worse"),
         mistakes=(NOT_RECALIBRATED,),
     ),
-    experiment(
+    measured(
+        recalibrated_on,
         "effect_of_batches",
-        of_shares=True,
+        "share_right",
         hints=(
             "Make the network from the seed, recalibrate, measure; make it again for the other batches.",
             "`torch.from_numpy(digits.x_train).split(60)` gives batches of 60; with `[:1]` only the first.",

@@ -9,9 +9,9 @@ import numpy as np
 from ..checking import Check
 from .inputs import of_layer, readable
 from .lesson_02 import standardize  # noqa: F401 (a mistake below normalizes with it)
-from .letters import match_letters
+from .letters import named_letters
 from .normalizing import IN_ROOT, IN_VARIANCE, IN_X_HAT
-from .own_experiment import experiment
+from .one_change import one_change
 
 
 def batch_norm_channels(x, gamma, beta, eps, channel_axis):
@@ -61,6 +61,10 @@ OF_CHANNELS = """
         y = (gamma * np.moveaxis(x_hat, channel_axis, -1) + beta).reshape(-1, len(gamma))
         | The next layer wants pictures. Undo the reshape and the transpose at the end.
 
+    channels_left_last: the channels are still at the last axis
+        y = gamma * np.moveaxis(x_hat, channel_axis, -1) + beta
+        | The result must have the shape of x. Move the channels back: np.moveaxis(y, -1, channel_axis).
+
     reshaped_not_transposed: the table is made by reshape alone
         y = (gamma * standardize(x.reshape(-1, len(gamma)), eps) + beta).reshape(x.shape)
         | reshape(-1, C) on (N, C, H, W) does not move the channels: it mixes them. Move the channel axis to
@@ -91,7 +95,7 @@ OF_CHANNELS = """
         | The axes are counted 0, 1, 2, 3, and none of them equals −1. So the mean runs over all four, the
         | channels too. channel_axis % 4 turns −1 into 3.
 
-    > 06_normalize_channels: Forget keepdims
+    > 06_normalize_channels: Subtract the mean
 
     parameters_on_last_axis: γ and β meet the last axis, not the channels
         y = gamma * x_hat + beta
@@ -143,10 +147,6 @@ FOLDED = """
         new_bias = bias * scale - running_mean + beta
         | BN subtracts the mean before it divides. So the mean has the factor γ/√(σ² + ε) too.
 
-    fold_bias_not_scaled: the old bias is not scaled
-        new_bias = bias + beta - running_mean * scale
-        | BN divides what the layer gives, and the old bias is a part of that. So it has the factor too.
-
     fold_beta_scaled: β is scaled
         new_bias = (bias - running_mean + beta) * scale
         | β is added after the factor.
@@ -197,9 +197,8 @@ SIGNS = {
 }
 
 
-def spot_the_bug():
-    named = dict(BUGS)
-    return named
+def share_right(seed, right=0, down=0, contrast=1.0, negative=False):
+    """Stands for the measurement of the exercise."""
 
 
 EXERCISES = [
@@ -225,24 +224,23 @@ EXERCISES = [
         lesson=("09_slim_and_fold", "Fold"),
         mistakes=(FOLDED, IN_ROOT),
     ),
-    experiment(
-        "effect_of_moving",
-        of_shares=True,
+    one_change(
+        share_right,
+        "effect_of_change",
         hints=(
-            "The network of a seed is `per_position[seed]`, already trained. Show it two sets of pictures.",
-            "`framed(digits.x_test)` is in the middle; with `right=2` it stands two columns farther right.",
-            "`share_right(per_position[seed], pictures)` is the number to return, once for each set.",
+            "Make two measurements that differ in one thing only. What must be the same in both?",
+            "`share_right(seed)` is the share before the change.",
+            "The share after it has one argument more: `right`, `down`, `contrast` or `negative`.",
         ),
         lesson=("06_normalize_channels", "The mistake: statistics for each position"),
     ),
-    Check(
-        spot_the_bug,
-        lambda rng: [{}, {}, {}],
-        trial=match_letters(BUGS, BUGS.values(), SIGNS),
-        has_slips=False,
+    named_letters(
+        "spot_the_bug",
+        BUGS,
+        SIGNS,
         hints=(
             "Read each line beside the formula: what is measured, over which axes, divided by what?",
-            "Or try them with γ = 2, β = 1, ε = 0.5: is the mean of a channel β? Do the neighbors matter?",
+            "Or try γ = 2, β = 1, ε = 0.5: is the mean of a channel β? Do the other pictures matter?",
             "Two use wrong axes, one none at all. Three have a wrong variance or count. What is left?",
         ),
         lesson=("06_normalize_channels", "The mistake: statistics for each position"),

@@ -11,7 +11,7 @@ import numpy as np
 from ..answers import OddAnswer, described, unpacked
 from ..checking import Check
 from ..running import Observed
-from .two_networks import two_networks
+from .one_change import two_networks
 
 
 def student_t(share: float, degrees: int) -> float:

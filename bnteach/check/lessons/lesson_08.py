@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..checking import Check
-from .letters import match_letters
+from .letters import named_letters
 from .normalizing import IN_ROOT, IN_VARIANCE, IN_X_HAT
 from .one_change import one_change
 
@@ -29,11 +29,6 @@ SIGNS = {
     "E": "behind the short recordings stand zeros; and after training the norm must cost nothing.",
     "F": "one picture and two units: a set has one value or two, and little is left of them.",
 }
-
-
-def choose_norms():
-    named = dict(CHOICES)
-    return named
 
 
 def masked_batch_norm(x, real, gamma, beta, eps):
@@ -119,7 +114,7 @@ OF_GROUPS = """
     groups_interleaved: each group has every G-th channel
         groups = x.reshape(len(x), -1, num_groups, *x.shape[2:])
         axes = (1, 3, 4)
-        | reshape(N, C // G, G, …) spreads the channels over the groups. A group has neighbors.
+        | reshape(N, C // G, G, …) spreads the channels over the groups. A group has adjacent channels.
 
     groups_too_small: G is taken for the number of channels in a group
         groups = x.reshape(len(x), -1, num_groups, *x.shape[2:])
@@ -140,6 +135,14 @@ OF_GROUPS = """
     groups_of_one_channel: each channel is a group
         groups = x[:, :, None]
         | That is instance normalization, or G = C. The caller says how many groups there are.
+
+    five_axes: y has the five axes of the groups, not the shape of x
+        y = gamma.reshape(num_groups, -1, 1, 1) * x_hat + beta.reshape(num_groups, -1, 1, 1)
+        | The next layer wants pictures. Bring x̂ back with reshape(x.shape), then use γ and β.
+
+    five_axes_of_x_hat: x̂ is returned with the five axes of the groups, and neither γ nor β is used
+        y = x_hat
+        | First the shape: bring x̂ back with reshape(x.shape). Then y needs γ and β.
 
     > 03_scale_and_shift: Two numbers for each channel
 
@@ -209,18 +212,18 @@ def share_right(seed, norm="BN"):
 
 
 EXERCISES = [
-    Check(
-        choose_norms,
-        lambda rng: [{}, {}, {}],
-        trial=match_letters(CHOICES, [*CHOICES.values(), *NOT_NEEDED], SIGNS),
-        has_slips=False,
+    named_letters(
+        "choose_norms",
+        CHOICES,
+        SIGNS,
+        NOT_NEEDED,
         hints=(
             "Ask of each case: how many values has a set? May a neighbor count? What should be forgotten? "
             "Must it be free after training?",
             "Two of them must be folded away after training: only one family of norms can be. In two others "
             "a set would be far too small.",
-            "The lesson's table fits four cases, the line below it the two others; for F, look at what a set "
-            "of one or two values leaves.",
+            "Each case is a row of the lesson's table, or two of them together. For F, look at what a set of "
+            "one or two values leaves.",
         ),
         lesson=("08_choose_a_norm", "A table to choose by"),
     ),
@@ -230,8 +233,8 @@ EXERCISES = [
         hints=(
             "A reshape can give the groups an axis of their own.",
             "`x.reshape(N, G, C // G, H, W)`: which of the five axes belong to one group?",
-            "The mean runs over axes 2, 3 and 4 with `keepdims=True`. Then back to the shape of `x`; γ and β "
-            "as `[:, None, None]`.",
+            "Three of them do, and `keepdims` helps. At the end y has the shape of `x`; γ and β belong to "
+            "its axis 1.",
         ),
         lesson=("08_choose_a_norm", "Two functions, five norms"),
         mistakes=(OF_GROUPS, IN_VARIANCE, IN_ROOT, re.sub(r"\bx\b", "groups", IN_X_HAT)),
@@ -254,7 +257,7 @@ EXERCISES = [
         hints=(
             "The function makes two trainings that differ in one thing only. What must be the same in both?",
             "The first number is `share_right(seed)`.",
-            'The second one has the norm as well, such as `share_right(seed, norm="GN")`. BN comes first.',
+            "The second one has the argument `norm` as well. BN comes first.",
         ),
         lesson=("08_choose_a_norm", "What each norm forgets"),
     ),

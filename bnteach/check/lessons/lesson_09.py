@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from ..answers import as_array
 from ..checking import Check
 from .inputs import of_layer, readable
 from .normalizing import IN_ROOT
-from .own_experiment import experiment
+from .one_change import Call, measured, weights_of
 
 
 def l1_step(gamma, dgamma, rate, strength):
@@ -208,6 +209,18 @@ def linear_layers(rng: np.random.Generator) -> list[dict[str, Any]]:
     return [read, random(5, 3, 0.2), random(3, 4, 0.01, 1e-5), random(4, 4, 1e-5)]
 
 
+def cut_by(network: Any, sizes: Any) -> Call:
+    """What counts is which half of the channels stays; as usual are those with the largest |γ|."""
+    by_gamma = [larger_half(abs(bn.weight.detach())) for bn in (network.bn_1, network.bn_2)]
+    stays = [larger_half(size) for size in sizes]
+    return Call(weights_of(network), {} if stays == by_gamma else {"sizes": stays})
+
+
+def larger_half(size: Any) -> list[bool]:
+    size = as_array("size", size)
+    return (size > np.sort(size)[(len(size) - 1) // 2]).tolist()
+
+
 EXERCISES = [
     Check(
         l1_step,
@@ -247,13 +260,15 @@ EXERCISES = [
         lesson=("09_slim_and_fold", "Fold"),
         mistakes=(IN_FOLD, IN_ROOT),
     ),
-    experiment(
+    measured(
+        cut_by,
         "effect_of_choice",
+        "right_after_cut",
         hints=(
             "Make the network of the seed, cut it by |γ|, measure; cut it by your own numbers, measure.",
             "`network.linear_1.weight` has a row for each channel of layer 1: `.norm(dim=1)` is its length.",
             "`right_after_cut(network, sizes)` is the number to return, once for each list of sizes.",
         ),
-        lesson=("09_slim_and_fold", "Four claims"),
+        lesson=("09_slim_and_fold", "Three claims"),
     ),
 ]

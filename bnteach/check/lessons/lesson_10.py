@@ -233,11 +233,7 @@ EXERCISES = [
     one_change(
         learn,
         "effect_of_shares",
-        hints=(
-            "The function makes two trainings that differ in one thing only.",
-            "The first training is `learn(seed)`.",
-            "The second one has an argument more, such as `learn(seed, devices=4)`.",
-        ),
+        such_as="devices=4",
         lesson=("10_across_devices", "Two shares are not one batch"),
     ),
 ]

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from ..checking import Check
-from .folding import NOT_FOLDED, by_choices, choices, seeds, try_out
+from . import folding
+from .first_fault import judged_by
 
 
 def suppressed(order: Any, drops: Callable[[int, int], bool]) -> np.ndarray:
@@ -70,6 +71,10 @@ NOT_SUPPRESSED = """
         kept = np.array([a for a in order if a == order[0] or not drops(order[0], a)])
         | Then the same with what is left: the next box that was not dropped drops in its turn.
 
+    nothing_dropped: all boxes are kept
+        kept = np.array(order)
+        | Sorting is the first step. Then drop the boxes that overlap the kept one by more than the limit.
+
     not_best_first: the right boxes are kept, but in the order of the list
         kept = np.sort(suppressed(order, drops))
         | The best score comes first: what is kept is used in this order later.
@@ -125,10 +130,6 @@ OTHER_LOSSES = """
         classes = ((scores - np.eye(len(scores))[label]) ** 2).mean()
         | YOLO adds the squared errors. With means, more classes would make each error count less.
 
-    sizes_without_root: the roots are compared with the sizes themselves
-        roots = ((boxes[responsible, 2:4] - size) ** 2).sum()
-        | The network gives the roots of width and height.
-
     confidence_of_one: the confidence should be 1
         confidence = (boxes[responsible, 4] - 1) ** 2
         | It should say how well the box fits: its IoU.
@@ -141,10 +142,6 @@ OTHER_LOSSES = """
     responsible_counted_as_other: the confidence of the responsible box is pulled to 0 as well
         others = (boxes[:, 4] ** 2).sum()
         | It has a target of its own. Only the other boxes should say: nothing here.
-
-    others_forgotten: the other boxes are forgotten
-        others = 0
-        | Their confidence should be 0, with the weight 0.5.
 
     one_class_counted: only the score of the true class counts
         classes = (scores[label] - 1) ** 2
@@ -202,14 +199,13 @@ EXERCISES = [
         lesson=("deeper/how_good_is_a_detector", "What the loss asks"),
         mistakes=(OTHER_LOSSES,),
     ),
-    Check(
-        choices,
-        seeds,
+    judged_by(
+        folding.facts,
+        folding.NOT_FOLDED,
+        others=[folding.OTHER_ANSWERS],
+        probes=folding.seeds,
         name="fold_network",
         takes=("network",),
-        answer=by_choices,
-        trial=try_out,
-        has_slips=False,
         hints=(
             "Go through the layers, and build a list of new ones. When may a BN be folded into the last "
             "layer of this list?",
@@ -219,6 +215,5 @@ EXERCISES = [
             "they are. End with `torch.nn.Sequential(*layers).eval()`.",
         ),
         lesson=("deeper/what_does_bn_cost_a_detector", "Run"),
-        mistakes=(NOT_FOLDED,),
     ),
 ]

@@ -123,11 +123,7 @@ EXERCISES = [
     one_change(
         learn,
         "effect_of_a_default",
-        hints=(
-            "The function makes two trainings that differ in one thing only.",
-            "The first training is `learn(seed)`.",
-            "The second one has an argument more, such as `learn(seed, momentum=0.99)`.",
-        ),
+        such_as="momentum=0.99",
         lesson=("12_the_same_layer_elsewhere", "Momentum and ε"),
     ),
 ]

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..checking import Check
-from .letters import match_letters
+from .letters import named_letters
 from .one_change import one_change
 
 PASSES = {"A": 2, "B": 3, "C": 4, "D": 0, "E": 9, "F": 2}
@@ -19,11 +19,6 @@ SIGNS = {
     "E": "there are four operations, and each writes an array of its own.",
     "F": "are the products ever written?",
 }
-
-
-def count_passes():
-    passes = dict(PASSES)
-    return passes
 
 
 def shifted_statistics(x):
@@ -83,11 +78,11 @@ def seconds_of_a_value(seed, channels=64, positions=784, samples=32, float64=Fal
 
 
 EXERCISES = [
-    Check(
-        count_passes,
-        lambda rng: [{}, {}, {}],
-        trial=match_letters(PASSES, range(20), SIGNS),
-        has_slips=False,
+    named_letters(
+        "count_passes",
+        PASSES,
+        SIGNS,
+        range(20),
         hints=(
             "Take the operations of a line one by one. Which whole arrays does each read, and which does it "
             "write?",
@@ -113,11 +108,7 @@ EXERCISES = [
     one_change(
         seconds_of_a_value,
         "effect_on_time",
-        hints=(
-            "The function makes two measurements that differ in one thing only.",
-            "The first measurement is `seconds_of_a_value(seed)`.",
-            "The second one has an argument more, such as `seconds_of_a_value(seed, positions=49)`.",
-        ),
+        such_as="positions=49",
         lesson=("13_make_it_fast", "How to measure"),
     ),
 ]

@@ -80,6 +80,10 @@ OF_EQUILIBRIUM = """
         turn = np.degrees(np.arcsin(np.sqrt(lost)))
         | Asked for are radians, as np.arccos gives them.
 
+    sine_for_the_angle: the sine of the angle is returned
+        turn = np.sqrt(lost)
+        | The step over the length, η‖dw‖ / ‖w‖, is the sine of the angle. The angle is its arcsine.
+
     step_against_old_weights: the step is compared with weights that have not decayed yet
         turn = np.arctan(np.sqrt(lost))
         | The right angle lies at the end of the decayed weights, (1 − ηλ)‖w‖. Its tangent is η‖dw‖ over that.
@@ -132,11 +136,7 @@ EXERCISES = [
     one_change(
         learn,
         "effect_in_depth",
-        hints=(
-            "The function makes two trainings that differ in one thing only.",
-            "The first training is `learn(seed)`.",
-            "The second one has an argument more, such as `learn(seed, depth=50)`.",
-        ),
+        such_as="depth=50",
         lesson=("14_deep_enough_to_break", "Does it matter for learning?"),
     ),
 ]

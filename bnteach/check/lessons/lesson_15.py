@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..checking import Check
-from .letters import match_letters
+from .letters import named_letters
 from .normalizing import IN_ROOT, IN_X_HAT
 from .one_change import one_change
 
@@ -29,11 +29,6 @@ SIGNS = {
     "F": "what is a here? Look at its sign.",
     "G": "a channel is a sum over both halves. Can one a turn the old sum into the new one?",
 }
-
-
-def name_the_cameras():
-    named = dict(CAMERAS)
-    return named
 
 
 def mixed_x_hat(x, running_mean, running_var, prior, eps):
@@ -127,11 +122,10 @@ def share_right(seed, pictures=137, brightness=0.5, digit=None):
 
 
 EXERCISES = [
-    Check(
-        name_the_cameras,
-        lambda rng: [{}, {}, {}],
-        trial=match_letters(CAMERAS, ("as_before", "mirrored", "other"), SIGNS),
-        has_slips=False,
+    named_letters(
+        "name_the_cameras",
+        CAMERAS,
+        SIGNS,
         hints=(
             "Write the channel z of a new picture with the z of the old one. Is it a·z + c, with the same a "
             "and c for all pictures?",
@@ -154,12 +148,7 @@ EXERCISES = [
     one_change(
         share_right,
         "effect_of_pictures",
-        hints=(
-            "The function makes two measurements that differ in one thing only. What must be the same in "
-            "both?",
-            "The first number is `share_right(seed)`.",
-            "The second one has one argument more, such as `share_right(seed, pictures=20)`.",
-        ),
+        such_as="pictures=20",
         lesson=("15_fine_tune_and_adapt", "Another camera: which changes can statistics mend?"),
     ),
 ]

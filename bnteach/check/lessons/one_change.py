@@ -1,83 +1,231 @@
-"""An experiment with a measurement that is given: two runs of it, which differ in one setting."""
+"""An experiment of one's own: two measurements that differ in one thing, the usual one first.
+
+The check stands in the place of what is measured, and looks at each call (`one_change`, `two_networks`,
+`measured`); or it has the two numbers alone (`experiment`).
+"""
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Hashable, Mapping
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
+import numpy as np
+
+from ..answers import OddAnswer, described, unpacked
 from ..checking import Check
 from .first_fault import Facts, judged_by
-from .own_experiment import two_numbers
+
+SEEDS = (0, 1, 2)
+Changes = Collection[dict[str, Any]]  # setting -> its new value
 
 NOT_COMPARABLE = """
     > 00_meet_batch_normalization: Two networks, one difference
 
     not_two_runs: the experiment is not two runs, a usual one and a changed one
-        fault = "not_two_runs"
-        | To compare, measure twice: once as usual, once with the change.
+        | To compare, measure twice: once as usual, once with the change. Return both numbers.
 
-    other_seed: the two runs do not both get the seed that your function is given
-        fault = "other_seed"
-        | The seed is a setting, too. With another one what is random differs as well, and you could not say
-        | what made the difference.
+    other_seed: the two runs are not both of the seed that your function is given
+        | With another seed, or another network, what is random differs as well, and you could not say what
+        | made the difference.
 
     nothing_usual: no run has the usual settings
-        fault = "nothing_usual"
         | Without the usual run there is nothing to compare the change with.
 
     several_changes: more than one setting differs
-        fault = "several_changes"
         | Then nobody can say which of the changes made the difference. Change one, and leave the others.
 
     changed_one_first: the changed run is returned first
-        fault = "changed_one_first"
         | Asked for is the usual run, then the changed one; so the second number would be read as the effect.
 """
-SEEDS = (17, 104, 268)  # none that somebody would type
+
+OTHER_CHANGE = """
+    other_change: the change is none of those to choose from
+        | Take one from the list in the exercise, with its number. A number without a name goes to the first
+        | argument after the seed: write momentum=0.5.
+"""
+
+NO_TRIAL = """
+    > 07_put_the_claims_on_trial: How a claim is tried
+
+    not_two_runs: the trial is not two runs, one of which has BN
+        | A claim about BN needs two numbers: one run with `batch_norm=False`, one with `batch_norm=True`.
+
+    other_seed: the two runs do not both get the seed that your function is given
+        | The effect is a difference of two networks with the same seed.
+        | With two seeds it holds their luck too.
+
+    unequal_conditions: the two runs differ in more than BN
+        | Then nobody can say which of the differences made the effect. Give both runs the same settings.
+
+    condition_of_the_lesson: no setting has a value that the lesson has not tried
+        | The lesson has the answer already.
+        | Change a setting, for both runs: the layers, the width, the batch.
+
+    with_bn_first: the run with BN is returned first
+        | Asked for is the run without BN, then the one with BN. In this order the effect has the wrong sign.
+"""
+
+NOT_TO_BE_BELIEVED = """
+    > 00_meet_batch_normalization: Build it, and try five seeds
+
+    not_reproducible: what is random does not come from the seed
+        | Then nobody can repeat a run. Make every random number, and the weights, from the seed.
+
+    seed_unused: the seed is not used in both runs
+        | Then five seeds are one run, shown five times. Pass on the seed that your function is given, twice.
+
+    nothing_changed: the two runs are the same one
+        | The change does not reach the second number. Was it made on a copy, or after the measurement?
+"""
+
+
+class Call(NamedTuple):
+    """One measurement: what must be the same in both (the seed, or the network), and what is not as usual."""
+
+    of: Hashable
+    changes: dict[str, Any]
 
 
 class Measurement:
-    """Stands in the place of what is measured: notes the seed and the changed settings of each call."""
+    """Stands in the place of what is measured. It returns the number of the call: equal calls have one."""
 
-    def __init__(self, measure: Callable[..., Any]) -> None:
-        self.measure, self.usual = measure, inspect.signature(measure)
-        self.calls: list[tuple[int, dict[str, Any]]] = []
+    def __init__(self, call: Callable[..., Call]) -> None:
+        self.call, self.calls = call, []
 
     def __call__(self, *values: Any, **named: Any) -> float:
-        """The number of this call: a call that was made before has its number."""
-        self.measure(*values, **named)  # may refuse
-        given = dict(self.usual.bind(*values, **named).arguments)
-        seed = given.pop("seed")
-        call = (seed, {name: v for name, v in given.items() if v != self.usual.parameters[name].default})
-        if call not in self.calls:
+        if (call := self.call(*values, **named)) not in self.calls:
             self.calls.append(call)
         return float(self.calls.index(call))
 
 
-def facts(answer: Any, inputs: Mapping[str, Any], stand_in: Callable[..., Any]) -> Facts:
-    measure, seed = Measurement(stand_in), inputs["seed"]
+def pair_of(answer: Any, call: Callable[..., Call], seed: int) -> list[Call]:
+    """The two calls that gave the two numbers, in their order; empty if these are not two calls."""
+    measure = Measurement(call)
     found = two_numbers(answer(measure, seed))
-    seeds, changes = zip(*measure.calls, strict=True) if measure.calls else ((), ())
-    yield "not_two_runs", len(changes) == 2 and set(found) == {0.0, 1.0}
-    yield "other_seed", set(seeds) == {seed}
-    yield "nothing_usual", {} in changes
-    yield "several_changes", all(len(changed) <= 1 for changed in changes)
-    yield "changed_one_first", changes[int(found[0])] == {}
+    are_two = set(found) == {0.0, 1.0} and len(measure.calls) == 2
+    return [measure.calls[int(number)] for number in found] if are_two else []
+
+
+def two_numbers(value: Any) -> tuple[float, float]:
+    """What one trial returned. Raises OddAnswer for anything but two finite numbers."""
+    pair = unpacked(("before", "after"), value)
+    for name, number in zip(("before", "after"), pair, strict=True):
+        try:
+            is_number = np.isfinite(float(number))
+        except (TypeError, ValueError):
+            is_number = False
+        if not is_number:
+            given = number if isinstance(number, float) else described(number)
+            raise OddAnswer(f"{name} is {given}, expected a number, one for each seed.")
+    return float(pair[0]), float(pair[1])
+
+
+def of_one_seed(pairs: Collection[list[Call]]) -> bool:
+    """Both calls are of the seed that is given, and so of another one each time."""
+    return all(a.of == b.of for a, b in pairs) and len({a.of for a, _ in pairs}) == len(pairs)
+
+
+def compared(
+    answer: Any, inputs: Mapping[str, Any], call: Callable[..., Call], choices: Changes = ()
+) -> Facts:
+    """A usual call and a changed one; the change is one of the choices, if there are any."""
+    pairs = [pair_of(answer, call, seed) for seed in inputs["seeds"]]
+    yield "not_two_runs", all(pairs)
+    yield "other_seed", of_one_seed(pairs)
+    changes = [(before.changes, after.changes) for before, after in pairs]
+    yield "nothing_usual", all({} in pair for pair in changes)
+    yield "several_changes", all(len(before) + len(after) == 1 for before, after in changes)
+    yield "changed_one_first", all(before == {} for before, _ in changes)
+    yield "other_change", not choices or all(after in choices for _, after in changes)
+
+
+def tried(
+    answer: Any, inputs: Mapping[str, Any], call: Callable[..., Call], known: Mapping[str, Collection]
+) -> Facts:
+    """A call without BN and one with it, else alike, under a condition that is not known yet."""
+    pairs = [pair_of(answer, call, seed) for seed in inputs["seeds"]]
+    has_bn = [[bool(one.changes.get("batch_norm", True)) for one in pair] for pair in pairs]
+    yield "not_two_runs", all(sorted(pair) == [False, True] for pair in has_bn)
+    yield "other_seed", of_one_seed(pairs)
+    conditions = [[without(one.changes, "batch_norm") for one in pair] for pair in pairs]
+    yield "unequal_conditions", all(without_bn == with_bn for without_bn, with_bn in conditions)
+    yield "condition_of_the_lesson", any(v not in known[name] for name, v in conditions[0][0].items())
+    yield "with_bn_first", not any(first for first, _ in has_bn)
+
+
+def without(settings: Mapping[str, Any], name: str) -> dict[str, Any]:
+    return {other: value for other, value in settings.items() if other != name}
+
+
+def believed(answer: Any, inputs: Mapping[str, Any]) -> Facts:
+    """Two numbers that come from the seed, differ from seed to seed, and from each other."""
+    runs = [two_numbers(answer(seed)) for seed in inputs["seeds"]]
+    yield "not_reproducible", two_numbers(answer(inputs["seeds"][0])) == runs[0]
+    before, after = zip(*runs, strict=True)
+    yield "nothing_changed", before != after
+    yield "seed_unused", min(len(set(before)), len(set(after))) > 1
+
+
+def with_settings(measure: Callable[..., float]) -> Callable[..., Call]:
+    """A call of a function of a seed and settings: the changes are those that are not its defaults."""
+    usual = inspect.signature(measure)
+
+    def call(*values: Any, **named: Any) -> Call:
+        measure(*values, **named)  # may refuse
+        given = dict(usual.bind(*values, **named).arguments)
+        seed = given.pop("seed")
+        changes = {name: v for name, v in given.items() if v != usual.parameters[name].default}
+        return Call(seed, changes)
+
+    return call
+
+
+def judged(facts: Callable[..., Facts], text: str, **more: Any) -> Check:
+    return judged_by(facts, text, probes=lambda rng: [{"seeds": SEEDS}], **more)
 
 
 def one_change(
-    measure: Callable[..., float], name: str, hints: tuple[str, str, str], lesson: tuple[str, str]
+    measure: Callable[..., float], name: str, such_as: str = "", choices: Changes = (), **more: Any
 ) -> Check:
-    """The check of an experiment `name(measure, seed)`. `measure`: a function with the arguments of
-    the one that is measured with; it may refuse some, and its result is not used."""
-    return judged_by(
-        partial(facts, stand_in=measure),
-        NOT_COMPARABLE,
-        probes=lambda rng: [{"seed": seed} for seed in SEEDS],
-        name=name,
-        takes=(measure.__name__, "seed"),
-        hints=hints,
-        lesson=lesson,
+    """The check of an experiment `name(measure, seed)`.
+
+    measure: has the arguments of what is measured with, and may refuse some. What it returns is not used.
+    such_as: a changed setting, for the last hint.
+    choices: the changes that are allowed; without them, any one is.
+    """
+    usual = f"{measure.__name__}(seed)"
+    hints = (
+        "An experiment compares two runs that differ in one thing. How many calls is that?",
+        "The usual run needs the seed alone. What must be the same in the other one?",
+        f"`usual = {usual}`. The second call has one more argument, such as `{such_as}`.",
     )
+    facts = partial(compared, call=with_settings(measure), choices=choices)
+    text, takes = NOT_COMPARABLE + OTHER_CHANGE * bool(choices), (measure.__name__, "seed")
+    return judged(facts, text, name=name, takes=takes, **{"hints": hints, **more})
+
+
+def two_networks(
+    measure: Callable[..., float], known: Mapping[str, Collection], name: str, **more: Any
+) -> Check:
+    """The check of a trial `name(measure, seed)`, without BN and with it. `known`: setting -> the values that
+    are not new."""
+    facts = partial(tried, call=with_settings(measure), known=known)
+    return judged(facts, NO_TRIAL, name=name, takes=(measure.__name__, "seed"), **more)
+
+
+def measured(call: Callable[..., Call], name: str, takes: str, **more: Any) -> Check:
+    """The check of an experiment `name(takes, seed)` on things that the learner makes from the seed. `call`:
+    what one call of `takes` is."""
+    return judged(partial(compared, call=call), NOT_COMPARABLE, name=name, takes=(takes, "seed"), **more)
+
+
+def experiment(name: str, **more: Any) -> Check:
+    """The check of an experiment `name(seed)` of which only the two numbers are seen."""
+    return judged(believed, NOT_TO_BE_BELIEVED, name=name, takes=("seed",), **more)
+
+
+def weights_of(network: Any) -> bytes:
+    """Tells one network from another, whatever its running statistics are."""
+    return b"".join(parameter.detach().numpy().tobytes() for parameter in network.parameters())

@@ -43,7 +43,7 @@ def choice_of(what: str, among: str) -> Callable[..., Iterable[tuple[str, Any]]]
 
     def trial(answer: Any, inputs: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:
         (chosen,) = unpacked((what,), answer(inputs["train"], inputs[among]))
-        yield "seeds_of_each", inputs["train"].fewest_seeds()
+        yield "number of seeds", inputs["train"].fewest_seeds()
         yield what, chosen
 
     return trial

@@ -3,7 +3,7 @@
 #
 # *25 minutes · after lesson [09 · Slim and fold](../09_slim_and_fold.ipynb)*
 #
-# Lesson 09 cut half of the channels of one network and tried four claims. Here there are two networks, with 50, 75 and 90 % of
+# Lesson 09 cut the channels at 0 out of one network and tried three claims. Here there are two networks, with 50, 75 and 90 % of
 # the channels cut, twenty seeds, and ten claims. Some of the verdicts change where most of the channels go, and for one change
 # there is a reason that can be repaired.
 

@@ -102,12 +102,12 @@ def steps(seed, subtract=True, divide=True, after_relu=False):
 #
 # <details><summary>Hint 1</summary>
 #
-# An experiment compares two networks that differ in one thing. How many calls is that?
+# An experiment compares two runs that differ in one thing. How many calls is that?
 #
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# The usual network needs the seed alone. What must be the same in the other one?
+# The usual run needs the seed alone. What must be the same in the other one?
 #
 # </details>
 # <details><summary>Hint 3</summary>

@@ -19,7 +19,7 @@ from bnteach import check
 #
 # *10 minutes · difficulty: 2 of 4*
 #
-# In the lesson two of four networks failed in the test, and the training loss gave no sign. Two numbers from *one* batch do.
+# In the lesson two of four kinds of network failed in the test, though the training loss fell. Two numbers from *one* batch show the fault.
 #
 # Write `missing_path(backward)`. It gets a backward pass of BN over axis 0, and returns the name of what is missing in it:
 # `"nothing"`, `"mean"`, `"variance"` or `"both"`.
@@ -84,7 +84,7 @@ check.missing_path(missing_path)
 # *10 minutes · difficulty: 1 of 4*
 #
 # Here is one channel with a standard deviation of 1. Each step shifts its mean by the same number. How far is the running mean behind
-# after 300 batches? With the usual settings it is behind by about 0.36, as in the lesson.
+# after 300 batches? With the usual settings by about 0.4: the shift is chosen so that it is as far as in the lesson.
 
 
 # %%
@@ -104,7 +104,8 @@ def distance(seed, shift=0.04, momentum=0.1, batch_size=60):
 # distance be larger or smaller, and about how many times?
 #
 # Write `effect_on_distance(distance, seed)`, one run of your experiment. Return two numbers: the distance with the usual settings, and the
-# distance with your change. Nothing else may differ between the two.
+# distance with your change. Nothing else may differ between the two. (With more samples in a batch, other random numbers are drawn.
+# That cannot be avoided.)
 #
 # <details><summary>Hint 1</summary>
 #
@@ -138,7 +139,8 @@ check.effect_on_distance(effect_on_distance)
 #
 # Two calls with the same seed, one difference. Also right: `shift=0.08` or `batch_size=600` in the place of `momentum=0.5`.
 #
-# What goes wrong most often: the seed is typed in, so that five seeds give five times the same; or two changes at once.
+# Three things go wrong easily: the seed is typed in, so that five seeds give five times the same; two changes at once; and
+# `distance(seed, 0.5)`, where 0.5 is the shift, the next argument after the seed, and not the momentum.
 
 # %% [markdown]
 # When your function has passed, run it with five seeds. What about your prediction? Then try the other two changes.
@@ -172,8 +174,9 @@ if check.effect_on_distance(effect_on_distance).state == "passed":
 # <details><summary>A model answer</summary>
 #
 # 1. Both: for PyTorch the two statistics are constants. Only the direct path, $\frac{\gamma}{s}\,dy$, is left. The function returns `"both"`.
-# 2. Recalibrate: send training data through the network in training mode, without a step. If only the running averages are
-#    late, the test becomes much better; in lesson 04b it rose to above 90 %. If it does not, the weights are bad, too.
+# 2. Recalibrate: send training data through the network in training mode, without a step. Then the running means and variances are
+#    fresh. If only they were late, the test becomes much better; in lesson 04b, without both paths, it rose to above 90 %. If it
+#    does not, the weights are bad, too.
 #
 # </details>
 #

@@ -175,9 +175,9 @@ check.recalibrate(recalibrate)
 # Or ask something else: batches of two (of the first 1 346 pictures, as one picture alone has no variance), batches of one digit only,
 # brighter pictures.
 #
-# Write `effect_of_batches(seed)`. Return two shares of right answers, from 0 to 1: recalibrated on the batches of 60, and on the batches that you
-# chose. **Predict first**, and write it down: which is better, and by how many percent? When the check has passed, open a cell below and run five
-# seeds: `for seed in range(5): print(*effect_of_batches(seed))`.
+# Write `effect_of_batches(share_right, seed)`. Return two shares of right answers: recalibrated on the batches of 60, and on the batches that you
+# chose. (The check puts a function of its own in the place of `share_right`, to see which network you measure.) **Predict first**, and write it down: which is better, and by how many percent? When the check has passed, open a cell below and run five
+# seeds: `for seed in range(5): print(*effect_of_batches(share_right, seed))`.
 #
 # <details><summary>What you should see</summary>
 #
@@ -202,7 +202,7 @@ check.recalibrate(recalibrate)
 
 
 # %% tags=["solution", "points-2"]
-def effect_of_batches(seed):
+def effect_of_batches(share_right, seed):
     """The share of right answers, recalibrated on batches of 60, and on others."""
     ### BEGIN SOLUTION
     pictures = torch.from_numpy(digits.x_train)

@@ -89,7 +89,7 @@ def bn_h(x, gamma, beta, eps):
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# Or try them with γ = 2, β = 1, ε = 0.5: is the mean of a channel β? Do the neighbors matter?
+# Or try γ = 2, β = 1, ε = 0.5: is the mean of a channel β? Do the other pictures matter?
 #
 # </details>
 # <details><summary>Hint 3</summary>
@@ -187,8 +187,8 @@ check.batch_norm_channels(batch_norm_channels)
 #
 # *10 minutes · difficulty: 2 of 4*
 #
-# In the lesson the digits moved by one column. Here are such networks again, one with BN and one with statistics for each position, for each of the seeds 0 to 4.
-# They were trained with the digits in the middle of a frame of 12 × 12. (The training takes some seconds.)
+# Here are networks as in the lesson: five with BN and five with statistics for each position, trained with the digits in the middle of
+# a frame of 12 × 12. They are trained for three epochs, in the lesson for four. (The training takes some seconds.)
 
 # %%
 _ = torch.set_num_threads(1)  # so small a network is fastest on one thread
@@ -198,6 +198,7 @@ digits = data.digits().images()
 
 
 def framed(pictures, right=0, down=0):
+    assert max(abs(right), abs(down)) <= 2, "the frame leaves room for moves of two columns or two rows"
     return np.pad(pictures, ((0, 0), (0, 0), (2 + down, 2 - down), (2 + right, 2 - right)))
 
 
@@ -225,21 +226,28 @@ def learn(seed, Norm):
     return network
 
 
-def share_right(network, pictures):
-    return training.accuracy(network, pictures, digits.y_test)
+def measure(Norm):
+    networks = [learn(seed, Norm) for seed in range(5)]
+
+    def share_right(seed, right=0, down=0, contrast=1.0, negative=False):
+        pictures = framed(contrast * digits.x_test, right, down)
+        return training.accuracy(networks[seed], 1 - pictures if negative else pictures, digits.y_test)
+
+    return share_right
 
 
-with_bn = [learn(seed, nn.BatchNorm2d) for seed in range(5)]
-per_position = [learn(seed, PerPosition) for seed in range(5)]
+with_bn, per_position = measure(nn.BatchNorm2d), measure(PerPosition)
 
 # %% [markdown]
-# Change one thing in the test pictures, `framed(digits.x_test)`: move them by two columns, or two rows down (two is the most); halve their contrast; make a
-# negative of them. Write `effect_of_moving(seed)`. It returns two shares of right answers of *one* network, from 0 to 1, before and after the
-# change. (The check sees only the two numbers. That both come from the same network, and the first from `framed(digits.x_test)`, see
-# for yourself.)
+# `with_bn(seed)` is the share of right answers of one network, from 0 to 1: that with BN, of this seed, on the test digits in the middle.
+# `per_position(seed)` is the same with statistics for each position. Both take changes of the test digits: `right` and `down` move them, by two
+# at most; `contrast` multiplies the gray values; `negative=True` turns black and white around.
 #
-# **Predict first**, and write it down: for `per_position`, and for `with_bn`, what is left after the change? When the check has passed, open a
-# cell below and run five seeds of each: `for seed in range(5): print(*effect_of_moving(seed))`.
+# Write `effect_of_change(share_right, seed)`. Its argument `share_right` is one of these two functions. Choose one change, and return the shares
+# before and after it, **in this order**.
+#
+# **Predict first**, and write it down: what is left after your change, with BN, and with statistics for each position? When the check has passed,
+# open a cell below and run five seeds of each: `for seed in range(5): print(*effect_of_change(with_bn, seed), *effect_of_change(per_position, seed))`.
 #
 # <details><summary>What you should see</summary>
 #
@@ -254,33 +262,30 @@ per_position = [learn(seed, PerPosition) for seed in range(5)]
 # </details>
 # <details><summary>Hint 1</summary>
 #
-# The network of a seed is `per_position[seed]`, already trained. Show it two sets of pictures.
+# Make two measurements that differ in one thing only. What must be the same in both?
 #
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# `framed(digits.x_test)` is in the middle; with `right=2` it stands two columns farther right.
+# `share_right(seed)` is the share before the change.
 #
 # </details>
 # <details><summary>Hint 3</summary>
 #
-# `share_right(per_position[seed], pictures)` is the number to return, once for each set.
+# The share after it has one argument more: `right`, `down`, `contrast` or `negative`.
 #
 # </details>
 
 
 # %% tags=["solution", "points-2"]
-def effect_of_moving(seed):
+def effect_of_change(share_right, seed):
     """The share of right answers of one network, before and after the change."""
     ### BEGIN SOLUTION
-    network = per_position[seed]
-    before = share_right(network, framed(digits.x_test))
-    after = share_right(network, framed(digits.x_test, right=2))
-    return before, after
+    return share_right(seed), share_right(seed, right=2)
     ### END SOLUTION
 
 
-check.effect_of_moving(effect_of_moving)
+check.effect_of_change(effect_of_change)
 
 # %% [markdown] tags=["solution"]
 # ### The solution, explained
@@ -288,12 +293,12 @@ check.effect_of_moving(effect_of_moving)
 # Two columns to the right, the networks with statistics for each position fall nearly to guessing (10 %). In the lesson one
 # column left them some 30 %. The networks with BN lose three points at most.
 #
-# - Two rows up or down: the same for `per_position`. With BN most lose a few points; one of the five falls to 57 % two rows up: the digits then
-#   touch the border of the frame, where the padding begins.
-# - Half the contrast, `framed(digits.x_test / 2)`: it is not only about moving. What was rare in training at a position is
-#   divided by a small number there.
-# - A negative, `1 - framed(digits.x_test)`: both guess. BN in evaluation mode takes away the mean of the *training* digits, not that of the new ones.
-# - What goes wrong most often: `before` is measured on the network with BN, `after` on the other one. Then two things have changed.
+# - Two rows up or down: the same for `per_position`. With BN most lose a few points; one of the five falls to 57 % two rows up. A digit is eight
+#   rows high, so it then touches the border. Only there a map does not move along, because zeros are padded; so what BN loses is lost at the border.
+# - Half the contrast: it is not only about moving. BN in evaluation divides by the standard deviation of the *training* digits, so
+#   half the contrast stays half, and $\gamma$ and $\beta$ were learned for the whole.
+# - A negative: both guess. BN in evaluation takes away the mean of the training digits, not that of the new ones.
+# - What goes wrong most often: the changed share comes first, or two things were changed.
 
 # %% [markdown]
 # **In words.** Both networks were trained on frames of 12 × 12. In use, frames of 16 × 16 come in. What will each do, and how many

@@ -221,12 +221,11 @@ def right_after_cut(network, sizes):
 
 
 # %% [markdown]
-# Write `effect_of_choice(seed)`. Return two accuracies: first cut by $|\gamma|$, then cut by your own numbers. The check calls
-# them `before` and `after`. **Predict first**, and write it down: which is better, and by how many points? When the check has
-# passed, open a cell below and run five seeds: `for seed in range(5): print(*effect_of_choice(seed))`.
+# Write `effect_of_choice(right_after_cut, seed)`. Cut the network of the seed twice with `right_after_cut`, and return both accuracies: first
+# cut by $|\gamma|$, then cut by your own numbers. (The check puts a function of its own in the place of `right_after_cut`, to see what you cut by.)
 #
-# The check sees whether your two accuracies can be repeated, change with the seed, and differ. It does not see by what you cut, nor
-# which accuracy comes first.
+# **Predict first**, and write it down: which is better, and by how many points? When the check has
+# passed, open a cell below and run five seeds: `for seed in range(5): print(*effect_of_choice(right_after_cut, seed))`.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -246,7 +245,7 @@ def right_after_cut(network, sizes):
 
 
 # %% tags=["solution", "points-2"]
-def effect_of_choice(seed):
+def effect_of_choice(right_after_cut, seed):
     """The accuracy right after the cut: by |γ|, and by another number for each channel."""
     ### BEGIN SOLUTION
     network = trained(seed)

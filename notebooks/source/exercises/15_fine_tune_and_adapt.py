@@ -147,7 +147,7 @@ check.mixed_x_hat(mixed_x_hat)
 # *5 minutes · difficulty: 2 of 4*
 #
 # How many pictures does AdaBN need, and which? `share_right(seed, pictures=137, brightness=0.5, digit=None)` trains a network, recalibrates it on some of the *training* pictures, made brighter, and
-# returns the share of right answers to the test pictures, made brighter as well. With `digit=3` it recalibrates on threes alone, as many as there are: 137.
+# returns the share of right answers to the test pictures, made brighter as well. As usual it recalibrates on 137 mixed pictures; with `digit=3` on threes alone, also 137.
 
 # %%
 _ = torch.set_num_threads(1)  # so small a network is fastest on one thread
@@ -175,17 +175,17 @@ def share_right(seed, pictures=137, brightness=0.5, digit=None):
 #
 # <details><summary>Hint 1</summary>
 #
-# The function makes two measurements that differ in one thing only. What must be the same in both?
+# An experiment compares two runs that differ in one thing. How many calls is that?
 #
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# The first number is `share_right(seed)`.
+# The usual run needs the seed alone. What must be the same in the other one?
 #
 # </details>
 # <details><summary>Hint 3</summary>
 #
-# The second one has one argument more, such as `share_right(seed, pictures=20)`.
+# `usual = share_right(seed)`. The second call has one more argument, such as `pictures=20`.
 #
 # </details>
 
