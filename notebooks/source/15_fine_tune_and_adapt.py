@@ -161,7 +161,7 @@ figures.show(figure)
 
 # %% [markdown]
 # "Freeze BN when batches are small" **holds here in batches of 2**; in batches of 4 it makes **no difference**. Whether γ and β learn makes none, either: the linear layers learn
-# anyway. (With a rate of 0.02 all verdicts are the same.)
+# anyway. (So it is with a rate of 0.02.)
 #
 # Is the cause that running averages of pairs do not fit? Recalibration replaces them and lifts seed 0 from 41 to 70 %. But over 20 seeds its gain is undecided, and evaluation stays better
 # (last row). So most of the loss is in the weights, which learned from pairs.
@@ -171,18 +171,20 @@ figures.show(figure)
 # Now a network knows all ten digits, and the *test* pictures change. The stored statistics are those of the old pictures. To recalibrate on the new ones, which needs no labels, is
 # called **AdaBN**.
 #
-# First on paper. Each pixel $x$ becomes $a\,x + b$. The first layer is linear, so a channel $z = w\cdot x$ becomes $a\,z + c$, where $c = b\sum w$. Its mean becomes $a\mu + c$, its variance $a^2\sigma^2$. With these
+# Each pixel $x$ becomes $a\,x + b$. The first layer is linear, so a channel $z = w\cdot x$ becomes $a\,z + c$, where $c = b\sum w$. Its mean becomes $a\mu + c$, its variance $a^2\sigma^2$. With these
 # new statistics:
 #
 # $$\hat{x}_\text{new} = \frac{(a\,z + c) - (a\mu + c)}{\sqrt{a^2\sigma^2 + \varepsilon}}
 # \approx \frac{a}{|a|}\cdot\frac{z - \mu}{\sigma}$$
 #
-# For $a > 0$ that is the old $\hat{x}$, except for ε. So all later layers answer as before. Six changes:
+# For $a > 0$ that is the old $\hat{x}$, except for ε. So all later layers answer as before.
+#
+# Six changes:
 #
 # - **brighter**: $x + 0.5$; **paler**: $0.25\,x$; **negative**: $1 - x$
-# - **stained**: a stain on the lens adds 64 numbers to the 64 pixels, the same to all pictures
-# - **noisy**: each pixel of each picture gets a random number of its own, with standard deviation 0.3
-# - **moved**: each picture goes one pixel to the right; its last column comes in on the left
+# - **stained**: a stain on the lens adds the same 64 numbers to all pictures
+# - **noisy**: each pixel of each picture gets its own random number, standard deviation 0.3
+# - **moved**: one pixel to the right; the last column comes in on the left
 #
 # Printed is how far $\hat{x}$ of the first layer moves, as root mean square.
 #
@@ -278,9 +280,9 @@ figures.key(ax, {role: way for way, role in roles.items()}, markers=True, place=
 figures.show(figure)
 
 # %% [markdown]
-# AdaBN gives back what the three derived changes took. On noisy and moved pictures its gain is undecided, and on the negative its loss (−1.2 ± 0.9).
+# AdaBN gives back all that brighter, paler and stained took. On noisy and moved pictures its gain is undecided, on the negative its loss (−1.2 ± 0.9).
 #
-# TENT adds less than 2 points, or takes away: no difference in all rows. A network that is sure but wrong has a small entropy, too. Our TENT is gentle: ten steps of 0.01 change γ by about 0.1, so they
+# TENT adds less than 2 points, or takes away: no difference in all rows. A network that is sure but wrong has a small entropy, too. Our TENT is gentle: ten steps of 0.01 change γ by about 0.1 at most, so they
 # turn no sign. Wang and others gained with it, in larger networks, on blurred or noisy photographs.
 #
 # ## Lab: change the pictures
@@ -297,7 +299,7 @@ labs.Shifts(contrast=0.25)
 # %% [markdown]
 # <details><summary>What you may have found</summary>
 #
-# 1. The values lie four times closer, but the stored deviation is the old one. Brighter, they move to the left. Recalibrated, they lie on the black line.
+# 1. The values lie four times closer; the stored deviation is the old one. Brighter, they move left. Recalibrated, they lie on the black line.
 # 2. They are its mirror image.
 # 3. Not much: 45 % right instead of 38 %.
 #
@@ -332,8 +334,8 @@ for rate in (0.1, 3):
 #
 # </details>
 #
-# With 0.1 the last layer looks far better; with 3 the two are about equal (five seeds). So compare ways of training at a good rate for each. In deep
-# networks on photographs, Frankle and others found γ and β alone far above guessing, and far below all weights.
+# With 0.1 the last layer looks far better; with 3 the two are about equal (five seeds). So choose a rate for each before you compare. In deep networks on photographs, γ and β alone
+# stayed far below all weights (Frankle and others).
 #
 # ## Which statistics when
 #
@@ -345,7 +347,7 @@ for rate in (0.1, 3):
 #
 # **Practice:** [the exercises](exercises/15_fine_tune_and_adapt.ipynb), 20 minutes. **Deeper:** [What is left of BN when a network is shipped?](deeper/what_is_left_of_bn.ipynb)
 #
-# **The end of the course.** You have built batch normalization, trained with it, and put on trial what people say about it.
+# **The end of the course.** You have built batch normalization, trained with it, and tested what people say about it.
 #
 # Sources:
 #
