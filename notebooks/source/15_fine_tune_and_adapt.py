@@ -161,7 +161,7 @@ figures.show(figure)
 
 # %% [markdown]
 # "Freeze BN when batches are small" **holds here in batches of 2**; in batches of 4 it makes **no difference**. Whether γ and β learn makes none, either: the linear layers learn
-# anyway. (So it is with a rate of 0.02.)
+# anyway. (With a rate of 0.02 it is the same.)
 #
 # Is the cause that running averages of pairs do not fit? Recalibration replaces them and lifts seed 0 from 41 to 70 %. But over 20 seeds its gain is undecided, and evaluation stays better
 # (last row). So most of the loss is in the weights, which learned from pairs.
