@@ -226,7 +226,7 @@ assert digits("blocked") < 100
 #
 # ## Lab: how large should a block be
 #
-# The lab reckons the time of `blocked` from three speeds, near those of the machine that built this page: memory 40 GB/s, cache 100 GB/s, a call 1 µs.
+# The lab reckons the time of `blocked` from three speeds, near those of the machine that built this page: 40 GB/s from memory, 100 GB/s from the cache, 1 µs a call.
 #
 # 1. *32 × 64 × 56 × 56*, cache 2 MB: what happens at 2 channels?
 # 2. *32 × 512 × 7 × 7*: why is 1 channel slow, though it fits?
