@@ -116,5 +116,5 @@ class Devices(Lab):
             f"{frame.state.devices} devices with {each} values each, {frame.state.how_sorted} % sorted. The "
             f"means of the shares: {means.min():.2f} to {means.max():.2f}; of the whole batch: "
             f"{BATCH.mean():.2f}. Alone, x̂ is off from SyncBN's by up to {off:.2f}, and "
-            f"{frame.turned_round:.0%} of all pairs of values have their order turned round."
+            f"{100 * frame.turned_round:.0f} % of all pairs of values have their order turned round."
         )
