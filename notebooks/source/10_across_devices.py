@@ -50,7 +50,7 @@ plain, sync = {(0, 7)}, {(0, 7), (1, 7)}
 show_shares({"plain BN": (plain, range(1, 9)), "SyncBN": (sync, range(1, 9))}, devices=(0, 1), height=1.9)
 
 # %% [markdown]
-# Each box is a share: what one device handles at one moment. Blue: its mean and variance are used. At an orange line the optimizer makes a step.
+# Each box is a share: what one device handles at one moment. Blue: its mean and variance are used.
 #
 # - **Plain BN**: each device normalizes with the statistics of its own share.
 # - **Synchronized BN (SyncBN)**: each device normalizes with those of all devices at the same moment.
@@ -84,7 +84,7 @@ print("variances:  ", *(f"{share[:, 0].var():.2f}" for share in shares), f"  tog
 #
 # ## Lab: share a batch
 #
-# 32 values of one channel are shared among the devices. Blue: each device alone. Black: SyncBN.
+# 32 values of one channel are shared among the devices.
 #
 # 1. With 2 devices and *How sorted* 100, find a value of device 0 that ends above larger values of device 1. (In the right panel; the left line is device 0.)
 # 2. Shuffle: *How sorted* 0. What is left of the difference with 2 devices? With 8?
@@ -142,7 +142,7 @@ def sync_backward(dy, cache):
 
 # %% [markdown]
 # Now two real processes. `devices.run_processes(function, ...)` starts them, calls `function(rank, ...)` in each, and returns a list of the
-# results. The **rank** is the number of the device: 0, 1, and so on.
+# results. The **rank** is the number of the device.
 #
 # $y$ and $dx$ stay where the samples are, so we put those of the two devices one behind the other. $d\gamma$ and $d\beta$ are parts, which we add. Is the result that
 # of one device with all eight samples?
@@ -171,13 +171,13 @@ for name, ours, expected in zip(("y", "dx", "dgamma", "dbeta"), joined, whole, s
 # We added the parts, because the loss here is a sum over samples. PyTorch's `DistributedDataParallel` averages them, because usually each device takes the
 # *mean* loss of its share. That is right when all shares are equally large; exercise 2 is about unequal ones.
 #
-# In PyTorch, `nn.SyncBatchNorm.convert_sync_batchnorm(network)` replaces each BN layer by `nn.SyncBatchNorm`. It works between GPUs only;
-# [this excursion](deeper/what_goes_wrong_between_devices.ipynb) compares it with BN on the whole batch, if there is a GPU.
+# In PyTorch, `nn.SyncBatchNorm.convert_sync_batchnorm(network)` replaces each BN layer by `nn.SyncBatchNorm`, which works between GPUs only ([tried
+# here](deeper/what_goes_wrong_between_devices.ipynb)).
 #
 # ## What does it cost?
 #
-# In the backward pass, a layer with 64 channels sends 128 sums, and one with 1 024 channels sends 2 048. We time `all_reduce` between our two processes with as many
-# numbers. In the third row there are 50 messages of 128 numbers; in the last, device 1 comes 10 milliseconds late.
+# A layer with 64 channels sends 128 sums back, one with 1 024 channels 2 048. We time `all_reduce` between our two processes: with as many numbers, with 50 messages of
+# 128, and with device 1 coming 10 milliseconds late.
 
 # %% tags=["nbval-ignore-output"]
 from time import perf_counter, sleep
@@ -195,12 +195,7 @@ def milliseconds(rank, numbers, messages=1, late=0.0):
     return np.quantile(times, 0.2)  # the slow ones are disturbed by other programs
 
 
-cases = {
-    "128 numbers": (128,),
-    "2 048 numbers": (2048,),
-    "50 times 128": (128, 50),
-    "128, one late": (128, 1, 0.01),
-}
+cases = {"128 numbers": (128,), "2 048 numbers": (2048,), "50 × 128": (128, 50), "128, late": (128, 1, 0.01)}
 times = devices.run_processes(lambda rank: [milliseconds(rank, *case) for case in cases.values()])
 for name, device_0 in zip(cases, times[0], strict=True):
     print(f"{name:13} device 0 takes {device_0:5.2f} ms")
@@ -212,8 +207,8 @@ assert min(times[0][2:]) > times[0][0]
 #
 # ## Which running mean is saved?
 #
-# With plain BN, each of two devices keeps a running mean of its own. With SyncBN both have the same statistics, and so the same running mean: that of BN on the
-# whole batch. We train twice for 100 steps: *sorted*, with the shares above, and *shuffled*, where each step shuffles the eight samples.
+# With plain BN, each of two devices keeps a running mean of its own. With SyncBN both keep that of BN on the
+# whole batch. We make 100 steps twice: *sorted*, with the shares above, and *shuffled*, where each step shuffles the eight samples.
 #
 # **Predict.** Sorted: which numbers do the three running means of the first channel come near?
 
@@ -242,9 +237,9 @@ print("mean of all samples:", x.mean(axis=0).round(1))
 #
 # With plain BN, $m$ is that of one share. So what lesson 08 found for small batches concerns the share, not the batch.
 #
-# - Few samples on each device, such as large pictures for a detector: SyncBN (or group norm, lesson 08; or a frozen BN, lesson 15).
+# - Few samples on each device, such as large pictures for a detector: SyncBN (or group norm, lesson 08; frozen BN, lesson 15).
 # - Shares that are sorted and cannot be shuffled: SyncBN.
-# - Many samples, shuffled: plain BN, which sends no messages for the statistics of the batch. Exercise 3 measures what it loses.
+# - Many samples, shuffled: plain BN, which sends no messages for the statistics of the batch.
 #
 # ## When there is no other device
 #
@@ -262,18 +257,18 @@ show_shares(rows, devices=(0,), height=2.1)
 # - **Cross-iteration BN (CBN)** also takes those of shares before the last steps. They were computed with older weights. So CBN first estimates what they would be
 #   with the weights of today.
 #
-# We compare CBN (with seven earlier shares) and CmBN with plain BN, in a small network for the digits, over 20 seeds. (The code is in
-# [Can BN remember earlier batches?](deeper/can_bn_remember.ipynb); here we read its results.)
+# We compare CBN (with seven earlier shares) and CmBN with plain BN: a small network for the digits, 20 seeds ([the
+# experiment](deeper/can_bn_remember.ipynb)).
 #
 # | | the first | the second |
 # |---|---|---|
-# | A | CBN, shares of 2 samples | BN, the same shares |
-# | B | CBN, shares of 4 | BN, the same shares |
-# | C | CmBN, steps of 8 shares of 2 | BN, the same shares |
-# | D | CmBN, steps of 8 shares of 2 | BN, steps of 1 share of 16 |
+# | A | CBN, shares of 2 samples | BN, shares of 2 |
+# | B | CBN, shares of 4 | BN, shares of 4 |
+# | C | CmBN, steps of 8 shares of 2 | BN, the same |
+# | D | CmBN, steps of 8 shares of 2 | BN, 1 share of 16 |
 #
-# "The first is better" *holds* when it gains more than 2 percentage points of test accuracy with all seeds. Why 2? All seeds are tested on the same 450 digits; with
-# others an accuracy of 95 % could change by about 1 point, one of 57 % by 2.3.
+# "The first is better" *holds* when it gains more than 2 percentage points of test accuracy with all seeds. Why 2? With 450 other test digits
+# an accuracy of 95 % could change by about 1 point, one of 57 % by 2.3.
 #
 # **Predict.** How many samples does plain BN normalize together in A, B, C and D? So where do you expect the largest gains?
 
