@@ -11,7 +11,7 @@ arrows.py         a vector, and what is taken away from it
 streams.py        a number of each batch, and what is kept of it
 numbers.py        many short numbers at once
 matrices.py       a small matrix in colors, marks beside its rows
-modes.py          training and evaluation: what flows where
+modes.py          training and evaluation: what flows where; block_kinds.py: where BN stands in a block
 graph.py          the graph of computation, its values and gradients; paths.py: dx path by path
 cubes.py          which values share one mean, for four norms
 maps.py           which values of a small batch share one mean; feature maps; a small table
@@ -28,6 +28,7 @@ effects.py        effects over seeds, beside a margin
 from .activations import note, outline, ridges, shade, transfer
 from .arrows import arrow
 from .batches import averages, batch_values, estimates, moves, strips
+from .block_kinds import block_kinds
 from .boxes import boxes, scene
 from .cubes import norm_cubes
 from .curves import curve, layer_sizes, percentiles
@@ -52,6 +53,7 @@ __all__ = [
     "arrow",
     "averages",
     "batch_values",
+    "block_kinds",
     "blocks",
     "boxes",
     "curve",

@@ -23,11 +23,13 @@ def effects(
 ) -> Axes:
     """One row for each effect, the first on top: a dot for each seed, and a gray band from −margin to margin.
 
+    Equal effects stand above each other, so that each seed is seen.
+
     Args:
         rows: name -> the effect of each seed, (seeds,).
         margin: effects between −margin and margin do not count.
         limits: of the axis. What lies beyond is a triangle at the edge.
-        intervals: name -> the ends of a bar behind the dots, for rows that have one.
+        intervals: name -> the ends of a bar over the dots, for rows that have one.
         ax: where to draw; None makes a figure.
 
     Returns:
@@ -40,7 +42,8 @@ def effects(
     ax.axvline(0, color="black", linewidth=1, zorder=2)
     for row, (name, values) in enumerate(rows.items(), start=1):
         if intervals and name in intervals:
-            ax.plot(intervals[name], [row, row], color="black", lw=16, alpha=0.4, solid_capstyle="butt")
+            bar = {"lw": 16, "alpha": 0.4, "solid_capstyle": "butt", "zorder": 5}
+            ax.plot(intervals[name], [row, row], color="black", **bar)
         _row(values, row, limits, look, ax)
     ax.set_yticks(range(1, len(rows) + 1), list(rows))
     ax.set(xlim=limits, ylim=(len(rows) + 0.5, 0.5))
@@ -65,4 +68,15 @@ def _row(values: Sequence[float], row: int, limits: tuple[float, float], look, a
                 "mec": "white",
                 "alpha": 0.8,
             }
-            ax.plot(x, np.full(len(x), row), clip_on=False, zorder=4, **looks)
+            ax.plot(x, row + _stacked(x), clip_on=False, zorder=4, **looks)
+
+
+def _stacked(x: np.ndarray) -> np.ndarray:
+    """How far each dot moves up or down, so that equal ones stand around the middle of their row."""
+    offsets = np.zeros(len(x))
+    for value in np.unique(x.round(9)):
+        equal = np.flatnonzero(x.round(9) == value)
+        if len(equal) > 1:
+            reach = min(0.1 * (len(equal) - 1), 0.26)
+            offsets[equal] = np.linspace(-reach, reach, len(equal))
+    return offsets

@@ -25,6 +25,7 @@ NETWORKS = {
     "tanh, 8 layers": {"activation": "tanh", "layers": 8},
 }
 ROLES = "without_bn", "with_bn"
+MARKED_RATES = (0.01, 0.1, 1, 10)
 TOP = 5.0  # the highest loss that is shown
 
 
@@ -97,8 +98,12 @@ class Landscape(Lab):
         loss, angle, training = axes
         far = {"x": "learning rate", "xlim": (RATES[0], RATES[-1]), "log": "x"}
         figures.frame(loss, title="Loss after the step", ylim=(0, TOP), **far)
-        figures.frame(angle, title="Same direction there?", y="cosine", ylim=(-1.05, 1.05), **far)
+        figures.frame(angle, title="Gradient before and after", y="cosine", ylim=(-1.05, 1.05), **far)
         angle.axhline(0, color="black", linewidth=1)
+        angle.text(RATES[0] * 1.1, -0.04, "perpendicular", va="top", fontsize=8)
+        for ax in (loss, angle):
+            ax.set_xticks(MARKED_RATES, MARKED_RATES)
+            ax.minorticks_off()
         figures.frame(
             training, title="Their training", x="step", y="loss", xlim=(0, SNAPSHOT_STEPS[-1]), ylim=(0, 3)
         )
@@ -114,7 +119,11 @@ class Landscape(Lab):
             mark = {"role": role, "size": 10, "mec": "white", "zorder": 6}
             figures.dots([at], [there.loss[frame.here]], limits=(0, TOP), ax=loss, **mark)
             figures.dots([at], [there.cosine[frame.here]], limits=(-1, 1), ax=angle, **mark)
+            if (far := _farthest(there)) is not None:
+                loss.axvline(far, color=figures.role(role).color, linestyle=":", linewidth=1.5)
         training.axvline(frame.state.step, color="black", linewidth=1.5)
+        offset, side = (3, "left") if frame.state.step < 100 else (-3, "right")
+        training.text(frame.state.step + offset, 2.9, "here", ha=side, va="top", fontsize=9)
 
     def read(self, frame):
         without, with_bn = (_words(there, frame.here) for there in frame.slices)
@@ -133,12 +142,20 @@ def _words(there: Slice, here: int) -> str:
 
 
 def _reach(there: Slice) -> str:
+    farthest = _farthest(there)
+    if farthest is None:
+        return f"even a step of {there.rates[0]:g} does not lower it"
+    if farthest == there.rates[-1]:
+        return f"every step up to {farthest:g} lowers it"
+    return f"steps up to {farthest:g} lower it"
+
+
+def _farthest(there: Slice) -> float | None:
+    """The largest rate up to which every step lowers the loss; None if the first does not."""
     higher = np.flatnonzero(~(there.loss < there.start))
     if not len(higher):
-        return f"every step up to {there.rates[-1]:g} lowers it"
-    if higher[0] == 0:
-        return f"even a step of {there.rates[0]:g} does not lower it"
-    return f"steps up to {there.rates[higher[0] - 1]:g} lower it"
+        return float(there.rates[-1])
+    return float(there.rates[higher[0] - 1]) if higher[0] else None
 
 
 @lru_cache(maxsize=len(NETWORKS))

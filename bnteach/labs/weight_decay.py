@@ -19,7 +19,7 @@ STEPS, BATCH_SIZE, CLASSES, GAMMA, EVERY = 240, 64, 10, 3.0, 15
 RATES = (0.03, 0.1, 0.3, 1.0, 3.0)
 DECAYS = (0.0, 0.001, 0.003, 0.01, 0.03, 0.1)
 STARTS = (0.3, 1.0, 3.0)
-LENGTHS, TURNS, ACCURACIES = (0.1, 30.0), (0.01, 100.0), (70, 100)
+LENGTHS, TURNS, ACCURACIES = (0.1, 30.0), (0.1, 60.0), (70, 100)
 NEAR = 1.25  # the factor up to which a turn counts as that of the equilibrium
 
 
@@ -71,16 +71,16 @@ class WeightDecay(Lab):
 
     title = "What decay does in front of BN"
     look = (
-        "Make the decay larger: what becomes of the length, and of the turn? Then take a larger rate, and a "
-        "decay that is smaller by the same factor."
+        "Make the decay smaller: what becomes of turn and accuracy? Then take a smaller rate, and a "
+        "decay that is larger by the same factor."
     )
     State = State
     panels = (1, 1, 1)
 
     def controls(self):
         return {
-            "rate": controls.steps("Learning rate", "of gradient descent", RATES, 0.3),
-            "decay": controls.steps("Weight decay", "0: none", DECAYS, 0.03),
+            "rate": controls.steps("Learning rate", "of gradient descent", RATES, 1.0),
+            "decay": controls.steps("Weight decay", "0: none", DECAYS, 0.1),
             "start": controls.steps("Length at the start", "of the weights of each unit", STARTS, 1.0),
         }
 

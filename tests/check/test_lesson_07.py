@@ -48,20 +48,32 @@ def test_a_simulation_is_told_from_a_wrong_formula(is_simulated):
     [
         (lambda accuracy, seed: (accuracy(seed, False, 6), accuracy(seed, False, 6)), "not_two_runs"),
         (lambda accuracy, seed: (accuracy(seed, layers=6), accuracy(seed, layers=1)), "not_two_runs"),
-        (lambda accuracy, seed: (accuracy(0, False, 6), accuracy(0, True, 6)), "other_seed"),
-        (lambda accuracy, seed: (accuracy(seed, False, 6), accuracy(seed)), "unequal_conditions"),
-        (lambda accuracy, seed: (accuracy(seed, False), accuracy(seed)), "condition_of_the_lesson"),
-        (lambda accuracy, seed: (accuracy(seed, layers=6), accuracy(seed, False, 6)), "with_bn_first"),
+        (lambda accuracy, seed: (accuracy(seed, True, 6), accuracy(seed + 1, False, 6)), "other_seed"),
+        (lambda accuracy, seed: (accuracy(0, True, 6), accuracy(0, False, 6)), "seed_ignored"),
+        (lambda accuracy, seed: (accuracy(seed), accuracy(seed, False, 6)), "unequal_conditions"),
+        (lambda accuracy, seed: (accuracy(seed), accuracy(seed, False)), "condition_of_the_lesson"),
+        (lambda accuracy, seed: (accuracy(seed, False, 6), accuracy(seed, layers=6)), "without_bn_first"),
     ],
 )
 def test_a_trial_of_bn_has_two_runs_under_one_new_condition(trial, mistake):
     assert check.trial_of_bn(trial).mistakes == (mistake,)
 
 
+def test_a_typed_t_of_twenty_seeds_is_named():
+    def answer(with_bn, without_bn, t):
+        d = with_bn - without_bn
+        half = t * d.std(ddof=1) / np.sqrt(len(d))
+        return d.mean(), d.mean() - half, d.mean() + half
+
+    for t in (2.09, 2.093):
+        verdict = check.difference_interval(lambda with_bn, without_bn, t=t: answer(with_bn, without_bn, t))
+        assert "that of 20 seeds" in verdict.why
+
+
 def test_a_trial_of_bn_passes_in_whatever_order_it_is_run():
     def answer(accuracy, seed):
         with_bn, without = (accuracy(seed, batch_norm=bn, activation="sigmoid") for bn in (True, False))
-        return without, with_bn
+        return with_bn, without
 
     assert check.trial_of_bn(answer).state == "passed"
 

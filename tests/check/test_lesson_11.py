@@ -7,6 +7,7 @@ import torch
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from bnteach import check
+from bnteach.check.lessons.folding import LAYERS, network_from
 
 KIND = {"Conv2d": torch.nn.Conv2d, "BatchNorm2d": torch.nn.BatchNorm2d}
 
@@ -67,6 +68,17 @@ def test_right_ones_pass():
 )
 def test_each_mistake_is_named(mistake, answer):
     assert check.fold_network(answer).mistakes == (mistake,)
+
+
+def test_the_layers_are_named_as_they_stand_in_the_network():
+    short = {"BatchNorm2d": "BN", "Conv2d": "conv", "MaxPool2d": "max-pool"}
+    kinds = [type(layer).__name__ for layer in network_from(seed=0)]
+    assert ", ".join(short.get(kind, kind) for kind in kinds) == LAYERS
+
+
+def test_sorting_alone_is_named():
+    verdict = check.keep_best(lambda boxes, scores, limit: (-scores).argsort())
+    assert verdict.mistakes == ("nothing_dropped",)
 
 
 def test_other_answers_are_told():

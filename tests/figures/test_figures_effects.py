@@ -22,6 +22,12 @@ def test_a_dot_for_each_seed_in_rows_from_the_top():
     assert band.get_extents().transformed(ax.transData.inverted()).intervalx.tolist() == [-0.5, 0.5]
 
 
+def test_equal_effects_stand_above_each_other():
+    ax = figures.effects({"equal": [2.0, 2.0, 2.0, 1.0]}, margin=0.5, limits=(-3, 3))
+    (dots,) = (line for line in ax.lines if line.get_marker() == "o")
+    np.testing.assert_allclose(dots.get_ydata(), [0.8, 1, 1.2, 1])
+
+
 def test_what_lies_beyond_the_axis_is_a_triangle_at_its_edge():
     ax = figures.effects({"far": [9.0, -9.0]}, margin=1, limits=(-3, 4))
     assert sorted(placed(ax)) == [("<", -3.0, 1), (">", 4.0, 1)]

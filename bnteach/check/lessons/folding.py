@@ -44,7 +44,8 @@ NOT_FOLDED = """
 """
 
 
-OTHER_ANSWERS = "The folded network does not give the same answers as the given one."
+LAYERS = "BN, conv, BN, LeakyReLU, conv, BN, max-pool, conv, LeakyReLU, BN"  # of `network_from`
+OTHER_ANSWERS = f"The folded network does not give the same answers as the given one: {LAYERS}."
 
 
 def seeds(rng: np.random.Generator) -> list[dict[str, Any]]:

@@ -49,6 +49,14 @@ IN_INTERVAL = """
         t = 2.776
         | 2.776 belongs to five values. With fewer it is larger, with more it is smaller.
 
+    t_of_twenty_seeds: t is 2.09, that of 20 seeds
+        t = 2.09
+        | 2.09 is typed in, and belongs to 20 values. With fewer, t is larger.
+
+    t_of_twenty_seeds_exactly: t is 2.093, that of 20 seeds
+        t = 2.093
+        | 2.093 is typed in, and belongs to 20 values. With fewer, t is larger.
+
     t_one_sided: 5 % are left out on each side
         t = stats.t.ppf(0.95, n - 1)
         | A 95 % interval leaves out 5 % in all: 2.5 % below it and 2.5 % above it.
@@ -280,7 +288,7 @@ EXERCISES = [
             "A claim needs one number from each of two runs. They differ in BN alone.",
             "`accuracy(seed, batch_norm=False, layers=6)` is one run, without BN and with six layers.",
             "Call `accuracy` twice, with the same seed and the same settings; only `batch_norm` differs. "
-            "Return the one without BN first.",
+            "Return the one with BN first.",
         ),
         lesson=("07_put_the_claims_on_trial", "How a claim is tried"),
     ),

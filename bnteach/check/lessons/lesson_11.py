@@ -71,6 +71,10 @@ NOT_SUPPRESSED = """
         kept = np.array([a for a in order if a == order[0] or not drops(order[0], a)])
         | Then the same with what is left: the next box that was not dropped drops in its turn.
 
+    nothing_dropped: all boxes are kept
+        kept = np.array(order)
+        | Sorting is the first step. Then drop the boxes that overlap the kept one by more than the limit.
+
     not_best_first: the right boxes are kept, but in the order of the list
         kept = np.sort(suppressed(order, drops))
         | The best score comes first: what is kept is used in this order later.

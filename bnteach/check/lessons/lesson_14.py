@@ -80,6 +80,10 @@ OF_EQUILIBRIUM = """
         turn = np.degrees(np.arcsin(np.sqrt(lost)))
         | Asked for are radians, as np.arccos gives them.
 
+    sine_for_the_angle: the sine of the angle is returned
+        turn = np.sqrt(lost)
+        | The step over the length, η‖dw‖ / ‖w‖, is the sine of the angle. The angle is its arcsine.
+
     step_against_old_weights: the step is compared with weights that have not decayed yet
         turn = np.arctan(np.sqrt(lost))
         | The right angle lies at the end of the decayed weights, (1 − ηλ)‖w‖. Its tangent is η‖dw‖ over that.

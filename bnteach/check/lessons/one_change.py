@@ -52,9 +52,12 @@ NO_TRIAL = """
     not_two_runs: the trial is not two runs, one of which has BN
         | A claim about BN needs two numbers: one run with `batch_norm=False`, one with `batch_norm=True`.
 
-    other_seed: the two runs do not both get the seed that your function is given
+    other_seed: the two runs have different seeds
         | The effect is a difference of two networks with the same seed.
         | With two seeds it holds their luck too.
+
+    seed_ignored: your seed is ignored
+        | All runs are equal: 20 seeds would be one dot. Pass on the seed that your function is given, twice.
 
     unequal_conditions: the two runs differ in more than BN
         | Then nobody can say which of the differences made the effect. Give both runs the same settings.
@@ -63,8 +66,8 @@ NO_TRIAL = """
         | The lesson has the answer already.
         | Change a setting, for both runs: the layers, the width, the batch.
 
-    with_bn_first: the run with BN is returned first
-        | Asked for is the run without BN, then the one with BN. In this order the effect has the wrong sign.
+    without_bn_first: the run without BN is returned first
+        | Asked for is the run with BN, then the one without. In this order the effect has the wrong sign.
 """
 
 NOT_TO_BE_BELIEVED = """
@@ -144,15 +147,16 @@ def compared(
 def tried(
     answer: Any, inputs: Mapping[str, Any], call: Callable[..., Call], known: Mapping[str, Collection]
 ) -> Facts:
-    """A call without BN and one with it, else alike, under a condition that is not known yet."""
+    """A call with BN and one without it, else alike, under a condition that is not known yet."""
     pairs = [pair_of(answer, call, seed) for seed in inputs["seeds"]]
     has_bn = [[bool(one.changes.get("batch_norm", True)) for one in pair] for pair in pairs]
     yield "not_two_runs", all(sorted(pair) == [False, True] for pair in has_bn)
-    yield "other_seed", of_one_seed(pairs)
+    yield "other_seed", all(a.of == b.of for a, b in pairs)
+    yield "seed_ignored", of_one_seed(pairs)
     conditions = [[without(one.changes, "batch_norm") for one in pair] for pair in pairs]
-    yield "unequal_conditions", all(without_bn == with_bn for without_bn, with_bn in conditions)
+    yield "unequal_conditions", all(with_bn == without_bn for with_bn, without_bn in conditions)
     yield "condition_of_the_lesson", any(v not in known[name] for name, v in conditions[0][0].items())
-    yield "with_bn_first", not any(first for first, _ in has_bn)
+    yield "without_bn_first", all(first for first, _ in has_bn)
 
 
 def without(settings: Mapping[str, Any], name: str) -> dict[str, Any]:
@@ -208,7 +212,7 @@ def one_change(
 def two_networks(
     measure: Callable[..., float], known: Mapping[str, Collection], name: str, **more: Any
 ) -> Check:
-    """The check of a trial `name(measure, seed)`, without BN and with it. `known`: setting -> the values that
+    """The check of a trial `name(measure, seed)`, with BN and without it. `known`: setting -> the values that
     are not new."""
     facts = partial(tried, call=with_settings(measure), known=known)
     return judged(facts, NO_TRIAL, name=name, takes=(measure.__name__, "seed"), **more)

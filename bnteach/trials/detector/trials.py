@@ -24,7 +24,7 @@ __all__ = [
     "validation_and_test_scenes",
 ]
 
-LEARNING_RATES = [0.0005, 0.001, 0.002, 0.004, 0.008]
+LEARNING_RATES = [0.0005, 0.001, 0.002, 0.004, 0.008, 0.016]
 TRAINING_STEPS = [200, 800]
 BEST_RATES = {True: 0.008, False: 0.004}  # with BN, without: after 800 steps, on the scenes to choose by
 

@@ -1,10 +1,10 @@
 # %% [markdown]
 # # 07 · Put the claims on trial: exercises
 #
-# *30 minutes · after the lesson [07 · Put the claims on trial](../07_put_the_claims_on_trial.ipynb)*
+# *35 minutes · after the lesson [07 · Put the claims on trial](../07_put_the_claims_on_trial.ipynb)*
 #
-# You compute the interval of an effect, judge it by the rule, and put a claim on trial yourself. The fourth exercise belongs to a deeper notebook: you derive
-# what dropout does to the variance that BN stores.
+# You compute the interval of an effect, judge it by the rule, put a claim on trial yourself, and answer a question in words: 25 minutes. Exercise 4, another 10, belongs to the deeper
+# notebook [Which noise regularizes?](../deeper/which_noise_regularizes.ipynb) (20 minutes to read first): you derive what dropout does to the variance that BN stores.
 #
 # **How it works.** Write your code in the place of `raise NotImplementedError()`, and run the cell. Its last line
 # checks your code and says what it sees. If you are stuck, open a hint. When you are done, see
@@ -16,10 +16,8 @@ from scipy import stats
 
 from bnteach import check
 
-# %% [markdown]
-# Test accuracies to look at while you work, made up: one network with BN and one without, each with the same five seeds.
-
 # %%
+# Test accuracies to look at, made up: one network with BN and one without, each with the same five seeds.
 with_bn = np.array([91.0, 88.0, 95.0, 90.0, 93.0])
 without_bn = np.array([86.0, 84.0, 89.0, 88.0, 87.0])
 print("with BN:   ", with_bn.mean(), "±", with_bn.std(ddof=1).round(2))
@@ -165,7 +163,7 @@ print(accuracy(0), "% of the test digits, seed 0")
 # %% [markdown]
 # Write `trial_of_bn(accuracy, seed)`, one run of your trial. The function `accuracy` is handed to it, so that the check can see how you call it.
 #
-# - Return two numbers that belong to this seed, under your condition: the accuracy without BN, then the one with BN.
+# - Return two numbers that belong to this seed, under your condition: the accuracy with BN, then the one without.
 # - **Predict first**, and write it down: for the claim, against it, no difference or undecided, with a margin of 1 point?
 #
 # <details><summary>Hint 1</summary>
@@ -180,33 +178,32 @@ print(accuracy(0), "% of the test digits, seed 0")
 # </details>
 # <details><summary>Hint 3</summary>
 #
-# Call `accuracy` twice, with the same seed and the same settings; only `batch_norm` differs. Return the one without BN first.
+# Call `accuracy` twice, with the same seed and the same settings; only `batch_norm` differs. Return the one with BN first.
 #
 # </details>
 
 
 # %% tags=["solution", "points-2"]
 def trial_of_bn(accuracy, seed):
-    """Without BN and with BN, under a condition of my own."""
+    """With BN and without BN, under a condition of my own."""
     ### BEGIN SOLUTION
     condition = {"layers": 1, "steps": 300}
-    return accuracy(seed, batch_norm=False, **condition), accuracy(seed, batch_norm=True, **condition)
+    return accuracy(seed, batch_norm=True, **condition), accuracy(seed, batch_norm=False, **condition)
     ### END SOLUTION
 
 
 check.trial_of_bn(trial_of_bn)
 
-# %% [markdown]
-# When your three functions have passed, this cell runs your trial with 20 seeds, and your rule judges it. What about your prediction?
-
 # %% tags=["nbval-ignore-output"]
+# When your three functions have passed, this cell runs your trial with 20 seeds, and your rule judges it.
+# What about your prediction?
 verdicts = [
     check.difference_interval(difference_interval),
     check.interval_outcome(interval_outcome),
     check.trial_of_bn(trial_of_bn),
 ]
 if all(verdict.state == "passed" for verdict in verdicts):
-    without, with_bn = np.array([trial_of_bn(accuracy, seed) for seed in range(20)]).T
+    with_bn, without = np.array([trial_of_bn(accuracy, seed) for seed in range(20)]).T
     print("the first five seeds:", (with_bn - without)[:5].round(1))
     mean, low, high = difference_interval(with_bn, without)
     print(f"20 seeds: {mean:.2f}, from {low:.2f} to {high:.2f}:", interval_outcome(low, high, margin=1))
@@ -221,14 +218,18 @@ if all(verdict.state == "passed" for verdict in verdicts):
 # - What goes wrong most often: the condition is changed until the claim wins. Choose it before you look, and say which others you tried.
 
 # %% [markdown]
-# **In words: what does this say?** A paper writes: "Our layer reaches 94.1 % on the test pictures, BN reaches 93.6 % (three seeds each, the best of
+# ## In words
+#
+# *5 minutes*
+#
+# A paper writes: "Our layer reaches 94.1 % on the test pictures, BN reaches 93.6 % (three seeds each, the best of
 # them is given). So our layer generalizes better." Name three things that you would ask, before you open the answer.
 #
 # <details><summary>A model answer</summary>
 #
 # - How do the seeds differ? The best of three is no mean, and without the other values nobody knows whether half a point is much. All the dots, please, in pairs.
 # - How many test pictures are there? With 450, half a point is two pictures. More seeds do not help here.
-# - Are the two equally far? With other learning rates or more steps, BN may reach the same. Were both given their best rate, and was it chosen on the training set?
+# - Are the two equally far? With other learning rates or more steps, BN may reach the same. Were both given their best rate, and was it chosen on validation data, not on the test?
 #
 # </details>
 #
@@ -236,7 +237,7 @@ if all(verdict.state == "passed" for verdict in verdicts):
 #
 # *10 minutes · difficulty: 3 of 4*
 #
-# This one goes with the deeper notebook [Which noise regularizes?](../deeper/which_noise_regularizes.ipynb). There, the variance in front of a BN layer was about
+# In the deeper notebook [Which noise regularizes?](../deeper/which_noise_regularizes.ipynb), the variance in front of a BN layer was about
 # half as large in evaluation as in training. Where does that come from?
 #
 # A channel has mean `mean` and variance `var`. Then dropout sets each value to 0 with probability `p`, and multiplies the others by $1/(1 - p)$. In evaluation it does nothing.

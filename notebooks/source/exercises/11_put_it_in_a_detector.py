@@ -1,8 +1,7 @@
 # %% [markdown]
 # # 11 · Put it in a detector: exercises
 #
-# *30 minutes · after the lesson [11 · Put it in a detector](../11_put_it_in_a_detector.ipynb); the first two also after
-# [How good is a detector?](../deeper/how_good_is_a_detector.ipynb)*
+# *30 minutes · after the lesson [11 · Put it in a detector](../11_put_it_in_a_detector.ipynb); no other notebook is needed*
 #
 # You write what a detector does with its boxes, what its loss asks of a cell, and the fold of a whole network.
 #
@@ -21,12 +20,13 @@ from bnteach import check
 #
 # *10 minutes · difficulty: 2 of 4*
 #
-# Often several boxes lie around one object. Write `keep_best(boxes, scores, limit)`, **non-maximum suppression**:
+# Often several boxes lie around one object. How much two boxes overlap is said by their IoU: the area that both share, divided by the area that they
+# cover together. Write `keep_best(boxes, scores, limit)`, **non-maximum suppression**:
 #
 # - `boxes` has the shape $(n, 4)$: left, top, right, bottom, and $y$ grows downward. `scores` has the shape $(n,)$. All boxes are of one class.
 # - The box with the best score is kept. All boxes whose IoU with it is *larger* than `limit` are dropped. Then the same with those that are
 #   left, until none is left.
-# - Return the indices of the boxes that are kept, the best score first.
+# - Return the indices of the boxes that are kept, a list or an array of integers, the best score first.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -78,7 +78,9 @@ check.keep_best(keep_best)
 #
 # *10 minutes · difficulty: 2 of 4*
 #
-# Write `cell_loss(boxes, scores, center, size, label, fits)`, YOLO's loss of *one* cell that has an object. Its four parts are added:
+# Write `cell_loss(boxes, scores, center, size, label, fits)`, YOLO's loss of *one* cell that has an object. (Why it has these parts:
+# [How good is a detector?](../deeper/how_good_is_a_detector.ipynb)) The **confidence** of a box says how sure the network is that it fits an object.
+# Four parts are added:
 #
 # - **place**: 5 times the squared errors of $x$, $y$, $\sqrt w$, $\sqrt h$ of the **responsible** box, the one that fits best;
 # - **confidence**: the squared difference between the confidence of this box and its IoU with the true one;
@@ -134,12 +136,16 @@ check.cell_loss(cell_loss)
 #
 # *10 minutes · difficulty: 3 of 4*
 #
+# To **fold** a BN is to write it into the convolution in front: in evaluation mode BN multiplies each map by a constant and adds one, and so
+# do the weights and the bias of a convolution ([lesson 09](../09_slim_and_fold.ipynb)).
+#
 # Write `fold_network(network)`. `network` is a `torch.nn.Sequential` in evaluation mode. Return a new one, in evaluation mode, that gives the
 # same answers.
 #
 # - A `BatchNorm2d` *directly* behind a `Conv2d` is folded into it. Every other layer stays, also a BN that has another place.
 #   (Two BN layers in a row do not occur.)
 # - The given network is as before. Layers that stay may be shared by both networks.
+# - The check tries it on BN, conv, BN, LeakyReLU, conv, BN, max-pool, conv, LeakyReLU, BN, with random weights.
 # - For one pair you may use PyTorch's `torch.nn.utils.fusion.fuse_conv_bn_eval`.
 #
 # <details><summary>Hint 1</summary>
@@ -200,13 +206,12 @@ print(f"{len(trained)} layers, mAP {detector.mean_ap(trained, test):.2f} %")
 # - What goes wrong most often is to write into `conv.weight` of the given network. Then it is spoiled: it has the fold *and* its BN.
 
 # %% [markdown]
-# **In words: which test?** The listing of the lesson answers with 7 × 7 × 30 numbers, as it should, and two convolutions are missing. Name
-# two tests that would have found it, and one more that would *not*.
+# **In words: which test?** The listing of the lesson answers with 7 × 7 × 30 numbers, as it should, and two convolutions are missing. Beside
+# counting, name a test that would have found it, and two more that would *not*.
 #
 # <details><summary>A model answer</summary>
 #
-# Count something that the missing layers change: the convolutions (22 in place of 24), or the parameters against those of the paper's table. Load published weights:
-# two entries have no place to go. Compare the answers, for the same weights, with those of another implementation.
+# Load published weights: two entries have no place to go. Or compare the answers, for the same weights, with those of another implementation.
 #
 # Not found by: the shape of the answer, a training that lowers the loss, or a gradient check. The wrong network is a right *other* network.
 #

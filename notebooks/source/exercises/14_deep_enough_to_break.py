@@ -19,14 +19,14 @@ from bnteach import check
 #
 # *10 minutes · difficulty: 3 of 4*
 #
-# In the lesson, 50 blocks with a skip connection and BN in the branch made the gradient about 10 times as long. Predict it. A block computes $h + F(h)$, and
+# In the lesson, 49 blocks with a skip connection and BN in the branch make the gradient about 10 times as long. Predict it. A block computes $h + F(h)$, and
 # $F$ is BN → ReLU → linear, with He's weights ($s^2 = 2$).
 #
 # - *Forward:* $F(h)$ has the variance $2\,(1/2 - 1/(2\pi)) = 1 - 1/\pi$, whatever $h$ is. It is hardly related to $h$, so the *variances* of $h$ and $F(h)$ add up.
 # - *Backward:* so do the *mean squares* of the gradients that come back on the two paths, past the branch and through it.
 #
 # Write `growth_with_skips(blocks, start)`. `start` is the variance of $h$ before the first block. Return how many times as *long* the gradient is before the first block
-# as after the last.
+# as after the last. (The lesson's 49 blocks, 2 to 50, begin with the variance $1 + 0.68$: that of the first linear layer with BN, and what block 1 adds.)
 #
 # <details><summary>Hint 1</summary>
 #
@@ -62,7 +62,7 @@ check.growth_with_skips(growth_with_skips)
 # The variance of $h$ grows by the same number in each block. So the factors come nearer and nearer to 1, and the growth is a power of the depth, not an exponential:
 # `growth_with_skips(25, 1)` is 7.6, `growth_with_skips(100, 1)` is 20, and `growth_with_skips(400, 1)` is 56.
 #
-# The lesson measured from behind the first block, where the variance is $1 + 0.68$: `growth_with_skips(49, 1.68)` gives 8.8; measured was 10. The approximations of the lesson
+# For the lesson's 49 blocks `growth_with_skips(49, 1.68)` gives 8.8; measured was 9.8 to 11. The approximations of the lesson
 # are in it, and one more: that $h$ is normal where BN normalizes it.
 #
 # What goes wrong most often is to take the root too early, and to add lengths.
@@ -110,8 +110,8 @@ check.equilibrium(equilibrium)
 # %% [markdown] tags=["solution"]
 # ### The solution, explained
 #
-# The decayed weights, the step and the new weights form a right triangle. In the equilibrium the new weights have the old length, so the cosine of the angle is $1 - \eta\lambda$. For a small angle
-# $\cos\alpha \approx 1 - \alpha^2/2$, and that gives the lesson's $\sqrt{2\eta\lambda}$.
+# The decayed weights, the step and the new weights form a right triangle. In equilibrium the new weights have the old length, so the cosine of the angle is $1 - \eta\lambda$. For a small angle
+# $\cos\alpha \approx 1 - \alpha^2/2$, and that gives the lesson's $\sqrt{2\eta\lambda}$. The lesson's other ratio, $\eta\|dw\|/\|w\|$, is the sine of the angle.
 #
 # The turn does not depend on the gradient at all: a layer with large gradients has longer weights. The length is nearly $\sqrt[4]{\eta\,\text{gradient}^2/(2\lambda)}$.
 #
