@@ -88,10 +88,11 @@ class Devices(Lab):
 
     def background(self, axes, state):
         shares, lines = axes
-        across = {"x": "the devices, from 0 on", "xlim": (0, 1)}
-        figures.frame(shares, title="Shares; bars: their means", y="x", ylim=LIMITS, **across)
+        across = {"x": "values, device by device", "xlim": (0, 1)}
+        figures.frame(shares, title="Shares", y="x", ylim=LIMITS, **across)
         shares.set_xticks([])
         shares.axhline(BATCH.mean(), color="black", linewidth=2)
+        figures.key(shares, {"with_bn": "mean of a share", "truth": "mean of all"}, place="upper left")
         figures.frame(lines, title="Normalized", x="x", y="x̂", xlim=LIMITS, ylim=SHOWN)
         figures.key(lines, {"data": "each device alone", "truth": "SyncBN"}, place="upper left")
 
@@ -116,5 +117,5 @@ class Devices(Lab):
             f"{frame.state.devices} devices with {each} values each, {frame.state.how_sorted} % sorted. The "
             f"means of the shares: {means.min():.2f} to {means.max():.2f}; of the whole batch: "
             f"{BATCH.mean():.2f}. Alone, x̂ is off from SyncBN's by up to {off:.2f}, and "
-            f"{frame.turned_round:.0%} of all pairs of values have their order turned round."
+            f"{100 * frame.turned_round:.0f} % of all pairs of values have their order turned round."
         )

@@ -19,7 +19,7 @@ MOMENTA = (0.01, 0.1, 0.5, 0.9, 0.99)
 SPREADS = (0.001, 0.003, 0.01, 0.03, 0.1, 1.0)
 EPS = {"PyTorch": 1e-5, "Keras": 1e-3}
 ROLES = {"PyTorch": "unbiased", "Keras": "biased"}  # as they store the variance
-LIMITS = (0.0, 9.0)
+LIMITS = (0.0, 11.0)
 CURVE = np.geomspace(SPREADS[0], SPREADS[-1], 61)
 
 
@@ -87,6 +87,8 @@ class Momentum(Lab):
         for ax, name in zip(axes, EPS, strict=False):
             across = {"x": "batch", "xlim": (0, BATCHES + 2), "ylim": LIMITS}
             figures.frame(ax, title=f"Running mean in {name}", **across)
+            looks = {"data": "mean of a batch", ROLES[name]: "running mean", "truth": "true mean"}
+            figures.key(ax, looks, markers=True, place="upper right")
         spread = axes[2]
         across = {"x": "standard deviation of x", "log": "x", "xlim": (8e-4, 1.3)}
         figures.frame(spread, title="Standard deviation of x̂", ylim=(0, 1.1), **across)

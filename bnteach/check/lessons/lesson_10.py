@@ -79,6 +79,16 @@ def sync_backward(dy, x_hat, gamma, std, count, other_dgamma, other_dbeta):
 
 
 OF_ALL_DEVICES = """
+    sync_as_given: this is the colleague's code, unchanged
+        dy_of_all = dy
+        dgamma = (dy * x_hat).sum(axis=0) + other_dgamma
+        dbeta = dy.sum(axis=0) + other_dbeta
+        all_dgamma = dgamma
+        all_dbeta = dbeta
+        m = len(dy)
+        | All three faults are still in it. Begin with dy: how much does this share count in the mean over all
+        | samples?
+
     sync_loss_of_the_share: dy is used as it comes
         dy_of_all = dy
         | It belongs to the mean loss of this share. In the mean over all samples, this share counts
@@ -180,7 +190,7 @@ def with_all_reduce(answer: Any, inputs: Mapping[str, Any]) -> Iterable[tuple[st
     means = np.stack([(dy * x_hat).mean(axis=0), dy.mean(axis=0)])
     all_reduce, names = AllReduce(np.stack([other_dgamma, other_dbeta]), means), ("dx", "dgamma", "dbeta")
     yield from zip(names, unpacked(names, answer(*own, all_reduce)), strict=True)
-    yield "the call of all_reduce", int(all_reduce.called)
+    yield "calling all_reduce", int(all_reduce.called)
 
 
 def device_from(recipe: Recipe) -> Callable[..., tuple]:

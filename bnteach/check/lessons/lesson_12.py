@@ -17,11 +17,15 @@ def to_pytorch(momentum, moving_variance, batches, m):
     return new_momentum, running_var
 
 
-FROM_KERAS = """
+MOMENTUM = """
+    > 12_the_same_layer_elsewhere: Momentum and ε
+
     momentum_not_translated: the momentum is carried over as it is
         new_momentum = momentum
         | Keras' momentum is the share of the old average, PyTorch's that of the new batch.
+"""
 
+START_VALUE = """
     start_value_stretched: the start value is stretched too
         running_var = moving_variance * (m / (m - 1))
         | The average began at 1, and a part of that is left. It never was a variance of a batch.
@@ -104,7 +108,7 @@ EXERCISES = [
             "back.",
         ),
         lesson=("12_the_same_layer_elsewhere", "Which variance is stored"),
-        mistakes=(FROM_KERAS,),
+        mistakes=(MOMENTUM, START_VALUE),
     ),
     Check(
         carry_over,
