@@ -25,8 +25,8 @@ DIGITS_LOST = Mistake(
     "digits are lost: the variance is computed as E[x²] − E[x]²",
     {},
     "On paper the two formulas are the same. In float32 both terms are large and nearly equal when the mean "
-    "is large, and their difference keeps few digits, or is negative. Subtract the mean first, then square: "
-    "((x - mean)**2).mean(axis=0).",
+    "is large, and their difference keeps few digits, or is negative. Make the values small before you "
+    "square them: subtract the mean, or, where it is not known yet, one of the values.",
     ("deeper/which_variance_survives_float32", "Three ways to a variance"),
 )
 HALF_PRECISION = Mistake(

@@ -113,7 +113,7 @@ class Shifts(Lab):
         trained = _network()[0][0].x_hat(_digits().x_train, "stored")[:, CHANNEL]
         heights, edges = np.histogram(trained, 40, LIMITS, density=True)
         channel.stairs(heights, edges, color=figures.role("truth").color, linewidth=1.5)
-        figures.key(channel, {"truth": "in training", "data": "these pictures"}, place="upper right")
+        figures.key(channel, {"truth": "training", "data": "shown"}, place="upper right")
         figures.frame(right, title="Right answers, %", xlim=(-0.6, 1.6), ylim=(0, 112))
         right.set_xticks([0, 1], STATISTICS)
         right.grid(False, axis="x")

@@ -1,25 +1,14 @@
 # %% [markdown]
 # # 13 · Make it fast
 #
-# *40 minutes · previous: [12 · The same layer elsewhere](12_the_same_layer_elsewhere.ipynb) ·
+# *35 minutes · previous: [12 · The same layer elsewhere](12_the_same_layer_elsewhere.ipynb) ·
 # next: [14 · Deep enough to break](14_deep_enough_to_break.ipynb)*
 #
-# BN needs little arithmetic, but the textbook's lines send large arrays through memory again and again. You make them faster step by step,
-# and measure the time, the memory and the correct digits of each step beside PyTorch. The last step comes near the limit, which is the
-# time to move the data once.
-#
-# Four lines are the whole layer, forward and backward, once a few numbers of each channel are known:
-#
-# ```python
-# scale = gamma / np.sqrt(var + eps)
-# y = scale * x + (beta - scale * mean)
-# slope = -dgamma / np.sqrt(var + eps) / m
-# dx = scale * (dy + slope * x - (dbeta / m + slope * mean))
-# ```
+# BN needs little arithmetic, but a textbook's lines send large arrays through memory again and again. You count these passes, and
+# take most of them away. One step loses digits, the next gets them back, and the last is faster than PyTorch.
 
 # %%
 import numpy as np
-import torch
 
 from bnteach import figures, labs
 from bnteach.trials import speed
@@ -27,7 +16,7 @@ from bnteach.trials import speed
 # %% [markdown]
 # ## The textbook
 #
-# Our layer has 32 pictures, 64 channels and 56 × 56 positions, as in the first stage of a ResNet: $x$ has the shape $(32, 64, 3136)$, $\gamma$ and $\beta$
+# Our layer has 32 pictures, 64 channels and 56 × 56 positions: $x$ has the shape $(32, 64, 3136)$, $\gamma$ and $\beta$
 # have $(1, 64, 1)$. `textbook` is what you typed in lesson 04, in float32.
 
 
@@ -48,41 +37,14 @@ eps = np.float32(1e-5)
 print(f"x, y, dx and dy have {x.nbytes / 1e6:.1f} MB each")
 
 # %% [markdown]
-# ## How to measure
+# ## Count the passes
 #
-# Other programs run on the machine too. So we run each way and PyTorch **in turn**, on one thread, and compare the medians. `speed.clock` runs only while
-# our program does (but not on Windows); `speed.steady` has freed memory kept, so that new arrays cost all ways the same. The **peak memory** is the most that
-# NumPy's new arrays took at once.
-
-
-# %% tags=["nbval-ignore-output"]
-def medians(ways, rounds=5):
-    seconds = {name: [] for name in ways}
-    for _ in range(rounds + 1):  # the first round warms up
-        for name, way in ways.items():
-            begin = speed.clock()
-            way(*layer)
-            seconds[name].append(speed.clock() - begin)
-    return {name: np.median(times[1:]) for name, times in seconds.items()}
-
-
-def compare(name, way):
-    speed.assert_same(way(*layer), speed.pytorch(*layer))
-    seconds, ways[name] = medians({name: way, "PyTorch": speed.pytorch}), way
-    ratio, peak = seconds[name] / seconds["PyTorch"], speed.peak(way, layer)
-    print(f"{name:9} time {ratio:.2f} of PyTorch's   peak memory {peak:.1f} times x")
-    return ratio, peak
-
-
-speed.steady()
-ways = {"PyTorch": speed.pytorch}
-_ = compare("textbook", textbook)
-
-# %% [markdown]
-# ## In place
+# An array of 25.7 MB is too large for a core's cache, so it comes from memory each time. A **pass** is one array read from end to end, or
+# one written. `x - mean` has two passes: it reads $x$ and writes the difference. `x.mean` has one; `x.var` has six, since it
+# writes $x - \mu$ and its squares.
 #
-# `x - mean` makes a new array; `x_hat *= inv_std` writes into the old one. And $\sum dy\cdot\hat{x}$ needs no array of products: `np.vecdot` multiplies
-# and adds in one go.
+# The next version writes less: `x_hat *= inv_std` writes into the old array. `np.vecdot(a, b)` adds the products
+# $a_i b_i$ of each row without writing them; if all $b_i$ are 1, it adds the $a_i$.
 
 
 # %%
@@ -108,15 +70,61 @@ def in_place(x, gamma, beta, dy):
 ones = np.ones(x.shape[2], np.float32)
 
 # %% [markdown]
-# ## Folded
+# | | forward: reads, writes | backward: reads, writes | passes |
+# |---|---|---|---|
+# | textbook | 9, 6 | 9, 5 | 29 |
+# | in place | 6, 4 | 8, 4 | 22 |
+# | least | 1, 1 | 2, 1 | 5 |
 #
-# $\hat{x}$ itself is not needed. Put $\hat{x} = (x - \mu)/\sigma$ into $y$ and $dx$, and collect what is one number for each channel: these are the four
-# lines above. The sums run over $x$ itself:
+# No way needs fewer than five: read $x$, write $y$; read $x$ and $dy$, write $dx$. `speed.least` does just that, by a copy and a sum.
 #
-# $$\sigma^2 = \frac{1}{m}\sum x^2 - \mu^2 \qquad d\gamma = \frac{1}{\sigma}\left(\sum dy\cdot x - \mu\sum dy\right)$$
+# ## Time follows the passes
 #
-# **Predict.** The peak memory of `textbook` was 4 or 5 times $x$. What is it for `in_place`, and for `folded`? Count the arrays as large as $x$ that
-# each makes. (`speed.as_way` makes `y` and `dx`, and calls both functions.)
+# If moving the data takes all the time, a way takes its passes times a fifth of `least`. `speed.table` prints that time beside the measured one.
+# All ways run **in turn**, seven times on one thread, and the shortest time counts. The clock runs only while our program does (not on Windows); freed memory is
+# kept for the next array. `textbook` runs twice: the difference is noise. The **memory** is the most that new arrays take at once, in units of $x$.
+#
+# **Predict.** `textbook` needs four times the memory of $x$. And `in_place`?
+
+
+# %% tags=["nbval-ignore-output"]
+speed.steady()
+ways = {"textbook": textbook, "again": textbook, "in place": in_place, "PyTorch": speed.pytorch}
+ways |= {"engine": speed.engine, "least": speed.least}
+passes = {"textbook": 29, "again": 29, "in place": 22, "least": 5}
+speed.table(ways, passes, layer, "textbook", "again", "in place")
+
+# %% [markdown]
+# <details><summary>Answer</summary>
+#
+# 3: $\hat{x}$, $y$ and $dx$.
+#
+# </details>
+#
+# `in_place` takes little more than its passes. `textbook` takes longer, because NumPy's `x.sum` is slower than memory; `total` is not.
+
+
+# %% tags=["nbval-ignore-output"]
+sums = {"x.sum": lambda x, *_: x.sum((0, 2)), "total": lambda x, *_: total(x, ones)}
+seconds = speed.shortest({**sums, "product": speed.product, "least": speed.least}, layer)
+print(f"x.sum {1e3 * seconds['x.sum']:.1f} ms, total {1e3 * seconds['total']:.1f} ms")
+print(f"memory moves {5 * x.nbytes / seconds['least'] / 1e9:.0f} billion bytes in a second")
+print(f"the processor makes {speed.OPERATIONS / seconds['product'] / 1e9:.0f} billion operations")
+
+# %% [markdown]
+# Why does memory decide? The **roofline** model compares two numbers. On the machine that built this page the processor makes about 115 billion operations in a second (in a product of matrices), and memory
+# moves about 38 billion bytes: some 3 operations a byte. BN makes about 12 for each value (3 for $\sum x$ and $\sum x^2$, 2 for $y$, 3 for $\sum dy$ and $\sum dy\cdot x$, 4 for $dx$)
+# and moves 20 bytes, five passes of 4: 0.6 operations a byte. Below 3 a program is **bound by memory**: the processor waits.
+#
+# ## Fold
+#
+# $\hat{x}$ itself is not needed. With $\sigma = \sqrt{\mathrm{var} + \varepsilon}$, put $\hat{x} = (x - \mu)/\sigma$ into $y$ and into the $dx$ of lesson 04:
+#
+# $$y = \frac{\gamma}{\sigma}\,x + \Big(\beta - \frac{\gamma}{\sigma}\,\mu\Big) \qquad dx = \frac{\gamma}{\sigma}\Big(dy + s\,x - \big(\tfrac{d\beta}{m} + s\,\mu\big)\Big),\quad s = -\frac{d\gamma}{\sigma m}$$
+#
+# ($s$ is `slope` in the code.) The sums run over $x$ itself, too:
+#
+# $$\mathrm{var} = \frac{1}{m}\sum x^2 - \mu^2 \qquad d\gamma = \frac{1}{\sigma}\left(\sum dy\cdot x - \mu\sum dy\right)$$
 
 
 # %% tags=["nbval-ignore-output"]
@@ -141,97 +149,50 @@ def backward(dy, x, gamma, kept, dx):
     return dgamma, dbeta
 
 
-assert round(compare("in place", in_place)[1], 1) == 3
-assert round(compare("folded", speed.as_way(forward, backward))[1], 1) == 2
+ways["folded"] = speed.as_way(forward, backward)  # makes y and dx, and calls both
+passes["folded"] = (4 + 2) + (8 + 4)  # reads and writes, forward and backward
+speed.table(ways, passes, layer, "in place", "folded")
 
 # %% [markdown]
-# <details><summary>Answer</summary>
+# Fewer passes, less time; new memory only for $y$ and $dx$.
 #
-# 3: $\hat{x}$, $y$ and $dx$. Then 2: $y$ and $dx$, the results.
+# ## The fold loses digits
 #
-# </details>
+# So far mean/std was 0.5. Now it is 10 000. We print the largest error of each way over the root mean square of the result, in units of float32's
+# **machine epsilon**, $1.2\cdot 10^{-7}$ (not the ε of BN). `textbook` in float64 says what is right.
 #
-# ## Count the bytes
-#
-# A **pass** is one array read from end to end, or one array written. An array of 25.7 MB is too large for the cache of a core, so each pass goes to memory.
-# `x - mean` has two passes; `x.var` has six, because it makes an array of squares. The least that any way needs is five: read $x$, write $y$; read $x$ and
-# $dy$, write $dx$. `speed.least` does just that, by `np.copyto` and `np.add`.
-#
-# | | forward: reads, writes | backward: reads, writes | passes |
-# |---|---|---|---|
-# | textbook | 9, 6 | 9, 5 | 29 |
-# | in place | 6, 4 | 8, 4 | 22 |
-# | least | 1, 1 | 2, 1 | 5 |
-#
-# **Predict.** Count the passes of `forward` and `backward` above. If moving the data takes all the time, how many times as fast as
-# `textbook` is `folded`?
+# **Predict.** One of our three ways gives nonsense. Which, and at which line?
 
 
 # %% tags=["nbval-ignore-output"]
-seconds = medians({**ways, "least": speed.least, "product": speed.product})
-passes = {"textbook": 29, "in place": 22, "folded": (4 + 2) + (8 + 4), "least": 5}
-for name, count in passes.items():
-    predicted, measured = count / 5 * seconds["least"], seconds[name]
-    print(f"{name:8} {count:2} passes: {1e3 * predicted:3.0f} ms predicted, {1e3 * measured:3.0f} measured")
-print(f"memory: {5 * x.nbytes / seconds['least'] / 1e9:.0f} billion bytes in a second;", end=" ")
-print(f"processor: {speed.OPERATIONS / seconds['product'] / 1e9:.0f} billion operations")
+def digits(name):
+    near, far = (speed.digits(ways[name], textbook, mean) for mean in (0.5, 1e4))
+    print(f"{name:9} mean/std 0.5: {near:3.0f}   mean/std 10 000: {far:6.0f}")
+    return far
+
+
+far = {name: digits(name) for name in ("textbook", "in place", "folded", "PyTorch")}
+assert far["folded"] > 1e5
 
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# 6 and 12, so 18 instead of 29: 1.6 times as fast.
-#
-# </details>
-#
-# Where the two columns are near each other, moving the data is the limit. (On the machine that built this page `textbook` takes longer: the sums of NumPy itself
-# are slower than the memory.) The **roofline** model says when that happens: divide the operations that the processor makes in a second (here in a
-# product of matrices) by the bytes that memory moves. A program that makes fewer for each byte is **bound by memory**, one that makes more by the processor. BN
-# makes about 12 for each value, and moves 20 bytes (five passes of 4): less than one for each byte.
-#
-# ## Which digits are lost
-#
-# So far mean/std was 0.5. Now it is 10 000. We print the largest error of each way over the root mean square of the result, in units of eps, the
-# precision of float32 ($1.2\cdot 10^{-7}$). `textbook` in float64 says what is right.
-#
-# **Predict.** One of the three ways gives nonsense. Which, and at which line?
-
-# %% tags=["nbval-ignore-output"]
-for name, way in ways.items():
-    near, far = (speed.digits(way, textbook, mean) for mean in (0.5, 1e4))
-    print(f"{name:9} mean/std 0.5: {near:3.0f} eps   mean/std 10 000: {far:6.0f} eps")
-assert far > 1e5  # of folded
-
-# %% [markdown]
-# <details><summary>Answer</summary>
-#
-# `folded`, at the variance (*inf* stands for `nan`, too). $\frac{1}{m}\sum x^2$ and $\mu^2$ are both near $10^8$. Float32 has about 7 digits, so their
+# `folded`, at the variance (*inf* stands for `nan`, too). Both terms are near $10^8$. Float32 has about 7 digits, so their
 # difference of 1 is lost. Where it comes out negative, its root is `nan`.
 #
 # </details>
 #
-# The others take the variance from $x - \mu$, in two passes. They lose less: near 10 000 float32 has steps of 0.001, and the mean is rounded to one of them.
+# The others subtract $\mu$ first. Near 10 000 float32 has steps of 0.001, which are 8 192 machine epsilons. $\mu$ is rounded to a step:
+# PyTorch is off by just one, the others by about two.
+# More: [Which variance survives float32?](deeper/which_variance_survives_float32.ipynb)
 #
-# Long sums lose digits as well. Added one after the other, each value is rounded to the steps of a large sum. NumPy adds
-# **pairwise**: the sum of one half plus that of the other, each made in the same way. Or make short sums in float32, and add those in float64.
-# We try all three at mean/std 1 000; then PyTorch, with the channels on axis 1 or last in memory.
-
-# %% tags=["nbval-ignore-output"]
-far = speed.batch(mean=1e3, samples=8)
-values = far[0][:, 0].ravel()
-sums = np.cumsum(values)[-1], values.sum(), values.reshape(-1, 512).sum(axis=1).sum(dtype=float)
-for name, found in zip(("one after the other", "pairwise", "short sums"), sums, strict=True):
-    print(f"{name:19} the mean is off by {abs(found - values.sum(dtype=float)) / values.size:.6f}")
-exact = textbook(*(a.astype(float) for a in far))[0]
-for order in (torch.contiguous_format, torch.channels_last):
-    print(f"PyTorch, {order}: y is off by {abs(speed.y_of_pytorch(far, order) - exact).max():.6f}")
-
-# %% [markdown]
-# On the machine that built this page, only two or three digits of PyTorch's $y$ were right with `channels_last`.
+# ## A block keeps them
 #
-# ## Blocked
+# Subtract a number near the mean first, and the digits stay. But the difference is one more array. So take a **block** that
+# fits in the cache, here one channel of 0.4 MB. It comes from memory once; further passes stay in the cache.
+# `blocked` subtracts the channel's first value, works on the block, and copies the result.
 #
-# A **block** is a part of the layer that fits in a core's cache, here one channel: 0.4 MB. It comes from memory once, and goes through all steps. Further
-# passes over it cost less, so we can afford to subtract the channel's first value first: this brings the values near 0, and saves the digits.
+# **Predict.** Five passes through memory instead of 18. Is `blocked` 3.6 times as fast as `folded`? Why, or why not?
 
 
 # %% tags=["nbval-ignore-output"]
@@ -240,97 +201,113 @@ def blocked(x, gamma, beta, dy):
     first, kept, sums = x[:1, :, :1], [], []
     for c in channels:
         np.subtract(x[c], first[c], out=block)
-        kept.append(forward(block, gamma[c], beta[c], y[c]))
+        kept.append(forward(block, gamma[c], beta[c], block))
+        y[c] = block
     for c, statistics in zip(channels, kept, strict=True):
         np.subtract(x[c], first[c], out=block)
-        sums.append(backward(dy[c], block, gamma[c], statistics, dx[c]))
+        sums.append(backward(dy[c], block, gamma[c], statistics, block))
+        dx[c] = block
     return y, dx, *np.concatenate(sums, axis=2)
 
 
 channels = [np.s_[:, c : c + 1] for c in range(64)]
-_ = compare("blocked", blocked)
+ways["blocked"], passes["blocked"] = blocked, (1 + 1) + (2 + 1)
+speed.table(ways, passes, layer, "folded", "blocked")
+assert digits("blocked") < 100
 
 # %% [markdown]
+# <details><summary>Answer</summary>
+#
+# No. The block still goes 21 times through the cache, which is faster than memory but not free. And some 50 calls of NumPy come 64 times.
+#
+# </details>
+#
+# The digits are back. On the machine that built this page `blocked` takes hardly less time than `folded`, but no more.
+#
 # ## Lab: how large should a block be
 #
-# The lab reckons, for `blocked` with one or more channels in a block, which passes go to memory.
+# The lab reckons the time of `blocked` from three speeds, near those of the machine that built this page: 40 GB/s from memory, 100 GB/s from the cache, 1 µs a call.
 #
-# 1. *32 × 64 × 56 × 56*, cache 2: which block is quickest? What happens at 2 channels?
-# 2. *32 × 512 × 7 × 7*: why is a block of 1 channel slow, though it fits?
+# 1. *32 × 64 × 56 × 56*, cache 2 MB: what happens at 2 channels?
+# 2. *32 × 512 × 7 × 7*: why is 1 channel slow, though it fits?
 # 3. *32 × 256 × 14 × 14*: why is the best block neither the smallest nor the largest?
 
 # %% tags=["nbval-ignore-output"]
-labs.Blocks(cache=2)
+labs.Blocks()
 
 # %% [markdown]
 # <details><summary>What you may have found</summary>
 #
-# 1. One channel. With two the blocks do not fit, and all 22 passes go to memory.
+# 1. The blocks do not fit: all 26 passes go to memory.
 # 2. 512 blocks cost 25 600 calls of NumPy, and a call takes longer than its 1 568 values.
-# 3. Up to 16 channels fit. Smaller blocks cost calls, larger ones go to memory.
+# 3. Up to 16 channels fit in the 2 MB. Smaller blocks cost calls, larger ones go to memory.
 #
 # </details>
 #
-# The engine, `bnteach/core/fast.py`, takes any layout. It works in blocks too, and joins short rows (of 7 values, say) to long ones, since each
-# inner loop of NumPy costs a start. It makes short sums, adds them in float64, and centers only where the mean is large.
-#
 # ## Compiled
 #
-# In NumPy each operation is a loop of its own, and writes its result to the cache at least. In a compiled loop of several operations, results stay in the
-# processor's registers. There float64 costs little: only what is read and written is float32. **Numba** compiles loops in Python
-# (where it is not installed, you see stored numbers):
+# In NumPy each operation is a loop of its own, and writes its result at least to the cache. In a compiled loop, results stay in the
+# processor's registers, where float64 costs little. **Numba** compiles loops in Python. Forward there are three, for
+# $\mu$, the variance and $y$. The third is
+#
+# ```python
+# for n in range(N):
+#     for i in range(L):
+#         y[n, c, i] = (x[n, c, i] - mean) * scale + shift
+# ```
+#
+# Without Numba you see stored numbers.
+
 
 # %% tags=["nbval-ignore-output"]
-from inspect import getsource
-
-print(getsource(speed.loops.forward), getsource(speed.loops.backward), sep="\n")
-
-
 def with_numba():
     import numba
 
-    jit = numba.njit(fastmath={"reassoc"})
-    way = speed.as_way(jit(speed.loops.forward), jit(speed.loops.backward))
-    ratio, peak = compare("compiled", way)
-    return {"ratio": ratio, "peak": peak, "digits": speed.digits(way, textbook, 1e4)}
+    jit = numba.njit(fastmath={"reassoc"})  # sums in any order, so several values at once
+    way = ways["compiled"] = speed.as_way(jit(speed.loops.forward), jit(speed.loops.backward))
+    seconds = speed.shortest({"compiled": way, "least": speed.least}, layer)
+    return {"passes": 5 * seconds["compiled"] / seconds["least"], "digits": digits("compiled")}
 
 
 FULL = False  # True, with Numba installed: store what is measured here
-_ = compare("engine", speed.engine)
-kept = speed.live_or_stored("numba", with_numba, "results/13_compiled.json", again=FULL)
-far = [speed.digits(ways[name], textbook, 1e4) for name in ("blocked", "engine")] + [kept["digits"]]
-print("mean/std 10 000:  blocked {:.0f} eps   engine {:.0f} eps   compiled {:.0f} eps".format(*far))
-assert max(far) < 100
+compiled = speed.live_or_stored("numba", with_numba, "results/13_compiled.json", again=FULL)
+print("compiled: the time of {passes:.0f} passes; at 10 000 off by {digits:.0f}".format(**compiled))
+assert max(compiled["digits"], digits("engine")) < 100
 
 # %% [markdown]
-# `"reassoc"` allows the compiler to change the order of a sum, so that it can add several values at once.
+# `engine` is `bnteach/core/fast.py`, in NumPy. It works in tiles of 1 MB, adds short float32 sums
+# in float64, and centers only where a mean is larger than the deviation. All sums come first, then $y$ or $dx$: eight
+# passes through memory, but fewer calls.
 #
-# ## The limit
+# ## What is left
 #
-# All ways once more, in turn. The line has the speed of `least`.
+# All ways once more. On the line a way takes just the time of its passes.
 
-# %% tags=["draws", "nbval-ignore-output"] alt="Time in units of PyTorch's, over the passes that go to memory. Textbook, in place and folded, with 29, 22 and 18 passes, lie at a straight line from the origin or a little above it. Blocked and compiled have 5 passes and lie well above the line, compiled nearer to it. Least lies on the line."
-passes |= {"blocked": 5, "compiled": 5}
-seconds = medians({**ways, "least": speed.least})
-times = {name: seconds[name] / seconds["PyTorch"] for name in passes if name in seconds}
-times.setdefault("compiled", kept["ratio"])
-ax = figures.new_axes(size=(6.4, 3.0))
-figures.curve([0, 31], [0, 6.2 * times["least"]], ax=ax, role="theory")
-for name, time in times.items():
-    role = "truth" if name == "least" else "with_bn"
-    figures.dots([passes[name]], [time], limits=(0, 9), ax=ax, role=role, size=8)
-    ax.annotate(name, (passes[name], time), (8, 2 if name == "compiled" else -13), textcoords="offset points")
-ax.axhline(1, color="#8A8A8A", ls=":")
-ax.text(0.3, 1.03, "PyTorch", color="#555555")
-figures.frame(ax, title="From the textbook to the limit", x="passes through memory", y="time / PyTorch's")
+# %% tags=["draws", "nbval-ignore-output"] alt="Measured time in units of a pass, over the passes through memory. A line shows the time of the passes alone; least, with 5 passes, lies on it. Textbook, in place and folded, with 29, 22 and 18 passes, lie a little above the line. Engine with 8 passes, blocked and compiled with 5 take less time, but lie well above the line; compiled is the nearest to it. PyTorch's time is marked at the right."
+passes |= {"engine": (2 + 1) + (4 + 1), "compiled": (1 + 1) + (2 + 1)}  # reads and writes
+seconds = speed.shortest(ways, layer)
+times = {name: 5 * taken / seconds["least"] for name, taken in seconds.items()}
+times.setdefault("compiled", compiled["passes"])
+ax = figures.new_axes(size=(6.8, 3.8))
+figures.curve([0, 32], [0, 32], ax=ax, role="theory")
+ax.text(13, 9, "time of the passes alone", va="center", color="#555555")
+for name in times.keys() - {"PyTorch", "again"}:
+    role = "theory" if name == "least" else "with_bn"
+    figures.dots([passes[name]], [times[name]], limits=(0, 99), ax=ax, role=role, size=8)
+    is_left = name in ("textbook", "in place", "folded")
+    place = {"xytext": (-9 if is_left else 9, -4), "ha": "right" if is_left else "left"}
+    ax.annotate(name, (passes[name], times[name]), textcoords="offset points", **place)
+ax.annotate("PyTorch", (33, times["PyTorch"]), (-6, -4), textcoords="offset points", ha="right")
+ax.plot(33, times["PyTorch"], "<", color="black", ms=8, clip_on=False)
+figures.frame(ax, title="Fewer passes, less time", x="passes through memory", y="measured time, in passes")
 ax.set(xlim=(0, 33), ylim=(0, None))
 figures.show(ax)
 
 # %% [markdown]
-# From 29 to 18 passes, the time falls with the bytes. `blocked` has the digits that `folded` lost, and the fewest passes through memory, but those through the
-# cache and its calls take time as well. The compiled loops save both, and come nearest to the limit.
+# From 29 to 18 passes the time follows the passes: in whole arrays BN is nearly bound by memory. At five it does not: the cache and the calls
+# are left, and compiled loops save most of both.
 #
-# **Shown:** BN is bound by memory; fewer passes make it faster, and a block in the cache makes further passes cheap, also those that save digits.
+# **Shown:** fewer passes make BN faster. The fold loses digits; a block in the cache keeps them, in no more time.
 #
 # **Practice:** [the exercises](exercises/13_make_it_fast.ipynb), 30 minutes.
 #
@@ -339,4 +316,3 @@ figures.show(ax)
 # Sources:
 #
 # - The roofline: Williams, Waterman and Patterson 2009, Communications of the ACM 52(4).
-# - Sums: Higham 1993, "The accuracy of floating point summation", SIAM Journal on Scientific Computing 14(4).

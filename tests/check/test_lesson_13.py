@@ -1,35 +1,106 @@
-"""Lesson 13: what a fresh student would write is named, and a second look at the data is no mistake."""
+"""Lesson 13: what a fresh student would write is named, and the data are seen once."""
 
 import numpy as np
 import pytest
 
 from bnteach import check
 
-MEANT = {
-    "shift_not_added": lambda x: ((x - x[0]).mean(axis=0), x.var(axis=0)),
-    "around_the_shift": lambda x: (x.mean(axis=0), ((x - x[0]) ** 2).mean(axis=0)),
-    "whole_mean_subtracted": lambda x: (x.mean(axis=0), ((x - x[0]) ** 2).mean(axis=0) - x.mean(axis=0) ** 2),
-    "shift_in_the_variance": lambda x: (x.mean(axis=0), x[0] + x.var(axis=0)),
-    "n_minus_one": lambda x: (x.mean(axis=0), x.var(axis=0, ddof=1)),
-    "digits_lost": lambda x: (x.mean(axis=0), (x**2).mean(axis=0) - x.mean(axis=0) ** 2),
-}
+
+def sums(blocks, has_shift=True):
+    """n, the shift, and the means of x minus the shift and of its squares, in one look."""
+    n, shift, total, squares = 0, 0, 0, 0
+    for block in blocks:
+        shift = block[0] if has_shift and n == 0 else shift
+        n, total = n + len(block), total + (block - shift).sum(axis=0)
+        squares = squares + ((block - shift) ** 2).sum(axis=0)
+    return n, shift, total / n, squares / n
 
 
-@pytest.mark.parametrize("key", MEANT)
-def test_a_mistake_is_named(key):
-    assert key in check.shifted_statistics.judge(MEANT[key]).mistakes
+def shift_not_added(blocks):
+    _, _, average, squares = sums(blocks)
+    return average, squares - average**2
 
 
-SHIFTS = [lambda x: x[0], lambda x: x[-1], np.median, lambda x: x.mean(axis=0)]
+def around_the_shift(blocks):
+    _, shift, average, squares = sums(blocks)
+    return shift + average, squares
 
 
-@pytest.mark.parametrize("shift", SHIFTS)
-def test_any_shift_near_the_values_passes(shift):
-    def answer(x):
-        near = x - shift(x)
-        return shift(x) + near.mean(axis=0), near.var(axis=0)
+def whole_mean_subtracted(blocks):
+    _, shift, average, squares = sums(blocks)
+    return shift + average, squares - (shift + average) ** 2
 
+
+def shift_in_the_variance(blocks):
+    _, shift, average, squares = sums(blocks)
+    return shift + average, shift + squares - average**2
+
+
+def n_minus_one(blocks):
+    n, shift, average, squares = sums(blocks)
+    return shift + average, (squares - average**2) * n / (n - 1)
+
+
+def digits_lost(blocks):
+    _, _, average, squares = sums(blocks, has_shift=False)
+    return average, squares - average**2
+
+
+def blocks_read_twice(blocks):
+    n, _, mean, _ = sums(blocks, has_shift=False)
+    return mean, sum((((block - mean) ** 2).sum(axis=0) for block in blocks), 0 * mean) / n
+
+
+MEANT = [
+    shift_not_added,
+    around_the_shift,
+    whole_mean_subtracted,
+    shift_in_the_variance,
+    n_minus_one,
+    digits_lost,
+    blocks_read_twice,
+]
+
+
+@pytest.mark.parametrize("meant", MEANT)
+def test_a_mistake_is_named(meant):
+    assert meant.__name__ in check.shifted_statistics.judge(meant).mistakes
+
+
+def in_one_look(blocks):
+    _, shift, average, squares = sums(blocks)
+    return shift + average, squares - average**2
+
+
+def welford(blocks):
+    n, mean, squares = 0, 0, 0
+    for row in (row for block in blocks for row in block):
+        n, off = n + 1, row - mean
+        mean = mean + off / n
+        squares = squares + off * (row - mean)
+    return mean, squares / n
+
+
+@pytest.mark.parametrize("answer", [in_one_look, welford])
+def test_one_look_passes(answer):
     assert check.shifted_statistics.judge(answer).state == "passed"
+
+
+def test_blocks_that_are_kept_are_refused():
+    def all_at_once(blocks):
+        x = np.vstack(list(blocks))
+        return x.mean(axis=0), x.var(axis=0)
+
+    assert "keeps the blocks" in check.shifted_statistics.judge(all_at_once).why
+
+
+def test_float64_alone_keeps_no_digits():
+    def in_float64(blocks):
+        return digits_lost(block.astype(float) for block in blocks)
+
+    verdict = check.shifted_statistics.judge(in_float64)
+    assert verdict.state == "not yet"
+    assert "Where the mean is large" in verdict.why
 
 
 def test_a_wrong_count_is_told_what_to_look_at():

@@ -18,8 +18,8 @@ import bnteach
 PACKAGE = Path(__file__).resolve().parents[2] / "bnteach"
 
 # A library with a guarded door, and the modules that may open it. Others may be imported anywhere but in
-# core and check, which know NumPy alone; check needs one quantile of Student's t besides, and PyTorch for
-# exercises on a network of PyTorch, when they are checked.
+# core and check, which know NumPy alone; check needs one quantile of Student's t besides, and PyTorch and the
+# digits for exercises on a network of PyTorch, when they are checked.
 DOORS = {
     "torch": [f"bnteach.{name}*" for name in ("torch_bridge", "training", "trials")]
     + [f"bnteach.check.lessons.{name}" for name in ("folding", "recalibrating")],
@@ -41,7 +41,7 @@ ROOMS = {
     "core": set(),
     "data": {"core"},
     "torch_bridge": {"core"},
-    "check": {"core"},
+    "check": {"core", "data"},
     "figures": {"core"},
     "training": TRAINING,
     "trials": TRAINING | {"training"},

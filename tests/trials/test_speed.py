@@ -38,6 +38,15 @@ def test_the_peak_counts_what_lives_at_once():
     assert speed.peak(lambda x: [x.copy().sum() for _ in range(3)], layer) == pytest.approx(1, abs=0.1)
 
 
+def test_a_row_has_the_time_of_the_passes_beside_the_measured_one(capsys, monkeypatch):
+    seconds = {"loops": 0.05, "PyTorch": 0.1, "least": 0.02}
+    monkeypatch.setattr(speed.measure, "shortest", lambda ways, layer: {name: seconds[name] for name in ways})
+    near = [LAYER[0] - np.float32(1e4), *LAYER[1:]]
+    ways = {"loops": WAYS["loops"], "PyTorch": speed.pytorch, "least": speed.least}
+    speed.table(ways, {"loops": 15, "least": 5}, near, "loops")
+    assert "15 passes:  60 ms   measured:  50 ms, 0.50 of PyTorch's" in capsys.readouterr().out
+
+
 def test_an_error_is_told_in_eps():
     def with_error(x, *others):
         y, *gradients = exactly(x, *others)

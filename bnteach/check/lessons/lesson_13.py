@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import weakref
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
+from ..answers import OddAnswer, unpacked
 from ..checking import Check
+from ..recipe import Recipe
 from .letters import named_letters
 from .one_change import one_change
 
@@ -21,7 +25,7 @@ SIGNS = {
 }
 
 
-def shifted_statistics(x):
+def shifted_statistics(x):  # the learner takes x in blocks
     n = len(x)
     shift = x[0]
     near = x - shift
@@ -33,7 +37,11 @@ def shifted_statistics(x):
 
 
 OF_SHIFTING = """
-    > 13_make_it_fast: Blocked
+    > 13_make_it_fast: A block keeps them
+
+    blocks_read_twice: the variance is 0, as if there had been nothing to add
+        var = 0 * average
+        | Each block comes only once: a second loop over `blocks` finds none. Sum both in one loop.
 
     shift_not_added: the mean is that of the shifted values
         mean = average
@@ -66,11 +74,46 @@ def columns(rng: np.random.Generator) -> list[dict[str, Any]]:
 
 
 def far_columns(rng: np.random.Generator) -> list[dict[str, Any]]:
-    """Mean over standard deviation is 10 000."""
-    return [{"x": rng.normal(1e4, 1, size=(500, 3)).astype(np.float32)}]
+    """Mean over standard deviation is 10 000 in float32; in float64 so much that its digits do not help."""
+    x = rng.normal(0, 1, size=(500, 3))
+    return [{"x": (x + 1e4).astype(np.float32)}, {"x": x + 1e8}]
 
 
 SIZES = (5, 3), (8, 2)
+
+
+ROWS = 2  # in a block
+KEPT = (
+    "Your function keeps the blocks, but the data may be larger than the memory: use each one, and let it go."
+)
+
+
+def one_look(x: np.ndarray) -> Iterator[np.ndarray]:
+    """x in blocks; whoever keeps more than the first and the last of them is stopped."""
+    given: list[weakref.ref[np.ndarray]] = []
+    for start in range(0, len(x), ROWS):
+        if sum(block() is not None for block in given) > 2:
+            raise OddAnswer(KEPT)
+        block = x[start : start + ROWS].copy()
+        given.append(weakref.ref(block))
+        yield block
+
+
+def in_blocks(answer: Any, inputs: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:
+    """Call the function once, with an iterator of blocks."""
+    names = "mean", "var"
+    return zip(names, unpacked(names, answer(one_look(inputs["x"]))), strict=True)
+
+
+def of_blocks(recipe: Recipe) -> Callable[..., Any]:
+    """The recipe as an answer that takes blocks."""
+
+    def answer(blocks):
+        x = np.vstack([block.copy() for block in blocks])
+        found = recipe.values({"x": x}, recipe.returns)
+        return tuple(found[name] for name in recipe.returns)
+
+    return answer
 
 
 def seconds_of_a_value(seed, channels=64, positions=784, samples=32, float64=False, channels_last=False):
@@ -95,20 +138,23 @@ EXERCISES = [
         shifted_statistics,
         columns,
         hard_probes=far_columns,
+        takes=("blocks",),
+        answer=of_blocks,
+        trial=in_blocks,
         hints=(
             "Subtract something near the values first. Which value of a channel do you have before any sum?",
-            "With `near = x - x[0]`, sum `near` and its squares. How does a mean change when all values "
-            "move? And a variance?",
-            "`average = near.mean(axis=0)`; the mean is `x[0] + average`, the variance "
-            "`(near**2).mean(axis=0) - average**2`.",
+            "The shift is the first row of the first block. With `near = block - shift`, add up the rows, "
+            "`near` and its squares. How does a mean change when all values move? And a variance?",
+            "With `average = total / n`, the mean is `shift + average`, and the variance is "
+            "`squares / n - average**2`.",
         ),
-        lesson=("13_make_it_fast", "Blocked"),
+        lesson=("13_make_it_fast", "A block keeps them"),
         mistakes=(OF_SHIFTING,),
     ),
     one_change(
         seconds_of_a_value,
         "effect_on_time",
         such_as="positions=49",
-        lesson=("13_make_it_fast", "How to measure"),
+        lesson=("13_make_it_fast", "Time follows the passes"),
     ),
 ]

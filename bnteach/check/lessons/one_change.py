@@ -177,6 +177,7 @@ def with_settings(measure: Callable[..., float]) -> Callable[..., Call]:
     usual = inspect.signature(measure)
 
     def call(*values: Any, **named: Any) -> Call:
+        measure(*values, **named)  # may refuse
         given = dict(usual.bind(*values, **named).arguments)
         seed = given.pop("seed")
         changes = {name: v for name, v in given.items() if v != usual.parameters[name].default}
@@ -194,7 +195,7 @@ def one_change(
 ) -> Check:
     """The check of an experiment `name(measure, seed)`.
 
-    measure: a function like the one that is measured with, for its arguments alone.
+    measure: has the arguments of what is measured with, and may refuse some. What it returns is not used.
     such_as: a changed setting, for the last hint.
     choices: the changes that are allowed; without them, any one is.
     """

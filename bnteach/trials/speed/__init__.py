@@ -20,7 +20,9 @@ from .measure import (
     peak,
     product,
     pytorch,
+    shortest,
     steady,
+    table,
     y_of_pytorch,
 )
 
@@ -38,6 +40,8 @@ __all__ = [
     "peak",
     "product",
     "pytorch",
+    "shortest",
     "steady",
+    "table",
     "y_of_pytorch",
 ]

@@ -22,7 +22,6 @@ def live_or_stored(compiler: str, measure: Callable[[], Numbers], path: str | Pa
     command = "the lesson, with FULL = True"
     kept = stored(path, lambda: {**measure(), compiler: version(compiler)}, again, command)
     numbers, versions = kept["results"], kept["versions"]
-    print(f"compiled  time {numbers['ratio']:.2f} of PyTorch's   peak memory {numbers['peak']:.1f} times x")
     versions = f"{compiler} {numbers[compiler]}, NumPy {versions['numpy']}, PyTorch {versions['torch']}"
-    print(f"          (stored on {kept['date']}: {versions})")
+    print(f"(stored on {kept['date']}: {versions})")
     return numbers

@@ -1,15 +1,17 @@
 # %% [markdown]
 # # Which variance survives float32?
 #
-# *10 minutes · from [01 · Measure a batch](../01_measure_a_batch.ipynb)*
+# *15 minutes · from [01 · Measure a batch](../01_measure_a_batch.ipynb) and [13 · Make it fast](../13_make_it_fast.ipynb)*
 #
 # There are three well-known formulas for a variance, equal on paper. In float32, the usual precision of networks, one of them can
 # give a negative variance. You find out which one, and when.
 
 # %%
 import numpy as np
+import torch
 
 from bnteach import figures
+from bnteach.trials import speed
 
 # %% [markdown]
 # ## Three ways to a variance
@@ -116,10 +118,38 @@ figures.show(ax)
 # Is mean/std = 10 000 a case from real life? A time in seconds since 1970 is about $1.8 \cdot 10^9$; within a day it has a standard deviation
 # of 25 000 seconds, and a ratio of 70 000. (Years are harmless: 2001 to 2026 have a ratio of 270, and the naive variance is half a percent off.)
 #
+# ## Long sums
+#
+# A sum of many values loses digits, too. Added one after the other, each value is rounded to the steps of a large sum. Where the values lie side by side, NumPy's `sum`
+# adds **pairwise**: the sum of one half plus that of the other (down to 128 values). Or make short sums in float32, and add those in float64. Here is the
+# mean of 25 088 values with mean/std 1 000.
+
+
+# %% tags=["nbval-ignore-output"]
+x, gamma, beta, _ = layer = speed.batch(mean=1e3, samples=8)
+values = x[:, 0].ravel()
+sums = np.cumsum(values)[-1], values.sum(), values.reshape(-1, 512).sum(axis=1).sum(dtype=float)
+for name, found in zip(("one after the other", "pairwise", "short sums"), sums, strict=True):
+    print(f"{name:19} the mean is off by {abs(found - values.sum(dtype=float)) / values.size:.6f}")
+
+# %% [markdown]
+# PyTorch's layer shows it. We compare its $y$ on a CPU with that of float64, for pictures with the channels on axis 1 or last in memory.
+
+# %% tags=["nbval-ignore-output"]
+exact = x.astype(float)
+exact -= exact.mean((0, 2), keepdims=True)
+exact = gamma * exact / np.sqrt(exact.var((0, 2), keepdims=True) + 1e-5) + beta
+for order in (torch.contiguous_format, torch.channels_last):
+    print(f"{order}: y is off by {abs(speed.y_of_pytorch(layer, order) - exact).max():.6f}")
+
+# %% [markdown]
+# On the machine that built this page, at mean/std 1 000 and on its CPU, only two digits after the point are right with `channels_last`: the sums
+# over the samples and positions are made there in float32, a value after the other.
+#
 # **What was shown.** Subtract the mean first, then square. The layers of this course do it so, and the package has all
 # three for whole batches: `naive_moments`, `two_pass_moments`, `welford_moments`.
 #
-# **Back to** [01 · Measure a batch](../01_measure_a_batch.ipynb)
+# **Back to** [01 · Measure a batch](../01_measure_a_batch.ipynb) or [13 · Make it fast](../13_make_it_fast.ipynb)
 #
 # Sources:
 #

@@ -74,11 +74,11 @@ check.count_passes(count_passes)
 #
 # *12 minutes · difficulty: 3 of 4*
 #
-# `x` has the shape $(N, C)$. It comes from memory only once, so there is no time for a mean first and squares afterward. But
-# $\frac{1}{N}\sum x^2 - \mu^2$ loses its digits where mean/std is large.
+# `blocks` is an iterator: `for block in blocks` gives you the rows of $x$, with the shape $(N, C)$, a few at a time, and only once.
+# So there is no mean first and squares afterward. But $\frac{1}{N}\sum x^2 - \mu^2$ loses its digits where mean/std is large.
 #
-# Write `shifted_statistics(x)`: it returns the mean and the variance (divided by $N$) of each channel. Use sums over $x - s$ alone, where the shift $s$ is
-# known before any sum. The check also tries float32 at mean/std 10 000.
+# Write `shifted_statistics(blocks)`: it returns the mean and the variance (divided by $N$) of each channel. Use sums over $x - s$ alone, where the
+# shift $s$ is known before any sum. The check also tries float32 at mean/std 10 000, and float64 at $10^8$.
 #
 # **Predict first:** how must the mean be corrected for the shift, and how the variance?
 #
@@ -89,23 +89,30 @@ check.count_passes(count_passes)
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# With `near = x - x[0]`, sum `near` and its squares. How does a mean change when all values move? And a variance?
+# The shift is the first row of the first block. With `near = block - shift`, add up the rows, `near` and its squares. How does a mean change when all values move? And a variance?
 #
 # </details>
 # <details><summary>Hint 3</summary>
 #
-# `average = near.mean(axis=0)`; the mean is `x[0] + average`, the variance `(near**2).mean(axis=0) - average**2`.
+# With `average = total / n`, the mean is `shift + average`, and the variance is `squares / n - average**2`.
 #
 # </details>
 
 
 # %% tags=["solution", "points-3"]
-def shifted_statistics(x):
+def shifted_statistics(blocks):
     """The mean and the variance of each channel, from sums over x minus a shift."""
     ### BEGIN SOLUTION
-    near = x - x[0]
-    average = near.mean(axis=0)
-    return x[0] + average, (near**2).mean(axis=0) - average**2
+    shift, n, total, squares = None, 0, 0, 0
+    for block in blocks:
+        if shift is None:
+            shift = block[0]
+        near = block - shift
+        n += len(block)
+        total += near.sum(axis=0)
+        squares += (near**2).sum(axis=0)
+    average = total / n
+    return shift + average, squares / n - average**2
     ### END SOLUTION
 
 
@@ -116,8 +123,9 @@ check.shifted_statistics(shifted_statistics)
 #
 # - When all values move by $s$, the mean moves by $s$, and the variance does not change. So only the mean is corrected.
 # - The difference $\frac{1}{N}\sum (x-s)^2 - (\mu - s)^2$ is harmless, because $\mu - s$ is a few standard deviations at most.
-# - $x - s$ costs no digits where $x$ and $s$ are near each other: such a difference is exact in floating point.
-# - In one loop, as a compiler makes it, nothing but the two sums is written. In NumPy `near` is an array, so take a block that fits in the cache.
+# - $x - s$ costs no digits where $x$ and $s$ are near each other: such a difference is exact (within a factor of 2).
+# - `near` is as large as a block, so it stays in the cache.
+# - Sums in float64 would pass at 10 000 without a shift, but not at $10^8$.
 #
 # Another way is **Welford's**: move the mean a little with each value. It looks once, too, but each value has to wait for the one before.
 
@@ -192,12 +200,18 @@ check.effect_on_time(effect_on_time)
 # %% [markdown] tags=["solution"]
 # ### The solution, explained
 #
-# What to expect, by counting:
+# On the machine that built this page, the time of a value was, in units of the usual one (five seeds; the usual one twice differs by up to a third):
 #
-# - `float64=True`: each value has twice the bytes, so a layer that is bound by memory takes up to twice as long.
-# - `samples=1`: if the whole layer fits in the cache, memory is no limit any more, and a value may cost less. But the fixed costs of a call now share fewer values.
-# - `positions=49`: the bytes are the same, the loops shorter: a value costs more where starting a loop takes time.
-# - `channels_last=True`: another order, another loop; measure it.
+# | the change | times | why |
+# |---|---|---|
+# | `float64=True` | 1.3–1.5 | twice the bytes, so up to twice where memory is the limit |
+# | `samples=1` | 1.0–1.1 | the layer fits in the cache, but the fixed costs of a call have fewer values |
+# | `positions=49` | 1.0–1.2 | the same bytes, shorter loops |
+# | `channels=512` | 0.8–1.2 | the same loops, more of them |
+# | `channels_last=True` | 0.4–0.5 | another loop, which goes through memory in order |
+#
+# The last one is twice as fast, but loses digits where the mean is large:
+# [Which variance survives float32?](../deeper/which_variance_survives_float32.ipynb)
 #
 # If your numbers say something else, count again: which array is in which cache? What goes wrong most often is to change two things, such as the shape and the
 # number of values.
