@@ -237,7 +237,7 @@ class MyBatchNorm(nn.Module):
 
 # %%
 torch.manual_seed(0)
-mine, theirs = MyBatchNorm(5), nn.BatchNorm1d(5)
+mine, theirs = MyBatchNorm(5), nn.BatchNorm1d(5)  # a tutorial may write BatchNorm(dim=5)
 nn.init.normal_(mine.weight)
 nn.init.normal_(mine.bias)
 theirs.load_state_dict(mine.state_dict())
