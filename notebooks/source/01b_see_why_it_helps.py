@@ -75,8 +75,8 @@ figures.show(figure)
 #
 # ## How steep: the curvatures
 #
-# Go along the floor of the ravine, or straight across it. In each of these two directions the loss is a parabola. Its second derivative is the
-# **curvature** $c$: at the distance $d$ from the lowest point the slope is $c\,d$. So a step gives
+# Go along the floor of the ravine, or straight across it. In these two directions the gradient points along the way itself, so a step stays on it. The loss there is a parabola; its second
+# derivative is the **curvature** $c$: at the distance $d$ from the lowest point the slope is $c\,d$. So a step gives
 #
 # $$\text{new } d = d - \text{rate}\cdot c\,d = (1 - \text{rate}\cdot c)\,d$$
 #
@@ -88,8 +88,8 @@ figures.show(figure)
 # \partial^2 L/\partial w\,\partial b & \partial^2 L/\partial b^2 \end{pmatrix}
 # = \begin{pmatrix} \text{mean of } x^2 & \text{mean of } x \\ \text{mean of } x & 1 \end{pmatrix}$$
 #
-# Let $v$ be the vector from the lowest point to where we are. At the lowest point the gradient is 0, and on the way it changes by the second
-# derivatives: it is this matrix times $v$. Along the floor and across it the gradient points along $v$ itself, so it is $c\,v$. Such directions are the
+# Let $v$ be the vector from the lowest point to where we are. At the lowest point the gradient is 0. The second derivatives say how the gradient
+# changes on the way, so where we are the gradient is this matrix times $v$. Along the floor and across it the gradient points along $v$ itself, so it is $c\,v$. Such directions are the
 # **eigenvectors** of the matrix, and the curvatures are its **eigenvalues**.
 #
 # **Predict.** With the age, the rate 0.007 does not diverge, and 0.015 does. Between which two numbers must the larger curvature lie?
@@ -113,7 +113,7 @@ print("curvatures for the age:", curvatures(age).round(1))
 #
 # But both directions share one rate. With the rate 1/largest, a step along the floor leaves $1 - \text{rate}\cdot c$, that is $1 - \text{smallest}/\text{largest}$, of
 # the distance. The largest curvature divided by the smallest is the **condition number** $\kappa$ (kappa). So each step leaves $1 - 1/\kappa$, and $\kappa$
-# steps leave about $1/e$, a good third. A round bowl has $\kappa = 1$.
+# steps leave about $1/e$, a good third, if $\kappa$ is large. A round bowl has $\kappa = 1$: one step arrives.
 #
 # **Predict.** The variance of the age is 44. We subtract the mean from the age, and do not divide. What is $\kappa$ then?
 
@@ -173,7 +173,7 @@ print(f"r = {np.corrcoef(km.T)[0, 1]:.2f}")
 #
 # </details>
 #
-# Only the unit of the mileage, km or 10 000 km, changes $\kappa$ by a factor of many millions. With z-scores the unit does not matter. The correlation stays,
+# To measure the mileage in another unit is enough to change $\kappa$ by a factor of many millions. With z-scores the unit does not matter. The correlation stays,
 # because a z-score treats each feature alone; and BN treats each channel alone. (**Min–max scaling** leaves a mean above 0.)
 #
 # ## Inside a network
@@ -207,7 +207,7 @@ for name, batch_norm in networks.items():
     )
 
 # %% [markdown]
-# Without BN the means are large and the variances small: the 100 outputs are much alike for all pictures, just as the age of each car was far from 0. With
+# Without BN the means are large and the variances small: the outputs are nearly the same for all pictures. With the age it was so, too: its mean was large beside its standard deviation. With
 # BN the pictures differ more. (The last ReLU comes after BN, so the means are not 0.)
 #
 # Now a fifth layer, linear with one output, is to learn something with the squared loss. It has 100 weights and $b$, so 101 curvatures, and their matrix
@@ -227,12 +227,13 @@ for name, five in sorted_curvatures.items():
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# Many times more: about 4 000, for each of the five seeds.
+# Many times more: 3 800 to 5 000 times the middle one.
 #
 # </details>
 #
-# The largest curvature is about 1 plus the squared means (16.5 and 16.7). It sets the rate. With the rate 1/largest, a direction with the curvature $c$ needs
-# largest/$c$ steps until a good third of its distance is left: for the middle one 120 steps with BN, and 4 000 without. Is it seen in the
+# The largest curvature is about the squared means plus 1, for $b$: 15.5 + 1 and 15.7 + 1. Why the middle, and not the smallest? Without BN some units are 0 for all pictures, and
+# their curvature is 0: such a weight changes no answer, and $\kappa$ would be infinite. With the rate 1/largest, a direction with the curvature $c$ needs
+# largest/$c$ steps until a good third of its distance is left: for the middle one 120 steps with BN, and some 4 000 without. Is it seen in the
 # loss? We let the fifth layer learn which digits are odd.
 
 
@@ -289,14 +290,14 @@ assert min(left_over["without BN"]) > 2 * max(left_over["with BN"])
 figures.show(figure)
 
 # %% [markdown]
-# After 100 steps less is left with BN, for all five seeds. (How low the lowest loss is, is another question.)
+# After 100 steps less is left with BN, for all five seeds. On the left, the curves without BN end where the curvature is 0. (How low the lowest loss is, is another question.)
 #
 # This is one reason why BN may help. We measured it for random weights, before any training, for one layer, and for the squared loss.
 # Lesson 07 measures how much faster a training becomes. Which part of BN makes the difference? Find out in the
 # [exercises](exercises/01b_see_why_it_helps.ipynb).
 #
 # **What was shown.** One rate must serve the largest and the smallest curvature, so a large condition number makes gradient descent slow. A z-score
-# of each feature makes it smaller. Without BN the means of a layer's outputs are large beside their variances, as the age's mean was: one large curvature, and
+# of each feature made it smaller. Without BN the means of a layer's outputs are large beside their variances, as the age's mean was: one large curvature, and
 # many small ones. BN makes the variances larger beside the means.
 #
 # **Exercises.** [See why it may help](exercises/01b_see_why_it_helps.ipynb): 25 minutes.

@@ -5,7 +5,7 @@
 # next: [07 · Put the claims on trial](07_put_the_claims_on_trial.ipynb) · [exercises](exercises/06_normalize_channels.ipynb)*
 #
 # In a network for pictures each filter gives one channel, and BN takes **one mean and one variance for each channel, over
-# all axes but that of the channels**. You see why these axes, and what a wrong axis does.
+# all axes but that of the channels**. You see why it takes these axes, and what a wrong axis does.
 
 # %%
 from dataclasses import replace
@@ -54,8 +54,8 @@ figures.show(ax)
 
 # %% [markdown]
 # A filter has the **same nine weights at every position**, so it measures the same thing everywhere: if the digit moves, its
-# map moves along, but for the border, where zeros come in. Therefore all outputs of a filter, at all positions of all
-# pictures, are one channel. They share one mean and one variance:
+# map moves along, except at the border, where zeros come in. All outputs of a filter, at all positions of all
+# pictures, are one **channel**. Since they measure the same thing, BN lets them share one mean and one variance:
 #
 # $$\mu_c = \frac{1}{m}\sum_{n,h,w} x_{n,c,h,w} \qquad \sigma^2_c = \frac{1}{m}\sum_{n,h,w} (x_{n,c,h,w} - \mu_c)^2
 # \qquad m = N\cdot H\cdot W$$
@@ -113,7 +113,7 @@ assert np.allclose(y, theirs)
 
 # %% [markdown]
 # One running mean for each channel, whatever height and width are. The backward pass is that of lesson 04, with sums over
-# (0, 2, 3) and with $m$ for $N$.
+# (0, 2, 3) and $m$ in the place of $N$.
 
 
 # %%
@@ -164,7 +164,7 @@ print("after x - mean:      ", (x - mean).mean(axis=(0, 2, 3)))
 # | table | $(N, C)$ | `BatchNorm1d` | $N$ |
 # | sound | $(N, C, L)$ | `BatchNorm1d` | $N\cdot L$ |
 # | pictures | $(N, C, H, W)$ | `BatchNorm2d` | $N\cdot H\cdot W$ |
-# | films, scans | $(N, C, D, H, W)$ | `BatchNorm3d` | $N\cdot D\cdot H\cdot W$ |
+# | films, scans ($D$ pictures each) | $(N, C, D, H, W)$ | `BatchNorm3d` | $N\cdot D\cdot H\cdot W$ |
 #
 # Data from sensors often come as $(N, L, C)$: $L$ time steps, and the channels last. But `nn.BatchNorm1d` always takes axis 1
 # as the channels. Here $L = C = 5$, and the channels have means near 0, 10, 20, 30 and 40.
@@ -190,8 +190,8 @@ for words, result in (("as it is", as_it_is), ("turned  ", turned)):
 # 1. With *Normalization: batch*, change *Channel*, then *Sample*, then *Position*. When do other values turn blue?
 # 2. Change *Layout* to *NHWC*. What changes in the blocks and in the line of code?
 #
-# **Right**, the digits. The chosen one is dimmed: its gray values are multiplied by the contrast. A bar is the largest change
-# of an $\hat{x}$ in that digit, compared with the $\hat{x}$ before one was dimmed.
+# **Right**, the digits. The chosen one is dimmed: its gray values are multiplied by the contrast. Each digit has a bar: by how much does its
+# $\hat{x}$ change at most, when the chosen digit is dimmed?
 #
 # 3. Why do the other two digits have bars, too? Do these grow if you set *Contrast of this digit* to 0.1?
 # 4. Choose *Normalization: instance*, which is a norm of [lesson 08](08_choose_a_norm.ipynb). Which bars are left?
@@ -251,6 +251,8 @@ print("variance, row 5:", *(f"{variance:.3f}" for variance in z[:, 0, 5].var(dim
 # Now we train five networks with BN per channel and five with the mistake (about ten seconds). After two convolutions they take
 # the largest value of each map, wherever that is. The test digits stand in the middle, then one column to the left, then one
 # to the right.
+#
+# **Predict.** For each kind: how many percent are right in the middle, and how many after the move?
 
 
 # %%
@@ -280,8 +282,11 @@ for words, per_position in (("per channel", False), ("per position", True)):
     print(f"{words:12}", percent[words].mean(axis=0).round())
 
 # %% [markdown]
-# With the mistake the networks lose only three points in the middle, which is easily overlooked. After a move they misread about two
-# digits of three.
+# <details><summary>Answer</summary>
+#
+# With the mistake only three points less in the middle, which is easily overlooked. After a move they misread about two digits of three.
+#
+# </details>
 #
 # Why does the move harm? We look at the 5 × 5 filter from above; the trained networks are not opened. A test digit stands in
 # the middle, then one column to the right. The maps are standardized with the statistics of the training digits.
@@ -317,16 +322,16 @@ ax.grid(False)
 figures.show(ax)
 
 # %% [markdown]
-# For this filter: per channel, the map moves along, but for the border. Per position, it becomes another map (black frame), and
+# For this filter: per channel, the map moves along, except at the border. Per position, it becomes another map (black frame), and
 # the move alone makes the largest $|\hat{x}|$ four times as large: at the right the ink is divided by very small standard
 # deviations.
 #
-# The two habits from above do not find this mistake: each channel of $\hat{x}$ has mean 0 here, too, and the code runs with
-# any sizes. So compare with `nn.BatchNorm2d`, or count the stored means: for six channels 6, and here $6 \cdot 12 \cdot 12$.
+# The two habits from above do not find this mistake: each channel of $\hat{x}$ has mean 0 here, too, and three different numbers of samples, channels and
+# positions raise no error. So compare with `nn.BatchNorm2d`, or count the stored means: for six channels 6, and here $6 \cdot 12 \cdot 12$.
 #
 # ## Conv → BN → ReLU
 #
-# Most networks have this order. A bias in the convolution would be useless there (lesson 02).
+# Most networks for pictures with BN have this order. A bias in the convolution would be useless there (lesson 02).
 #
 # **Shown:** one mean for each channel, over all other axes; a wrong axis may raise no error.
 #

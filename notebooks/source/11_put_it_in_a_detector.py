@@ -214,11 +214,11 @@ figures.show(figure)
 # maps, which are soon nearly all bias. With biases 0 the maps shrink together with their difference. So small weights alone do not make the photos
 # alike; with biases they do.
 #
-# **With BN**, each map is divided by its standard deviation over the two photos, in each layer. The difference stays as large as
-# the maps. ($\beta$ is a bias, but 0 at the start.) In evaluation mode, the running statistics are still 0 and 1: BN
+# **With BN**, each layer subtracts the mean over the two photos, and with it what they have in common. So the difference stays as large as the maps. The division by the
+# standard deviation keeps both from shrinking. ($\beta$ is a bias, but 0 at the start.) In evaluation mode, the running statistics are still 0 and 1: BN
 # does almost nothing, and the maps shrink.
 #
-# **BN is not the only cure.** With He's weights and biases 0, the difference stays 0.4 times as large as the maps.
+# **BN is not the only cure.** With He's weights and biases 0, the difference stays 0.4 times as large as the maps, and neither becomes tiny.
 
 # %%
 own = rms(photos[0] - photos[1])
@@ -275,7 +275,8 @@ for batch_norm in (True, False):
     print(f"BN {batch_norm!s:6} mAP on {len(test)} scenes: {detector.mean_ap(network, test):.1f} %")
 
 # %% [markdown]
-# After 800 steps they find this (two scenes, seed 0, best learning rates, stored). Dashed: the true boxes. Without BN, a 6 is called 8, and a 5 has no box.
+# After 800 steps they find this (two scenes, seed 0, best learning rates, stored). Dashed: the true boxes. Without BN, a 6 is called 8, and a 5 has no box; with BN, the box
+# of a 0 is too small.
 
 # %% tags=["draws"] alt="Two scenes, left with the boxes found with BN, right with those found without. The first scene has a 6 and a 0: with BN both have the right class; without BN the 6 is called 8. The second has an 8, a 0 and a 5: with BN all three are found, the box of the 0 is too small; without BN the 5 has no box."
 figure, axes = figures.new_figure(columns=2, rows=2, size=(6.4, 6.4))
@@ -346,7 +347,7 @@ figures.show(figure)
 # Deeper: [How good is a detector?](deeper/how_good_is_a_detector.ipynb)
 # [What does BN cost a detector?](deeper/what_does_bn_cost_a_detector.ipynb)
 #
-# **Shown:** a wrong network with the right shapes; what makes photos alike in 24 untrained layers; a small detector that learns more with BN.
+# **Shown:** a wrong network with the right shapes; what makes photos alike in 24 untrained layers; a small detector that learns more with BN in 200 and 800 steps.
 #
 # **Practice:** [the exercises](exercises/11_put_it_in_a_detector.ipynb), 30 minutes.
 #

@@ -12,7 +12,7 @@
 # | scale γ, shift β | `weight`, `bias` | `gamma`, `beta` | `scale`, `bias` | `scale`, `B` |
 # | running mean, variance | `running_mean`, `running_var` | `moving_mean`, `moving_variance` | `mean`, `var` | `input_mean`, `input_var` |
 # | ε | 0.00001 | **0.001** | 0.00001 | 0.00001 |
-# | momentum, and whose weight it is | 0.1, the new batch's | 0.99, **the old average's** | 0.99, **the old average's** | 0.9, **the old average's** |
+# | momentum, the weight of … | the new batch: 0.1 | **the old average**: 0.99 | **the old average**: 0.99 | **the old average**: 0.9 |
 # | axis of the channels | 1 | **last** | **last** | 1 |
 # | the variance that it stores | divided by $m - 1$ | by $m$ | by $m$ | by $m$ |
 
@@ -89,7 +89,7 @@ assert (lost > 2).all()
 # <details><summary>Answer</summary>
 #
 # In the test accuracy only: the copied number costs 10 to 28 points. The training losses are the same, because in training BN takes the batch. In evaluation
-# the copied layer normalizes with statistics that are nearly those of the last four digits.
+# the copied layer normalizes with statistics that are nearly those of the last batch of four pictures.
 #
 # </details>
 #
@@ -165,7 +165,7 @@ print("Flatten in PyTorch:", picture.transpose(2, 0, 1).reshape(-1))
 # ## Which variance is stored
 #
 # All frameworks normalize a training batch with the variance divided by $m$, the number of values of a channel. What they store for evaluation
-# differs: PyTorch multiplies it by $m/(m-1)$ first. For a batch of 8 values that is 14 % more, for many values nothing.
+# differs: PyTorch multiplies it by $m/(m-1)$ first. For a batch of 8 values that is 14 % more, for 3 000 values 0.03 %.
 #
 # - **To predict** in the other framework, copy the stored variance as it is: the layer has to compute what it computed before.
 # - **To go on training**, translate it into what PyTorch would have stored after the same batches ([exercise
@@ -195,13 +195,13 @@ print("PyTorch, requires_grad = False, layer(x)           means", means.numpy().
 # <details><summary>Answer</summary>
 #
 # Only PyTorch's. `requires_grad = False` stops the gradients of γ and β, and nothing else: the layer still normalizes with the batch, and
-# still updates its running statistics. In Keras `trainable = False` means evaluation, even with `training=True`. (19.99, not 20: the new layer divides by √(1 + ε).)
+# still updates its running statistics. In Keras `trainable = False` puts a BN layer into evaluation mode, even with `training=True`. (19.99, not 20: the new layer divides by √(1 + ε).)
 #
 # </details>
 #
 # ## Write PyTorch's layer yourself
 #
-# `nn.BatchNorm1d` has the lines of lessons 02, 03 and 05. An `nn.Parameter` is trained. A **buffer** is stored
+# For a table of samples and channels, `nn.BatchNorm1d` has the lines of lessons 02, 03 and 05. An `nn.Parameter` is trained. A **buffer** is stored
 # with the model and moves with it to a GPU, but no gradient changes it. There is no backward pass here, because PyTorch derives it.
 
 
@@ -310,7 +310,7 @@ for name, (shape, parameters) in models.items():
 # Both are built without an error. The dense model returns (1, 2), for its input is declared as one row of five numbers: `Input(shape=(5,))` mends it. The
 # convolutional model classifies each of 12 · 12 positions: `Flatten()` or `GlobalAveragePooling2D()` before the last `Dense` mends it.
 #
-# BN behind 16 units has $4 \cdot 16 = 64$ parameters in Keras: γ, β and both running statistics. PyTorch counts 32 parameters and 33 buffers.
+# BN behind 16 units has $4 \cdot 16 = 64$ parameters in Keras: γ, β and both running statistics. In PyTorch γ and β, 32 numbers, are parameters; the other 33 are in buffers.
 #
 # ## When a layer moves
 #
@@ -320,7 +320,7 @@ for name, (shape, parameters) in models.items():
 # | momentum | if training goes on, the running statistics follow the last batch, or hardly move |
 # | axis of the channels, kernels | an error, or rows are normalized instead of channels |
 # | the order behind `Flatten` | each weight meets another value than it learned |
-# | stored variance | small: a factor of $m/(m-1)$ |
+# | stored variance | a factor of $m/(m-1)$, small for large $m$ |
 # | mode, frozen layers | the batch is taken where the running statistics were meant |
 #
 # **Shown:** with ε, layout and mode translated, Keras (its stored results) and PyTorch give the same numbers; many differences raise no error. Flax and ONNX are from

@@ -5,7 +5,7 @@
 # next: [14 · Deep enough to break](14_deep_enough_to_break.ipynb)*
 #
 # BN needs little arithmetic, but a textbook's lines send large arrays through memory again and again. You count these passes, and
-# take most of them away. One step loses digits, the next gets them back, and the last is faster than PyTorch.
+# take most of them away. One step loses digits, the next gets them back, and in the end NumPy is faster than PyTorch, here and on one thread.
 
 # %%
 import numpy as np
@@ -40,8 +40,8 @@ print(f"x, y, dx and dy have {x.nbytes / 1e6:.1f} MB each")
 # ## Count the passes
 #
 # An array of 25.7 MB is too large for a core's cache, so it comes from memory each time. A **pass** is one array read from end to end, or
-# one written. `x - mean` has two passes: it reads $x$ and writes the difference. `x.mean` has one; `x.var` has six, since it
-# writes $x - \mu$ and its squares.
+# one written. `x - mean` has two passes: it reads $x$ and writes the difference. `x.mean` has one. `x.var` has six: one for its mean, two for $x - \mu$, two for the squares,
+# one for their sum.
 #
 # The next version writes less: `x_hat *= inv_std` writes into the old array. `np.vecdot(a, b)` adds the products
 # $a_i b_i$ of each row without writing them; if all $b_i$ are 1, it adds the $a_i$.
@@ -80,9 +80,9 @@ ones = np.ones(x.shape[2], np.float32)
 #
 # ## Time follows the passes
 #
-# If moving the data takes all the time, a way takes its passes times a fifth of `least`. `speed.table` prints that time beside the measured one.
-# All ways run **in turn**, seven times on one thread, and the shortest time counts. The clock runs only while our program does (not on Windows); freed memory is
-# kept for the next array. `textbook` runs twice: the difference is noise. The **memory** is the most that new arrays take at once, in units of $x$.
+# If moving the data takes all the time, a way's time is its number of passes, times a fifth of the time of `least`. `speed.table` prints this beside the measured time.
+# All ways run **in turn**, seven times on one thread, and the shortest time counts. The clock is the processor time of our program (on
+# Windows, the time of the wall). `textbook` runs twice: the difference is noise. The **memory** is the most that new arrays take at once, in units of $x$.
 #
 # **Predict.** `textbook` needs four times the memory of $x$. And `in_place`?
 
@@ -101,7 +101,8 @@ speed.table(ways, passes, layer, "textbook", "again", "in place")
 #
 # </details>
 #
-# `in_place` takes little more than its passes. `textbook` takes longer, because NumPy's `x.sum` is slower than memory; `total` is not.
+# `in_place` takes little more than its passes. `textbook` takes longer. One reason is that NumPy's `x.sum` is slower than `total`; but that explains less than half. Perhaps a write to
+# a new array costs more than a read: we count them alike.
 
 
 # %% tags=["nbval-ignore-output"]
@@ -112,9 +113,9 @@ print(f"memory moves {5 * x.nbytes / seconds['least'] / 1e9:.0f} billion bytes i
 print(f"the processor makes {speed.OPERATIONS / seconds['product'] / 1e9:.0f} billion operations")
 
 # %% [markdown]
-# Why does memory decide? The **roofline** model compares two numbers. On the machine that built this page the processor makes about 115 billion operations in a second (in a product of matrices), and memory
-# moves about 38 billion bytes: some 3 operations a byte. BN makes about 12 for each value (3 for $\sum x$ and $\sum x^2$, 2 for $y$, 3 for $\sum dy$ and $\sum dy\cdot x$, 4 for $dx$)
-# and moves 20 bytes, five passes of 4: 0.6 operations a byte. Below 3 a program is **bound by memory**: the processor waits.
+# Why does memory decide? The **roofline** model compares two numbers. Divide the operations of a second (in a product of matrices) by the bytes of a second: on the machine that built
+# this page it was 2 to 3 operations a byte. BN makes about 12 for each value (3 for $\sum x$ and $\sum x^2$, 2 for $y$, 3 for $\sum dy$ and $\sum dy\cdot x$, 4 for $dx$)
+# and moves 20 bytes, five passes of 4: 0.6 operations a byte. Below 2 a program is **bound by memory**: the processor waits.
 #
 # ## Fold
 #
@@ -182,8 +183,8 @@ assert far["folded"] > 1e5
 #
 # </details>
 #
-# The others subtract $\mu$ first. Near 10 000 float32 has steps of 0.001, which are 8 192 machine epsilons. $\mu$ is rounded to a step:
-# PyTorch is off by just one, the others by about two.
+# The variance of the others keeps its digits, because they subtract $\mu$ first. What is left is rounding: near 10 000 float32 has steps of 0.001, or 8 192 machine epsilons, and
+# the errors are one or two of these steps.
 # More: [Which variance survives float32?](deeper/which_variance_survives_float32.ipynb)
 #
 # ## A block keeps them
@@ -222,7 +223,7 @@ assert digits("blocked") < 100
 #
 # </details>
 #
-# The digits are back. On the machine that built this page `blocked` takes hardly less time than `folded`, but no more.
+# The digits are back at 10 000 (at 0.5, `folded` is better). On the machine that built this page `blocked` takes a little less time than `folded`.
 #
 # ## Lab: how large should a block be
 #
@@ -238,7 +239,7 @@ labs.Blocks()
 # %% [markdown]
 # <details><summary>What you may have found</summary>
 #
-# 1. The blocks do not fit: all 26 passes go to memory.
+# 1. `blocked` works on three arrays at once, and three of 0.8 MB do not fit: all 26 passes go to memory.
 # 2. 512 blocks cost 25 600 calls of NumPy, and a call takes longer than its 1 568 values.
 # 3. Up to 16 channels fit in the 2 MB. Smaller blocks cost calls, larger ones go to memory.
 #
@@ -299,15 +300,15 @@ for name in times.keys() - {"PyTorch", "again"}:
     ax.annotate(name, (passes[name], times[name]), textcoords="offset points", **place)
 ax.annotate("PyTorch", (33, times["PyTorch"]), (-6, -4), textcoords="offset points", ha="right")
 ax.plot(33, times["PyTorch"], "<", color="black", ms=8, clip_on=False)
-figures.frame(ax, title="Fewer passes, less time", x="passes through memory", y="measured time, in passes")
+figures.frame(ax, title="Time and passes", x="passes through memory", y="measured time, in passes")
 ax.set(xlim=(0, 33), ylim=(0, None))
 figures.show(ax)
 
 # %% [markdown]
-# From 29 to 18 passes the time follows the passes: in whole arrays BN is nearly bound by memory. At five it does not: the cache and the calls
-# are left, and compiled loops save most of both.
+# From 22 to 18 passes the time follows the passes: with whole arrays BN is nearly bound by memory. At five it does not: the cache and the calls
+# are left, and compiled loops (stored) save about half of that.
 #
-# **Shown:** fewer passes make BN faster. The fold loses digits; a block in the cache keeps them, in no more time.
+# **Shown:** in whole arrays the time follows the passes through memory. The fold loses digits; a block in the cache keeps them, in no more time.
 #
 # **Practice:** [the exercises](exercises/13_make_it_fast.ipynb), 30 minutes.
 #

@@ -20,8 +20,8 @@ from bnteach import data, figures, labs, training
 # %% [markdown]
 # ## Three ways to fine-tune
 #
-# A network learns the digits 0 to 4. Then it is fine-tuned on ten pictures of each of 5 to 9, in small batches, as where a large
-# network fills the memory. All linear layers learn. For BN there are three ways:
+# A network learns the digits 0 to 4. Then it is fine-tuned on ten pictures of each of 5 to 9, in small batches. (Where a large network fills the memory, there is
+# no room for more pictures.) All linear layers learn. For BN there are three ways:
 #
 # - **Training.** BN normalizes with the batch; the running averages move toward the new digits. The gradient also goes through mean and variance (lesson 04).
 # - **Evaluation.** BN uses the statistics stored for 0 to 4, in fine-tuning and in the test. The gradient takes the direct path alone. γ and β learn.
@@ -123,7 +123,7 @@ print(five.drop(columns="rate").set_index(["size", "seed"]).T.round().astype(int
 # The last two rows show the old digits, before and after fine-tuning in evaluation. Nearly all are lost (**catastrophic forgetting**): the network is now for 5 to 9 alone.
 #
 # Now 20 seeds, stored. A dot is the difference of two ways in one seed. Less than 2 points do not count (gray band; [lesson 07](07_put_the_claims_on_trial.ipynb)). The dark bar is the 95 %
-# interval of the mean; it decides where the dots do not.
+# interval of the mean. Where the dots are undecided, this interval decides: it must lie inside the band, or beyond it.
 
 
 # %%
@@ -163,8 +163,8 @@ figures.show(figure)
 # "Freeze BN when batches are small" **holds here in batches of 2**; in batches of 4 it makes **no difference**. Whether γ and β learn makes none, either: the linear layers learn
 # anyway. (With a rate of 0.02 it is the same.)
 #
-# Is the cause that running averages of pairs do not fit? Recalibration replaces them and lifts seed 0 from 41 to 70 %. But over 20 seeds its gain is undecided, and evaluation stays better
-# (last row). So most of the loss is in the weights, which learned from pairs.
+# Or are the weights good, and the running averages, taken from pairs, do not fit them? Recalibration replaces them and lifts seed 0 from 41 to 70 %. But over 20 seeds its gain is undecided, and evaluation stays better
+# (last row). So most of the loss is in the weights, which learned from pairs; but in seed 0 most of it is in the averages.
 #
 # ## Another camera: which changes can statistics mend?
 #
@@ -186,7 +186,7 @@ figures.show(figure)
 # - **noisy**: each pixel of each picture gets its own random number, standard deviation 0.3
 # - **moved**: one pixel to the right; the last column comes in on the left
 #
-# Printed is how far $\hat{x}$ of the first layer moves, as root mean square.
+# Printed is how far $\hat{x}$ of the first layer, made with the *new* statistics, moves, as root mean square. (The weights do not matter for this: a new network will do.)
 #
 # **Predict.** After which changes is $\hat{x}$ as before?
 
@@ -280,7 +280,8 @@ figures.key(ax, {role: way for way, role in roles.items()}, markers=True, place=
 figures.show(figure)
 
 # %% [markdown]
-# AdaBN gives back all that brighter, paler and stained took. On noisy and moved pictures its gain is undecided, on the negative its loss (−1.2 ± 0.9).
+# AdaBN gives back all that brighter, paler and stained took. On noisy and moved pictures it gains a little;
+# if it is more than 2 points is undecided. On the negative, where hardly a digit is right, it loses a little (−1.2 ± 0.9).
 #
 # TENT adds less than 2 points, or takes away: no difference in all rows. A network that is sure but wrong has a small entropy, too. Our TENT is gentle: ten steps of 0.01 change γ by about 0.1 at most, so they
 # turn no sign. Wang and others gained with it, in larger networks, on blurred or noisy photographs.
@@ -299,9 +300,9 @@ labs.Shifts(contrast=0.25)
 # %% [markdown]
 # <details><summary>What you may have found</summary>
 #
-# 1. The values lie four times closer; the stored deviation is the old one. Brighter, they move left. Recalibrated, they lie on the black line.
+# 1. The values lie four times closer; the stored deviation is the old one. Brighter, they move left (in this channel: the sum of its weights is negative). Recalibrated, they lie on the black line.
 # 2. They are its mirror image.
-# 3. Not much: 45 % right instead of 38 %.
+# 3. A little: 45 % right instead of 38 %.
 #
 # </details>
 #
@@ -343,11 +344,12 @@ for rate in (0.1, 3):
 # - **Training, tiny batches:** none of BN's; take a norm without the batch ([08](08_choose_a_norm.ipynb)).
 # - **Fine-tuning, tiny batches:** the stored ones; `bn.eval()` after each `network.train()`.
 # - **Use, data as in training:** the stored ones; `network.eval()` ([05](05_train_and_infer.ipynb)).
-# - **Use, other data:** new ones, of many mixed pictures. They mend each change that makes $a\,z + c$ with $a > 0$ of every channel $z$ of the first layer.
+# - **Use, other data:** new ones, of many mixed pictures (exercise 3). They mend each change that makes $a\,z + c$ with $a > 0$ of every channel $z$ of the first layer.
 #
 # **Practice:** [the exercises](exercises/15_fine_tune_and_adapt.ipynb), 20 minutes. **Deeper:** [What is left of BN when a network is shipped?](deeper/what_is_left_of_bn.ipynb)
 #
-# **The end of the course.** You have built batch normalization, trained with it, and tested what people say about it.
+# **The end of the course.** You have built batch normalization by hand, forward and backward, and trained with it. You know which statistics it uses when, what it costs, and
+# what it does not do. And you have a rule to try the next claim: two networks, one difference, all seeds shown.
 #
 # Sources:
 #
