@@ -125,7 +125,7 @@ labs.WhichValues(norm="batch")
 #
 # ## What each norm forgets
 #
-# A norm **forgets** what all values of a set have in common: a number added to all of them is subtracted with the mean, a factor
+# A norm **forgets** what all values of a set have in common: a number added to all of them is subtracted with the mean (not by RMSNorm), a factor
 # of all of them is divided away. We make five changes, and print how far the $\hat{x}$ of the *first sample* moves. 0 means forgotten.
 #
 # **Predict.** The first sample × 0.3, or + 5; one of its channels × 0.3, or + 5; all other samples, its *neighbors*, + 5: which changes
@@ -155,7 +155,7 @@ for words, (where, times, plus) in changes.items():
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# - **BN** forgets none, and it alone looks at the neighbors.
+# - **BN** forgets none of these five (only what a whole batch has in common), and it alone looks at the neighbors.
 # - **LN** and **GN** forget brightness (plus) and contrast (times) of the sample.
 # - **IN** forgets them for each channel.
 # - **RMSNorm** forgets contrast alone.
@@ -179,7 +179,7 @@ for name in ("IN", "GN"):
     print(f"{name}: x̂ moves by up to {move(name, maps, brighter).max():.2f}")
 
 # %% [markdown]
-# Each filter adds another number: 0.3 times the sum of its weights. IN takes it out, because each channel is a set. GN does not: the
+# Each filter adds another number: 0.3 times the sum of its weights. IN takes it out, because each channel is a set. (Without padding, as here. With zeros around the picture, the edges get less.) GN does not: the
 # channels of a group get different numbers.
 #
 # ## A table to choose by
@@ -188,7 +188,7 @@ for name in ("IN", "GN"):
 # |---|---|---|
 # | a convolutional network, large batches | BN | no worse than GN in our trial; free once folded |
 # | the same, few pictures in a batch | measure BN against GN | [How small may a batch be?](#How-small-may-a-batch-be?) |
-# | pictures whose brightness or color must not count | IN | a brighter picture adds another number to each channel; IN forgets each |
+# | pictures whose brightness must not count | IN | a brighter picture adds another number to each channel; IN forgets each |
 # | the same, where contrast counts for a second task | IN joined with BN | [excursion](deeper/can_one_layer_join_two_norms.ipynb) |
 # | a transformer | LN, RMSNorm | [Why transformers use LN or RMSNorm](#Why-transformers-use-LN-or-RMSNorm) |
 # | sequences of different length | LN, or BN with a mask | [excursion](deeper/does_padding_matter.ipynb) |
@@ -245,7 +245,7 @@ figures.show(figure)
 # A dot for each seed. In batches of 2, "BN is worse" holds in the two networks that have a layer with $m = 2$: BN loses 18 to 50 points. (A
 # set of two values gives only −1 and +1, lesson 02.) In batches of 4 and more it holds in none of the three.
 #
-# But 4 is no safe limit: with Wu and He BN lost 10 points, though the smallest $m$ was 98 (2 maps of 7 × 7). Our trial does not tell
+# But 4 is no safe limit: with Wu and He BN lost nearly 11 points, though the smallest $m$ was 98 (2 maps of 7 × 7). Our trial does not tell
 # why. So with few pictures in a batch, measure.
 #
 # ## Why transformers use LN or RMSNorm

@@ -176,8 +176,8 @@ for name, ours, expected in zip(("y", "dx", "dgamma", "dbeta"), joined, whole, s
 #
 # ## What does it cost?
 #
-# A layer with 64 channels sends 128 sums back, one with 1 024 channels 2 048. We time `all_reduce` between our two processes: with as many numbers, with 50 messages of
-# 128, and with device 1 coming 10 milliseconds late.
+# In the backward pass a layer with 64 channels sends 128 sums, and a layer with 1 024 channels sends 2 048. We time `all_reduce` between our two processes: one message of 128
+# numbers, one of 2 048, fifty of 128, and one for which device 1 comes 10 milliseconds late.
 
 # %% tags=["nbval-ignore-output"]
 from time import perf_counter, sleep
@@ -207,7 +207,7 @@ assert min(times[0][2:]) > times[0][0]
 #
 # ## Which running mean is saved?
 #
-# With plain BN, each of two devices keeps a running mean of its own. With SyncBN both keep that of BN on the
+# With plain BN, each of two devices computes a running mean of its own. With SyncBN both keep that of BN on the
 # whole batch. We make 100 steps twice: *sorted*, with the shares above, and *shuffled*, where each step shuffles the eight samples.
 #
 # **Predict.** Sorted: which numbers do the three running means of the first channel come near?
@@ -264,11 +264,11 @@ show_shares(rows, devices=(0,), height=2.1)
 # |---|---|---|
 # | A | CBN, shares of 2 samples | BN, shares of 2 |
 # | B | CBN, shares of 4 | BN, shares of 4 |
-# | C | CmBN, steps of 8 shares of 2 | BN, the same |
+# | C | CmBN, steps of 8 shares of 2 | BN, steps of 8 shares of 2 |
 # | D | CmBN, steps of 8 shares of 2 | BN, 1 share of 16 |
 #
 # "The first is better" *holds* when it gains more than 2 percentage points of test accuracy with all seeds. Why 2? With 450 other test digits
-# an accuracy of 95 % could change by about 1 point, one of 57 % by 2.3.
+# an accuracy near 95 % would change by about 1 point (its standard deviation), and near 57 % by 2.3: so a gain that is barely above 2 there would be no proof.
 #
 # **Predict.** How many samples does plain BN normalize together in A, B, C and D? So where do you expect the largest gains?
 

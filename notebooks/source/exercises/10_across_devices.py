@@ -28,7 +28,7 @@ print("device b: mean", share_b.mean(axis=0).round(2), " var", share_b.var(axis=
 #
 # *10 minutes · difficulty: 2 of 4*
 #
-# The SyncBN of the lesson sends a message to get the mean, and a second one to get the variance. PyTorch sends one: each device tells its count, its mean and its
+# The SyncBN of the lesson sends three messages: for the count, for the mean, and for the variance. PyTorch sends one: each device tells its count, its mean and its
 # variance. Write `merge_statistics(count_a, mean_a, var_a, count_b, mean_b, var_b)`: the statistics of both devices together, without their values.
 #
 # - `count_a` and `count_b` are whole numbers; the others have shape $(C,)$. The variances are divided by the count.
