@@ -39,7 +39,7 @@ SWITCHES = {
     "Training": ["Batch normalization in A", "Batch normalization in B"],
 }
 CHOICES = {
-    "Blocks": [("32 × 64 × 56 × 56", "32 × 512 × 7 × 7")],
+    "Blocks": [("32 × 512 × 7 × 7", "32 × 64 × 56 × 56")],
     "Coupling": [("stored statistics (evaluation)", "this batch (training)")],
     "Depth": [("tanh", "ReLU")],
     "GammaBeta": [("tanh", "ReLU")],

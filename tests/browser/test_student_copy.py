@@ -9,7 +9,7 @@ from playwright.sync_api import expect
 
 from bnteach.authoring.student import copy_for_student
 
-LESSON = "03_scale_and_shift.ipynb"
+LESSON = "01_measure_a_batch.ipynb"
 
 
 def test_the_answer_to_a_prediction_comes_when_its_cell_is_run(open_notebook, tmp_path):
