@@ -41,6 +41,11 @@ IN_INTERVAL = """
         error = np.sqrt((with_bn.var(ddof=1) + without_bn.var(ddof=1)) / n)
         | That is right for results that are independent. Here the seed moves both of them.
 
+    pairs_torn: the two networks are taken as unpaired
+        error = np.sqrt((with_bn.var(ddof=1) + without_bn.var(ddof=1)) / n)
+        t = stats.t.ppf(0.975, 2 * n - 2)
+        | What the seed alone changes cancels in each difference, and only there. Take the differences first.
+
     normal_for_t: 1.96 stands where Student's t belongs
         t = 1.96
         | 1.96 is right if s is known. It is estimated from a few seeds: that needs a longer interval.
