@@ -31,13 +31,19 @@ A_LESSON = re.compile(r"\.\./\d\d\w*\.ipynb")
 
 
 def short_enough(lesson: Lesson, notebook: NotebookNode) -> Iterator[str]:
-    """Not more of anything than fits the hour; at least one lab."""
+    """Not more of anything than fits the hour; at least one lab, or one in the second half."""
     numbers = numbers_of(lesson, notebook)
     for rule, most in most_of(lesson).items():
         if getattr(numbers, rule) > most:
             yield f"{rule}: {getattr(numbers, rule)}, at most {most}"
-    if not lesson.place and numbers.labs == 0:
+    if not lesson.place and numbers.labs == 0 and not has_second_half(lesson):
         yield "labs: 0, at least 1"
+
+
+def has_second_half(lesson: Lesson) -> bool:
+    """Whether a lesson such as 13b follows on lesson 13."""
+    _, following = neighbors(lesson)
+    return bool(following) and following.startswith(f"{lesson.name[:2]}b_")
 
 
 def most_of(lesson: Lesson) -> dict[str, int]:

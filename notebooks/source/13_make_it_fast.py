@@ -1,65 +1,129 @@
 # %% [markdown]
 # # 13 · Make it fast
 #
-# *35 minutes · previous: [12 · The same layer elsewhere](12_the_same_layer_elsewhere.ipynb) ·
-# next: [14 · Deep enough to break](14_deep_enough_to_break.ipynb)*
+# *25 minutes · previous: [12 · The same layer elsewhere](12_the_same_layer_elsewhere.ipynb) ·
+# next: [13b · Keep it in the cache](13b_keep_it_in_the_cache.ipynb) · [exercises](exercises/13_make_it_fast.ipynb)*
 #
-# BN needs little arithmetic, but a textbook's lines send large arrays through memory again and again. You count these passes, and
-# take most of them away. One step loses digits, the next gets them back, and in the end NumPy is faster than PyTorch, here and on one thread.
+# BN needs little arithmetic, but written as in a textbook it takes NumPy clearly longer than PyTorch. You find out where the time
+# goes, and rewrite the layer twice, until NumPy is about as fast as PyTorch on one thread. The last step loses digits, and you see which.
 
 # %%
 import numpy as np
 
-from bnteach import figures, labs
+from bnteach import figures
 from bnteach.trials import speed
 
 # %% [markdown]
 # ## The textbook
 #
-# Our layer has 32 pictures, 64 channels and 56 × 56 positions: $x$ has the shape $(32, 64, 3136)$, $\gamma$ and $\beta$
-# have $(1, 64, 1)$. `textbook` is what you typed in lesson 04, in float32.
-
+# Our layer has 32 pictures, 64 channels and 56 × 56 positions. So `x` and `dy` have the shape (32, 64, 3136). `gamma` and `beta` have
+# one number for each channel, and the shape (1, 64, 1). All are float32. The lines are those of lesson 04:
 
 # %%
+eps = 1e-5
+
+
 def textbook(x, gamma, beta, dy):
     m = x[:, 0].size  # values of a channel
-    mean, var = x.mean((0, 2), keepdims=True), x.var((0, 2), keepdims=True)
+    mean = x.mean((0, 2), keepdims=True)
+    var = x.var((0, 2), keepdims=True)
     std = np.sqrt(var + eps)
     x_hat = (x - mean) / std
     y = gamma * x_hat + beta
-    dbeta, dgamma = dy.sum((0, 2), keepdims=True), (dy * x_hat).sum((0, 2), keepdims=True)
+    dbeta = dy.sum((0, 2), keepdims=True)
+    dgamma = (dy * x_hat).sum((0, 2), keepdims=True)
     dx = gamma / std * (dy - dbeta / m - x_hat * (dgamma / m))
     return y, dx, dgamma, dbeta
 
 
-layer = x, gamma, beta, dy = speed.batch(mean=0.5)
-eps = np.float32(1e-5)
+layer = x, gamma, beta, dy = speed.batch(mean=0.5)  # random numbers; the std of x is 1
 print(f"x, y, dx and dy have {x.nbytes / 1e6:.1f} MB each")
 
 # %% [markdown]
 # ## Count the passes
 #
-# An array of 25.7 MB is too large for a core's cache, so it comes from memory each time. A **pass** is one array read from end to end, or
-# one written. `x - mean` has two passes: it reads $x$ and writes the difference. `x.mean` has one. `x.var` has six: one for its mean, two for $x - \mu$, two for the squares,
-# one for their sum.
+# Each core of a processor has a small, fast memory of its own, the **cache**. It holds about 1 MB, and our arrays are much larger. So a line such
+# as `x - mean` brings all of `x` from the large **main memory**, and sends the whole difference back.
 #
-# The next version writes less: `x_hat *= inv_std` writes into the old array. `np.vecdot(a, b)` adds the products
-# $a_i b_i$ of each row without writing them; if all $b_i$ are 1, it adds the $a_i$.
+# A **pass** is one array of this size, read from end to end or written from end to end. What has only one number for each channel does
+# not count.
+#
+# - `x - mean` has two passes: `x` is read, and the difference is written.
+# - `(x - mean) / std` has four. The difference has no name, but it is an array: it is written, and then read again.
+#
+# How long does a pass take? Every BN layer has to read $x$ and write $y$, and in the backward pass to read $x$ and $dy$ and to write $dx$.
+# `speed.least` makes only these five passes, by a copy and a sum. A fifth of its time is our unit, **the time of a pass**.
+#
+# `speed.lines` runs a function line by line on one thread, seven times. It prints the shortest time of each line in this unit.
+#
+# **Predict.** `x.var` takes the mean, then the differences $x - \mu$, then their squares, then the mean of the squares. How many passes are
+# that: **A** 2, **B** 4, **C** 6?
+
+# %% tags=["nbval-ignore-output"]
+speed.steady()  # from here on one thread
+counted = [0, 1, 6, 0, 4, 4, 1, 4, 9]  # the passes of each line
+speed.lines(textbook, counted, layer)
+
+# %% [markdown]
+# <details><summary>Answer</summary>
+#
+# C: one for the mean, two for the differences, two for the squares, one for their mean.
+#
+# </details>
+#
+# Together these are 29 passes. The times follow the count, but two things take longer:
+#
+# - **Sums.** `x.mean` and `dy.sum` have one pass, and take more than two: NumPy adds more slowly than memory delivers.
+# - **Stretched arrays.** `x - mean` stretches `mean` to the shape of `x`. This takes nearly three passes instead of two: NumPy copies `x`
+#   through a small buffer. (`np.setbufsize(512)` above `speed.lines` avoids the copy: try it.)
+#
+# ## Why memory decides
+#
+# Is it really the moving that takes so long, and not the arithmetic? We compare the speed of both. Arithmetic is fastest in a product of matrices, where each
+# number is used many times while it is in the cache.
+
+# %% tags=["nbval-ignore-output"]
+least = speed.shortest({"least": lambda: speed.least(*layer)})["least"]
+value = least / 5 / x.size  # seconds in which memory moves one number, 4 bytes
+print(f"memory moves {4 / value / 1e9:.0f} billion bytes in a second")
+print(f"while it moves one number, the core can make {value / speed.arithmetic(1):.0f} operations")
+
+# %% [markdown]
+# `x - mean` makes one operation for every two numbers that are moved. So the core waits nearly all the time: the line is **bound by memory**.
+#
+# In general a program takes at least the time of its arithmetic, and at least the time of its moving. The longer of the two decides; this is the
+# **roofline** model. So to make BN faster, move less.
+#
+# ## Fewer passes
+#
+# Two tools help:
+#
+# - `np.vecdot(a, b)` adds up the products $a_i b_i$ of each row, and writes no product. If all $b_i$ are 1, this is a sum, and
+#   a faster one than NumPy's `sum`. `total` below makes it a sum for each channel.
+# - `x_hat *= inv_std` computes **in place**: the result goes into the old array, and no new one is made.
+#
+# **Predict.** How many passes does it save to write `x_hat *= inv_std` instead of `x_hat = x_hat * inv_std`: **A** none, **B** one, **C** two?
 
 
 # %%
-def total(a, b):  # Σ a·b of each channel
-    return np.vecdot(a, b).sum(axis=0, keepdims=True)[..., None]
+def total(a, b=None):
+    """The sum of a·b of each channel, or of a; shaped as gamma."""
+    if b is None:
+        b = np.ones(a.shape[2], a.dtype)
+    of_rows = np.vecdot(a, b)
+    return of_rows.sum(axis=0, keepdims=True)[..., np.newaxis]
 
 
+# %%
 def in_place(x, gamma, beta, dy):
     m = x[:, 0].size
-    x_hat = x - total(x, ones) / m
+    x_hat = x - total(x) / m
     inv_std = 1 / np.sqrt(total(x_hat, x_hat) / m + eps)
     x_hat *= inv_std
     y = gamma * x_hat
     y += beta
-    dbeta, dgamma = total(dy, ones), total(dy, x_hat)
+    dbeta = total(dy)
+    dgamma = total(dy, x_hat)
     dx = x_hat * (-dgamma / m)
     dx += dy
     dx -= dbeta / m
@@ -67,253 +131,131 @@ def in_place(x, gamma, beta, dy):
     return y, dx, dgamma, dbeta
 
 
-ones = np.ones(x.shape[2], np.float32)
-
-# %% [markdown]
-# | | forward: reads, writes | backward: reads, writes | passes |
-# |---|---|---|---|
-# | textbook | 9, 6 | 9, 5 | 29 |
-# | in place | 6, 4 | 8, 4 | 22 |
-# | least | 1, 1 | 2, 1 | 5 |
-#
-# No way needs fewer than five: read $x$, write $y$; read $x$ and $dy$, write $dx$. `speed.least` does just that, by a copy and a sum.
-#
-# ## Time follows the passes
-#
-# If moving the data takes all the time, a way's time is its number of passes, times a fifth of the time of `least`. `speed.table` prints this beside the measured time.
-# All ways run **in turn**, seven times on one thread, and the shortest time counts. The clock is the processor time of our program (on
-# Windows, the time of the wall). `textbook` runs twice: the difference is noise. The **memory** is the most that new arrays take at once, in units of $x$.
-#
-# **Predict.** `textbook` needs four times the memory of $x$. And `in_place`?
-
-
 # %% tags=["nbval-ignore-output"]
-speed.steady()
-ways = {"textbook": textbook, "again": textbook, "in place": in_place, "PyTorch": speed.pytorch}
-ways |= {"engine": speed.engine, "least": speed.least}
-passes = {"textbook": 29, "again": 29, "in place": 22, "least": 5}
-speed.table(ways, passes, layer, "textbook", "again", "in place")
+counted = [0, 3, 1, 2, 2, 2, 1, 2, 2, 3, 2, 2]
+speed.lines(in_place, counted, layer)
 
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# 3: $\hat{x}$, $y$ and $dx$.
+# A: `x_hat` is read and written as before. It only saves a new array.
 #
 # </details>
 #
-# `in_place` takes little more than its passes. `textbook` takes longer. One reason is that NumPy's `x.sum` is slower than `total`; but that explains less than half. Perhaps a write to
-# a new array costs more than a read: we count them alike.
-
-
-# %% tags=["nbval-ignore-output"]
-sums = {"x.sum": lambda x, *_: x.sum((0, 2)), "total": lambda x, *_: total(x, ones)}
-seconds = speed.shortest({**sums, "product": speed.product, "least": speed.least}, layer)
-print(f"x.sum {1e3 * seconds['x.sum']:.1f} ms, total {1e3 * seconds['total']:.1f} ms")
-print(f"memory moves {5 * x.nbytes / seconds['least'] / 1e9:.0f} billion bytes in a second")
-print(f"the processor makes {speed.OPERATIONS / seconds['product'] / 1e9:.0f} billion operations")
-
-# %% [markdown]
-# Why does memory decide? The **roofline** model compares two numbers. Divide the operations of a second (in a product of matrices) by the bytes of a second: on the machine that built
-# this page it was 2 to 3 operations a byte. BN makes about 12 for each value (3 for $\sum x$ and $\sum x^2$, 2 for $y$, 3 for $\sum dy$ and $\sum dy\cdot x$, 4 for $dx$)
-# and moves 20 bytes, five passes of 4: 0.6 operations a byte. Below 2 a program is **bound by memory**: the processor waits.
+# These are 22 passes, 7 fewer. `total` saves them all: the variance has one pass instead of six, because the differences are there already, and `dgamma` has two
+# instead of four. And most times are near the count now.
 #
 # ## Fold
 #
-# $\hat{x}$ itself is not needed. With $\sigma = \sqrt{\mathrm{var} + \varepsilon}$, put $\hat{x} = (x - \mu)/\sigma$ into $y$ and into the $dx$ of lesson 04:
+# Do we need $\hat{x}$ at all? With $\sigma = \sqrt{\mathrm{var} + \varepsilon}$, put $\hat{x} = (x - \mu)/\sigma$ into $y = \gamma\hat{x} + \beta$, and multiply out:
 #
-# $$y = \frac{\gamma}{\sigma}\,x + \Big(\beta - \frac{\gamma}{\sigma}\,\mu\Big) \qquad dx = \frac{\gamma}{\sigma}\Big(dy + s\,x - \big(\tfrac{d\beta}{m} + s\,\mu\big)\Big),\quad s = -\frac{d\gamma}{\sigma m}$$
+# $$y = \frac{\gamma}{\sigma}\,x + \Big(\beta - \frac{\gamma}{\sigma}\,\mu\Big)$$
 #
-# ($s$ is `slope` in the code.) The sums run over $x$ itself, too:
+# This is $x$ times one number for each channel, plus another: BN is **folded** into one product and one sum. (Lesson 09 folded it into a convolution.) The statistics can take $x$ itself, too:
 #
-# $$\mathrm{var} = \frac{1}{m}\sum x^2 - \mu^2 \qquad d\gamma = \frac{1}{\sigma}\left(\sum dy\cdot x - \mu\sum dy\right)$$
+# $$\mathrm{var} = \frac{1}{m}\sum x^2 - \mu^2 \qquad d\gamma = \frac{1}{\sigma}\Big(\sum dy\cdot x - \mu\sum dy\Big)$$
+#
+# In $dx = \frac{\gamma}{\sigma}\big(dy - \frac{d\beta}{m} - \hat{x}\,\frac{d\gamma}{m}\big)$ the last term becomes $+\,\text{slope}\cdot(x - \mu)$, with $\text{slope} = -\frac{1}{\sigma}\,\frac{d\gamma}{m}$.
+#
+# **Predict.** `folded` has 18 passes, and `textbook` has 29. How many times faster is it: **A** 29/18 = 1.6 times, **B** more, **C** less?
 
 
-# %% tags=["nbval-ignore-output"]
-def forward(x, gamma, beta, y):
+# %%
+def folded(x, gamma, beta, dy):
     m = x[:, 0].size
-    mean = total(x, ones) / m
-    inv_std = 1 / np.sqrt(total(x, x) / m - mean**2 + eps)
-    np.multiply(x, gamma * inv_std, out=y)
+    mean = total(x) / m
+    var = total(x, x) / m - mean**2
+    inv_std = 1 / np.sqrt(var + eps)
+    y = x * (gamma * inv_std)
     y += beta - gamma * inv_std * mean
-    return mean, inv_std
-
-
-def backward(dy, x, gamma, kept, dx):
-    m, (mean, inv_std) = x[:, 0].size, kept
-    dbeta = total(dy, ones)
+    dbeta = total(dy)
     dgamma = inv_std * (total(dy, x) - mean * dbeta)
-    slope = -dgamma * inv_std / m
-    np.multiply(x, slope, out=dx)
+    slope = -inv_std * dgamma / m
+    dx = x * slope
     dx += dy
     dx -= dbeta / m + slope * mean
     dx *= gamma * inv_std
-    return dgamma, dbeta
-
-
-ways["folded"] = speed.as_way(forward, backward)  # makes y and dx, and calls both
-passes["folded"] = (4 + 2) + (8 + 4)  # reads and writes, forward and backward
-speed.table(ways, passes, layer, "in place", "folded")
-
-# %% [markdown]
-# Fewer passes, less time; new memory only for $y$ and $dx$.
-#
-# ## The fold loses digits
-#
-# So far mean/std was 0.5. Now it is 10 000. We print the largest error of each way over the root mean square of the result, in units of float32's
-# **machine epsilon**, $1.2\cdot 10^{-7}$ (not the ε of BN). `textbook` in float64 says what is right.
-#
-# **Predict.** One of our three ways gives nonsense. Which, and at which line?
+    return y, dx, dgamma, dbeta
 
 
 # %% tags=["nbval-ignore-output"]
-def digits(name):
-    near, far = (speed.digits(ways[name], textbook, mean) for mean in (0.5, 1e4))
-    print(f"{name:9} mean/std 0.5: {near:3.0f}   mean/std 10 000: {far:6.0f}")
-    return far
+ways = {"textbook": textbook, "in place": in_place, "folded": folded}
+passes = {"textbook": 29, "in place": 22, "folded": 18}
+speed.table({**ways, "again": folded}, passes, layer)
 
-
-far = {name: digits(name) for name in ("textbook", "in place", "folded", "PyTorch")}
-assert far["folded"] > 1e5
-
-# %% [markdown]
-# <details><summary>Answer</summary>
-#
-# `folded`, at the variance (*inf* stands for `nan`, too). Both terms are near $10^8$. Float32 has about 7 digits, so their
-# difference of 1 is lost. Where it comes out negative, its root is `nan`.
-#
-# </details>
-#
-# The variance of the others keeps its digits, because they subtract $\mu$ first. What is left is rounding: near 10 000 float32 has steps of 0.001, or 8 192 machine epsilons, and
-# the errors are one or two of these steps.
-# More: [Which variance survives float32?](deeper/which_variance_survives_float32.ipynb)
-#
-# ## A block keeps them
-#
-# Subtract a number near the mean first, and the digits stay. But the difference is one more array. So take a **block** that
-# fits in the cache, here one channel of 0.4 MB. It comes from memory once; further passes stay in the cache.
-# `blocked` subtracts the channel's first value, works on the block, and copies the result.
-#
-# **Predict.** Five passes through memory instead of 18. Is `blocked` 3.6 times as fast as `folded`? Why, or why not?
-
-
-# %% tags=["nbval-ignore-output"]
-def blocked(x, gamma, beta, dy):
-    y, dx, block = np.empty_like(x), np.empty_like(x), np.empty_like(x[:, :1])
-    first, kept, sums = x[:1, :, :1], [], []
-    for c in channels:
-        np.subtract(x[c], first[c], out=block)
-        kept.append(forward(block, gamma[c], beta[c], block))
-        y[c] = block
-    for c, statistics in zip(channels, kept, strict=True):
-        np.subtract(x[c], first[c], out=block)
-        sums.append(backward(dy[c], block, gamma[c], statistics, block))
-        dx[c] = block
-    return y, dx, *np.concatenate(sums, axis=2)
-
-
-channels = [np.s_[:, c : c + 1] for c in range(64)]
-ways["blocked"], passes["blocked"] = blocked, (1 + 1) + (2 + 1)
-speed.table(ways, passes, layer, "folded", "blocked")
-assert digits("blocked") < 100
-
-# %% [markdown]
-# <details><summary>Answer</summary>
-#
-# No. The block still goes 21 times through the cache, which is faster than memory but not free. And some 50 calls of NumPy come 64 times.
-#
-# </details>
-#
-# The digits are back at 10 000 (at 0.5, `folded` is better). On the machine that built this page `blocked` takes a little less time than `folded`.
-#
-# ## Lab: how large should a block be
-#
-# The lab reckons the time of `blocked` from three speeds, near those of the machine that built this page: 40 GB/s from memory, 100 GB/s from the cache, 1 µs a call.
-#
-# 1. *32 × 64 × 56 × 56*, cache 2 MB: what happens at 2 channels?
-# 2. *32 × 512 × 7 × 7*: why is 1 channel slow, though it fits?
-# 3. *32 × 256 × 14 × 14*: why is the best block neither the smallest nor the largest?
-
-# %% tags=["nbval-ignore-output"]
-labs.Blocks()
-
-# %% [markdown]
-# <details><summary>What you may have found</summary>
-#
-# 1. `blocked` works on three arrays at once, and three of 0.8 MB do not fit: all 26 passes go to memory.
-# 2. 512 blocks cost 25 600 calls of NumPy, and a call takes longer than its 1 568 values.
-# 3. Up to 16 channels fit in the 2 MB. Smaller blocks cost calls, larger ones go to memory.
-#
-# </details>
-#
-# ## Compiled
-#
-# In NumPy each operation is a loop of its own, and writes its result at least to the cache. In a compiled loop, results stay in the
-# processor's registers, where float64 costs little. **Numba** compiles loops in Python. Forward there are three, for
-# $\mu$, the variance and $y$. The third is
-#
-# ```python
-# for n in range(N):
-#     for i in range(L):
-#         y[n, c, i] = (x[n, c, i] - mean) * scale + shift
-# ```
-#
-# Without Numba you see stored numbers.
-
-
-# %% tags=["nbval-ignore-output"]
-def with_numba():
-    import numba
-
-    jit = numba.njit(fastmath={"reassoc"})  # sums in any order, so several values at once
-    way = ways["compiled"] = speed.as_way(jit(speed.loops.forward), jit(speed.loops.backward))
-    seconds = speed.shortest({"compiled": way, "least": speed.least}, layer)
-    return {"passes": 5 * seconds["compiled"] / seconds["least"], "digits": digits("compiled")}
-
-
-FULL = False  # True, with Numba installed: store what is measured here
-compiled = speed.live_or_stored("numba", with_numba, "results/13_compiled.json", again=FULL)
-print("compiled: the time of {passes:.0f} passes; at 10 000 off by {digits:.0f}".format(**compiled))
-assert max(compiled["digits"], digits("engine")) < 100
-
-# %% [markdown]
-# `engine` is `bnteach/core/fast.py`, in NumPy. It works in tiles of 1 MB, adds short float32 sums
-# in float64, and centers only where a mean is larger than the deviation. All sums come first, then $y$ or $dx$: eight
-# passes through memory, but fewer calls.
-#
-# ## What is left
-#
-# All ways once more. On the line a way takes just the time of its passes.
-
-# %% tags=["draws", "nbval-ignore-output"] alt="Measured time in units of a pass, over the passes through memory. A line shows the time of the passes alone; least, with 5 passes, lies on it. Textbook, in place and folded, with 29, 22 and 18 passes, lie a little above the line. Engine with 8 passes, blocked and compiled with 5 take less time, but lie well above the line; compiled is the nearest to it. PyTorch's time is marked at the right."
-passes |= {"engine": (2 + 1) + (4 + 1), "compiled": (1 + 1) + (2 + 1)}  # reads and writes
-seconds = speed.shortest(ways, layer)
-times = {name: 5 * taken / seconds["least"] for name, taken in seconds.items()}
-times.setdefault("compiled", compiled["passes"])
-ax = figures.new_axes(size=(6.8, 3.8))
-figures.curve([0, 32], [0, 32], ax=ax, role="theory")
-ax.text(13, 9, "time of the passes alone", va="center", color="#555555")
-for name in times.keys() - {"PyTorch", "again"}:
-    role = "theory" if name == "least" else "with_bn"
-    figures.dots([passes[name]], [times[name]], limits=(0, 99), ax=ax, role=role, size=8)
-    is_left = name in ("textbook", "in place", "folded")
-    place = {"xytext": (-9 if is_left else 9, -4), "ha": "right" if is_left else "left"}
-    ax.annotate(name, (passes[name], times[name]), textcoords="offset points", **place)
-ax.annotate("PyTorch", (33, times["PyTorch"]), (-6, -4), textcoords="offset points", ha="right")
-ax.plot(33, times["PyTorch"], "<", color="black", ms=8, clip_on=False)
-figures.frame(ax, title="Time and passes", x="passes through memory", y="measured time, in passes")
-ax.set(xlim=(0, 33), ylim=(0, None))
+# %% tags=["draws", "nbval-ignore-output"] alt="For textbook, in place and folded a bar for the passes that were counted, 29, 22 and 18, and below it a bar for the measured time, in passes. Each measured bar is longer than the counted one, by far most for the textbook. Both become shorter from textbook to folded. A dashed line shows the time of PyTorch."
+times = speed.in_passes({**ways, "PyTorch": speed.pytorch}, layer)
+assert times["folded"] < times["textbook"]
+ax, rows = figures.new_axes(size=(6.8, 2.8)), np.arange(3)
+bars = [
+    (-0.2, [passes[name] for name in ways], "theory", " passes, counted"),
+    (0.2, [times[name] for name in ways], "with_bn", " passes' time, measured"),
+]
+for above, lengths, role, words in bars:
+    ax.barh(rows + above, lengths, 0.36, color=figures.role(role).color)
+    for row, length in enumerate(lengths):
+        ax.text(length + 0.5, row + above, f"{length:.0f}{words}", va="center", size=9.5)
+ax.axvline(times["PyTorch"], color="black", ls="--", lw=1.2)
+ax.text(times["PyTorch"] + 0.5, 2.75, "PyTorch's time", va="center", size=9.5)
+figures.frame(ax, title="Fewer passes, less time", x="passes", xlim=(0, 64), ylim=(3, -0.6))
+ax.set_yticks(rows, ways)
+ax.grid(False)
 figures.show(ax)
 
 # %% [markdown]
-# From 22 to 18 passes the time follows the passes: with whole arrays BN is nearly bound by memory. At five it does not: the cache and the calls
-# are left, and compiled loops (stored) save about half of that.
+# <details><summary>Answer</summary>
 #
-# **Shown:** in whole arrays the time follows the passes through memory. The fold loses digits; a block in the cache keeps them, in no more time.
+# B: it has fewer passes, and none of NumPy's slow sums.
 #
-# **Practice:** [the exercises](exercises/13_make_it_fast.ipynb), 30 minutes.
+# </details>
 #
-# **Next:** [14 · Deep enough to break](14_deep_enough_to_break.ipynb).
+# In the table all ways take turns, and `folded` does so twice: its two times differ by the noise of the measurement. The **memory** is the most that new arrays take at
+# once, in units of $x$. `folded` makes only $y$ and $dx$.
 #
-# Sources:
+# ## Which digits the fold loses
 #
-# - The roofline: Williams, Waterman and Patterson 2009, Communications of the ACM 52(4).
+# Float32 keeps about 7 digits. So there is a **step** from each number to the next one that can be stored, and it grows with the number:
+
+# %%
+for number in (1.0, 1e4, 1e8):
+    print(f"near {number:11,.0f} the step is {np.spacing(np.float32(number)):.1g}")
+
+# %% [markdown]
+# So far the mean of $x$ was 0.5. Now it is 10 000, still with a variance of 1.
+#
+# **Predict.** `folded` computes the variance as the mean of $x^2$ minus $\mu^2$. Both are near 100 000 000. What does it get: **A** 1, right to three digits, **B** 1, but only
+# roughly, **C** a number that has nothing to do with 1?
+
+# %% tags=["nbval-ignore-output"]
+ways["PyTorch"] = speed.pytorch
+print("mean/std        1      100   10 000")
+for name, way in ways.items():
+    errors = [speed.error(way, mean) for mean in (1, 100, 10_000)]
+    print(f"{name:8}", *(f"{error:8.0e}" for error in errors))
+    assert errors[0] < 1e-5
+    assert (errors[2] > 0.1) == (name == "folded")
+
+# %% [markdown]
+# <details><summary>Answer</summary>
+#
+# C: near 100 000 000 the step is 8, so a difference of 1 is lost. If it comes out negative, its root is not a number, and the table shows `inf`.
+#
+# </details>
+#
+# Each number is the largest error of a result, over its root mean square; float64 says what is right. Why do the errors grow? Write $u = 1.2\cdot 10^{-7}$ for the
+# step at 1; at a number $a$ the step is about $a\,u$. Compare it with what the subtraction leaves:
+#
+# - `textbook`, `in_place`: $\mu$ has an error of about $\mu u$, and $x - \mu$ has the size $\sigma$. The relative error is $\frac{\mu}{\sigma}\,u$, here $10^{-3}$.
+# - `folded`: $\mu^2$ has an error of about $\mu^2 u$, and the variance is $\sigma^2$. The relative error is $\frac{\mu^2}{\sigma^2}\,u$, here above 1.
+#
+# And even with the right variance, the two terms of $y$ are near $\pm\frac{\gamma}{\sigma}\,\mu$ and nearly cancel: this alone costs $\frac{\mu}{\sigma}\,u$.
+# More: [Which variance survives float32?](deeper/which_variance_survives_float32.ipynb)
+#
+# **What was shown.** With whole arrays BN is bound by memory, and its time follows the passes. `total` and the fold leave 18 of 29 passes, and
+# NumPy takes about PyTorch's time. Where mean/std is large, the fold loses all digits.
+#
+# **Exercises.** [Make it fast](exercises/13_make_it_fast.ipynb), 20 minutes.
+#
+# **Next.** [13b · Keep it in the cache](13b_keep_it_in_the_cache.ipynb): all digits, and five passes through memory.
+#
+# *Source of the roofline: Williams, Waterman and Patterson 2009, Communications of the ACM 52(4).*

@@ -37,7 +37,7 @@ def shifted_statistics(x):  # the learner takes x in blocks
 
 
 OF_SHIFTING = """
-    > 13_make_it_fast: A block keeps them
+    > 13b_keep_it_in_the_cache: A block that stays in the cache
 
     blocks_read_twice: the variance is 0, as if there had been nothing to add
         var = 0 * average
@@ -132,7 +132,7 @@ EXERCISES = [
             "A number, or one number for each channel, is no pass. What has no name is written, too.",
             "`a * x + b * z + c` has the operations `a * x`, `b * z`, the sum of both, and `+ c`.",
         ),
-        lesson=("13_make_it_fast", "Count the bytes"),
+        lesson=("13_make_it_fast", "Count the passes"),
     ),
     Check(
         shifted_statistics,
@@ -148,13 +148,13 @@ EXERCISES = [
             "With `average = total / n`, the mean is `shift + average`, and the variance is "
             "`squares / n - average**2`.",
         ),
-        lesson=("13_make_it_fast", "A block keeps them"),
+        lesson=("13b_keep_it_in_the_cache", "A block that stays in the cache"),
         mistakes=(OF_SHIFTING,),
     ),
     one_change(
         seconds_of_a_value,
         "effect_on_time",
         such_as="positions=49",
-        lesson=("13_make_it_fast", "Time follows the passes"),
+        lesson=("13_make_it_fast", "Why memory decides"),
     ),
 ]

@@ -1,0 +1,229 @@
+# %% [markdown]
+# # 13b · Keep it in the cache
+#
+# *25 minutes · previous: [13 · Make it fast](13_make_it_fast.ipynb) ·
+# next: [14 · Deep enough to break](14_deep_enough_to_break.ipynb) · [exercises](exercises/13b_keep_it_in_the_cache.ipynb)*
+#
+# Lesson 13 ended with a layer that is fast, but loses all digits where the mean is large. You take one channel at a time, so that it stays in the cache, and get the
+# digits back. Then you see how near NumPy, a compiler and PyTorch come to the limit that memory sets.
+
+# %%
+import numpy as np
+
+from bnteach import figures, labs
+from bnteach.trials import speed
+
+# %% [markdown]
+# ## A block that stays in the cache
+#
+# The fold loses digits because $x$ is far from 0. So subtract a number near the mean first: for each channel its first value, `x[0, 0]`. The variance stays the same, and what is
+# left lies within a few standard deviations of 0.
+#
+# With whole arrays, `x - first` costs two more passes in the forward pass, and two in the backward pass: 22 instead of 18. But BN needs only one channel at a time. One channel is
+# a **block** of 32 × 3136 values, or 0.4 MB, and fits in the cache. It is read from memory once. All later passes over it stay in the cache, which is faster.
+#
+# These are the folded lines of lesson 13, for one channel. `x` and `y` have the shape (32, 3136), `gamma` and `beta` are numbers:
+
+# %%
+eps, ones = 1e-5, np.ones(3136, np.float32)
+
+
+def total(a, b):  # the sum of all products; no product is written
+    return np.vecdot(a, b).sum()
+
+
+def forward(x, gamma, beta, y):
+    block = x - x[0, 0]
+    mean = total(block, ones) / x.size
+    var = total(block, block) / x.size - mean**2
+    inv_std = 1 / np.sqrt(var + eps)
+    block *= gamma * inv_std
+    np.add(block, beta - gamma * inv_std * mean, out=y)  # writes into y
+    return mean, inv_std
+
+
+# %%
+def backward(dy, x, gamma, mean, inv_std, dx):
+    block = x - x[0, 0]
+    dbeta = total(dy, ones)
+    dgamma = inv_std * (total(dy, block) - mean * dbeta)
+    slope = -inv_std * dgamma / x.size
+    block *= slope
+    block += dy
+    block -= dbeta / x.size + slope * mean
+    np.multiply(block, gamma * inv_std, out=dx)  # writes into dx
+    return dgamma, dbeta
+
+
+# %% [markdown]
+# Through memory go only five passes: $x$ and $y$, then $x$, $dy$ and $dx$. No way needs fewer. `x[:, c]` is channel `c`, without a copy.
+#
+# **Predict.** `folded` has 18 passes through memory, `blocked` five. Is `blocked` **A** 18/5 = 3.6 times as fast, **B** faster, but by less, or **C** slower?
+
+
+# %%
+def blocked(x, gamma, beta, dy):
+    y, dx = np.empty_like(x), np.empty_like(x)
+    gamma, beta = gamma.ravel(), beta.ravel()
+    dgamma, dbeta, kept = np.empty_like(gamma), np.empty_like(beta), []
+    for c in range(64):
+        kept.append(forward(x[:, c], gamma[c], beta[c], y[:, c]))
+    for c in range(64):
+        dgamma[c], dbeta[c] = backward(dy[:, c], x[:, c], gamma[c], *kept[c], dx[:, c])
+    return y, dx, dgamma, dbeta
+
+
+# %% tags=["nbval-ignore-output"]
+speed.steady()  # one thread
+layer = speed.batch(mean=0.5)
+passes = {"textbook": 29, "in place": 22, "folded": 18, "blocked": 5}  # through memory
+ways = {"textbook": speed.textbook, "in place": speed.in_place, "folded": speed.folded}
+ways["blocked"] = blocked
+speed.table({name: ways[name] for name in ("folded", "blocked")}, passes, layer)
+
+# %% [markdown]
+# <details><summary>Answer</summary>
+#
+# B. The other 17 passes over a block go through the cache: faster, but not free. And some 40 calls of NumPy come 64 times.
+#
+# </details>
+#
+# ## Are the digits back?
+#
+# At mean/std = 10 000 `folded` lost all digits. `textbook` kept three: it subtracts the mean, which float32 can store there only in steps of 0.001.
+#
+# **Predict.** `blocked` subtracts the first value. Is it there **A** as bad as `folded`, **B** as good as `textbook`, **C** better than both?
+
+
+# %% tags=["nbval-ignore-output"]
+def print_errors(*names):
+    for name in names:
+        near, far = speed.error(ways[name], mean=1), speed.error(ways[name], mean=10_000)
+        print(f"{name:9} mean/std 1: {near:.0e}   mean/std 10 000: {far:.0e}")
+
+
+print_errors("textbook", "folded", "blocked")
+assert speed.error(blocked, mean=10_000) < 1e-4 < speed.error(speed.textbook, mean=10_000)
+
+# %% [markdown]
+# <details><summary>Answer</summary>
+#
+# C. A difference of two stored numbers that are near each other is exact. (The *mean* of $x$ is not a stored number: it has to be rounded.) The
+# mean of the differences is small, and has small steps.
+#
+# </details>
+#
+# ## Lab: how large should a block be?
+#
+# `blocked` takes one channel. Would two or ten be better? The lab reckons the time from three speeds, near those of the machine that built this page: 40 billion bytes a second from memory,
+# 100 billion from the cache, and a microsecond for each call of NumPy.
+#
+# 1. *32 × 64 × 56 × 56*, cache 2 MB: what happens at 2 channels?
+# 2. *32 × 512 × 7 × 7*: why is 1 channel slow, though it fits?
+# 3. *32 × 256 × 14 × 14*: why is the best block neither the smallest nor the largest?
+
+# %% tags=["nbval-ignore-output"]
+labs.Blocks()
+
+# %% [markdown]
+# <details><summary>What you may have found</summary>
+#
+# 1. `blocked` works on three arrays at once, and three blocks of 0.8 MB do not fit: all 22 passes go to memory.
+# 2. 512 blocks cost 20 480 calls of NumPy, and a call takes longer than its 1 568 values.
+# 3. Up to 16 channels fit in the 2 MB. Smaller blocks cost calls, larger ones go to memory.
+#
+# </details>
+#
+# ## Compiled loops
+#
+# NumPy makes one operation at a time, for all values, and writes each result at least to the cache. A compiler can make several operations for one value, before the
+# next value comes. What lies between stays in the processor's **registers**, which are faster than the cache. In the forward pass there are three loops over a channel: for $\mu$, for
+# the variance, and for $y$. The third is
+#
+# ```python
+# for n in range(N):
+#     for i in range(L):
+#         y[n, c, i] = (x[n, c, i] - mean) * scale + shift
+# ```
+#
+# **Numba** compiles such loops into machine code. Where it is not installed, you see stored numbers.
+
+
+# %% tags=["nbval-ignore-output"]
+def with_numba():
+    import numba
+
+    jit = numba.njit(fastmath={"reassoc"})  # may add in any order, so several values at once
+    way = speed.as_way(jit(speed.loops.forward), jit(speed.loops.backward))
+    time = speed.in_passes({"compiled": way}, layer)["compiled"]
+    return {"passes": time, "error": speed.error(way, mean=10_000)}
+
+
+FULL = False  # True, with Numba installed: store what is measured here
+compiled = speed.live_or_stored("numba", with_numba, "results/13b_compiled.json", again=FULL)
+print(f"compiled takes the time of {compiled['passes']:.0f} passes")
+print(f"error at mean/std 10 000: {compiled['error']:.0e}")
+assert compiled["error"] < 1e-5
+
+# %% [markdown]
+# ## The engine of bnteach
+#
+# `bnteach.BatchNorm` computes large arrays with an engine in plain NumPy, `bnteach/core/fast.py`. It differs from `blocked` in four things:
+#
+# - It works in **tiles** of 1 MB, which hold several channels. So it needs fewer calls.
+# - It makes all sums first, and then $y$ or $dx$. So it reads $x$ twice in the forward pass, and $x$ and $dy$ twice in the backward pass: 3 + 5 passes.
+# - It subtracts the mean only if it is larger than the standard deviation. In our layer it is not, so here nothing is subtracted.
+# - It adds at most 4 096 values in float32, and then these short sums in float64. So long sums lose no digits.
+#
+# **Predict.** It has eight passes through memory, and `blocked` has five. Is the engine **A** slower, by about 8/5, **B** about as fast, **C** faster?
+
+# %% tags=["nbval-ignore-output"]
+ways["engine"], passes["engine"] = speed.engine, 3 + 5
+speed.table({name: ways[name] for name in ("blocked", "engine")}, passes, layer)
+print_errors("engine")
+
+# %% [markdown]
+# <details><summary>Answer</summary>
+#
+# C, on the machine that built this page: fewer calls and fewer passes in the cache save more than three passes through memory cost.
+#
+# </details>
+#
+# ## The limit
+#
+# No way can be faster than its five passes through memory. The picture shows what each way takes beyond that: the passes through memory that we counted, and the rest, which is the
+# cache, the calls and NumPy's slow sums. (We have not counted the passes of PyTorch's layer.)
+
+# %% tags=["draws", "nbval-ignore-output"] alt="A bar for each way, the slowest on top: textbook, in place, PyTorch, folded, blocked, engine, compiled. Each is its measured time, in passes, and is split into the passes through memory and the rest; PyTorch's is in one piece. For textbook, in place and folded nearly all is memory. For blocked, engine and compiled most of the bar is the rest. A dashed line at 5 passes is the limit, and no bar reaches it."
+passes["compiled"] = 5
+times = speed.in_passes({**ways, "PyTorch": speed.pytorch}, layer) | {"compiled": compiled["passes"]}
+assert times["engine"] < times["textbook"]
+names = sorted(times, key=times.get, reverse=True)
+from_memory = [min(passes.get(name, 0), times[name]) for name in names]
+rest = [times[name] - there for name, there in zip(names, from_memory, strict=True)]
+ax, rows = figures.new_axes(size=(6.8, 3.4)), range(len(names))
+moved, other, whole = (figures.role(role).color for role in ("moved", "data", "batch"))
+ax.barh(rows, from_memory, 0.6, color=moved, label="passes through memory")
+colors = [whole if name == "PyTorch" else other for name in names]
+ax.barh(rows, rest, 0.6, left=from_memory, color=colors)
+ax.barh([0], [0], color=other, label="the rest: cache, calls, sums")
+for row, name in enumerate(names):
+    ax.text(times[name] + 0.5, row, f"{times[name]:.0f}", va="center", size=9.5)
+ax.axvline(5, color="black", ls="--", lw=1.2)
+ax.text(5.4, len(names) - 0.35, "the limit: 5 passes", va="center", size=9.5)
+figures.frame(ax, title="Measured time, in passes", x="passes", xlim=(0, 50), ylim=(len(names), -0.6))
+ax.set_yticks(rows, names)
+ax.grid(False)
+ax.legend(loc="lower right", bbox_to_anchor=(1, 0.15))
+figures.show(ax)
+
+# %% [markdown]
+# With whole arrays nearly all the time is memory. With blocks memory is the smaller part, so fewer passes through memory would hardly help: only fewer operations through the cache do,
+# as in the compiled loops. They take about half of PyTorch's time, and still twice the limit.
+#
+# **What was shown.** A block in the cache keeps the digits, in no more time than the fold. The best size fits in the cache and needs few calls. With five passes through
+# memory the cache and the calls are left, and compiled loops save most of that.
+#
+# **Exercises.** [Keep it in the cache](exercises/13b_keep_it_in_the_cache.ipynb), 20 minutes.
+#
+# **Next.** [14 · Deep enough to break](14_deep_enough_to_break.ipynb).
