@@ -16,8 +16,8 @@ from bnteach.trials import speed
 # %% [markdown]
 # ## The textbook
 #
-# Our layer has 32 pictures, 64 channels and 56 × 56 positions. So `x` and `dy` have the shape (32, 64, 3136). `gamma` and `beta` have
-# one number for each channel, and the shape (1, 64, 1). All are float32. The lines are those of lesson 04:
+# Our layer has 32 pictures, 64 channels and 56 × 56 positions: `x` and `dy` have the shape (32, 64, 3136), `gamma` and `beta` have
+# (1, 64, 1). All are float32. The lines are those of lesson 04:
 
 # %%
 eps = 1e-5
@@ -42,19 +42,18 @@ print(f"x, y, dx and dy have {x.nbytes / 1e6:.1f} MB each")
 # %% [markdown]
 # ## Count the passes
 #
-# Each core of a processor has a small, fast memory of its own, the **cache**. It holds about 1 MB, and our arrays are much larger. So a line such
+# Each core of a processor has a small, fast memory of its own, the **cache**. It holds one or two MB, and our arrays are much larger. So a line such
 # as `x - mean` brings all of `x` from the large **main memory**, and sends the whole difference back.
 #
-# A **pass** is one array of this size, read from end to end or written from end to end. What has only one number for each channel does
-# not count.
+# A **pass** is one array of this size, read or written from end to end. What has only one number for each channel does not count.
 #
 # - `x - mean` has two passes: `x` is read, and the difference is written.
 # - `(x - mean) / std` has four. The difference has no name, but it is an array: it is written, and then read again.
 #
-# How long does a pass take? Every BN layer has to read $x$ and write $y$, and in the backward pass to read $x$ and $dy$ and to write $dx$.
+# How long does a pass take? Every BN layer has to read $x$ and write $y$; going backward, it has to read $x$ and $dy$ and to write $dx$.
 # `speed.least` makes only these five passes, by a copy and a sum. A fifth of its time is our unit, **the time of a pass**.
 #
-# `speed.lines` runs a function line by line on one thread, seven times. It prints the shortest time of each line in this unit.
+# `speed.lines` runs a function line by line on one thread, seven times, and prints the shortest time of each line in this unit.
 #
 # **Predict.** `x.var` takes the mean, then the differences $x - \mu$, then their squares, then the mean of the squares. How many passes are
 # that: **A** 2, **B** 4, **C** 6?
@@ -71,16 +70,16 @@ speed.lines(textbook, counted, layer)
 #
 # </details>
 #
-# Together these are 29 passes. The times follow the count, but two things take longer:
+# All lines together have 29 passes. The times follow the count, but two things take longer:
 #
-# - **Sums.** `x.mean` and `dy.sum` have one pass, and take more than two: NumPy adds more slowly than memory delivers.
-# - **Stretched arrays.** `x - mean` stretches `mean` to the shape of `x`. This takes nearly three passes instead of two: NumPy copies `x`
-#   through a small buffer. (`np.setbufsize(512)` above `speed.lines` avoids the copy: try it.)
+# - **Sums.** `x.mean` and `dy.sum` have one pass, and take the time of more than two: NumPy adds more slowly than memory delivers.
+# - **Stretched arrays.** `x - mean` stretches `mean` to the shape of `x`. This takes nearly three instead of two: NumPy copies `x`
+#   through a small buffer. (Try `np.setbufsize(512)` above `speed.lines`: it avoids the copy.)
 #
 # ## Why memory decides
 #
-# Is it really the moving that takes so long, and not the arithmetic? We compare the speed of both. Arithmetic is fastest in a product of matrices, where each
-# number is used many times while it is in the cache.
+# Is it really the moving that takes so long, and not the arithmetic? We measure the speed of both. Arithmetic is fastest in a product of matrices, which uses each
+# number many times while it is in the cache.
 
 # %% tags=["nbval-ignore-output"]
 least = speed.shortest({"least": lambda: speed.least(*layer)})["least"]
@@ -91,16 +90,16 @@ print(f"while it moves one number, the core can make {value / speed.arithmetic(1
 # %% [markdown]
 # `x - mean` makes one operation for every two numbers that are moved. So the core waits nearly all the time: the line is **bound by memory**.
 #
-# In general a program takes at least the time of its arithmetic, and at least the time of its moving. The longer of the two decides; this is the
+# In general a program takes at least the time of its arithmetic, and at least that of its moving. The longer one decides: this is the
 # **roofline** model. So to make BN faster, move less.
 #
 # ## Fewer passes
 #
 # Two tools help:
 #
-# - `np.vecdot(a, b)` adds up the products $a_i b_i$ of each row, and writes no product. If all $b_i$ are 1, this is a sum, and
-#   a faster one than NumPy's `sum`. `total` below makes it a sum for each channel.
-# - `x_hat *= inv_std` computes **in place**: the result goes into the old array, and no new one is made.
+# - `np.vecdot(a, b)` adds up the products $a_i b_i$ of each row, and writes no product. With ones for $b$ it is a sum, faster than
+#   NumPy's `sum`. `total` below makes it a sum for each channel.
+# - `x_hat *= inv_std` computes **in place**: the result goes into the old array.
 #
 # **Predict.** How many passes does it save to write `x_hat *= inv_std` instead of `x_hat = x_hat * inv_std`: **A** none, **B** one, **C** two?
 
@@ -138,24 +137,24 @@ speed.lines(in_place, counted, layer)
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# A: `x_hat` is read and written as before. It only saves a new array.
+# A: `x_hat` is read and written as before. What it saves is a new array.
 #
 # </details>
 #
-# These are 22 passes, 7 fewer. `total` saves them all: the variance has one pass instead of six, because the differences are there already, and `dgamma` has two
-# instead of four. And most times are near the count now.
+# These are 22 passes, 7 fewer. `total` saves them all: five at the variance, because the differences are there already, and two at `dgamma`. And
+# now most times are near the count.
 #
 # ## Fold
 #
-# Do we need $\hat{x}$ at all? With $\sigma = \sqrt{\mathrm{var} + \varepsilon}$, put $\hat{x} = (x - \mu)/\sigma$ into $y = \gamma\hat{x} + \beta$, and multiply out:
+# Do we need $\hat{x}$ at all? Write $\sigma$ for $\sqrt{\mathrm{var} + \varepsilon}$, put $\hat{x} = (x - \mu)/\sigma$ into the formulas of $y$, $d\gamma$ and $dx$, and multiply out:
 #
-# $$y = \frac{\gamma}{\sigma}\,x + \Big(\beta - \frac{\gamma}{\sigma}\,\mu\Big)$$
+# $$\begin{aligned}
+# y &= \frac{\gamma}{\sigma}\,x + \Big(\beta - \frac{\gamma}{\sigma}\,\mu\Big) \qquad \mathrm{var} = \frac{1}{m}\sum x^2 - \mu^2 \\
+# d\gamma &= \frac{1}{\sigma}\Big(\sum dy\cdot x - \mu\,d\beta\Big) \qquad \text{slope} = -\frac{1}{\sigma}\,\frac{d\gamma}{m} \\
+# dx &= \frac{\gamma}{\sigma}\Big(dy + \text{slope}\cdot x - \big(\tfrac{d\beta}{m} + \text{slope}\cdot\mu\big)\Big)
+# \end{aligned}$$
 #
-# This is $x$ times one number for each channel, plus another: BN is **folded** into one product and one sum. (Lesson 09 folded it into a convolution.) The statistics can take $x$ itself, too:
-#
-# $$\mathrm{var} = \frac{1}{m}\sum x^2 - \mu^2 \qquad d\gamma = \frac{1}{\sigma}\Big(\sum dy\cdot x - \mu\sum dy\Big)$$
-#
-# In $dx = \frac{\gamma}{\sigma}\big(dy - \frac{d\beta}{m} - \hat{x}\,\frac{d\gamma}{m}\big)$ the last term becomes $+\,\text{slope}\cdot(x - \mu)$, with $\text{slope} = -\frac{1}{\sigma}\,\frac{d\gamma}{m}$.
+# Each bracket without $x$ and $dy$ is one number for each channel. So $y$ is $x$ times a number, plus a number: BN is **folded** into one product and one sum. (Lesson 09 folded it into a convolution.)
 #
 # **Predict.** `folded` has 18 passes, and `textbook` has 29. How many times faster is it: **A** 29/18 = 1.6 times, **B** more, **C** less?
 
@@ -188,13 +187,13 @@ times = speed.in_passes({**ways, "PyTorch": speed.pytorch}, layer)
 assert times["folded"] < times["textbook"]
 ax, rows = figures.new_axes(size=(6.8, 2.8)), np.arange(3)
 bars = [
-    (-0.2, [passes[name] for name in ways], "theory", " passes, counted"),
+    (-0.2, [passes[name] for name in ways], "moved", " passes, counted"),
     (0.2, [times[name] for name in ways], "with_bn", " passes' time, measured"),
 ]
 for above, lengths, role, words in bars:
     ax.barh(rows + above, lengths, 0.36, color=figures.role(role).color)
     for row, length in enumerate(lengths):
-        ax.text(length + 0.5, row + above, f"{length:.0f}{words}", va="center", size=9.5)
+        ax.text(length + 0.5, row + above, f"{length:.0f}{words * (row == 0)}", va="center", size=9.5)
 ax.axvline(times["PyTorch"], color="black", ls="--", lw=1.2)
 ax.text(times["PyTorch"] + 0.5, 2.75, "PyTorch's time", va="center", size=9.5)
 figures.frame(ax, title="Fewer passes, less time", x="passes", xlim=(0, 64), ylim=(3, -0.6))
@@ -209,19 +208,19 @@ figures.show(ax)
 #
 # </details>
 #
-# In the table all ways take turns, and `folded` does so twice: its two times differ by the noise of the measurement. The **memory** is the most that new arrays take at
+# The table has `folded` twice: the two differ by the noise of the measurement. **Memory** is the most that new arrays take at
 # once, in units of $x$. `folded` makes only $y$ and $dx$.
 #
 # ## Which digits the fold loses
 #
-# Float32 keeps about 7 digits. So there is a **step** from each number to the next one that can be stored, and it grows with the number:
+# Float32 keeps about 7 digits. The **step** from a number to the next one that it can store grows with the number:
 
 # %%
 for number in (1.0, 1e4, 1e8):
     print(f"near {number:11,.0f} the step is {np.spacing(np.float32(number)):.1g}")
 
 # %% [markdown]
-# So far the mean of $x$ was 0.5. Now it is 10 000, still with a variance of 1.
+# So far $x$ had the mean 0.5 and the variance 1. Now the mean is 10 000.
 #
 # **Predict.** `folded` computes the variance as the mean of $x^2$ minus $\mu^2$. Both are near 100 000 000. What does it get: **A** 1, right to three digits, **B** 1, but only
 # roughly, **C** a number that has nothing to do with 1?
@@ -238,17 +237,17 @@ for name, way in ways.items():
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# C: near 100 000 000 the step is 8, so a difference of 1 is lost. If it comes out negative, its root is not a number, and the table shows `inf`.
+# C: the step is 8 there, so a difference of 1 is lost. If it comes out negative, its root is not a number, and the table shows `inf`.
 #
 # </details>
 #
 # Each number is the largest error of a result, over its root mean square; float64 says what is right. Why do the errors grow? Write $u = 1.2\cdot 10^{-7}$ for the
 # step at 1; at a number $a$ the step is about $a\,u$. Compare it with what the subtraction leaves:
 #
-# - `textbook`, `in_place`: $\mu$ has an error of about $\mu u$, and $x - \mu$ has the size $\sigma$. The relative error is $\frac{\mu}{\sigma}\,u$, here $10^{-3}$.
-# - `folded`: $\mu^2$ has an error of about $\mu^2 u$, and the variance is $\sigma^2$. The relative error is $\frac{\mu^2}{\sigma^2}\,u$, here above 1.
+# - `textbook`, `in_place`: $\mu$ has an error of about $\mu u$, and $x - \mu$ has the size $\sigma$. The relative error is about $\frac{\mu}{\sigma}\,u$, here $10^{-3}$.
+# - `folded`: $\mu^2$ has an error of about $\mu^2 u$, and the variance is $\sigma^2$. The relative error is about $\frac{\mu^2}{\sigma^2}\,u$, here above 1.
 #
-# And even with the right variance, the two terms of $y$ are near $\pm\frac{\gamma}{\sigma}\,\mu$ and nearly cancel: this alone costs $\frac{\mu}{\sigma}\,u$.
+# And even with the right variance, the two terms of $y$ are near $\pm\frac{\gamma}{\sigma}\,\mu$ and nearly cancel. This costs $\frac{\mu}{\sigma}\,u$ again, and PyTorch pays it, too: it computes $y$ in this way.
 # More: [Which variance survives float32?](deeper/which_variance_survives_float32.ipynb)
 #
 # **What was shown.** With whole arrays BN is bound by memory, and its time follows the passes. `total` and the fold leave 18 of 29 passes, and

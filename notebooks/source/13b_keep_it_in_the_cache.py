@@ -4,7 +4,7 @@
 # *25 minutes · previous: [13 · Make it fast](13_make_it_fast.ipynb) ·
 # next: [14 · Deep enough to break](14_deep_enough_to_break.ipynb) · [exercises](exercises/13b_keep_it_in_the_cache.ipynb)*
 #
-# Lesson 13 ended with a layer that is fast, but loses all digits where the mean is large. You take one channel at a time, so that it stays in the cache, and get the
+# The folded layer of lesson 13 is fast, but loses all digits where the mean is large. You take one channel at a time, so that it stays in the cache, and get the
 # digits back. Then you see how near NumPy, a compiler and PyTorch come to the limit that memory sets.
 
 # %%
@@ -16,11 +16,11 @@ from bnteach.trials import speed
 # %% [markdown]
 # ## A block that stays in the cache
 #
-# The fold loses digits because $x$ is far from 0. So subtract a number near the mean first: for each channel its first value, `x[0, 0]`. The variance stays the same, and what is
+# The fold loses digits because $x$ is far from 0. So subtract a number near the mean first: from each channel its first value. The variance stays the same, and what is
 # left lies within a few standard deviations of 0.
 #
-# With whole arrays, `x - first` costs two more passes in the forward pass, and two in the backward pass: 22 instead of 18. But BN needs only one channel at a time. One channel is
-# a **block** of 32 × 3136 values, or 0.4 MB, and fits in the cache. It is read from memory once. All later passes over it stay in the cache, which is faster.
+# With whole arrays this costs two more passes forward, and two backward: 22 instead of 18. But BN needs only one channel at a time. One channel is
+# a **block** of 32 × 3136 values, or 0.4 MB, and fits in the cache. It is read from memory once, and all later passes over it stay in the cache.
 #
 # These are the folded lines of lesson 13, for one channel. `x` and `y` have the shape (32, 3136), `gamma` and `beta` are numbers:
 
@@ -56,7 +56,8 @@ def backward(dy, x, gamma, mean, inv_std, dx):
 
 
 # %% [markdown]
-# Through memory go only five passes: $x$ and $y$, then $x$, $dy$ and $dx$. No way needs fewer. `x[:, c]` is channel `c`, without a copy.
+# `blocked` calls these for one channel after the other; `x[:, c]` is channel `c`, without a copy. Only five passes go through memory: $x$ and $y$, then $x$, $dy$ and $dx$.
+# No way needs fewer.
 #
 # **Predict.** `folded` has 18 passes through memory, `blocked` five. Is `blocked` **A** 18/5 = 3.6 times as fast, **B** faster, but by less, or **C** slower?
 
@@ -84,7 +85,7 @@ speed.table({name: ways[name] for name in ("folded", "blocked")}, passes, layer)
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# B. The other 17 passes over a block go through the cache: faster, but not free. And some 40 calls of NumPy come 64 times.
+# B. The other 17 passes over a block go through the cache: faster, but not free. And NumPy is called some 40 times for each of the 64 channels.
 #
 # </details>
 #
@@ -136,8 +137,8 @@ labs.Blocks()
 #
 # ## Compiled loops
 #
-# NumPy makes one operation at a time, for all values, and writes each result at least to the cache. A compiler can make several operations for one value, before the
-# next value comes. What lies between stays in the processor's **registers**, which are faster than the cache. In the forward pass there are three loops over a channel: for $\mu$, for
+# NumPy makes one operation for all values, writes the results at least to the cache, and goes on to the next operation. Compiled code can make several operations for one value before it
+# takes the next. What lies between stays in the processor's **registers**, which are faster than the cache. Forward, three loops run over a channel: for $\mu$, for
 # the variance, and for $y$. The third is
 #
 # ```python
@@ -191,8 +192,8 @@ print_errors("engine")
 #
 # ## The limit
 #
-# No way can be faster than its five passes through memory. The picture shows what each way takes beyond that: the passes through memory that we counted, and the rest, which is the
-# cache, the calls and NumPy's slow sums. (We have not counted the passes of PyTorch's layer.)
+# No way can be faster than five passes through memory. Each bar is the time of one way: first the passes through memory that we counted, then the rest, which is
+# the cache, the calls, and NumPy's slow sums and stretched arrays. (We have not counted the passes of PyTorch's layer.)
 
 # %% tags=["draws", "nbval-ignore-output"] alt="A bar for each way, the slowest on top: textbook, in place, PyTorch, folded, blocked, engine, compiled. Each is its measured time, in passes, and is split into the passes through memory and the rest; PyTorch's is in one piece. For textbook, in place and folded nearly all is memory. For blocked, engine and compiled most of the bar is the rest. A dashed line at 5 passes is the limit, and no bar reaches it."
 passes["compiled"] = 5
@@ -206,23 +207,29 @@ moved, other, whole = (figures.role(role).color for role in ("moved", "data", "b
 ax.barh(rows, from_memory, 0.6, color=moved, label="passes through memory")
 colors = [whole if name == "PyTorch" else other for name in names]
 ax.barh(rows, rest, 0.6, left=from_memory, color=colors)
-ax.barh([0], [0], color=other, label="the rest: cache, calls, sums")
+ax.barh([0], [0], color=other, label="the rest")
 for row, name in enumerate(names):
     ax.text(times[name] + 0.5, row, f"{times[name]:.0f}", va="center", size=9.5)
 ax.axvline(5, color="black", ls="--", lw=1.2)
 ax.text(5.4, len(names) - 0.35, "the limit: 5 passes", va="center", size=9.5)
-figures.frame(ax, title="Measured time, in passes", x="passes", xlim=(0, 50), ylim=(len(names), -0.6))
+figures.frame(
+    ax,
+    title="The time of each way: memory and the rest",
+    x="time, in passes",
+    xlim=(0, 50),
+    ylim=(len(names), -0.6),
+)
 ax.set_yticks(rows, names)
 ax.grid(False)
-ax.legend(loc="lower right", bbox_to_anchor=(1, 0.15))
+ax.legend(loc="lower right", bbox_to_anchor=(1, 0.15), frameon=False)
 figures.show(ax)
 
 # %% [markdown]
-# With whole arrays nearly all the time is memory. With blocks memory is the smaller part, so fewer passes through memory would hardly help: only fewer operations through the cache do,
-# as in the compiled loops. They take about half of PyTorch's time, and still twice the limit.
+# With whole arrays most of the time is memory. With blocks it is the smaller part, and what is left are passes through the cache and calls. The compiled loops save about half of
+# these. They take half of PyTorch's time, and still twice the limit.
 #
-# **What was shown.** A block in the cache keeps the digits, in no more time than the fold. The best size fits in the cache and needs few calls. With five passes through
-# memory the cache and the calls are left, and compiled loops save most of that.
+# **What was shown.** A block in the cache keeps the digits, in no more time than the fold. A good block fits in the cache, and is so large that calls are few. At five passes through
+# memory, passes through the cache and calls are left, and compiled loops need fewer of them.
 #
 # **Exercises.** [Keep it in the cache](exercises/13b_keep_it_in_the_cache.ipynb), 20 minutes.
 #
