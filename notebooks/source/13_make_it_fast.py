@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 13 · Make it fast
 #
-# *25 minutes · previous: [12 · The same layer elsewhere](12_the_same_layer_elsewhere.ipynb) ·
+# *30 minutes · previous: [12 · The same layer elsewhere](12_the_same_layer_elsewhere.ipynb) ·
 # next: [13b · Keep it in the cache](13b_keep_it_in_the_cache.ipynb) · [exercises](exercises/13_make_it_fast.ipynb)*
 #
 # BN needs little arithmetic, but written as in a textbook it takes NumPy clearly longer than PyTorch. You find out where the time
@@ -42,7 +42,7 @@ print(f"x, y, dx and dy have {x.nbytes / 1e6:.1f} MB each")
 # %% [markdown]
 # ## Count the passes
 #
-# Each core of a processor has a small, fast memory of its own, the **cache**. It holds one or two MB, and our arrays are much larger. So a line such
+# Each core of a processor has a small, fast memory of its own, the **cache**. Our arrays are much too large for it. So a line such
 # as `x - mean` brings all of `x` from the large **main memory**, and sends the whole difference back.
 #
 # A **pass** is one array of this size, read or written from end to end. What has only one number for each channel does not count.
@@ -50,7 +50,7 @@ print(f"x, y, dx and dy have {x.nbytes / 1e6:.1f} MB each")
 # - `x - mean` has two passes: `x` is read, and the difference is written.
 # - `(x - mean) / std` has four. The difference has no name, but it is an array: it is written, and then read again.
 #
-# How long does a pass take? Every BN layer has to read $x$ and write $y$; going backward, it has to read $x$ and $dy$ and to write $dx$.
+# Every BN layer has to read $x$ and write $y$; going backward, it has to read $x$ and $dy$ and to write $dx$.
 # `speed.least` makes only these five passes, by a copy and a sum. A fifth of its time is our unit, **the time of a pass**.
 #
 # `speed.lines` runs a function line by line on one thread, seven times, and prints the shortest time of each line in this unit.
@@ -70,7 +70,7 @@ speed.lines(textbook, counted, layer)
 #
 # </details>
 #
-# All lines together have 29 passes. The times follow the count, but two things take longer:
+# Together the lines have 29 passes. The times follow the count, but two things take longer:
 #
 # - **Sums.** `x.mean` and `dy.sum` have one pass, and take the time of more than two: NumPy adds more slowly than memory delivers.
 # - **Stretched arrays.** `x - mean` stretches `mean` to the shape of `x`. This takes nearly three instead of two: NumPy copies `x`
@@ -78,7 +78,7 @@ speed.lines(textbook, counted, layer)
 #
 # ## Why memory decides
 #
-# Is it really the moving that takes so long, and not the arithmetic? We measure the speed of both. Arithmetic is fastest in a product of matrices, which uses each
+# Is it really the moving that takes so long, and not the arithmetic? We measure both speeds: that of the arithmetic in a product of matrices, which uses each
 # number many times while it is in the cache.
 
 # %% tags=["nbval-ignore-output"]
@@ -99,9 +99,8 @@ print(f"while it moves one number, the core can make {value / speed.arithmetic(1
 #
 # - `np.vecdot(a, b)` adds up the products $a_i b_i$ of each row, and writes no product. With ones for $b$ it is a sum, faster than
 #   NumPy's `sum`. `total` below makes it a sum for each channel.
-# - `x_hat *= inv_std` computes **in place**: the result goes into the old array.
-#
-# **Predict.** How many passes does it save to write `x_hat *= inv_std` instead of `x_hat = x_hat * inv_std`: **A** none, **B** one, **C** two?
+# - `x_hat *= inv_std` computes **in place**: the result goes into the old array. This saves memory, but no pass: the array is read and written
+#   as before.
 
 
 # %%
@@ -113,7 +112,7 @@ def total(a, b=None):
     return of_rows.sum(axis=0, keepdims=True)[..., np.newaxis]
 
 
-# %%
+# %% tags=["nbval-ignore-output"]
 def in_place(x, gamma, beta, dy):
     m = x[:, 0].size
     x_hat = x - total(x) / m
@@ -130,23 +129,16 @@ def in_place(x, gamma, beta, dy):
     return y, dx, dgamma, dbeta
 
 
-# %% tags=["nbval-ignore-output"]
 counted = [0, 3, 1, 2, 2, 2, 1, 2, 2, 3, 2, 2]
 speed.lines(in_place, counted, layer)
 
 # %% [markdown]
-# <details><summary>Answer</summary>
-#
-# A: `x_hat` is read and written as before. What it saves is a new array.
-#
-# </details>
-#
-# These are 22 passes, 7 fewer. `total` saves them all: five at the variance, because the differences are there already, and two at `dgamma`. And
-# now most times are near the count.
+# These are 22 passes, 7 fewer. `total` saves them all: five at the variance, because the differences are there already, and two at `dgamma`. Now
+# most times are near the count.
 #
 # ## Fold
 #
-# Do we need $\hat{x}$ at all? Write $\sigma$ for $\sqrt{\mathrm{var} + \varepsilon}$, put $\hat{x} = (x - \mu)/\sigma$ into the formulas of $y$, $d\gamma$ and $dx$, and multiply out:
+# Do we need $\hat{x}$ at all? Put $\hat{x} = (x - \mu)/\sigma$, with $\sigma = \sqrt{\mathrm{var} + \varepsilon}$, into $y$, $d\gamma$ and $dx$, and multiply out:
 #
 # $$\begin{aligned}
 # y &= \frac{\gamma}{\sigma}\,x + \Big(\beta - \frac{\gamma}{\sigma}\,\mu\Big) \qquad \mathrm{var} = \frac{1}{m}\sum x^2 - \mu^2 \\
@@ -154,7 +146,7 @@ speed.lines(in_place, counted, layer)
 # dx &= \frac{\gamma}{\sigma}\Big(dy + \text{slope}\cdot x - \big(\tfrac{d\beta}{m} + \text{slope}\cdot\mu\big)\Big)
 # \end{aligned}$$
 #
-# Each bracket without $x$ and $dy$ is one number for each channel. So $y$ is $x$ times a number, plus a number: BN is **folded** into one product and one sum. (Lesson 09 folded it into a convolution.)
+# For each channel $y$ is $x$ times one number, plus another: BN is **folded** into one product and one sum.
 #
 # **Predict.** `folded` has 18 passes, and `textbook` has 29. How many times faster is it: **A** 29/18 = 1.6 times, **B** more, **C** less?
 
@@ -182,25 +174,6 @@ ways = {"textbook": textbook, "in place": in_place, "folded": folded}
 passes = {"textbook": 29, "in place": 22, "folded": 18}
 speed.table({**ways, "again": folded}, passes, layer)
 
-# %% tags=["draws", "nbval-ignore-output"] alt="For textbook, in place and folded a bar for the passes that were counted, 29, 22 and 18, and below it a bar for the measured time, in passes. Each measured bar is longer than the counted one, by far most for the textbook. Both become shorter from textbook to folded. A dashed line shows the time of PyTorch."
-times = speed.in_passes({**ways, "PyTorch": speed.pytorch}, layer)
-assert times["folded"] < times["textbook"]
-ax, rows = figures.new_axes(size=(6.8, 2.8)), np.arange(3)
-bars = [
-    (-0.2, [passes[name] for name in ways], "moved", " passes, counted"),
-    (0.2, [times[name] for name in ways], "with_bn", " passes' time, measured"),
-]
-for above, lengths, role, words in bars:
-    ax.barh(rows + above, lengths, 0.36, color=figures.role(role).color)
-    for row, length in enumerate(lengths):
-        ax.text(length + 0.5, row + above, f"{length:.0f}{words * (row == 0)}", va="center", size=9.5)
-ax.axvline(times["PyTorch"], color="black", ls="--", lw=1.2)
-ax.text(times["PyTorch"] + 0.5, 2.75, "PyTorch's time", va="center", size=9.5)
-figures.frame(ax, title="Fewer passes, less time", x="passes", xlim=(0, 64), ylim=(3, -0.6))
-ax.set_yticks(rows, ways)
-ax.grid(False)
-figures.show(ax)
-
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
@@ -208,9 +181,30 @@ figures.show(ax)
 #
 # </details>
 #
-# The table has `folded` twice: the two differ by the noise of the measurement. **Memory** is the most that new arrays take at
-# once, in units of $x$. `folded` makes only $y$ and $dx$.
-#
+# The table has `folded` twice, to show the noise of the measurement. **Memory** is the most that new arrays take at
+# once, in units of $x$: `folded` makes only $y$ and $dx$.
+
+# %% tags=["draws", "nbval-ignore-output"] alt="For textbook, in place and folded a bar for the passes that were counted, 29, 22 and 18, and below it a bar for the measured time, in passes. Each measured bar is longer than the counted one, by far most for the textbook. Both become shorter from textbook to folded. A dashed line shows the time of PyTorch."
+times = speed.in_passes({**ways, "PyTorch": speed.pytorch}, layer)
+assert times["folded"] < times["textbook"]
+ax, rows = figures.new_axes(size=(6.8, 2.8)), np.arange(3)
+bars = [
+    (-0.2, [passes[name] for name in ways], "moved", "{:.0f} passes, counted"),
+    (0.2, [times[name] for name in ways], "with_bn", "the time of {:.0f} passes, measured"),
+]
+for above, lengths, role, words in bars:
+    ax.barh(rows + above, lengths, 0.36, color=figures.role(role).color)
+    for row, length in enumerate(lengths):
+        look = {"color": "white", "weight": "bold", "va": "center", "size": 9.5}
+        ax.text(0.5, row + above, (words if row == 0 else "{:.0f}").format(length), **look)
+ax.axvline(times["PyTorch"], color="black", ls="--", lw=1.2)
+ax.text(times["PyTorch"] + 0.5, 2.75, "PyTorch's time", va="center", size=9.5)
+figures.frame(ax, title="Fewer passes, less time", x="passes", xlim=(0, 46), ylim=(3, -0.6))
+ax.set_yticks(rows, ways)
+ax.grid(False)
+figures.show(ax)
+
+# %% [markdown]
 # ## Which digits the fold loses
 #
 # Float32 keeps about 7 digits. The **step** from a number to the next one that it can store grows with the number:
@@ -241,20 +235,20 @@ for name, way in ways.items():
 #
 # </details>
 #
-# Each number is the largest error of a result, over its root mean square; float64 says what is right. Why do the errors grow? Write $u = 1.2\cdot 10^{-7}$ for the
-# step at 1; at a number $a$ the step is about $a\,u$. Compare it with what the subtraction leaves:
+# Each number is the largest error of a result, over its root mean square (float64 says what is right). Why do they grow? Write $u = 1.2\cdot 10^{-7}$ for the
+# step at 1, so that it is about $a\,u$ at $a$, and compare it with what the subtraction leaves:
 #
 # - `textbook`, `in_place`: $\mu$ has an error of about $\mu u$, and $x - \mu$ has the size $\sigma$. The relative error is about $\frac{\mu}{\sigma}\,u$, here $10^{-3}$.
 # - `folded`: $\mu^2$ has an error of about $\mu^2 u$, and the variance is $\sigma^2$. The relative error is about $\frac{\mu^2}{\sigma^2}\,u$, here above 1.
 #
-# And even with the right variance, the two terms of $y$ are near $\pm\frac{\gamma}{\sigma}\,\mu$ and nearly cancel. This costs $\frac{\mu}{\sigma}\,u$ again, and PyTorch pays it, too: it computes $y$ in this way.
+# Even with the right variance, the two terms of $y$ are near $\pm\frac{\gamma}{\sigma}\,\mu$ and nearly cancel. This costs $\frac{\mu}{\sigma}\,u$ again, in PyTorch too, which computes $y$ in this way.
 # More: [Which variance survives float32?](deeper/which_variance_survives_float32.ipynb)
 #
-# **What was shown.** With whole arrays BN is bound by memory, and its time follows the passes. `total` and the fold leave 18 of 29 passes, and
+# **What was shown.** On whole arrays BN is bound by memory: its time follows the passes. `total` and the fold leave 18 of 29 passes, and
 # NumPy takes about PyTorch's time. Where mean/std is large, the fold loses all digits.
 #
 # **Exercises.** [Make it fast](exercises/13_make_it_fast.ipynb), 20 minutes.
 #
-# **Next.** [13b · Keep it in the cache](13b_keep_it_in_the_cache.ipynb): all digits, and five passes through memory.
+# **Next.** [13b · Keep it in the cache](13b_keep_it_in_the_cache.ipynb)
 #
 # *Source of the roofline: Williams, Waterman and Patterson 2009, Communications of the ACM 52(4).*

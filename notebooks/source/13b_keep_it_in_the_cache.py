@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 13b · Keep it in the cache
 #
-# *25 minutes · previous: [13 · Make it fast](13_make_it_fast.ipynb) ·
+# *30 minutes · previous: [13 · Make it fast](13_make_it_fast.ipynb) ·
 # next: [14 · Deep enough to break](14_deep_enough_to_break.ipynb) · [exercises](exercises/13b_keep_it_in_the_cache.ipynb)*
 #
 # The folded layer of lesson 13 is fast, but loses all digits where the mean is large. You take one channel at a time, so that it stays in the cache, and get the
@@ -22,7 +22,7 @@ from bnteach.trials import speed
 # With whole arrays this costs two more passes forward, and two backward: 22 instead of 18. But BN needs only one channel at a time. One channel is
 # a **block** of 32 × 3136 values, or 0.4 MB, and fits in the cache. It is read from memory once, and all later passes over it stay in the cache.
 #
-# These are the folded lines of lesson 13, for one channel. `x` and `y` have the shape (32, 3136), `gamma` and `beta` are numbers:
+# Here are the folded lines of lesson 13 for one channel. `x`, `y`, `dy` and `dx` have the shape (32, 3136); `gamma` and `beta` are numbers:
 
 # %%
 eps, ones = 1e-5, np.ones(3136, np.float32)
@@ -77,10 +77,8 @@ def blocked(x, gamma, beta, dy):
 # %% tags=["nbval-ignore-output"]
 speed.steady()  # one thread
 layer = speed.batch(mean=0.5)
-passes = {"textbook": 29, "in place": 22, "folded": 18, "blocked": 5}  # through memory
-ways = {"textbook": speed.textbook, "in place": speed.in_place, "folded": speed.folded}
-ways["blocked"] = blocked
-speed.table({name: ways[name] for name in ("folded", "blocked")}, passes, layer)
+passes = {"folded": 18, "blocked": 5, "engine": 8}  # through memory
+speed.table({"folded": speed.folded, "blocked": blocked}, passes, layer)  # speed.folded: from lesson 13
 
 # %% [markdown]
 # <details><summary>Answer</summary>
@@ -97,13 +95,14 @@ speed.table({name: ways[name] for name in ("folded", "blocked")}, passes, layer)
 
 
 # %% tags=["nbval-ignore-output"]
-def print_errors(*names):
-    for name in names:
-        near, far = speed.error(ways[name], mean=1), speed.error(ways[name], mean=10_000)
-        print(f"{name:9} mean/std 1: {near:.0e}   mean/std 10 000: {far:.0e}")
+def print_errors(name, way):
+    near, far = speed.error(way, mean=1), speed.error(way, mean=10_000)
+    print(f"{name:9} mean/std 1: {near:.0e}   mean/std 10 000: {far:.0e}")
 
 
-print_errors("textbook", "folded", "blocked")
+print_errors("textbook", speed.textbook)
+print_errors("folded", speed.folded)
+print_errors("blocked", blocked)
 assert speed.error(blocked, mean=10_000) < 1e-4 < speed.error(speed.textbook, mean=10_000)
 
 # %% [markdown]
@@ -147,7 +146,7 @@ labs.Blocks()
 #         y[n, c, i] = (x[n, c, i] - mean) * scale + shift
 # ```
 #
-# **Numba** compiles such loops into machine code. Where it is not installed, you see stored numbers.
+# **Numba** compiles such loops into machine code (`speed.loops` has all of them). Where it is not installed, you see stored numbers.
 
 
 # %% tags=["nbval-ignore-output"]
@@ -171,7 +170,7 @@ assert compiled["error"] < 1e-5
 #
 # `bnteach.BatchNorm` computes large arrays with an engine in plain NumPy, `bnteach/core/fast.py`. It differs from `blocked` in four things:
 #
-# - It works in **tiles** of 1 MB, which hold several channels. So it needs fewer calls.
+# - It works in **tiles** of 1 MB, which hold many channels. So it needs fewer calls.
 # - It makes all sums first, and then $y$ or $dx$. So it reads $x$ twice in the forward pass, and $x$ and $dy$ twice in the backward pass: 3 + 5 passes.
 # - It subtracts the mean only if it is larger than the standard deviation. In our layer it is not, so here nothing is subtracted.
 # - It adds at most 4 096 values in float32, and then these short sums in float64. So long sums lose no digits.
@@ -179,9 +178,8 @@ assert compiled["error"] < 1e-5
 # **Predict.** It has eight passes through memory, and `blocked` has five. Is the engine **A** slower, by about 8/5, **B** about as fast, **C** faster?
 
 # %% tags=["nbval-ignore-output"]
-ways["engine"], passes["engine"] = speed.engine, 3 + 5
-speed.table({name: ways[name] for name in ("blocked", "engine")}, passes, layer)
-print_errors("engine")
+speed.table({"blocked": blocked, "engine": speed.engine}, passes, layer)
+print_errors("engine", speed.engine)
 
 # %% [markdown]
 # <details><summary>Answer</summary>
@@ -196,8 +194,10 @@ print_errors("engine")
 # the cache, the calls, and NumPy's slow sums and stretched arrays. (We have not counted the passes of PyTorch's layer.)
 
 # %% tags=["draws", "nbval-ignore-output"] alt="A bar for each way, the slowest on top: textbook, in place, PyTorch, folded, blocked, engine, compiled. Each is its measured time, in passes, and is split into the passes through memory and the rest; PyTorch's is in one piece. For textbook, in place and folded nearly all is memory. For blocked, engine and compiled most of the bar is the rest. A dashed line at 5 passes is the limit, and no bar reaches it."
-passes["compiled"] = 5
-times = speed.in_passes({**ways, "PyTorch": speed.pytorch}, layer) | {"compiled": compiled["passes"]}
+passes |= {"textbook": 29, "in place": 22, "compiled": 5}
+ways = {"textbook": speed.textbook, "in place": speed.in_place, "folded": speed.folded}
+ways |= {"blocked": blocked, "engine": speed.engine, "PyTorch": speed.pytorch}
+times = speed.in_passes(ways, layer) | {"compiled": compiled["passes"]}
 assert times["engine"] < times["textbook"]
 names = sorted(times, key=times.get, reverse=True)
 from_memory = [min(passes.get(name, 0), times[name]) for name in names]
@@ -229,7 +229,7 @@ figures.show(ax)
 # these. They take half of PyTorch's time, and still twice the limit.
 #
 # **What was shown.** A block in the cache keeps the digits, in no more time than the fold. A good block fits in the cache, and is so large that calls are few. At five passes through
-# memory, passes through the cache and calls are left, and compiled loops need fewer of them.
+# memory, what is left are the cache and the calls, and compiled loops need less of both.
 #
 # **Exercises.** [Keep it in the cache](exercises/13b_keep_it_in_the_cache.ipynb), 20 minutes.
 #

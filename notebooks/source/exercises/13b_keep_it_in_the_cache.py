@@ -1,9 +1,9 @@
 # %% [markdown]
 # # 13b · Keep it in the cache: exercises
 #
-# *20 minutes · after the lesson [13b · Keep it in the cache](../13b_keep_it_in_the_cache.ipynb)*
+# *25 minutes · after the lesson [13b · Keep it in the cache](../13b_keep_it_in_the_cache.ipynb)*
 #
-# You compute a variance that keeps its digits without a second look at the data, and say which way gains most from many cores.
+# You compute a variance that keeps its digits without a second look at the data, measure how large a block should be, and say which way gains most from many cores.
 #
 # **How it works.** Write your code in the place of `raise NotImplementedError()`, and run the cell. Its last line
 # checks your code and says what it sees. If you are stuck, open a hint. When you are done, see
@@ -75,6 +75,54 @@ check.shifted_statistics(shifted_statistics)
 # Another way is **Welford's**: move the mean a little with each value. It looks once, too, but each value has to wait for the one before.
 
 # %% [markdown]
+# ## Exercise 2: measure the block
+#
+# *8 minutes · difficulty: 2 of 4 · no check: the clock answers*
+#
+# The lab of the lesson only reckons. Here you measure. `variances` takes a block of `few` channels at a time:
+
+
+# %%
+from bnteach.trials import speed
+
+
+def variances(x, few):
+    found = []
+    for c in range(0, x.shape[1], few):
+        block = x[:, c : c + few] - x[:1, c : c + few, :1]
+        m = block[:, 0].size
+        mean = speed.total(block) / m
+        found.append(speed.total(block, block) / m - mean**2)
+    return np.concatenate(found, axis=1)
+
+
+# %% [markdown]
+# Two layers: one with 64 channels of 3 136 positions, one with 512 channels of 49 positions. Both have 32 pictures.
+#
+# **Predict first**, and write it down: which `few` is best for each layer, and how many times slower is `few=1`? Then run the cell.
+
+# %% tags=["nbval-ignore-output"]
+speed.steady()
+for channels, positions in ((64, 3136), (512, 49)):
+    x = speed.batch(mean=0.5, channels=channels, positions=positions)[0]
+    tasks = {few: lambda few=few, x=x: variances(x, few) for few in (1, 8, 64, 512) if few <= channels}
+    seconds = speed.shortest(tasks)
+    best = min(seconds.values())
+    print(f"{channels} channels:", *(f"  {few} at a time {seconds[few] / best:.1f}" for few in seconds))
+
+# %% [markdown]
+# <details><summary>What it means</summary>
+#
+# The printed numbers are times, in units of the best. On the machine that built this page:
+#
+# - 64 channels of 3 136 positions: 8 at a time are best, and neither 1 nor 64 is much slower. One channel is 0.4 MB, and only one array has to stay in the cache here.
+# - 512 channels of 49 positions: the larger the block, the better, and `few=1` is about nine times slower. The whole array has only 3 MB, and a block of one channel has 6 kB: the calls
+#   take nearly all the time.
+#
+# Now try a size in between, 256 channels of 196 positions.
+#
+# </details>
+#
 # **In words.** On one core `folded` and `blocked` take about the same time. Now 16 cores work at once, each on channels of its own. Each core has its own cache, but all share one main
 # memory, and a single core already uses a good part of what that memory can deliver. Which of the two ways gains more from the 16 cores, and why? Three or four sentences, before you open the answer.
 #
