@@ -231,6 +231,6 @@ figures.show(ax)
 # **What was shown.** A block in the cache keeps the digits, in no more time than the fold. A good block fits in the cache, and is so large that calls are few. At five passes through
 # memory, what is left are the cache and the calls, and compiled loops need less of both.
 #
-# **Exercises.** [Keep it in the cache](exercises/13b_keep_it_in_the_cache.ipynb), 20 minutes.
+# **Exercises.** [Keep it in the cache](exercises/13b_keep_it_in_the_cache.ipynb), 25 minutes.
 #
 # **Next.** [14 · Deep enough to break](14_deep_enough_to_break.ipynb).
