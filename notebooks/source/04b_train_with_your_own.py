@@ -1,11 +1,11 @@
 # %% [markdown]
 # # 04b · Train with your own backward pass
 #
-# *40 minutes · previous: [04 · Derive the backward pass](04_derive_the_backward_pass.ipynb) · next:
+# *35 minutes · previous: [04 · Derive the backward pass](04_derive_the_backward_pass.ipynb) · next:
 # [05 · Train and infer](05_train_and_infer.ipynb) · [exercises](exercises/04b_train_with_your_own.ipynb)*
 #
-# The network of lesson 00, with eight hidden layers, learned only with BN. Here it learns with *your* BN, in plain NumPy. Then
-# you leave out one path of the backward pass, and see what it is needed for.
+# In lesson 00 a network with eight hidden layers learned only with BN. Here you train this network in plain NumPy, with a BN
+# that you write from memory. Then you leave out one path of the backward pass, and find out what it is needed for.
 #
 # ```python
 # y, cache = bn_forward(x @ W, gamma, beta)       # forward through one layer
@@ -29,12 +29,12 @@ from bnteach.data import digits
 #
 # - `bn_forward(x, gamma, beta, eps=1e-5)` returns `y` and a `cache`: what the backward pass needs.
 # - `bn_backward(dy, cache, mean_path=1, variance_path=1)` returns `dx`, `dgamma`, `dbeta`. The formula for dx has three
-#   terms. Multiply the term of the mean by `mean_path`, that of the variance by `variance_path`: a 0 leaves this path out.
+#   terms. Multiply the term of the mean by `mean_path` and that of the variance by `variance_path`: a 0 leaves this path out.
 #
 # If you do not remember the formula, look at [Multiply it out](04_derive_the_backward_pass.ipynb#Multiply-it-out) in lesson 04.
 #
-# The first cell below is a solution, folded in JupyterLab. Run it, but read it only when your rows below are right, or after
-# 15 minutes. The second cell is yours. While it is empty, the lesson runs with the solution.
+# The next cell has a solution. It is folded: run it, but do not open it before you have tried. The cell after it is yours.
+# While that is empty, the lesson runs with the solution.
 
 
 # %% jupyter={"source_hidden": true}
@@ -57,7 +57,7 @@ def bn_backward(dy, cache, mean_path=1, variance_path=1):
 # Your bn_forward and bn_backward:
 
 # %% [markdown]
-# Is it right? With channel 1 of lesson 04, both lists of a row must agree:
+# Is it right? Try it on channel 1 of lesson 04. In each line the two lists must agree:
 
 # %%
 x, dy = np.array([[1.0], [2.0], [3.0], [6.0]]), np.array([[1.0], [0.0], [-1.0], [2.0]])
@@ -70,26 +70,32 @@ no_variance, _, _ = bn_backward(dy, cache, variance_path=0)
 print("no variance path", no_variance[:, 0].round(3), " right:  0.535 -0.535 -1.604  1.604")
 
 # %% [markdown]
-# Then the checker tries both functions on several batches:
+# Then the checker tries both functions together on several batches:
 
 
 # %%
 def forward_and_back(dy, x, gamma, eps):
-    _, cache = bn_forward(x, gamma, 0, eps)  # beta is 0: no gradient depends on it
+    _, cache = bn_forward(x, gamma, beta=0, eps=eps)  # any beta will do: it only shifts y
     return bn_backward(dy, cache)
 
 
 check.batch_norm_backward(forward_and_back)
 
 # %% [markdown]
+# This is the formula that you have written, with its three paths:
+#
+# $$dx = \frac{\gamma}{s}\,\big(\underbrace{dy}_{\text{direct}} - \underbrace{\operatorname{mean}(dy)}_{\text{through the mean}}
+# - \underbrace{\hat{x}\operatorname{mean}(dy\,\hat{x})}_{\text{through the variance}}\big)$$
+#
 # ## A layer
 #
 # A hidden layer multiplies its input $a$ by the weights $W$, normalizes the product $z = a\,W$, and applies a sigmoid,
 # $1/(1 + e^{-y})$. Its derivative is sigmoid · (1 − sigmoid). The backward pass goes the other way: sigmoid, BN, product.
 # The product gives two gradients: $dW = a^{\mathsf T} dz$ for its weights, and $da = dz\,W^{\mathsf T}$ for the layer before.
 #
-# After training there may be only one picture, and no batch to take a mean of. So each layer keeps **running averages**
-# of the means and variances of its batches, and uses them when `training` is `False` (more in lesson 05).
+# A trained network may get a single picture, and then there is no batch to take a mean of. So each layer also keeps **running
+# averages** of the means and variances of its batches: after each batch, 0.9 times the old average plus 0.1 times the new
+# value. When `training` is `False`, it normalizes with them. (More in lesson 05.)
 
 
 # %%
@@ -98,14 +104,12 @@ class Layer:
         self.W = rng.normal(size=(inputs, outputs)) / np.sqrt(inputs)
         self.gamma, self.beta = np.ones(outputs), np.zeros(outputs)
         self.running_mean, self.running_var = np.zeros(outputs), np.ones(outputs)
-        self.paths = paths  # for later: {} leaves no path out
-        self.distances = []  # for a picture below
+        self.paths = paths
 
     def forward(self, a_before, training):
-        z = a_before @ self.W
+        self.z = z = a_before @ self.W
         if training:
             y, self.cache = bn_forward(z, self.gamma, self.beta)
-            self.distances.append((abs(z.mean(axis=0) - self.running_mean) / z.std(axis=0)).mean())
             self.running_mean = 0.9 * self.running_mean + 0.1 * z.mean(axis=0)
             self.running_var = 0.9 * self.running_var + 0.1 * z.var(axis=0)
         else:
@@ -116,9 +120,10 @@ class Layer:
 
     def backward(self, da, rate):
         dy = da * self.a * (1 - self.a)
-        dz, dgamma, dbeta = bn_backward(dy, self.cache, **self.paths)  # ** makes arguments of a dict
-        da_before = dz @ self.W.T  # with the W of the forward pass, so before W changes
-        self.W -= rate * self.a_before.T @ dz
+        # ** makes arguments of a dict; {} leaves no path out.
+        self.dz, dgamma, dbeta = bn_backward(dy, self.cache, **self.paths)
+        da_before = self.dz @ self.W.T  # with the W of the forward pass, so before W changes
+        self.W -= rate * self.a_before.T @ self.dz
         self.gamma -= rate * dgamma
         self.beta -= rate * dbeta
         return da_before
@@ -187,12 +192,13 @@ print(f"test accuracy: {accuracy(train(seed=0, paths={})):.1%}")
 #
 # ## Lab: a step without one of the paths
 #
-# The table of this lab has a row for each of the three paths: direct, through the mean, through the variance. To leave a path
-# out, add up the two other rows.
+# The table of this lab has a row for each path: direct, through the mean, through the variance. Their sum is dx. To see dx
+# without one path, add up only the two other rows.
 #
-# 1. For *Gradient dy* choose *all the same*. What is dx without the path through the mean? What does a step along it do to the
-#    channel?
-# 2. Choose *value · x̂* there. The same questions, without the path through the variance.
+# 1. For *Gradient dy* choose *all the same*. What is dx without the path through the mean? If each value of x makes a step
+#    along this dx, what happens to the channel?
+# 2. For *Gradient dy* choose *value · x̂*: now dy is a multiple of x̂. What is dx without the path through the variance, and
+#    what does a step along this dx do to the channel?
 
 # %% tags=["nbval-ignore-output"]
 labs.BackpropGraph()
@@ -201,7 +207,7 @@ labs.BackpropGraph()
 # <details><summary>What you may have found</summary>
 #
 # 1. The same number for each sample. The step **shifts** the whole channel.
-# 2. A multiple of x̂. The step **stretches** the channel away from its mean (or toward it).
+# 2. A multiple of x̂. The step **stretches** the channel away from its mean, or toward it.
 #
 # With all paths, dx is 0 in both cases (in the second up to $\varepsilon$).
 #
@@ -210,9 +216,7 @@ labs.BackpropGraph()
 # ## Leave a path out
 #
 # Now we train four kinds of network: with all paths, without the path through the mean, without that through the variance,
-# without both. The forward pass of all is right. Five seeds each take about 20 seconds.
-#
-# **Predict.** For which kinds does the training loss fall?
+# and without both. The forward pass is right in all of them. Five seeds of each kind take about 20 seconds.
 
 # %% tags=["nbval-ignore-output"]
 MISSING = {
@@ -222,45 +226,40 @@ MISSING = {
     "both": {"mean_path": 0, "variance_path": 0},
 }
 networks = {missing: [train(seed, paths) for seed in range(5)] for missing, paths in MISSING.items()}
-trained = {missing: [accuracy(network) for network in five] for missing, five in networks.items()}
 
 # %% tags=["draws", "nbval-ignore-output"] alt="The training loss over 15 epochs for four kinds of network. All four curves fall, from about 1.7. At the end they lie, from top to bottom: without the path through the mean at 0.38, without both at 0.35, without the path through the variance at 0.26, with all paths at 0.14."
-roles = {"mean path": "theory", "both": "before", "variance path": "biased", "nothing": "with_bn"}
+roles = {"mean path": "theory", "both": "forward", "variance path": "biased", "nothing": "with_bn"}
 names = {role: f"missing: {missing}" for missing, role in roles.items()}  # in the order of the curves
 ax = figures.new_axes(size=(6.0, 2.9))
 for missing, role in roles.items():
     epochs = np.array([np.reshape(network.losses, (15, 22)).mean(axis=1) for network in networks[missing]])
-    figures.percentiles(range(1, 16), np.quantile(epochs, [0, 0.5, 1], axis=0).T, ax=ax, role=role)
+    figures.curve(range(1, 16), np.median(epochs, axis=0), ax=ax, role=role)
     assert epochs[:, -1].max() < 0.5
     assert (epochs[:, -1].min() > 0.2) == (missing != "nothing")
 ax.set_xticks([1, 5, 10, 15])
-figures.frame(ax, title="Median and range of five seeds", x="epoch", y="training loss", ylim=(0, 1.8))
+figures.frame(ax, title="Median of five seeds", x="epoch", y="training loss", ylim=(0, 1.8))
 figures.key(ax, names)
 figures.show(ax)
 
 # %% [markdown]
-# <details><summary>Answer</summary>
+# All four learn. Without a path the loss at the end is about two to three times as high: the gradients are wrong, also those
+# of the earlier layers, which get theirs from the wrong dz, through `dz @ self.W.T`.
 #
-# For all four. With a missing path it ends about two to three times as high. BN takes each shift or stretch out of its own layer
-# again, so the networks can learn. But the wrong dz also goes to the earlier layers, through `dz @ self.W.T`: their gradients
-# are wrong, too.
-#
-# </details>
-#
-# **Predict.** All four learn. Which of them reach 90 % in the test?
+# **Predict.** Which of the four kinds reach 90 % in the test?
 
 # %% tags=["draws", "nbval-ignore-output"] alt="The test accuracy, five dots for each kind of network. 97 percent with all paths, 96 without the path through the variance. Without the path through the mean 10 to 20 percent, without both 18 to 66 percent."
+tested = {missing: [accuracy(network) for network in five] for missing, five in networks.items()}
 ax = figures.new_axes(size=(6.0, 2.6))
 for place, missing in enumerate(MISSING):
     seeds = place + np.linspace(-0.2, 0.2, 5)
-    figures.dots(seeds, trained[missing], limits=(0, 1), ax=ax, role=roles[missing], size=6)
+    figures.dots(seeds, tested[missing], limits=(0, 1), ax=ax, role=roles[missing], size=6)
 ax.axhline(0.1, color="black", linewidth=1)
 figures.numbers(["guessing"], [2], [0.15], ax=ax)
 ax.set_xticks(range(4), MISSING)
-figures.frame(ax, title="Test accuracy of seeds 0 to 4", x="missing", xlim=(-0.5, 3.5), ylim=(0, 1))
-assert min(trained["nothing"] + trained["variance path"]) > 0.93
-assert max(trained["mean path"]) < 0.5
-assert max(trained["both"]) < 0.9
+figures.frame(ax, title="Seeds 0 to 4", x="missing", y="test accuracy", xlim=(-0.5, 3.5), ylim=(0, 1))
+assert min(tested["nothing"] + tested["variance path"]) > 0.93
+assert max(tested["mean path"]) < 0.5
+assert max(tested["both"]) < 0.9
 figures.show(ax)
 
 # %% [markdown]
@@ -271,100 +270,100 @@ figures.show(ax)
 #
 # </details>
 #
-# ## Did they learn nothing?
+# ## Weights or running averages?
 #
-# In training BN uses the mean and the variance of the batch; the test uses the running averages. These are slow: after ten
-# batches an old average still has the weight $0.9^{10} = 35\,\%$. So either the weights are bad, or the averages.
+# The training loss is computed with the mean and the variance of the batch, the test accuracy with the running averages. So
+# in the test the weights can be bad, or the running averages, or both.
 #
-# To find out, we **recalibrate** the networks: we show them the training pictures again, in training mode, but without a step.
-# Only the averages change. Then comes the same test.
+# To find out, we **recalibrate** the networks: we show them the training pictures three times more, in training mode, but
+# without a step. The weights stay as they are, and the running averages become those of these weights.
 #
-# **Predict.** Which of the four kinds get better?
+# **Predict.** Without the path through the mean, the test gave 10 to 20 %. What does it give with fresh running averages: still
+# that, or about 50 %, or about 90 %?
 
 
 # %% tags=["nbval-ignore-output"]
-def recalibrated(network):
-    copy = deepcopy(network)
+def recalibrated(network, means=True, variances=True):
+    fresh = deepcopy(network)
     for _ in range(3):
         for pictures in np.array_split(data.x_train, 22):
-            copy.forward(pictures, training=True)  # no step
-    return copy
+            fresh.forward(pictures, training=True)  # no step
+    for layer, old in zip(fresh.layers, network.layers, strict=True):
+        layer.running_mean = layer.running_mean if means else old.running_mean
+        layer.running_var = layer.running_var if variances else old.running_var
+    return fresh
 
 
-fresh = {missing: [recalibrated(network) for network in five] for missing, five in networks.items()}
-after = {missing: [accuracy(network) for network in five] for missing, five in fresh.items()}
-print("test accuracy, five seeds:     before                     recalibrated")
-for missing in MISSING:
-    print(f"missing: {missing:14}", np.round(trained[missing], 2), np.round(after[missing], 2))
+def test(words, missing, **which):
+    results = [accuracy(recalibrated(network, **which)) for network in networks[missing]]
+    print(f"missing: {missing:10} fresh: {words:20}", np.round(results, 2))
+    return results
+
+
+neither = test("nothing", "mean path", means=False, variances=False)
+only_means = test("means", "mean path", variances=False)
+only_variances = test("variances", "mean path", means=False)
+fresh = test("means and variances", "mean path")
+fresh_both = test("means and variances", "both")
 
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# The two without the path through the mean: they rise to 86–96 %. No weight has changed, so these networks *had*
-# learned. Only their running averages were wrong.
+# 86 to 96 %. So the running averages were the larger fault. The weights are a smaller one: the training loss was two to three times
+# as high as with all paths, and one seed stays at 86 %.
 #
 # </details>
 #
-# **Predict.** Was it the running means, or the running variances? The networks without the path through the mean now get only the one, or only the other.
+# Fresh means are necessary: without them nothing gets better. They are not enough: two of the five seeds need the fresh
+# variances, too. So most of all we have to ask what is wrong with the running *means*.
+#
+# ## What moves the mean of a channel
+#
+# Take a layer whose 100 inputs come from sigmoids, and say that they are all 0.5. The step `W -= rate * a.T @ dz`
+# then adds $-0.1 \cdot 0.5\sum dz$ to each of the 100 weights of a channel. $z$ is the sum of 100 products, each 0.5 times
+# a weight. So the mean of $z$ moves by
+#
+# $$-100 \cdot 0.5 \cdot 0.1 \cdot 0.5 \sum dz = -2.5 \sum dz$$
+#
+# The sum runs over the pictures of the batch. To see whether real inputs do the same, we train each network on 30 more batches,
+# and look at layer 4.
+#
+# **Predict.** With all paths: how far does the mean move from batch to batch?
+
 
 # %% tags=["nbval-ignore-output"]
-copies = deepcopy(fresh["mean path"])
-for copy, old in zip(copies, networks["mean path"], strict=True):
-    for layer, old_layer in zip(copy.layers, old.layers, strict=True):
-        layer.running_var = old_layer.running_var
-print("fresh means:              ", np.round([accuracy(copy) for copy in copies], 2))
-for copy, new, old in zip(copies, fresh["mean path"], networks["mean path"], strict=True):
-    for layer, new_layer, old_layer in zip(copy.layers, new.layers, old.layers, strict=True):
-        layer.running_mean, layer.running_var = old_layer.running_mean, new_layer.running_var
-print("fresh variances:          ", np.round([accuracy(copy) for copy in copies], 2))
-print("fresh means and variances:", np.round(after["mean path"], 2))
+def thirty_more(network):
+    network, rng = deepcopy(network), np.random.default_rng(0)
+    layer, seen = network.layers[3], []
+    for _ in range(30):
+        rows = rng.permutation(len(data.x_train))[:60]
+        network.step(data.x_train[rows], data.y_train[rows])
+        seen.append([layer.z.mean(axis=0), layer.z.std(axis=0), layer.running_mean, layer.dz.sum(axis=0)])
+    return np.array(seen).swapaxes(0, 1)  # four arrays: 30 batches, 100 channels
 
-# %% [markdown]
-# It was the means, in all five networks: fresh variances alone repair nothing. With both, more is right than with the means alone.
-#
-# ## The running averages come too late
-#
-# How far is the running mean from the mean of the next batch? Each layer notes this in `distances`, in standard deviations of
-# $z$. Here is the average over all channels, layers and seeds. At the black line the training ended, and the test was made.
 
-# %% tags=["draws", "nbval-ignore-output"] alt="The distance between the running mean and the mean of the next batch, over 396 batches, for four kinds of network. All start above 1. With all paths, and without the path through the variance, it is near 0 from batch 50 on. Without the path through the mean it falls from 0.6 to 0.3 and is 0.4 at batch 330, where the test is; without both it is 0.1 there. While the network is recalibrated, it falls to 0 in 30 batches."
-ax = figures.new_axes(size=(6.0, 3.0))
-at_test = {}
-for missing, role in roles.items():
-    each = np.array([[layer.distances for layer in network.layers] for network in fresh[missing]])
-    distances = each.mean(axis=(0, 1))
-    figures.curve(range(1, 397), distances, ax=ax, role=role)
-    at_test[role] = distances[330]
-ax.axvline(330.5, color="black", linewidth=1)
-figures.numbers(["recalibrating"], [335], [0.95], ax=ax, align="left")
-title = "The running mean is late without the mean path"
-figures.frame(ax, title=title, x="batch", y="standard deviations", xlim=(0, 440), ylim=(0, 1))
-figures.key(ax, names, place="upper center")
-assert [round(at_test[role], 1) for role in names] == [0.4, 0.1, 0, 0]
-assert min(after["mean path"] + after["both"]) > 0.85
-figures.show(ax)
+seen = {missing: [thirty_more(network) for network in five] for missing, five in networks.items()}
+mean, std, running_mean, sum_dz = seen["mean path"][0]
+print("channel 1, mean path missing")
+print("the mean moves by   ", (mean[1:] - mean[:-1])[:8, 0].round(2))
+print("−2.5 · the sum of dz", (-2.5 * sum_dz)[:8, 0].round(2))
 
-# %% [markdown]
-# With all paths the running mean keeps up. (The two lowest curves lie on each other.) Without the path through the mean it comes
-# late: at the test by about 0.4 standard deviations. Without both paths it is 0.1, and the test went better. (It is a mean over all channels: eight layers add up what
-# each is late, and some channels are later than others.)
-#
-# Why do the means move so fast? Without this path, dz no longer adds up to 0. Say that dz is the same number $c$ for each
-# picture (your first lab task). Then the step `W -= rate * a.T @ dz` subtracts `rate` · $c$ · (a sum of inputs) from each weight of
-# the channel. No input is negative, so all these weights move to the same side, and $z$ with them: the mean shifts. Pictures with
-# larger inputs shift more, so the variance changes, too. BN takes both out again, so nothing in the loss stops the next such step.
-#
-# We do not know why the path through the variance matters so little here. (Another network gives other numbers.)
-#
-# **In practice**: if you write BN in PyTorch and compute the mean and the standard deviation inside `torch.no_grad()`, both
-# paths are missing. There is no error, and, as here, the training loss falls. You write a test that finds
-# either missing path in the exercise.
-#
-# ## What was shown
-#
-# - The BN that you derived trains a deep network of sigmoids. (For ReLU see [lesson 14](14_deep_enough_to_break.ipynb).) Without
-#   the path through the mean the network learned, too, but the channels shifted, and the running averages came too late.
-# - **Practice:** [the exercises](exercises/04b_train_with_your_own.ipynb), 25 minutes.
-# - **Next:** [05 · Train and infer](05_train_and_infer.ipynb). Why are there running averages, and what can go wrong with them?
-#
-# *Source of the digits: UCI "Optical Recognition of Handwritten Digits", as in scikit-learn.*
+# %% tags=["draws", "nbval-ignore-output"] alt="x"
+figure, axes = figures.new_figure(columns=2, size=(7.0, 2.8))
+for ax, missing in zip(axes, ["nothing", "mean path"], strict=True):
+    mean, std, running_mean, _ = (values[:, 0] for values in seen[missing][0])
+    middle, unit = mean.mean(), std.mean()
+    ax.plot(range(1, 31), (mean - middle) / unit, "o", ms=4, color=figures.role("batch").color, label="mean of the batch")
+    figures.curve(range(1, 31), (running_mean - middle) / unit, ax=ax, role=roles[missing], label="running mean")
+    figures.frame(ax, title=f"missing: {missing}", x="batch", ylim=(-1.5, 1.5))
+axes[0].set_ylabel("standard deviations of z")
+axes[0].legend()
+figures.show(figure)
+
+# %%
+for missing in MISSING:
+    jumps = [abs(np.diff(mean, axis=0) / std[1:]).mean() for mean, std, _, _ in seen[missing]]
+    offs = [abs((running[:-1] - mean[1:]) / std[1:]).mean() for mean, std, running, _ in seen[missing]]
+    print(missing, np.round(jumps, 3), np.round(offs, 3))
+    print([np.corrcoef(np.diff(m, axis=0).ravel(), s[:-1].ravel())[0, 1].round(3) for m, _, _, s in seen[missing]])
+    print([abs(np.diff(m[:, 0])/s[1:,0]).mean().round(3) for m, s, _, _ in seen[missing]])
