@@ -18,7 +18,6 @@ from ..checking import Check
 from .first_fault import Facts, judged_by
 
 SEEDS = (0, 1, 2)
-Changes = Collection[dict[str, Any]]  # setting -> its new value
 
 NOT_COMPARABLE = """
     > 00_meet_batch_normalization: Two networks, one difference
@@ -38,12 +37,6 @@ NOT_COMPARABLE = """
 
     changed_one_first: the changed run is returned first
         | Asked for is the usual run, then the changed one; so the second number would be read as the effect.
-"""
-
-OTHER_CHANGE = """
-    other_change: the change is none of those to choose from
-        | Take one from the list in the exercise, with its number. A number without a name goes to the first
-        | argument after the seed: write momentum=0.5.
 """
 
 NO_TRIAL = """
@@ -130,10 +123,8 @@ def of_one_seed(pairs: Collection[list[Call]]) -> bool:
     return all(a.of == b.of for a, b in pairs) and len({a.of for a, _ in pairs}) == len(pairs)
 
 
-def compared(
-    answer: Any, inputs: Mapping[str, Any], call: Callable[..., Call], choices: Changes = ()
-) -> Facts:
-    """A usual call and a changed one; the change is one of the choices, if there are any."""
+def compared(answer: Any, inputs: Mapping[str, Any], call: Callable[..., Call]) -> Facts:
+    """A usual call and a changed one."""
     pairs = [pair_of(answer, call, seed) for seed in inputs["seeds"]]
     yield "not_two_runs", all(pairs)
     yield "other_seed", of_one_seed(pairs)
@@ -141,7 +132,6 @@ def compared(
     yield "nothing_usual", all({} in pair for pair in changes)
     yield "several_changes", all(len(before) + len(after) == 1 for before, after in changes)
     yield "changed_one_first", all(before == {} for before, _ in changes)
-    yield "other_change", not choices or all(after in choices for _, after in changes)
 
 
 def tried(
@@ -190,14 +180,11 @@ def judged(facts: Callable[..., Facts], text: str, **more: Any) -> Check:
     return judged_by(facts, text, probes=lambda rng: [{"seeds": SEEDS}], **more)
 
 
-def one_change(
-    measure: Callable[..., float], name: str, such_as: str = "", choices: Changes = (), **more: Any
-) -> Check:
+def one_change(measure: Callable[..., float], name: str, such_as: str = "", **more: Any) -> Check:
     """The check of an experiment `name(measure, seed)`.
 
     measure: has the arguments of what is measured with, and may refuse some. What it returns is not used.
     such_as: a changed setting, for the last hint.
-    choices: the changes that are allowed; without them, any one is.
     """
     usual = f"{measure.__name__}(seed)"
     hints = (
@@ -205,9 +192,9 @@ def one_change(
         "The usual run needs the seed alone. What must be the same in the other one?",
         f"`usual = {usual}`. The second call has one more argument, such as `{such_as}`.",
     )
-    facts = partial(compared, call=with_settings(measure), choices=choices)
-    text, takes = NOT_COMPARABLE + OTHER_CHANGE * bool(choices), (measure.__name__, "seed")
-    return judged(facts, text, name=name, takes=takes, **{"hints": hints, **more})
+    facts = partial(compared, call=with_settings(measure))
+    takes = (measure.__name__, "seed")
+    return judged(facts, NOT_COMPARABLE, name=name, takes=takes, **{"hints": hints, **more})
 
 
 def two_networks(
