@@ -33,8 +33,8 @@ from bnteach.data import digits
 #
 # If you have forgotten the formula, see [Multiply it out](04_derive_the_backward_pass.ipynb#Multiply-it-out) in lesson 04.
 #
-# The next cell has a solution. It is folded: run it, but do not open it before you have tried. The cell after it is yours.
-# While that is empty, the lesson runs with the solution.
+# The next cell has a solution, folded: run it, and open it only after you have tried. The cell after it is yours. While that
+# is empty, the lesson runs with the solution.
 
 
 # %% jupyter={"source_hidden": true}
@@ -206,14 +206,12 @@ for missing, role in roles.items():
     figures.curve(range(1, 16), np.median(epochs, axis=0), ax=ax, role=role)
     assert epochs[:, -1].max() < 0.5
     assert (epochs[:, -1].min() > 0.2) == (missing != "nothing")
-ax.set_xticks([1, 5, 10, 15])
 figures.frame(ax, title="All four learn (median of five seeds)", x="epoch", y="training loss", ylim=(0, 1.8))
 figures.key(ax, names)
 figures.show(ax)
 
 # %% [markdown]
-# Without a path the loss at the end is two to three times as high. The wrong dz of a layer goes on to the earlier layers,
-# through `dz @ self.W.T`, so all their gradients are wrong.
+# Without a path the loss at the end is two to three times as high. A wrong dz makes the gradients of all earlier layers wrong.
 #
 # **Predict.** Which of the four kinds reach 90 % in the test?
 
@@ -235,8 +233,8 @@ figures.show(ax)
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# With all paths, and without the path through the variance. Without the path through the mean the networks do little better than
-# guessing. Without both paths they differ widely, and all are bad.
+# With all paths, and without the path through the variance. Without the path through the mean the networks hardly do better than
+# guessing.
 #
 # </details>
 #
@@ -284,17 +282,19 @@ old_means = test_again("mean path", "variances", means=False)
 #
 # ## What moves the mean of a channel?
 #
-# A step moves it. The 100 inputs of layer 4 come from sigmoids: say that all are 0.5. Then `W -= rate * a.T @ dz` adds
-# $-0.1 \cdot 0.5\sum dz$ to each weight of a channel; the sum runs over the batch. $z$ is a sum of 100 products, each 0.5
-# times a weight, so its mean moves by $100 \cdot 0.5 \cdot (-0.1 \cdot 0.5\sum dz) = -2.5\sum dz$.
+# A step moves it. Take layer 4, and say that all its 100 inputs are 0.5. (They come from sigmoids.)
+#
+# - The step `W -= rate * a.T @ dz` adds $-0.1 \cdot 0.5\sum dz$ to each weight. The sum runs over the pictures of the batch.
+# - $z$ is the sum of 100 products, each 0.5 times a weight. So the mean of $z$ moves by
+#   $-100 \cdot 0.5 \cdot 0.1 \cdot 0.5\sum dz = -2.5\sum dz$.
 #
 # ## Lab: the sum of dx
 #
-# So the sum of dz matters. In this lab the layer's input is called x. Its table has a row for each path and one for dx; the last
-# column adds up the samples.
+# So we need the sum of the gradient that BN hands back. In this lab it is called dx. Its table has a row for each path and one
+# for dx, and the last column has the sums.
 #
-# 1. Move *Value of dy*. Which of the four sums stay 0? Which sum has dx if the path through the mean is missing?
-# 2. For *Gradient dy* choose *all the same*. What is dx without the path through the mean? If each $x$ makes a step along this dx,
+# 1. Move *Value of dy*. Which of the four sums stay 0? What is the sum of dx if the path through the mean is missing?
+# 2. For *Gradient dy* choose *all the same*. What is dx without the path through the mean? If each $x$ makes a step along it,
 #    what happens to the channel?
 
 # %% tags=["nbval-ignore-output"]
@@ -303,14 +303,15 @@ labs.BackpropGraph()
 # %% [markdown]
 # <details><summary>What you may have found</summary>
 #
-# 1. The sum of dx, and that of the path through the variance. Then dx has the sum of the direct path, $\frac{\gamma}{s}\sum dy$.
+# 1. The sum of dx, and that of the path through the variance. Without the path through the mean it is the sum of the direct
+#    path, $\frac{\gamma}{s}\sum dy$.
 # 2. The same number for each sample. The channel **shifts**: its mean moves, and BN's output stays as it is.
 #
 # </details>
 #
-# So with all paths $\sum dz$ is 0, and the mean should stay where it is. Without the path through the mean it moves by
-# $-2.5\,\frac{\gamma}{s}\sum dy$, which is positive in one batch and negative in another. We train each network on 30 more
-# batches, and watch layer 4. First a channel without the path through the mean, in standard deviations of z:
+# With all paths $\sum dz$ is 0, and the mean should stay where it is. Without the path through the mean it should move by
+# $-2.5\,\frac{\gamma}{s}\sum dy$. Does it? We train each network on 30 more batches, and watch layer 4. First one channel without
+# the path through the mean; the unit is the standard deviation of $z$:
 
 
 # %% tags=["nbval-ignore-output"]
@@ -330,44 +331,45 @@ print("the mean moves by  ", (np.diff(mean, axis=0) / std[:-1])[:8, 0].round(2))
 print("−2.5 · sum of dz   ", (-2.5 * sum_dz / std)[:8, 0].round(2))
 
 # %% [markdown]
-# Our reckoning gives nearly every jump. Here is the same channel in 30 batches, on the left with all paths:
+# It does, nearly. The mean jumps up and down, because $\sum dy$ is positive in one batch and negative in another. Here is the same
+# channel in all 30 batches, beside one with all paths:
 
 # %% tags=["draws", "nbval-ignore-output"] alt="Two panels: the mean of a channel in 30 batches as dots, and its running mean as a line. With all paths dots and line stay at 0. Without the path through the mean the dots jump up and down, by up to half a standard deviation, and wander from minus 0.7 to 0.6; the line stays below most of them."
-figure, axes = figures.new_figure(columns=2, size=(7.0, 2.7))
-jump, error = {}, {}
-for missing in MISSING:
-    mean, std, running, _ = np.moveaxis(watched[missing], 1, 0)  # each: seed, batch, channel
-    jump[missing] = abs(np.diff(mean, axis=1) / std[:, 1:]).mean()
-    error[missing] = abs((running[:, :-1] - mean[:, 1:]) / std[:, 1:]).mean()
+figure, axes = figures.new_figure(columns=2, size=(7.0, 3.0))
+jumps = {
+    missing: np.mean([abs(np.diff(mean, axis=0) / std[1:]) for mean, std, *_ in five])
+    for missing, five in watched.items()
+}
+misses = [abs(running[:-1] - mean[1:]) / std[1:] for mean, std, running, _ in watched["mean path"]]
 for ax, missing in zip(axes, ["nothing", "mean path"], strict=True):
     mean, std, running, _ = watched[missing][0][:, :, 0]  # seed 0, channel 1
     dots, line = ((values - mean.mean()) / std.mean() for values in (mean, running))
     figures.dots(range(1, 31), dots, limits=(-1, 1), ax=ax, role="batch", size=4, label="mean of the batch")
     figures.curve(range(1, 31), line, ax=ax, role="with_bn", label="running mean")
-    figures.frame(ax, title=f"missing: {missing}", x="batch", xlim=(0, 31), ylim=(-1, 1))
+    title = f"missing: {missing}\naverage jump of all channels: {jumps[missing]:.2f}"
+    figures.frame(ax, title=title, x="batch", xlim=(0, 31), ylim=(-1, 1))
 axes[0].set_ylabel("standard\ndeviations of z", fontsize=10)
 axes[0].legend(loc="upper right", frameon=False, fontsize=9.5)
 assert 0.8 < np.min(repaired) < 0.9
-assert max(old_means) < 0.25
-assert [round(jump[missing], 2) for missing in MISSING] == [0.02, 0.2, 0.01, 0.07]
-assert round(error["mean path"], 1) == 0.3
+assert [round(jump, 2) for jump in jumps.values()] == [0.02, 0.2, 0.01, 0.07]
+assert round(np.mean(misses), 1) == 0.3
 figures.show(figure)
 
 # %% [markdown]
-# On average over all channels of layer 4 and all seeds, a jump is 0.2 standard deviations without the path through the mean, and
-# 0.02 with all paths (real inputs are not exactly 0.5).
+# With all paths the mean moves by only 0.02, because real inputs are not exactly 0.5. Without the path through the mean a jump is ten
+# times as large, on average over all channels of layer 4 and all seeds.
 #
-# The running mean is an average of some ten batches and cannot follow such jumps. It misses the mean of the next batch by
-# 0.3 standard deviations on average. The test uses it with the weights of the last step.
+# The running mean is an average of some ten batches, and cannot follow such jumps: it misses the next mean by 0.3 on average.
+# The test uses this running mean with the weights of the last step.
 #
-# Without both paths the jumps are smaller, 0.07. We do not know why.
+# Without both paths the average jump is smaller, 0.07. We do not know why.
 #
 # **In practice**: if you write BN in PyTorch and compute the mean and the standard deviation inside `torch.no_grad()`, both
 # paths are missing. There is no error, and, as here, the training loss falls.
 #
 # ## What was shown
 #
-# - Your BN trains a deep network. The path through the mean keeps a step from moving the means of the channels. Without it the
+# - Your BN trains a deep network. The path through the mean keeps the steps from moving the mean of a channel. Without it the
 #   running means are wrong, and the test fails.
 # - **Practice:** [the exercises](exercises/04b_train_with_your_own.ipynb), 30 minutes. What changes with tanh?
 # - **Next:** [05 · Train and infer](05_train_and_infer.ipynb). Why are there running averages, and what can go wrong with them?
