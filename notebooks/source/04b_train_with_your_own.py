@@ -8,9 +8,9 @@
 # that you write from memory. Then you leave out one path of the backward pass, and find out what it is needed for.
 #
 # ```python
-# y, cache = bn_forward(x @ W, gamma, beta)       # forward through one layer
-# dz, dgamma, dbeta = bn_backward(dy, cache)      # and back
-# W -= rate * x.T @ dz                            # a step of gradient descent
+# y, cache = bn_forward(x @ W, gamma, beta)    # forward
+# dz, dgamma, dbeta = bn_backward(dy, cache)   # backward
+# W -= rate * x.T @ dz                         # a step
 # ```
 
 # %%
@@ -91,9 +91,9 @@ check.batch_norm_backward(forward_and_back)
 # $1/(1 + e^{-y})$. Its derivative is sigmoid · (1 − sigmoid). The backward pass goes the other way: sigmoid, BN, product.
 # The product gives two gradients: $dW = a^{\mathsf T} dz$ for its weights, and $da = dz\,W^{\mathsf T}$ for the layer before.
 #
-# A trained network may get a single picture, and then there is no batch to take a mean of. So each layer also keeps **running
-# averages** of the means and variances of its batches: after each batch, 0.9 times the old average plus 0.1 times the new
-# value. When `training` is `False`, it normalizes with them (more in lesson 05).
+# In the test there may be only one picture, and no batch to take a mean of. For this each layer keeps **running averages** of
+# the means and variances: after each batch, 0.9 times the old average plus 0.1 times the new value. It uses them when
+# `training` is `False`.
 
 
 # %%
@@ -189,8 +189,8 @@ print(f"test accuracy: {accuracy(train(seed=0, paths={})):.1%}")
 #
 # ## Leave a path out
 #
-# Now we train four kinds of network: with all paths, without the path through the mean, without that through the variance,
-# and without both. The forward pass stays right. Five seeds of each kind take about 20 seconds.
+# We train four kinds of network: with all paths, without the path through the mean, without that through the variance, and
+# without both. The forward pass stays right. This takes about 20 seconds.
 
 # %% tags=["nbval-ignore-output"]
 MISSING = {"nothing": {}, "mean path": {"mean_path": 0}, "variance path": {"variance_path": 0}}
@@ -240,8 +240,7 @@ figures.show(ax)
 #
 # ## Weights or running averages?
 #
-# The training loss uses the mean and the variance of the batch, the test uses the running averages. So the fault can be the
-# weights, the running averages, or both.
+# The test uses the running averages, which training never does. So the fault can be the weights, the averages, or both.
 #
 # To find out, we **recalibrate** the networks: we show them the training pictures three times more, in training mode, but
 # without a step. The weights stay as they are, and the running averages become right for them.
@@ -290,12 +289,11 @@ old_means = test_again("mean path", "variances", means=False)
 #
 # ## Lab: the sum of dx
 #
-# So we need the sum of the gradient that BN hands back. In this lab it is called dx. Its table has a row for each path and one
-# for dx, and the last column has the sums.
+# In this lab the gradient that BN hands back is called dx. The table has a row for each path and one for dx; the last column has
+# the sums.
 #
 # 1. Move *Value of dy*. Which of the four sums stay 0? What is the sum of dx if the path through the mean is missing?
-# 2. For *Gradient dy* choose *all the same*. What is dx without the path through the mean? If each $x$ makes a step along it,
-#    what happens to the channel?
+# 2. For *Gradient dy* choose *all the same*. What is dx without the path through the mean?
 
 # %% tags=["nbval-ignore-output"]
 labs.BackpropGraph()
@@ -305,13 +303,13 @@ labs.BackpropGraph()
 #
 # 1. The sum of dx, and that of the path through the variance. Without the path through the mean it is the sum of the direct
 #    path, $\frac{\gamma}{s}\sum dy$.
-# 2. The same number for each sample. The channel **shifts**: its mean moves, and BN's output stays as it is.
+# 2. The same number for each sample. A step along it **shifts** the channel: its mean moves, and BN's output stays as it is.
 #
 # </details>
 #
 # With all paths $\sum dz$ is 0, and the mean should stay where it is. Without the path through the mean it should move by
-# $-2.5\,\frac{\gamma}{s}\sum dy$. Does it? We train each network on 30 more batches, and watch layer 4. First one channel without
-# the path through the mean; the unit is the standard deviation of $z$:
+# $-2.5\,\frac{\gamma}{s}\sum dy$. Does it? We train each network on 30 more batches, and watch layer 4. Here is one channel
+# without the path through the mean, in standard deviations of $z$:
 
 
 # %% tags=["nbval-ignore-output"]
@@ -331,36 +329,33 @@ print("the mean moves by  ", (np.diff(mean, axis=0) / std[:-1])[:8, 0].round(2))
 print("−2.5 · sum of dz   ", (-2.5 * sum_dz / std)[:8, 0].round(2))
 
 # %% [markdown]
-# It does, nearly. The mean jumps up and down, because $\sum dy$ is positive in one batch and negative in another. Here is the same
-# channel in all 30 batches, beside one with all paths:
+# It does, nearly. The mean jumps up and down: $\sum dy$ is positive in one batch and negative in another. All 30 batches of this
+# channel, beside one with all paths:
 
 # %% tags=["draws", "nbval-ignore-output"] alt="Two panels: the mean of a channel in 30 batches as dots, and its running mean as a line. With all paths dots and line stay at 0. Without the path through the mean the dots jump up and down, by up to half a standard deviation, and wander from minus 0.7 to 0.6; the line stays below most of them."
 figure, axes = figures.new_figure(columns=2, size=(7.0, 3.0))
-jumps = {
-    missing: np.mean([abs(np.diff(mean, axis=0) / std[1:]) for mean, std, *_ in five])
-    for missing, five in watched.items()
-}
+jumps = [np.mean([abs(np.diff(m, axis=0) / s[1:]) for m, s, *_ in five]) for five in watched.values()]
 misses = [abs(running[:-1] - mean[1:]) / std[1:] for mean, std, running, _ in watched["mean path"]]
-for ax, missing in zip(axes, ["nothing", "mean path"], strict=True):
+for ax, missing, jump in zip(axes, ["nothing", "mean path"], jumps[:2], strict=True):
     mean, std, running, _ = watched[missing][0][:, :, 0]  # seed 0, channel 1
     dots, line = ((values - mean.mean()) / std.mean() for values in (mean, running))
     figures.dots(range(1, 31), dots, limits=(-1, 1), ax=ax, role="batch", size=4, label="mean of the batch")
     figures.curve(range(1, 31), line, ax=ax, role="with_bn", label="running mean")
-    title = f"missing: {missing}\naverage jump of all channels: {jumps[missing]:.2f}"
-    figures.frame(ax, title=title, x="batch", xlim=(0, 31), ylim=(-1, 1))
-axes[0].set_ylabel("standard\ndeviations of z", fontsize=10)
+    title = f"missing: {missing}\naverage jump of all channels: {jump:.2f}"
+    figures.frame(ax, title=title, x="batch", y="mean of z (unit: its std)", xlim=(0, 31), ylim=(-1, 1))
 axes[0].legend(loc="upper right", frameon=False, fontsize=9.5)
 assert 0.8 < np.min(repaired) < 0.9
-assert [round(jump, 2) for jump in jumps.values()] == [0.02, 0.2, 0.01, 0.07]
+assert max(old_means) < 0.25
+assert 0.15 < jumps[1] > 10 * jumps[0]
 assert round(np.mean(misses), 1) == 0.3
+assert round(jumps[3], 2) == 0.07
 figures.show(figure)
 
 # %% [markdown]
-# With all paths the mean moves by only 0.02, because real inputs are not exactly 0.5. Without the path through the mean a jump is ten
-# times as large, on average over all channels of layer 4 and all seeds.
+# With all paths a jump is more than ten times smaller. (It is not 0, because real inputs are not exactly 0.5.)
 #
 # The running mean is an average of some ten batches, and cannot follow such jumps: it misses the next mean by 0.3 on average.
-# The test uses this running mean with the weights of the last step.
+# The test uses it with the weights of the last step.
 #
 # Without both paths the average jump is smaller, 0.07. We do not know why.
 #
@@ -372,4 +367,4 @@ figures.show(figure)
 # - Your BN trains a deep network. The path through the mean keeps the steps from moving the mean of a channel. Without it the
 #   running means are wrong, and the test fails.
 # - **Practice:** [the exercises](exercises/04b_train_with_your_own.ipynb), 30 minutes. What changes with tanh?
-# - **Next:** [05 · Train and infer](05_train_and_infer.ipynb). Why are there running averages, and what can go wrong with them?
+# - **Next:** [05 · Train and infer](05_train_and_infer.ipynb), more about the running averages.
