@@ -124,8 +124,8 @@ check.shift_of_means(shift_of_means)
 # %% [markdown] tags=["solution"]
 # ### The solution, explained
 #
-# The new z is `a @ (W + D)`, so it differs from the old one by `a @ D`, whatever `W` is. Also right: `a.mean(axis=0) @ D`, because the
-# mean of a product with `D` is the product of the mean.
+# The new z is `a @ (W + D)`, so it differs from the old one by `a @ D`, whatever `W` is. Also right: `a.mean(axis=0) @ D`:
+# the mean of `a @ D` over the batch is the mean of `a`, times `D`.
 #
 # The second form shows what decides: if the mean of each input is 0, the means of `z` do not move, whatever `dz` is.
 
@@ -153,7 +153,7 @@ if check.shift_of_means(shift_of_means).state == "passed":
 #
 # *5 minutes*
 #
-# Does this save the test, when the path through the mean is missing? **Predict** which of the four kinds of network reach 90 % with
+# Does this save the test when the path through the mean is missing? **Predict** which of the four kinds of network reach 90 % with
 # tanh. Then open the lesson, and change two lines of `Layer`:
 #
 # ```python
@@ -189,7 +189,7 @@ if check.shift_of_means(shift_of_means).state == "passed":
 #
 # 1. Both: for PyTorch the two statistics are constants. Only the direct path, $\frac{\gamma}{s}\,dy$, is left. The function returns `"both"`.
 # 2. Recalibrate: send training data through the network in training mode, without a step. Then the running means and variances are
-#    fresh. If only they were late, the test becomes much better; in lesson 04b, without both paths, it rose to above 90 %. If it
+#    fresh. If only they were wrong, the test becomes much better; in lesson 04b, without both paths, it rose to above 90 %. If it
 #    does not, the weights are bad, too.
 #
 # </details>
