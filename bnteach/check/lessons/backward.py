@@ -1,7 +1,5 @@
 """The compact backward pass, and the mistakes in it, for the function and for the class."""
 
-from __future__ import annotations
-
 import numpy as np
 
 

@@ -1,7 +1,5 @@
 """Exercises that are judged by facts, one after the other: the first that does not hold is the mistake."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """Lesson 11's third exercise: a learner's `fold_network` is tried on small networks of PyTorch."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

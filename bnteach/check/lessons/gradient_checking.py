@@ -1,7 +1,5 @@
 """Lesson 04's second exercise: a gradient check, judged by what it tries and what it lets through."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from typing import Any
 

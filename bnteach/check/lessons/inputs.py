@@ -1,7 +1,5 @@
 """What several exercises are tried on."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

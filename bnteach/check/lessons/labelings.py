@@ -1,7 +1,5 @@
 """Lesson 03's experiment: labels of points that a sigmoid network with BN, but without β, cannot learn."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

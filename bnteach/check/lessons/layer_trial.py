@@ -1,7 +1,5 @@
 """Tries a learner's BatchNorm class, two training steps and then evaluation; makes one from a recipe."""
 
-from __future__ import annotations
-
 import inspect
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any

@@ -1,7 +1,5 @@
 """Lesson 00, meet batch normalization: its exercises and their mistakes."""
 
-from __future__ import annotations
-
 from itertools import product
 from typing import Any
 

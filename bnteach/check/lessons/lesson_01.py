@@ -1,7 +1,5 @@
 """Lessons 01 and 01b, measure a batch and see why it may help: its exercises and their mistakes."""
 
-from __future__ import annotations
-
 import re
 from typing import Any
 
@@ -164,10 +162,6 @@ def features(rng: np.random.Generator) -> list[dict[str, Any]]:
     return [read, random(8, 2, 1.5), random(5, 3, 4.0), random(4, 4, 2.0)]
 
 
-def steps(seed, subtract=True, divide=True, after_relu=False):
-    """Stands for the measurement of the exercise."""
-
-
 EXERCISES = [
     Check(
         scale_like_training,
@@ -203,8 +197,9 @@ EXERCISES = [
         mistakes=(IN_RATE,),
     ),
     one_change(
-        steps,
-        "effect_on_steps",
+        "steps",
+        {"subtract": True, "divide": True, "after_relu": False},
+        name="effect_on_steps",
         such_as="after_relu=True",
         lesson=("01b_see_why_it_helps", "Inside a network"),
     ),

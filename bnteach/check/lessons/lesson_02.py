@@ -1,7 +1,5 @@
 """Lesson 02, normalize: its exercises and their mistakes."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Lesson 03, scale and shift: its exercises and their mistakes, and those of γ and β in every norm."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from statistics import NormalDist
 from typing import Any

@@ -1,7 +1,5 @@
 """Lesson 04, derive the backward pass: its exercises and their mistakes."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np
@@ -119,7 +117,7 @@ EXERCISES = [
         lesson=("deeper/test_a_backward_pass", "Which test catches what?"),
     ),
     experiment(
-        "effect_on_dx",
+        name="effect_on_dx",
         hints=(
             "Draw `x` and `dy` from the seed. Measure once, change one thing, measure again.",
             "Rows 1 and later are `dx[1:]`. To change row 0 alone: `x[0] += 50`.",

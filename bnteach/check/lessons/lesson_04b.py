@@ -1,7 +1,5 @@
 """Lesson 04b, train with your own backward pass: its exercises and their mistakes."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 
@@ -52,10 +50,6 @@ def facts(answer: Any, inputs: Mapping[str, Any]) -> Facts:
     yield from ((CALLED.format(missing, name), missing == name) for missing, name in found.items())
 
 
-def distance(seed, shift=0.04, momentum=0.1, batch_size=60):
-    """Stands for the measurement of the exercise."""
-
-
 EXERCISES = [
     judged_by(
         facts,
@@ -72,8 +66,9 @@ EXERCISES = [
         lesson=("04_derive_the_backward_pass", "The formula is a picture"),
     ),
     one_change(
-        distance,
-        "effect_on_distance",
+        "distance",
+        {"shift": 0.04, "momentum": 0.1, "batch_size": 60},
+        name="effect_on_distance",
         such_as="shift=0.08",
         lesson=("04b_train_with_your_own", "The running averages come too late"),
         choices=({"shift": 0.08}, {"momentum": 0.5}, {"batch_size": 600}),

@@ -3,8 +3,6 @@
 # The class of the third exercise uses more lines of its recipe than those that it returns.
 # ruff: noqa: F841
 
-from __future__ import annotations
-
 from dataclasses import replace
 from typing import Any
 
@@ -189,27 +187,19 @@ def in_one_mode(mode: str, condition: str) -> list[Mistake]:
 
 
 # The networks are made by bnteach.trials.clinic; the names stand in the exercise notebook.
-FAULTS = {
-    "A": "momentum_too_small",
-    "B": "one_class_a_batch",
-    "C": "validated_in_training_mode",
-    "D": "buffers_not_loaded",
-}
-SIGNS = {
-    "A": "all 110 batches are counted, and the running variance has hardly moved from 1.",
-    "B": "the weights themselves are bad, so look for a fault that touches what the network learns from.",
-    "C": "more batches are counted than there were steps of training.",
-    "D": "no batch is counted, but the loss is that of a trained network.",
-}
-OTHER_NAMES = ("momentum_zero", "momentum_from_keras", "no_training")
+FAULTS = """
+    A momentum_too_small: all 110 batches are counted, and the running variance has hardly moved from 1.
+    B one_class_a_batch: the weights themselves are bad: look for a fault in what the network learns from.
+    C validated_in_training_mode: more batches are counted than there were steps of training.
+    D buffers_not_loaded: no batch is counted, but the loss is that of a trained network.
+"""
 
 
 EXERCISES = [
     named_letters(
         "diagnose",
         FAULTS,
-        SIGNS,
-        OTHER_NAMES,
+        others=("momentum_zero", "momentum_from_keras", "no_training"),
         hints=(
             "Is the loss that of the healthy network? Then the weights are good, and what is stored is not.",
             "How many batches should be counted after 110 steps? Which of the faults change the weights?",
@@ -235,8 +225,8 @@ EXERCISES = [
     ),
     measured(
         recalibrated_on,
-        "effect_of_batches",
         "share_right",
+        name="effect_of_batches",
         hints=(
             "Make the network from the seed, recalibrate, measure; make it again for the other batches.",
             "`torch.from_numpy(digits.x_train).split(60)` gives batches of 60; with `[:1]` only the first.",

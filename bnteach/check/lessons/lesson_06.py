@@ -1,7 +1,5 @@
 """Lesson 06, normalize channels: its exercises and their mistakes."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np
@@ -173,32 +171,16 @@ def convolutions(rng: np.random.Generator) -> list[dict[str, Any]]:
 
 
 # The functions stand in the exercise notebook of lesson 06.
-BUGS = {
-    "A": "eps_outside",
-    "B": "per_element",
-    "C": "n_minus_one",
-    "D": "beta_scaled",
-    "E": "per_picture",
-    "F": "one_mean_for_all",
-    "G": "variance_for_std",
-    "H": "count_of_samples",
-}
-
-
-SIGNS = {
-    "A": "it is right for ε = 0, and wrong for ε = 0.5.",
-    "B": "shift one position in all pictures: the rest of its channel does not change, but it should.",
-    "C": "the standard deviation of a channel is a little less than γ, the more so the smaller the channel.",
-    "D": "the mean of a channel is not β.",
-    "E": "change one picture: the other pictures do not change, but they should.",
-    "F": "change one channel: the other channels change, but they should not.",
-    "G": "multiply x by 10: the result gets smaller, but it should stay nearly the same.",
-    "H": "the standard deviation of a channel is much less than γ, the more so the larger the pictures.",
-}
-
-
-def share_right(seed, right=0, down=0, contrast=1.0, negative=False):
-    """Stands for the measurement of the exercise."""
+BUGS = """
+    A eps_outside: it is right for ε = 0, and wrong for ε = 0.5.
+    B per_element: shift one position in all pictures: the rest of its channel does not change, but should.
+    C n_minus_one: the standard deviation of a channel is a little less than γ, most in small channels.
+    D beta_scaled: the mean of a channel is not β.
+    E per_picture: change one picture: the other pictures do not change, but they should.
+    F one_mean_for_all: change one channel: the other channels change, but they should not.
+    G variance_for_std: multiply x by 10: the result gets smaller, but it should stay nearly the same.
+    H count_of_samples: the standard deviation of a channel is much less than γ, most in large pictures.
+"""
 
 
 EXERCISES = [
@@ -225,8 +207,9 @@ EXERCISES = [
         mistakes=(FOLDED, IN_ROOT),
     ),
     one_change(
-        share_right,
-        "effect_of_change",
+        "share_right",
+        {"right": 0, "down": 0, "contrast": 1.0, "negative": False},
+        name="effect_of_change",
         hints=(
             "Make two measurements that differ in one thing only. What must be the same in both?",
             "`share_right(seed)` is the share before the change.",
@@ -237,7 +220,6 @@ EXERCISES = [
     named_letters(
         "spot_the_bug",
         BUGS,
-        SIGNS,
         hints=(
             "Read each line beside the formula: what is measured, over which axes, divided by what?",
             "Or try γ = 2, β = 1, ε = 0.5: is the mean of a channel β? Do the other pictures matter?",

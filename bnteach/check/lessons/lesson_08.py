@@ -1,7 +1,5 @@
 """Lesson 08, choose a norm: its exercises and their mistakes."""
 
-from __future__ import annotations
-
 import re
 from typing import Any
 
@@ -12,23 +10,14 @@ from .letters import named_letters
 from .normalizing import IN_ROOT, IN_VARIANCE, IN_X_HAT
 from .one_change import one_change
 
-CHOICES = {
-    "A": "BN",
-    "B": "GN",
-    "C": "LN_of_each_token",
-    "D": "IN",
-    "E": "masked_BN",
-    "F": "none",
-}
-NOT_NEEDED = "BN_for_each_step", "LN_of_the_sentence"
-SIGNS = {
-    "A": "the batch is large; and after training the norm has to become part of the convolution before it.",
-    "B": "count the values of a set in a map of one position: over two scans, and over one.",
-    "C": "also in training, no token may look at later ones; your set must not contain them.",
-    "D": "brightness adds another number to each channel, by its filter: each channel must forget its own.",
-    "E": "behind the short recordings stand zeros; and after training the norm must cost nothing.",
-    "F": "one picture and two units: a set has one value or two, and little is left of them.",
-}
+CHOICES = """
+    A BN: the batch is large; and after training the norm has to become part of the convolution before it.
+    B GN: count the values of a set in a map of one position: over two scans, and over one.
+    C LN_of_each_token: also in training, no token may look at later ones; your set must not contain them.
+    D IN: brightness adds another number to each channel, by its filter: each channel must forget its own.
+    E masked_BN: behind the short recordings stand zeros; and after training the norm must cost nothing.
+    F none: one picture and two units: a set has one value or two, and little is left of them.
+"""
 
 
 def masked_batch_norm(x, real, gamma, beta, eps):
@@ -207,16 +196,11 @@ def pictures(rng: np.random.Generator) -> list[dict[str, Any]]:
     return [read, *pictures, random((3, 8, 2, 3), 2, 0.01, 0.003)]
 
 
-def share_right(seed, norm="BN"):
-    """Stands for the measurement of the exercise."""
-
-
 EXERCISES = [
     named_letters(
         "choose_norms",
         CHOICES,
-        SIGNS,
-        NOT_NEEDED,
+        others=("BN_for_each_step", "LN_of_the_sentence"),
         hints=(
             "Ask of each case: how many values has a set? May a neighbor count? What should be forgotten? "
             "Must it be free after training?",
@@ -252,8 +236,9 @@ EXERCISES = [
         mistakes=(OF_PADDING, IN_VARIANCE, IN_ROOT, IN_X_HAT),
     ),
     one_change(
-        share_right,
-        "effect_of_norm",
+        "share_right",
+        {"norm": "BN"},
+        name="effect_of_norm",
         hints=(
             "The function makes two trainings that differ in one thing only. What must be the same in both?",
             "The first number is `share_right(seed)`.",

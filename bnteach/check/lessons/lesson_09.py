@@ -1,7 +1,5 @@
 """Lesson 09, slim and fold: its exercises and their mistakes."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np
@@ -262,8 +260,8 @@ EXERCISES = [
     ),
     measured(
         cut_by,
-        "effect_of_choice",
         "right_after_cut",
+        name="effect_of_choice",
         hints=(
             "Make the network of the seed, cut it by |γ|, measure; cut it by your own numbers, measure.",
             "`network.linear_1.weight` has a row for each channel of layer 1: `.norm(dim=1)` is its length.",

@@ -1,7 +1,5 @@
 """Lesson 10, across devices: its exercises and their mistakes."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -207,10 +205,6 @@ def device_from(recipe: Recipe) -> Callable[..., tuple]:
     return answer
 
 
-def learn(seed, devices=1, by_class=False):
-    """Stands for the training of the exercise."""
-
-
 EXERCISES = [
     Check(
         merge_statistics,
@@ -241,8 +235,9 @@ EXERCISES = [
         mistakes=(OF_ALL_DEVICES,),
     ),
     one_change(
-        learn,
-        "effect_of_shares",
+        "learn",
+        {"devices": 1, "by_class": False},
+        name="effect_of_shares",
         such_as="devices=4",
         lesson=("10_across_devices", "Two shares are not one batch"),
     ),

@@ -3,8 +3,6 @@
 # The boxes of the first exercise are compared by small functions, each a line of its recipe.
 # ruff: noqa: E731
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Lesson 12, the same layer elsewhere: its exercises and their mistakes."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np
@@ -92,10 +90,6 @@ def kernels(rng: np.random.Generator) -> list[dict[str, Any]]:
     return [read, *({"kernel": rng.normal(size=k), "pictures": rng.normal(size=p)} for k, p in sizes)]
 
 
-def learn(seed, momentum=0.1, eps=1e-5):
-    """Stands for the training of the exercise."""
-
-
 EXERCISES = [
     Check(
         to_pytorch,
@@ -125,8 +119,9 @@ EXERCISES = [
         mistakes=(MOVED,),
     ),
     one_change(
-        learn,
-        "effect_of_a_default",
+        "learn",
+        {"momentum": 0.1, "eps": 1e-5},
+        name="effect_of_a_default",
         such_as="momentum=0.99",
         lesson=("12_the_same_layer_elsewhere", "Momentum and ε"),
     ),

@@ -1,7 +1,5 @@
 """Lesson 13, make it fast: its exercises and their mistakes."""
 
-from __future__ import annotations
-
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
@@ -14,15 +12,14 @@ from ..recipe import Recipe
 from .letters import named_letters
 from .one_change import one_change
 
-PASSES = {"A": 2, "B": 3, "C": 4, "D": 0, "E": 9, "F": 2}
-SIGNS = {
-    "A": "one array is read, one is written; the 1 is no array.",
-    "B": "`+=` reads both sides, and writes.",
-    "C": "the difference becomes an array first.",
-    "D": "a slice is a view: are any values moved?",
-    "E": "there are four operations, and each writes an array of its own.",
-    "F": "are the products ever written?",
-}
+PASSES = """
+    A 2: one array is read, one is written; the 1 is no array.
+    B 3: `+=` reads both sides, and writes.
+    C 4: the difference becomes an array first.
+    D 0: a slice is a view: are any values moved?
+    E 9: there are four operations, and each writes an array of its own.
+    F 2: are the products ever written?
+"""
 
 
 def shifted_statistics(x):  # the learner takes x in blocks
@@ -116,16 +113,11 @@ def of_blocks(recipe: Recipe) -> Callable[..., Any]:
     return answer
 
 
-def seconds_of_a_value(seed, channels=64, positions=784, samples=32, float64=False, channels_last=False):
-    """Stands for the measurement of the exercise."""
-
-
 EXERCISES = [
     named_letters(
         "count_passes",
         PASSES,
-        SIGNS,
-        range(20),
+        others=range(20),
         hints=(
             "Take the operations of a line one by one. Which whole arrays does each read, and which does it "
             "write?",
@@ -152,8 +144,9 @@ EXERCISES = [
         mistakes=(OF_SHIFTING,),
     ),
     one_change(
-        seconds_of_a_value,
-        "effect_on_time",
+        "seconds_of_a_value",
+        {"channels": 64, "positions": 784, "samples": 32, "float64": False, "channels_last": False},
+        name="effect_on_time",
         such_as="positions=49",
         lesson=("13_make_it_fast", "Time follows the passes"),
     ),

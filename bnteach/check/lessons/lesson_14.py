@@ -1,7 +1,5 @@
 """Lesson 14, deep enough to break: its exercises and their mistakes."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np
@@ -103,10 +101,6 @@ def settings(rng: np.random.Generator) -> list[dict[str, Any]]:
     return [read, *({name: rng.uniform(*pair) for name, pair in ends.items()} for _ in range(3))]
 
 
-def learn(seed, depth=24, skip=True, batch_norm=True, activation="ReLU", rate=0.03):
-    """Stands for the training of the exercise."""
-
-
 EXERCISES = [
     Check(
         growth_with_skips,
@@ -134,8 +128,9 @@ EXERCISES = [
         mistakes=(OF_EQUILIBRIUM,),
     ),
     one_change(
-        learn,
-        "effect_in_depth",
+        "learn",
+        {"depth": 24, "skip": True, "batch_norm": True, "activation": "ReLU", "rate": 0.03},
+        name="effect_in_depth",
         such_as="depth=50",
         lesson=("14_deep_enough_to_break", "Does it matter for learning?"),
     ),

@@ -1,7 +1,5 @@
 """Lesson 15, fine-tune and adapt: its exercises and their mistakes."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np
@@ -11,24 +9,15 @@ from .letters import named_letters
 from .normalizing import IN_ROOT, IN_X_HAT
 from .one_change import one_change
 
-CAMERAS = {
-    "A": "as_before",
-    "B": "as_before",
-    "C": "other",
-    "D": "as_before",
-    "E": "other",
-    "F": "mirrored",
-    "G": "other",
-}
-SIGNS = {
-    "A": "what are a and c, where nobody divides by 255? BN divides, too.",
-    "B": "fog multiplies and adds, in each pixel the same.",
-    "C": "which pixels are cut at 1? The same in all pictures?",
-    "D": "what does the scratch add to a channel? Does it depend on the picture?",
-    "E": "is there one a for all pictures?",
-    "F": "what is a here? Look at its sign.",
-    "G": "a channel is a sum over both halves. Can one a turn the old sum into the new one?",
-}
+CAMERAS = """
+    A as_before: what are a and c, where nobody divides by 255? BN divides, too.
+    B as_before: fog multiplies and adds, in each pixel the same.
+    C other: which pixels are cut at 1? The same in all pictures?
+    D as_before: what does the scratch add to a channel? Does it depend on the picture?
+    E other: is there one a for all pictures?
+    F mirrored: what is a here? Look at its sign.
+    G other: a channel is a sum over both halves. Can one a turn the old sum into the new one?
+"""
 
 
 def mixed_x_hat(x, running_mean, running_var, prior, eps):
@@ -115,17 +104,16 @@ def few_pictures(rng: np.random.Generator) -> list[dict[str, Any]]:
     return [read, random(5, 3, 16, 0.2), random(10, 4, 3, 1e-5), random(4, 2, 9, 0.01, 0.002)]
 
 
-def share_right(seed, pictures=137, brightness=0.5, digit=None):
-    """Stands for the measurement of the exercise, and refuses what it refuses."""
-    if pictures < 2:
-        raise ValueError(f"pictures is {pictures}, expected 2 or more: one picture has no variance")
+def no_measurement(pictures, brightness, digit):
+    if brightness == 0:
+        return "brightness is 0, expected another number: these pictures are as before, nothing has to adapt"
+    return f"pictures is {pictures}, expected 2 or more: one picture has no variance" * (pictures < 2)
 
 
 EXERCISES = [
     named_letters(
         "name_the_cameras",
         CAMERAS,
-        SIGNS,
         hints=(
             "Write the channel z of a new picture with the z of the old one. Is it a·z + c, with the same a "
             "and c for all pictures?",
@@ -146,8 +134,10 @@ EXERCISES = [
         mistakes=(OF_MIXING, IN_ROOT, IN_X_HAT),
     ),
     one_change(
-        share_right,
-        "effect_of_pictures",
+        "share_right",
+        {"pictures": 137, "brightness": 0.5, "digit": None},
+        name="effect_of_pictures",
+        refused=no_measurement,
         such_as="pictures=20",
         lesson=("15_fine_tune_and_adapt", "Another camera: which changes can statistics mend?"),
     ),

@@ -4,11 +4,9 @@ The check stands in the place of what is measured, and looks at each call (`one_
 `measured`); or it has the two numbers alone (`experiment`).
 """
 
-from __future__ import annotations
-
-import inspect
 from collections.abc import Callable, Collection, Hashable, Mapping
 from functools import partial
+from inspect import Parameter, Signature
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,6 +17,8 @@ from .first_fault import Facts, judged_by
 
 SEEDS = (0, 1, 2)
 Changes = Collection[dict[str, Any]]  # setting -> its new value
+Tried = Mapping[str, Collection]  # setting -> the values that are not new, the usual one first
+Refusal = Callable[..., str]
 
 NOT_COMPARABLE = """
     > 00_meet_batch_normalization: Two networks, one difference
@@ -144,23 +144,17 @@ def compared(
     yield "other_change", not choices or all(after in choices for _, after in changes)
 
 
-def tried(
-    answer: Any, inputs: Mapping[str, Any], call: Callable[..., Call], known: Mapping[str, Collection]
-) -> Facts:
+def tried(answer: Any, inputs: Mapping[str, Any], call: Callable[..., Call], known: Tried) -> Facts:
     """A call with BN and one without it, else alike, under a condition that is not known yet."""
     pairs = [pair_of(answer, call, seed) for seed in inputs["seeds"]]
-    has_bn = [[bool(one.changes.get("batch_norm", True)) for one in pair] for pair in pairs]
+    conditions = [[dict(one.changes) for one in pair] for pair in pairs]
+    has_bn = [[one.pop("batch_norm", True) for one in pair] for pair in conditions]
     yield "not_two_runs", all(sorted(pair) == [False, True] for pair in has_bn)
     yield "other_seed", all(a.of == b.of for a, b in pairs)
     yield "seed_ignored", of_one_seed(pairs)
-    conditions = [[without(one.changes, "batch_norm") for one in pair] for pair in pairs]
     yield "unequal_conditions", all(with_bn == without_bn for with_bn, without_bn in conditions)
     yield "condition_of_the_lesson", any(v not in known[name] for name, v in conditions[0][0].items())
     yield "without_bn_first", all(first for first, _ in has_bn)
-
-
-def without(settings: Mapping[str, Any], name: str) -> dict[str, Any]:
-    return {other: value for other, value in settings.items() if other != name}
 
 
 def believed(answer: Any, inputs: Mapping[str, Any]) -> Facts:
@@ -172,16 +166,17 @@ def believed(answer: Any, inputs: Mapping[str, Any]) -> Facts:
     yield "seed_unused", min(len(set(before)), len(set(after))) > 1
 
 
-def with_settings(measure: Callable[..., float]) -> Callable[..., Call]:
-    """A call of a function of a seed and settings: the changes are those that are not its defaults."""
-    usual = inspect.signature(measure)
+def with_settings(usual: Mapping[str, Any], refused: Refusal = lambda **settings: "") -> Callable[..., Call]:
+    """A call with a seed and settings: the changes are those that are not as usual."""
+    names = [Parameter(name, Parameter.POSITIONAL_OR_KEYWORD) for name in ("seed", *usual)]
+    signature = Signature([name.replace(default=usual.get(name.name, Parameter.empty)) for name in names])
 
     def call(*values: Any, **named: Any) -> Call:
-        measure(*values, **named)  # may refuse
-        given = dict(usual.bind(*values, **named).arguments)
+        given = signature.bind(*values, **named).arguments
         seed = given.pop("seed")
-        changes = {name: v for name, v in given.items() if v != usual.parameters[name].default}
-        return Call(seed, changes)
+        if problem := refused(**{**usual, **given}):
+            raise ValueError(problem)
+        return Call(seed, {name: value for name, value in given.items() if value != usual[name]})
 
     return call
 
@@ -191,43 +186,44 @@ def judged(facts: Callable[..., Facts], text: str, **more: Any) -> Check:
 
 
 def one_change(
-    measure: Callable[..., float], name: str, such_as: str = "", choices: Changes = (), **more: Any
+    measure: str,
+    usual: Mapping[str, Any],
+    such_as: str = "",
+    choices: Changes = (),
+    refused: Refusal = lambda **settings: "",
+    **more: Any,
 ) -> Check:
-    """The check of an experiment `name(measure, seed)`.
+    """The check of an experiment `name(measure, seed)`, which calls `measure(seed, ...)` with these settings.
 
-    measure: has the arguments of what is measured with, and may refuse some. What it returns is not used.
     such_as: a changed setting, for the last hint.
     choices: the changes that are allowed; without them, any one is.
+    refused: what is wrong with settings that cannot be measured, in words.
     """
-    usual = f"{measure.__name__}(seed)"
     hints = (
         "An experiment compares two runs that differ in one thing. How many calls is that?",
         "The usual run needs the seed alone. What must be the same in the other one?",
-        f"`usual = {usual}`. The second call has one more argument, such as `{such_as}`.",
+        f"`usual = {measure}(seed)`. The second call has one more argument, such as `{such_as}`.",
     )
-    facts = partial(compared, call=with_settings(measure), choices=choices)
-    text, takes = NOT_COMPARABLE + OTHER_CHANGE * bool(choices), (measure.__name__, "seed")
-    return judged(facts, text, name=name, takes=takes, **{"hints": hints, **more})
+    facts = partial(compared, call=with_settings(usual, refused), choices=choices)
+    text = NOT_COMPARABLE + OTHER_CHANGE * bool(choices)
+    return judged(facts, text, takes=(measure, "seed"), **{"hints": hints, **more})
 
 
-def two_networks(
-    measure: Callable[..., float], known: Mapping[str, Collection], name: str, **more: Any
-) -> Check:
-    """The check of a trial `name(measure, seed)`, with BN and without it. `known`: setting -> the values that
-    are not new."""
-    facts = partial(tried, call=with_settings(measure), known=known)
-    return judged(facts, NO_TRIAL, name=name, takes=(measure.__name__, "seed"), **more)
+def two_networks(measure: str, known: Tried, **more: Any) -> Check:
+    """The check of a trial `name(measure, seed)`, with BN and without it."""
+    usual = {"batch_norm": True, **{name: values[0] for name, values in known.items()}}
+    facts = partial(tried, call=with_settings(usual), known=known)
+    return judged(facts, NO_TRIAL, takes=(measure, "seed"), **more)
 
 
-def measured(call: Callable[..., Call], name: str, takes: str, **more: Any) -> Check:
-    """The check of an experiment `name(takes, seed)` on things that the learner makes from the seed. `call`:
-    what one call of `takes` is."""
-    return judged(partial(compared, call=call), NOT_COMPARABLE, name=name, takes=(takes, "seed"), **more)
+def measured(call: Callable[..., Call], measure: str, **more: Any) -> Check:
+    """The check of an experiment on things that the learner makes from the seed. `call`: what one call is."""
+    return judged(partial(compared, call=call), NOT_COMPARABLE, takes=(measure, "seed"), **more)
 
 
-def experiment(name: str, **more: Any) -> Check:
+def experiment(**more: Any) -> Check:
     """The check of an experiment `name(seed)` of which only the two numbers are seen."""
-    return judged(believed, NOT_TO_BE_BELIEVED, name=name, takes=("seed",), **more)
+    return judged(believed, NOT_TO_BE_BELIEVED, takes=("seed",), **more)
 
 
 def weights_of(network: Any) -> bytes:

@@ -1,7 +1,5 @@
 """Lesson 05's second exercise: a learner's `recalibrate` is tried on a small network of PyTorch."""
 
-from __future__ import annotations
-
 import copy
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any

@@ -1,7 +1,5 @@
 """Exercises that choose a setting by trainings: in their place stand results that the check knows."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
