@@ -16,11 +16,6 @@ def sums(blocks, has_shift=True):
     return n, shift, total / n, squares / n
 
 
-def shift_not_added(blocks):
-    _, _, average, squares = sums(blocks)
-    return average, squares - average**2
-
-
 def around_the_shift(blocks):
     _, shift, average, squares = sums(blocks)
     return shift + average, squares
@@ -52,7 +47,6 @@ def blocks_read_twice(blocks):
 
 
 MEANT = [
-    shift_not_added,
     around_the_shift,
     whole_mean_subtracted,
     shift_in_the_variance,

@@ -41,13 +41,6 @@ def rows(rng: np.random.Generator) -> list[dict[str, Any]]:
     return [read, *({"x": rng.normal(3, 2, size)} for size in ((6, 4), (4, 4), (1, 3)))]
 
 
-class Networks(Trainings):
-    """Accuracies of networks by their layers and their weight scale."""
-
-    def __call__(self, layers: int, scale: float, seed: int) -> float:
-        return self.result(seed, layers, scale)
-
-
 def best_scale(train, scales):
     depths = (8, 16)
     seeds = range(5)
@@ -69,10 +62,6 @@ CHOOSING = """
     average_taken: the scales are compared by an average
         judged = [np.mean(ten) for ten in accuracies]
         | An average hides a network that did not learn. All ten must; so the lowest of them counts.
-
-    luckiest_taken: the scales are compared by their best training
-        judged = [max(ten) for ten in accuracies]
-        | The best of ten is luck. All ten must learn; so the lowest counts.
 """
 
 
@@ -81,7 +70,7 @@ def networks(rng: np.random.Generator) -> list[dict[str, Any]]:
 
     def random(scales: list[float]) -> dict[str, Any]:
         results = {s: np.tile(rng.uniform(0.1, 1, ENOUGH), 2) for s in product((8, 16), scales)}
-        return {"train": Networks(results), "scales": scales}
+        return {"train": Trainings(("layers", "scale"), results), "scales": scales}
 
     return [random(scales) for scales in ([6, 10, 16], *[[2, 4, 6, 8, 10, 12, 14, 16]] * 9)]
 

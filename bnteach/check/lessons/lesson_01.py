@@ -6,10 +6,9 @@ from typing import Any
 import numpy as np
 
 from ..checking import Check
+from .inputs import readable, values
 from .normalizing import IN_VARIANCE, OF_COLUMNS
 from .one_change import one_change
-
-READ = np.array([[1.0, 10.0], [2.0, 10.0], [6.0, 40.0]])
 
 
 def scale_like_training(train, test):
@@ -54,14 +53,10 @@ OF_TRAIN = re.sub(r"\bx\b", "train", OF_COLUMNS)
 def train_and_test(rng: np.random.Generator) -> list[dict[str, Any]]:
     """Small sets to read; then test sets of another size, mean and spread than the training set."""
 
-    def shifted(rows: int, test_rows: int, columns: int) -> dict[str, Any]:
-        return {
-            "train": rng.normal(3, rng.uniform(1, 4, columns), (rows, columns)),
-            "test": rng.normal(5, rng.uniform(2, 3, columns), (test_rows, columns)),
-        }
+    def random(rows: int, test_rows: int, c: int) -> dict[str, Any]:
+        return {"train": values(rng, rows, c), "test": 2 * values(rng, test_rows, c)}
 
-    read = {"train": READ, "test": np.array([[3.0, 20.0], [5.0, 50.0]])}
-    return [read, shifted(8, 5, 3), shifted(5, 9, 4), shifted(4, 3, 4)]
+    return [readable(random(3, 2, 2)), random(8, 5, 3), random(5, 9, 4), random(4, 3, 4)]
 
 
 def variance_within(batches):
@@ -90,13 +85,6 @@ IN_BATCHES = """
         mean = batches.mean(axis=(0, 1), keepdims=True)
         | Then the light counts as a difference between cars. Each batch has a mean of its own.
 
-    batches_mixed: the first cars of all batches are taken together, then the second cars
-        mean = batches.mean(axis=0, keepdims=True)
-        sum_of_squares = ((batches - mean) ** 2).sum(axis=0)
-        n = number
-        within = var.mean(axis=0)
-        | Axis 0 counts the batches. The cars that stand in the same light lie along axis 1.
-
     deviations_averaged: standard deviations are averaged, and squared at the end
         within = np.sqrt(var).mean(axis=0) ** 2
         | Each variance is right on average; its root is not. Average first.
@@ -107,11 +95,9 @@ def batches_in_another_light(rng: np.random.Generator) -> list[dict[str, Any]]:
     """Two batches to read; then more, each with means of its own; as many batches as samples and channels."""
 
     def random(number: int, n: int, c: int) -> dict[str, Any]:
-        light = rng.normal(0, 5, (number, 1, c))
-        return {"batches": light + rng.normal(3, rng.uniform(1, 4, c), (number, n, c))}
+        return {"batches": rng.normal(0, 5, (number, 1, c)) + values(rng, number, n, c)}
 
-    read = np.array([[[1.0, 10.0], [2.0, 10.0], [6.0, 40.0]], [[11.0, 0.0], [12.0, 6.0], [13.0, 3.0]]])
-    return [{"batches": read}, random(5, 2, 3), random(3, 6, 4), random(4, 4, 4)]
+    return [readable(random(2, 3, 2)), random(5, 2, 3), random(3, 6, 4), random(4, 4, 4)]
 
 
 def largest_rate(x):
@@ -126,7 +112,7 @@ def largest_rate(x):
 IN_RATE = """
     > 01b_see_why_it_helps: How steep: the curvatures
 
-    half_kept: the rate is that for half the mean of the squared errors
+    half_kept: the rate is twice as large, as for half the mean of the squared errors
         second_derivatives = columns.T @ columns / n
         | Without the half the loss is twice as large, and so are its second derivatives.
 
@@ -141,25 +127,14 @@ IN_RATE = """
     smallest_curvature: the smallest curvature is taken
         largest = np.linalg.eigvalsh(second_derivatives)[0]
         | The steepest direction diverges first, and eigvalsh sorts the smallest first.
-
-    sum_of_errors: the matrix is that of the sum of the squared errors
-        second_derivatives = 2 * columns.T @ columns
-        | The loss is a mean over the N samples, so the matrix is divided by N.
-
-    means_subtracted: the mean of each feature is subtracted first
-        columns = np.column_stack([x - x.mean(axis=0), np.ones(len(x))])
-        | That is another network's input. The features come as they are.
 """
 
 
 def features(rng: np.random.Generator) -> list[dict[str, Any]]:
-    """Three samples to read; then features off-center, one far from 0, and as many as samples."""
-
-    def random(n: int, d: int, mean: float) -> dict[str, Any]:
-        return {"x": rng.normal(mean, rng.uniform(1, 3, d), (n, d))}
-
-    read = {"x": np.array([[1.0, 2.0], [2.0, 0.0], [6.0, 1.0]])}
-    return [read, random(8, 2, 1.5), random(5, 3, 4.0), random(4, 4, 2.0)]
+    """Three samples to read; then features off-center, as many as samples, and small beside the 1 for b."""
+    sizes = ((3, 2), (8, 2), (5, 3), (4, 4), (6, 2))
+    read, *others, small = ({"x": values(rng, *size)} for size in sizes)
+    return [readable(read), *others, {"x": 0.1 * small["x"]}]
 
 
 EXERCISES = [

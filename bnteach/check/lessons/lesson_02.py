@@ -7,6 +7,7 @@ import numpy as np
 
 from ..answers import OddAnswer, as_array, unpacked
 from ..checking import Check
+from .inputs import readable, values
 from .normalizing import IN_ROOT, IN_VARIANCE, IN_X_HAT, OF_COLUMNS, PER_SAMPLE
 from .trainings import ENOUGH, SEEDS, Trainings, choice_of
 
@@ -23,12 +24,9 @@ def standardize(x, eps):
 
 def probes(rng: np.random.Generator) -> list[dict[str, Any]]:
     """A batch to read; two off center; one that varies less than ε; one as wide as long."""
-    read = {"x": np.array([[1.0, 10.0], [2.0, 10.0], [6.0, 40.0]]), "eps": 0.5}
-    wide = {"x": rng.normal(3, [0.5, 1, 2, 4], size=(6, 4)), "eps": 0.1}
-    long = {"x": rng.normal(-5, 2, size=(9, 3)), "eps": 1e-5}
-    small = {"x": rng.normal(0.02, 0.003, size=(5, 3)), "eps": 0.01}
-    square = {"x": rng.normal(2, [1, 2, 3, 4], size=(4, 4)), "eps": 0.2}
-    return [read, wide, long, small, square]
+    sizes = ((3, 2, 0.5), (6, 4, 0.1), (9, 3, 1e-5), (5, 3, 0.01), (4, 4, 0.2))
+    read, wide, long, small, square = ({"x": values(rng, n, c), "eps": eps} for n, c, eps in sizes)
+    return [readable(read), wide, long, {**small, "x": small["x"] / 500}, square]
 
 
 def hard_probes(rng: np.random.Generator) -> list[dict[str, Any]]:
@@ -87,13 +85,6 @@ def sizes(rng: np.random.Generator) -> list[dict[str, Any]]:
     return [{"n": n, "mean": rng.uniform(2, 9), "std": rng.uniform(2, 4)} for n in ns]
 
 
-class Losses(Trainings):
-    """Losses after a training, by the scale of the weights and the rate."""
-
-    def __call__(self, scale: float, rate: float, seed: int) -> float:
-        return self.result(seed, scale, rate)
-
-
 def matching_rate(train, rates):
     seeds = range(5)
     usual = np.array([train(1, 1, seed) for seed in seeds])
@@ -131,7 +122,7 @@ def losses_by_rate(rng: np.random.Generator) -> list[dict[str, Any]]:
         others = [usual + rng.normal(0, 1e-3, SEEDS), mixed, lucky, usual - 0.3, usual + 0.9]
         by_rate = dict(zip([rates[place] for place in places], others, strict=True))
         results = {(1, 1): usual, **{(10, rate): losses for rate, losses in by_rate.items()}}
-        return {"train": Losses(results), "rates": rates}
+        return {"train": Trainings(("scale", "rate"), results), "rates": rates}
 
     return [random(np.roll([3, 0, 2, 4, 1], shift)) for shift in range(5)]
 

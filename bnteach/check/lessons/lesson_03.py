@@ -8,18 +8,11 @@ import numpy as np
 
 from ..answers import as_array, unpacked
 from ..checking import Check
+from .inputs import gamma_and_beta, readable
 from .labelings import TWO_LABELINGS
 
 AFFINE = """
     > 03_scale_and_shift: Two numbers for each channel
-
-    gamma_beta_swapped: γ and β have changed places
-        y = beta * x_hat + gamma
-        | γ multiplies and β is added.
-
-    gamma_along_samples: γ and β are spread along the samples
-        y = gamma[:, None] * x_hat + beta[:, None]
-        | A channel is a column. When N = C, no error tells you.
 
     affine_forgotten: x̂ is returned: neither γ nor β is used
         y = x_hat
@@ -37,8 +30,7 @@ OF_PARAMETERS = """
 
     dbeta_mean: dβ is a mean over the batch
         dbeta = dy.mean(axis=0)
-        | One β serves all samples, so their shares add up. If the loss is a mean, dy already has the 1/N in
-        | it.
+        | One β serves all samples, so their shares add up.
 """
 
 
@@ -67,8 +59,7 @@ OF_SHARE = """
 def shares(rng: np.random.Generator) -> list[dict[str, Any]]:
     """Three channels to read; then shares above and below one half."""
     read = {"share": np.array([0.5, 0.9, 0.1]), "std": np.array([1.0, 2.0, 0.5])}
-    random = [{"share": rng.uniform(0.05, 0.95, c), "std": rng.uniform(1.5, 4, c)} for c in (4, 3, 6)]
-    return [read, *random]
+    return [read, *({"share": rng.uniform(0.05, 0.95, c), "std": rng.uniform(1.5, 4, c)} for c in (4, 3, 6))]
 
 
 def parameters_given(answer: Any, inputs: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:
@@ -97,14 +88,8 @@ SWITCHES = """
 
 def masks(rng: np.random.Generator) -> list[dict[str, Any]]:
     """Channels to read; then more, some of them switched off."""
-
-    def random(c: int) -> dict[str, Any]:
-        keep = rng.permutation(np.arange(c) < c // 2)
-        return {"gamma": rng.uniform(1.5, 3, c), "beta": rng.uniform(1, 2, c), "keep": keep}
-
-    keep = np.array([True, False, True])
-    read = {"gamma": np.array([2.0, 0.5, 1.5]), "beta": np.array([-1.0, 3.0, 4.0]), "keep": keep}
-    return [read, random(6), random(4), random(5)]
+    read, *others = ({**gamma_and_beta(rng, c), "keep": rng.permutation(c) < c // 2} for c in (3, 6, 4, 5))
+    return [readable(read), *others]
 
 
 EXERCISES = [

@@ -37,10 +37,6 @@ OF_UPDATE = """
         unbiased = ((x - running_mean) ** 2).sum(axis=0) / (len(x) - 1)
         | The variance of a batch is measured around the mean of that batch.
 
-    around_new_mean: the running mean is updated first, and the variance is measured around it
-        unbiased = ((x - new_mean) ** 2).sum(axis=0) / (len(x) - 1)
-        | The variance of a batch is measured around the mean of that batch.
-
     whole_var_corrected: N/(N − 1) multiplies the whole running variance
         new_var = ((1 - momentum) * running_var + momentum * x.var(axis=0)) * len(x) / (len(x) - 1)
         | The old average is unbiased already. Only the new variance is corrected, before it is mixed in.
@@ -56,10 +52,6 @@ OF_UPDATE = """
         new_mean = momentum * running_mean + (1 - momentum) * mean
         new_var = momentum * running_var + (1 - momentum) * unbiased
         | That is Keras' convention. Here, as in PyTorch, momentum is the weight of the new batch.
-
-    momentum_reversed_in_var: the momentum weighs the old variance, but the new mean
-        new_var = momentum * running_var + (1 - momentum) * unbiased
-        | One convention serves both. Here, as in PyTorch, momentum is the weight of the new batch.
 """
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from ..checking import Check
-from .inputs import of_layer, readable
+from .inputs import gamma_and_beta, of_layer, readable, values
 from .lesson_02 import standardize  # noqa: F401 (a mistake below normalizes with it)
 from .letters import named_letters
 from .normalizing import IN_ROOT, IN_VARIANCE, IN_X_HAT
@@ -59,10 +59,6 @@ OF_CHANNELS = """
         y = (gamma * np.moveaxis(x_hat, channel_axis, -1) + beta).reshape(-1, len(gamma))
         | The next layer wants pictures. Undo the reshape and the transpose at the end.
 
-    channels_left_last: the channels are still at the last axis
-        y = gamma * np.moveaxis(x_hat, channel_axis, -1) + beta
-        | The result must have the shape of x. Move the channels back: np.moveaxis(y, -1, channel_axis).
-
     reshaped_not_transposed: the table is made by reshape alone
         y = (gamma * standardize(x.reshape(-1, len(gamma)), eps) + beta).reshape(x.shape)
         | reshape(-1, C) on (N, C, H, W) does not move the channels: it mixes them. Move the channel axis to
@@ -74,10 +70,6 @@ OF_CHANNELS = """
         | first, then move the last axis to channel_axis.
 
     > 06_normalize_channels: Other layouts: the same rule
-
-    always_channels_first: the statistics always take axis 1 for the channels
-        axes = (0, 2, 3)
-        | In (N, H, W, C) axis 1 is the height. The caller says where the channels are.
 
     always_channels_last: the statistics always take the last axis for the channels
         axes = (0, 1, 2)
@@ -111,24 +103,13 @@ def pictures(rng: np.random.Generator) -> list[dict[str, Any]]:
     """Pictures to read; random ones in both layouts; one that varies less than ε; some with W or H = C."""
 
     def random(shape: tuple[int, ...], channel_axis: int, eps: float, spread: float = 2.0) -> dict[str, Any]:
-        c = shape[channel_axis]
-        offset = rng.uniform(1, 6, size=c).reshape([-1 if a == channel_axis % 4 else 1 for a in range(4)])
-        return {
-            "x": spread * (offset + rng.normal(size=shape)),
-            "gamma": rng.uniform(1.5, 3, size=c),
-            "beta": rng.uniform(-2, 2, size=c),
-            "eps": eps,
-            "channel_axis": channel_axis,
-        }
+        c, *others = shape[channel_axis], *np.delete(shape, channel_axis)
+        x = np.moveaxis(spread * values(rng, *others, c), -1, channel_axis)
+        return {"x": x, **gamma_and_beta(rng, c), "eps": eps, "channel_axis": channel_axis}
 
-    return [
-        readable(random((3, 2, 1, 2), 1, 0.5)),
-        random((4, 3, 5, 2), 1, 0.3),
-        random((4, 5, 2, 3), -1, 1e-5),
-        random((3, 4, 2, 5), 1, 0.01, 0.003),
-        random((5, 4, 3, 4), 1, 0.2),
-        random((4, 4, 3, 4), 3, 0.4),
-    ]
+    read, small = readable(random((3, 2, 1, 2), 1, 0.5)), random((3, 4, 2, 5), 1, 0.01, 0.003)
+    usual = [random((4, 3, 5, 2), 1, 0.3), random((4, 5, 2, 3), -1, 1e-5)]
+    return [read, *usual, small, random((5, 4, 3, 4), 1, 0.2), random((4, 4, 3, 4), 3, 0.4)]
 
 
 def fold_batch_norm(weight, bias, gamma, beta, running_mean, running_var, eps):
@@ -152,10 +133,6 @@ FOLDED = """
     fold_input_axis: the factor meets the input channels of the weight
         new_weight = weight * scale[None, :, None, None]
         | weight has shape (out, in, height, width). BN's channels are those that come out: axis 0.
-
-    fold_factor_on_last_axis: the factor meets the last axis of the weight
-        new_weight = weight * scale
-        | NumPy lines up shape (C,) with the last axis: the width. Give `scale` three axes more.
 """
 
 

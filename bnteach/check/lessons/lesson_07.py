@@ -39,11 +39,6 @@ IN_INTERVAL = """
         error = np.sqrt((with_bn.var(ddof=1) + without_bn.var(ddof=1)) / n)
         | That is right for results that are independent. Here the seed moves both of them.
 
-    pairs_torn: the two networks are taken as unpaired
-        error = np.sqrt((with_bn.var(ddof=1) + without_bn.var(ddof=1)) / n)
-        t = stats.t.ppf(0.975, 2 * n - 2)
-        | What the seed alone changes cancels in each difference, and only there. Take the differences first.
-
     normal_for_t: 1.96 stands where Student's t belongs
         t = 1.96
         | 1.96 is right if s is known. It is estimated from a few seeds: that needs a longer interval.
@@ -55,10 +50,6 @@ IN_INTERVAL = """
     t_of_twenty_seeds: t is 2.09, that of 20 seeds
         t = 2.09
         | 2.09 is typed in, and belongs to 20 values. With fewer, t is larger.
-
-    t_of_twenty_seeds_exactly: t is 2.093, that of 20 seeds
-        t = 2.093
-        | 2.093 is typed in, and belongs to 20 values. With fewer, t is larger.
 
     t_one_sided: 5 % are left out on each side
         t = stats.t.ppf(0.95, n - 1)
@@ -205,9 +196,9 @@ def dropout_variance(mean, var, p):
     keep = 1 - p
     scale = 1 / keep
     mean_of_squares = var + mean**2
-    squares_dropped = keep * scale**2 * mean_of_squares
-    mean_dropped = keep * scale * mean
-    training = squares_dropped - mean_dropped**2
+    squares_after = keep * scale**2 * mean_of_squares
+    mean_after = keep * scale * mean
+    training = squares_after - mean_after**2
     ratio = var / training
     return training, ratio
 

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from ..checking import Check
+from .inputs import gamma_and_beta, readable, values
 from .letters import named_letters
 from .normalizing import IN_ROOT, IN_VARIANCE, IN_X_HAT
 from .one_change import one_change
@@ -69,15 +70,6 @@ OF_PADDING = """
         y = gamma * x_hat + beta
         | (0 − μ)·γ/σ + β is not 0. What comes next would take it for a value.
 
-    table_returned: the table of the real steps is returned, not the sequences
-        y = gamma * (x[real] - mean) * inv_std + beta
-        | x[real] has lost which step belongs where. y = np.zeros_like(x) has the right shape, and y[real] = …
-        | puts the rows back.
-
-    beta_on_the_padding: β stands at the padding
-        y = gamma * (mask * x_hat) + beta
-        | The mask must come after β.
-
     > 03_scale_and_shift: Two numbers for each channel
 
     affine_forgotten: x̂ is returned: neither γ nor β is used
@@ -125,14 +117,6 @@ OF_GROUPS = """
         groups = x[:, :, None]
         | That is instance normalization, or G = C. The caller says how many groups there are.
 
-    five_axes: y has the five axes of the groups, not the shape of x
-        y = gamma.reshape(num_groups, -1, 1, 1) * x_hat + beta.reshape(num_groups, -1, 1, 1)
-        | The next layer wants pictures. Bring x̂ back with reshape(x.shape), then use γ and β.
-
-    five_axes_of_x_hat: x̂ is returned with the five axes of the groups, and neither γ nor β is used
-        y = x_hat
-        | First the shape: bring x̂ back with reshape(x.shape). Then y needs γ and β.
-
     > 03_scale_and_shift: Two numbers for each channel
 
     affine_forgotten: x̂ is returned: neither γ nor β is used
@@ -142,58 +126,28 @@ OF_GROUPS = """
 
 
 def sequences(rng: np.random.Generator) -> list[dict[str, Any]]:
-    """One channel to read; random ones off-center; one that varies less than ε; one as long as wide."""
+    """Short ones to read; random ones off-center; one that varies less than ε; one as long as wide."""
 
     def random(lengths: list[int], c: int, eps: float, spread: float = 1.0) -> dict[str, Any]:
         real = np.arange(max(lengths)) < np.array(lengths)[:, None]
-        values = rng.normal(rng.uniform(2, 5, size=c), rng.uniform(1, 3, size=c), (*real.shape, c))
-        return {
-            "x": np.where(real[:, :, None], spread * values, 0.0),
-            "real": real,
-            "gamma": rng.uniform(1.5, 3, size=c),
-            "beta": rng.uniform(1, 2, size=c),
-            "eps": eps,
-        }
+        x = np.where(real[:, :, None], spread * values(rng, *real.shape, c), 0.0)
+        return {"x": x, "real": real, **gamma_and_beta(rng, c), "eps": eps}
 
-    read = {
-        "x": np.array([[1.0, 2, 3, 6], [4, 2, 0, 0], [3, 0, 0, 0]])[:, :, None],
-        "real": np.array([[1, 1, 1, 1], [1, 1, 0, 0], [1, 0, 0, 0]], dtype=bool),
-        "gamma": np.array([2.0]),
-        "beta": np.array([1.0]),
-        "eps": 0.5,
-    }
-    return [
-        read,
-        random([5, 2, 4], 3, 0.2),
-        random([3, 6, 1, 2], 4, 1e-5),
-        random([4, 2, 3], 2, 0.01, 0.003),
-        random([3, 1, 2], 3, 0.3),
-    ]
+    read, many = random([4, 2, 1], 1, 0.5), random([3, 6, 1, 2], 4, 1e-5)
+    small, square = random([4, 2, 3], 2, 0.01, 0.003), random([3, 1, 2], 3, 0.3)
+    return [readable(read), random([5, 2, 4], 3, 0.2), many, small, square]
 
 
 def pictures(rng: np.random.Generator) -> list[dict[str, Any]]:
     """Random pictures whose channels differ much, and G ≠ C/G; one that varies less than ε."""
 
     def random(shape: tuple, groups: int, eps: float, spread: float = 1.0) -> dict[str, Any]:
-        c = shape[1]
-        offset = rng.uniform(-5, 5, size=(shape[0], c, 1, 1))
-        return {
-            "x": spread * rng.normal(offset, rng.uniform(1, 3, size=(1, c, 1, 1)), shape),
-            "num_groups": groups,
-            "gamma": rng.uniform(1.5, 3, size=c),
-            "beta": rng.uniform(-2, 2, size=c),
-            "eps": eps,
-        }
+        offset = rng.uniform(-5, 5, size=(*shape[:2], 1, 1))
+        x = spread * rng.normal(offset, rng.uniform(1, 3, size=(1, shape[1], 1, 1)), shape)
+        return {"x": x, "num_groups": groups, **gamma_and_beta(rng, shape[1]), "eps": eps}
 
-    read = {
-        "x": np.arange(12.0).reshape(3, 4, 1, 1) ** 1.5,
-        "num_groups": 2,
-        "gamma": np.array([2.0, 0.5, 1.0, 1.5]),
-        "beta": np.array([-1.0, 4.0, 0.0, 2.0]),
-        "eps": 0.5,
-    }
-    pictures = random((3, 6, 2, 5), 2, 0.2), random((4, 6, 3, 2), 3, 1e-5)
-    return [read, *pictures, random((3, 8, 2, 3), 2, 0.01, 0.003)]
+    others = [random((3, 6, 2, 5), 2, 0.2), random((4, 6, 3, 2), 3, 1e-5)]
+    return [readable(random((3, 4, 1, 1), 2, 0.5)), *others, random((3, 8, 2, 3), 2, 0.01, 0.003)]
 
 
 EXERCISES = [

@@ -185,14 +185,6 @@ IN_FOLD = """
     next_shift_not_weighted: the shift does not go through the weight
         weighed = shift
         | The shift is added to the inputs of the layer. The layer weighs them, and so the shift.
-
-    next_shift_from_the_left: the shift stands on the left of the weight: shift @ weight
-        weighed = shift @ weight
-        | A bias has one number for each output: a sum along each row of the weight.
-
-    next_shift_not_summed: the weight is multiplied with the shift, but nothing is summed up
-        weighed = weight * shift
-        | Each output adds up what all its inputs give: a sum along each row of the weight.
 """
 
 

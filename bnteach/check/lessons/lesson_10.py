@@ -92,10 +92,6 @@ OF_ALL_DEVICES = """
         | It belongs to the mean loss of this share. In the mean over all samples, this share counts
         | len(dy) / count.
 
-    sync_weight_upside_down: the weight of the share is turned upside down
-        dy_of_all = dy * count / len(dy)
-        | A share is a part of the whole: its weight len(dy) / count is at most 1.
-
     sync_sums_not_weighted: dx has the weight of the share, and the two sums have not
         dgamma = (dy * x_hat).sum(axis=0)
         dbeta = dy.sum(axis=0)
@@ -129,10 +125,6 @@ OF_ALL_DEVICES = """
         all_dbeta = dbeta
         | Data parallelism adds up the gradients of all parameters afterward. Totals would be added once for
         | each device.
-
-    sync_sums_swapped: the two totals have changed places
-        dx = gamma / std * (dy_of_all - all_dgamma / m - x_hat * all_dbeta / m)
-        | Σ dy stands alone in dx; Σ dy·x̂ has the factor x̂.
 
     sync_rows_swapped: the two rows that are sent have changed places
         all_dgamma = dgamma + other_dbeta

@@ -11,6 +11,7 @@ import numpy as np
 from ..checking import Check
 from . import folding
 from .first_fault import judged_by
+from .inputs import readable
 
 
 def suppressed(order: Any, drops: Callable[[int, int], bool]) -> np.ndarray:
@@ -57,10 +58,6 @@ NOT_SUPPRESSED = """
         order = np.argsort(scores)
         | np.argsort sorts upward. The best score must choose first.
 
-    order_of_the_list: the boxes are taken in the order of the list
-        order = np.arange(len(scores))
-        | Sort by the score: the best must choose first, wherever it stands.
-
     dropped_boxes_drop: a box that was dropped still drops others
         kept = np.array([a for i, a in enumerate(order) if not any(drops(b, a) for b in order[:i])])
         | What is dropped is gone. Only a box that is kept can drop another.
@@ -72,10 +69,6 @@ NOT_SUPPRESSED = """
     nothing_dropped: all boxes are kept
         kept = np.array(order)
         | Sorting is the first step. Then drop the boxes that overlap the kept one by more than the limit.
-
-    not_best_first: the right boxes are kept, but in the order of the list
-        kept = np.sort(suppressed(order, drops))
-        | The best score comes first: what is kept is used in this order later.
 
     dropped_at_the_limit: a box is dropped where the IoU is just the limit
         drops = lambda best, other: iou(boxes[best], boxes[other]) >= limit
@@ -122,12 +115,6 @@ OTHER_LOSSES = """
         roots = ((boxes[responsible, 2:4] ** 2 - size) ** 2).sum()
         | The errors of the roots count: so an error of the same size counts more in a small box.
 
-    means_for_sums: means stand where sums belong
-        place = ((boxes[responsible, :2] - center) ** 2).sum() / 4
-        roots = ((boxes[responsible, 2:4] - np.sqrt(size)) ** 2).sum() / 4
-        classes = ((scores - np.eye(len(scores))[label]) ** 2).mean()
-        | YOLO adds the squared errors. With means, more classes would make each error count less.
-
     confidence_of_one: the confidence should be 1
         confidence = (boxes[responsible, 4] - 1) ** 2
         | It should say how well the box fits: its IoU.
@@ -148,25 +135,16 @@ OTHER_LOSSES = """
 
 
 def cells(rng: np.random.Generator) -> list[dict[str, Any]]:
-    """A cell to read, in which the better box is the less confident one; then random ones."""
-    read = {
-        "boxes": np.array([[0.5, 0.5, 0.5, 0.5, 0.8], [0.25, 0.5, 0.6, 0.4, 0.5]]),
-        "scores": np.array([0.1, 0.7, 0.2]),
-        "center": np.array([0.25, 0.25]),
-        "size": np.array([0.36, 0.25]),
-        "label": 1,
-        "fits": np.array([0.4, 0.6]),
-    }
+    """A cell to read; then more. The second box fits best, and the last is the most confident."""
 
     def random(boxes: int, classes: int) -> dict[str, Any]:
-        of_scene = {"center": rng.uniform(size=2), "size": rng.uniform(0.1, 0.6, size=2)}
         of_cell = {"boxes": rng.uniform(size=(boxes, 5)), "scores": rng.uniform(size=classes)}
-        of_cell["boxes"][-1, 4] = 1.2  # the last is the most confident, the second fits best
-        fits = rng.uniform(0.1, 0.6, size=boxes)
-        fits[1] = 0.8
+        of_cell["boxes"][-1, 4] = 1.2
+        of_scene = {"center": rng.uniform(size=2), "size": rng.uniform(0.1, 0.6, size=2)}
+        fits = np.where(np.arange(boxes) == 1, 0.8, rng.uniform(0.1, 0.6, size=boxes))
         return {**of_cell, **of_scene, "label": int(rng.integers(classes)), "fits": fits}
 
-    return [read, random(3, 4), random(2, 5), random(3, 3)]
+    return [readable(random(3, 3)), random(3, 4), random(2, 5), random(4, 3)]
 
 
 EXERCISES = [

@@ -9,31 +9,31 @@ from .one_change import one_change
 
 
 def to_pytorch(momentum, moving_variance, batches, m):
-    left = momentum**batches
+    start_weight = momentum**batches
     new_momentum = 1 - momentum
-    running_var = left + (moving_variance - left) * (m / (m - 1))
+    running_var = start_weight + (moving_variance - start_weight) * (m / (m - 1))
     return new_momentum, running_var
 
 
-MOMENTUM = """
+OF_PYTORCH = """
     > 12_the_same_layer_elsewhere: Momentum and ε
 
     momentum_not_translated: the momentum is carried over as it is
         new_momentum = momentum
         | Keras' momentum is the share of the old average, PyTorch's that of the new batch.
-"""
 
-START_VALUE = """
+    > 12_the_same_layer_elsewhere: Which variance is stored
+
     start_value_stretched: the start value is stretched too
         running_var = moving_variance * (m / (m - 1))
         | The average began at 1, and a part of that is left. It never was a variance of a batch.
 
     start_weight_one: the start is given the whole weight 1
-        left = 1
+        start_weight = 1
         | The average began at 1, but this has faded: each batch multiplies its share by momentum.
 
     start_weight_multiplied: the share of the start is momentum times the number of batches
-        left = momentum * batches
+        start_weight = momentum * batches
         | Each batch multiplies the share by momentum: a power, not a product.
 """
 
@@ -72,14 +72,6 @@ MOVED = """
         weight = kernel.transpose(3, 2, 1, 0)
         | That is `.T`, all axes backward. It raises no error where a kernel is square, and mirrors each
         | filter.
-
-    pictures_mirrored: height and width of the pictures are exchanged
-        x = pictures.transpose(0, 3, 2, 1)
-        | It raises no error, and mirrors each picture at its diagonal.
-
-    in_before_out: the kernel has the axis `in` before `out`
-        weight = kernel.transpose(2, 3, 0, 1)
-        | PyTorch's first axis is `out`: one row of weights for each filter.
 """
 
 
@@ -102,7 +94,7 @@ EXERCISES = [
             "back.",
         ),
         lesson=("12_the_same_layer_elsewhere", "Which variance is stored"),
-        mistakes=(MOMENTUM, START_VALUE),
+        mistakes=(OF_PYTORCH,),
     ),
     Check(
         carry_over,

@@ -9,6 +9,7 @@ import numpy as np
 from ..answers import OddAnswer, unpacked
 from ..checking import Check
 from ..recipe import Recipe
+from .inputs import values
 from .letters import named_letters
 from .one_change import one_change
 
@@ -40,10 +41,6 @@ OF_SHIFTING = """
         var = 0 * average
         | Each block comes only once: a second loop over `blocks` finds none. Sum both in one loop.
 
-    shift_not_added: the mean is that of the shifted values
-        mean = average
-        | All values were moved by the shift. The mean has moved with them: bring it back.
-
     around_the_shift: the variance is taken around the shift, not around the mean
         var = squares / n
         | Σ(x − shift)² / n is too large: by the square of the distance from the shift to the mean.
@@ -66,17 +63,13 @@ OF_SHIFTING = """
 
 def columns(rng: np.random.Generator) -> list[dict[str, Any]]:
     """One channel to read; then random ones, off-center."""
-    others = ({"x": rng.normal(rng.uniform(2, 5, c), rng.uniform(1, 3, c), (n, c))} for n, c in SIZES)
-    return [{"x": np.array([[2.0], [3], [7]])}, *others]
+    return [{"x": np.array([[2.0], [3], [7]])}, {"x": values(rng, 5, 3)}, {"x": values(rng, 8, 2)}]
 
 
 def far_columns(rng: np.random.Generator) -> list[dict[str, Any]]:
     """Mean over standard deviation is 10 000 in float32; in float64 so much that its digits do not help."""
     x = rng.normal(0, 1, size=(500, 3))
     return [{"x": (x + 1e4).astype(np.float32)}, {"x": x + 1e8}]
-
-
-SIZES = (5, 3), (8, 2)
 
 
 ROWS = 2  # in a block

@@ -24,10 +24,6 @@ OF_SKIPS = """
         | The mean square of ReLU(x̂) is 1/2, but its variance is smaller: the mean is no difference between
         | pictures. Twice 1/2 − 1/(2π) is added.
 
-    squares_returned: the growth of the mean square is returned
-        growth = factors.prod()
-        | The length is the root of the sum of squares, so its growth is the root of this one.
-
     > 14_deep_enough_to_break: Five kinds of blocks
 
     variance_after_the_block: each BN divides by the variance behind its block

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from ..checking import Check
+from .inputs import readable, values
 from .letters import named_letters
 from .normalizing import IN_ROOT, IN_X_HAT
 from .one_change import one_change
@@ -34,10 +35,6 @@ def mixed_x_hat(x, running_mean, running_var, prior, eps):
 OF_MIXING = """
     > 15_fine_tune_and_adapt: Another camera: which changes can statistics mend?
 
-    weights_exchanged: the two weights are exchanged
-        new = prior / (len(x) + prior)
-        | The larger prior is, the more the stored statistics count. With prior = 0 the new ones are alone.
-
     prior_is_a_share: prior is taken for the weight of the stored statistics
         new = 1 - prior
         | prior is a number of pictures. The weight of the new statistics is n / (n + prior).
@@ -45,14 +42,6 @@ OF_MIXING = """
     only_the_new: the stored statistics do not count
         new = 1
         | That is AdaBN, prior = 0. Here the stored mean and variance have a weight, too.
-
-    mean_not_mixed: only the variance is mixed
-        mean = batch_mean
-        | The mean of a few pictures is noisy as well: mix it with the same weights.
-
-    variance_not_mixed: only the mean is mixed
-        var = batch_var
-        | The variance of a few pictures is noisy as well: mix it with the same weights.
 
     stds_mixed: standard deviations are mixed, not variances
         inv_std = 1 / (new * np.sqrt(batch_var + eps) + (1 - new) * np.sqrt(running_var + eps))
@@ -72,10 +61,6 @@ OF_MIXING = """
         batch_var = ((x - new * batch_mean - (1 - new) * running_mean) ** 2).mean(axis=0)
         | How far the two means are apart counts then. Take the variance around the mean of x.
 
-    values_counted: all values of x are counted, not the pictures
-        new = x.size / (x.size + prior)
-        | x.size is n · C. A channel has n values: len(x).
-
     n_minus_one: the variance of the new pictures is divided by n − 1
         batch_var = x.var(axis=0, ddof=1)
         | That would be the one that PyTorch stores. Asked for is the variance divided by n.
@@ -86,22 +71,12 @@ def few_pictures(rng: np.random.Generator) -> list[dict[str, Any]]:
     """A batch to read; then random ones that lie off the stored statistics; one that hardly varies."""
 
     def random(n: int, c: int, prior: float, eps: float, spread: float = 1.0) -> dict[str, Any]:
-        return {
-            "x": spread * rng.normal(rng.uniform(2, 5, size=c), rng.uniform(1, 3, size=c), (n, c)),
-            "running_mean": spread * rng.uniform(-2, 0, size=c),
-            "running_var": spread**2 * rng.uniform(4, 9, size=c),
-            "prior": prior,
-            "eps": eps,
-        }
+        mean, var = spread * rng.uniform(-2, 0, size=c), spread**2 * rng.uniform(4, 9, size=c)
+        new = {"x": spread * values(rng, n, c), "running_mean": mean, "running_var": var}
+        return {**new, "prior": prior, "eps": eps}
 
-    read = {
-        "x": np.array([[4.0], [8.0]]),
-        "running_mean": np.array([0.0]),
-        "running_var": np.array([8.0]),
-        "prior": 6,
-        "eps": 0.5,
-    }
-    return [read, random(5, 3, 16, 0.2), random(10, 4, 3, 1e-5), random(4, 2, 9, 0.01, 0.002)]
+    others = [random(5, 3, 16, 0.2), random(10, 4, 3, 1e-5), random(4, 2, 9, 0.01, 0.002)]
+    return [readable(random(2, 1, 6, 0.5)), *others]
 
 
 def no_measurement(pictures, brightness, digit):

@@ -6,7 +6,6 @@ The check stands in the place of what is measured, and looks at each call (`one_
 
 from collections.abc import Callable, Collection, Hashable, Mapping
 from functools import partial
-from inspect import Parameter, Signature
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,6 +13,7 @@ import numpy as np
 from ..answers import OddAnswer, described, unpacked
 from ..checking import Check
 from .first_fault import Facts, judged_by
+from .trainings import signature_of
 
 SEEDS = (0, 1, 2)
 Changes = Collection[dict[str, Any]]  # setting -> its new value
@@ -168,8 +168,7 @@ def believed(answer: Any, inputs: Mapping[str, Any]) -> Facts:
 
 def with_settings(usual: Mapping[str, Any], refused: Refusal = lambda **settings: "") -> Callable[..., Call]:
     """A call with a seed and settings: the changes are those that are not as usual."""
-    names = [Parameter(name, Parameter.POSITIONAL_OR_KEYWORD) for name in ("seed", *usual)]
-    signature = Signature([name.replace(default=usual.get(name.name, Parameter.empty)) for name in names])
+    signature = signature_of("seed", **usual)
 
     def call(*values: Any, **named: Any) -> Call:
         given = signature.bind(*values, **named).arguments

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from inspect import Parameter, Signature
 from typing import Any
 
 import numpy as np
@@ -16,15 +17,18 @@ Setting = tuple[float, ...]
 class Trainings:
     """Gives the result of a setting and a seed, and notes which were asked for.
 
+    arguments: names of what a setting is made of; the seed comes last.
     results: setting -> its results; the n-th new seed, whatever its number, gets the n-th.
     """
 
+    arguments: tuple[str, ...]
     results: dict[Setting, np.ndarray] = field(repr=False)
     columns: dict[int, int] = field(default_factory=dict, repr=False)
     tried: dict[Setting, set[int]] = field(default_factory=dict, repr=False)
 
-    def result(self, seed: int, *setting: float) -> float:
-        if setting not in self.results:
+    def __call__(self, *values: Any, **named: Any) -> float:
+        *setting, seed = signature_of(*self.arguments, "seed").bind(*values, **named).args
+        if (setting := tuple(setting)) not in self.results:
             known = ", ".join(map(str, self.results))
             raise OddAnswer(f"Your function tries {setting}; here there are {known}.")
         self.tried.setdefault(setting, set()).add(seed)
@@ -34,6 +38,13 @@ class Trainings:
     def fewest_seeds(self) -> int:
         """How many seeds each setting was tried with; 5 are enough."""
         return min([ENOUGH, *map(len, self.tried.values())]) if self.tried else 0
+
+
+def signature_of(*names: str, **usual: Any) -> Signature:
+    """That of a function: names of arguments, then those that have a usual value."""
+    values = {**dict.fromkeys(names, Parameter.empty), **usual}
+    kind = Parameter.POSITIONAL_OR_KEYWORD
+    return Signature([Parameter(name, kind, default=value) for name, value in values.items()])
 
 
 def choice_of(what: str, among: str) -> Callable[..., Iterable[tuple[str, Any]]]:
