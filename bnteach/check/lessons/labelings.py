@@ -9,7 +9,7 @@ from ..answers import OddAnswer, as_array, described, unpacked
 from .first_fault import Facts, judged_by
 
 LABELINGS = """
-    hard_one_sided: in `hard` fewer than a quarter of the points have one of the two labels
+    one_sided: fewer than a quarter of the points have one of the two labels
         | Then a network that always gives the other label is nearly right.
 
     hard_is_a_ring: in `hard` the distance from the mean gives the label away, as in the rings
@@ -21,9 +21,6 @@ LABELINGS = """
     hard_too_easy: a network without β learns `hard`
         | Its score is c + f(p) with f(−p) = −f(p), where p is seen from the mean: BN subtracts it. What if a
         | point and its opposite have the same label?
-
-    easy_one_sided: in `easy` fewer than a quarter of the points have one of the two labels
-        | Then a network that always gives the other label is nearly right.
 
     easy_too_hard: a network without β does not learn `easy`
         | Opposite points, seen from the mean, need different labels.
@@ -53,11 +50,10 @@ def facts(answer: Any, inputs: Mapping[str, Any]) -> Facts:
     pairs = zip(names, unpacked(names, answer(points)), strict=True)
     hard, easy = (as_labels(name, labels, len(points)) for name, labels in pairs)
     distance = np.linalg.norm(points - points.mean(axis=0), axis=1)
-    yield "hard_one_sided", 0.25 < hard.mean() < 0.75
+    yield "one_sided", all(0.25 < labels.mean() < 0.75 for labels in (hard, easy))
     yield "hard_is_a_ring", 0.2 < np.mean((distance > np.median(distance)) == hard) < 0.8
     yield "hard_too_hard", learned(points, hard, with_beta=True) > 0.85
     yield "hard_too_easy", learned(points, hard, with_beta=False) <= 0.75
-    yield "easy_one_sided", 0.25 < easy.mean() < 0.75
     yield "easy_too_hard", learned(points, easy, with_beta=False) > 0.85
 
 
@@ -75,10 +71,8 @@ TWO_LABELINGS = judged_by(
     probes=clouds,
     name="two_labelings",
     takes=("points",),
-    hints=(
-        "Without β the score is c + f(p), with f(−p) = −f(p). Which labels can such a score not give?",
-        "In `hard`, opposite points have the same label; in `easy`, different ones. Opposite to what?",
-        "Subtract the mean first. For `easy` one coordinate is enough; for `hard` take their product.",
-    ),
+    hints="""Without β the score is c + f(p), with f(−p) = −f(p). Which labels can such a score not give?
+    In `hard`, opposite points have the same label; in `easy`, different ones. Opposite to what?
+    Subtract the mean first. For `easy` one coordinate is enough; for `hard` take their product.""",
     lesson=("03_scale_and_shift", "Are γ and β needed?"),
 )

@@ -13,6 +13,7 @@ GRADIENTS = ("dx", "dgamma", "dbeta")
 # Name of an attribute -> how it begins.
 STARTS = {"gamma": "ones", "beta": "zeros", "running_mean": "zeros", "running_var": "ones"}
 STORED = ("running_mean", "running_var")
+TAKES = {"BatchNorm": "num_features", "forward": "x"}
 DEFAULTS = {"eps": 1e-5, "momentum": 0.1}  # with these values an option is left out
 
 
@@ -37,25 +38,13 @@ def drive(Layer: Any, inputs: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:
 
 def called(function: Callable[..., Any], name: str, /, *inputs: Any, **options: Any) -> Any:
     """What it returns. Raises OddAnswer, and says how the check calls it, where it can't be called so."""
-    try:
-        return function(*inputs, **options)
-    except TypeError:
-        signature = inspect.signature(function)
-        if can_take(signature, *inputs, **options):
-            raise
-    given = [
-        "x" if name == "forward" else "num_features",
-        *(f"{key}={value}" for key, value in options.items()),
-    ]
-    raise OddAnswer(f"The check calls {name}({', '.join(given)}); yours is {name}{signature}.")
-
-
-def can_take(signature: inspect.Signature, *inputs: Any, **options: Any) -> bool:
+    signature = inspect.signature(function)
     try:
         signature.bind(*inputs, **options)
     except TypeError:
-        return False
-    return True
+        given = ", ".join([TAKES[name], *(f"{key}={value}" for key, value in options.items())])
+        raise OddAnswer(f"The check calls {name}({given}); yours is {name}{signature}.") from None
+    return function(*inputs, **options)
 
 
 def refuse_other_defaults(signature: inspect.Signature) -> None:

@@ -79,11 +79,9 @@ EXERCISES = [
     Check(
         row_to_add,
         rows,
-        hints=(
-            "The first row gives β when its value is exactly the mean. The mean of how many rows?",
-            "The mean of all rows, with a new row r, is (sum of x + r) / (N + 1). Set it equal to row 0.",
-            "Solve for r: multiply by N + 1, then subtract the sum over `axis=0`.",
-        ),
+        hints="""The first row gives β when its value is exactly the mean. The mean of how many rows?
+        The mean of all rows, with a new row r, is (sum of x + r) / (N + 1). Set it equal to row 0.
+        Solve for r: multiply by N + 1, then subtract the sum over `axis=0`.""",
         lesson=("00_meet_batch_normalization", "Batch normalization in five lines"),
         mistakes=(MOVING_THE_MEAN,),
     ),
@@ -92,11 +90,9 @@ EXERCISES = [
         networks,
         trial=choice_of("scale", among="scales"),
         has_slips=False,
-        hints=(
-            "How many trainings does a scale need? Which of their accuracies says that all have learned?",
-            "For each scale a loop over two depths, in it one over five seeds. Keep the lowest of the ten.",
-            "`lowest = [min(...) for scale in scales]`. Where it is largest, `np.argmax` gives the position.",
-        ),
+        hints="""How many trainings does a scale need? Which of their accuracies says that all have learned?
+        For each scale a loop over two depths, in it one over five seeds. Keep the lowest of the ten.
+        `lowest = [min(...) for scale in scales]`. Where it is largest, `np.argmax` gives the position.""",
         lesson=("00_meet_batch_normalization", "Is BN the only cure?"),
         mistakes=(CHOOSING,),
     ),

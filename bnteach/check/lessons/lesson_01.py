@@ -141,33 +141,27 @@ EXERCISES = [
     Check(
         scale_like_training,
         train_and_test,
-        hints=(
-            "The same car must get the same numbers, in whichever set it is.",
-            "Only the training set is there when the model learns. So which mean, and which deviation?",
-            "Both the mean and the standard deviation come from `train`; `test` is what they are applied to.",
-        ),
+        hints="""The same car must get the same numbers, in whichever set it is.
+        Only the training set is there when the model learns. So which mean, and which deviation?
+        Both the mean and the standard deviation come from `train`; `test` is what they are applied to.""",
         lesson=("01_measure_a_batch", "Along which axis?"),
         mistakes=(IN_VARIANCE, IN_SCALING, OF_TRAIN),
     ),
     Check(
         variance_within,
         batches_in_another_light,
-        hints=(
-            "Each batch has its own mean. Along which axis of (B, N, C) do the samples of one batch lie?",
-            "Each batch gives one guess at the variance. By what is it divided to be right on average?",
-            "`batches.mean(axis=1, keepdims=True)` is the light; `ddof` is subtracted from N. Average last.",
-        ),
+        hints="""Each batch has its own mean. Along which axis of (B, N, C) do the samples of one batch lie?
+        Each batch gives one guess at the variance. By what is it divided to be right on average?
+        `batches.mean(axis=1, keepdims=True)` is the light; `ddof` is subtracted from N. Average last.""",
         lesson=("01_measure_a_batch", "Divide by N or by N − 1?"),
         mistakes=(IN_BATCHES,),
     ),
     Check(
         largest_rate,
         features,
-        hints=(
-            "One direction alone sets this limit. Which of the curvatures has to be known?",
-            "Twice the loss has twice the second derivatives. What does that do to the limit `2 / c`?",
-            "`np.column_stack([x, np.ones(len(x))])` has a column for b; `eigvalsh` sorts upward.",
-        ),
+        hints="""One direction alone sets this limit. Which of the curvatures has to be known?
+        Twice the loss has twice the second derivatives. What does that do to the limit `2 / c`?
+        `np.column_stack([x, np.ones(len(x))])` has a column for b; `eigvalsh` sorts upward.""",
         lesson=("01b_see_why_it_helps", "How steep: the curvatures"),
         mistakes=(IN_RATE,),
     ),

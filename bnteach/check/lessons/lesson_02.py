@@ -7,7 +7,7 @@ import numpy as np
 
 from ..answers import OddAnswer, as_array, unpacked
 from ..checking import Check
-from .inputs import readable, values
+from .inputs import values
 from .normalizing import IN_ROOT, IN_VARIANCE, IN_X_HAT, OF_COLUMNS, PER_SAMPLE
 from .trainings import ENOUGH, SEEDS, Trainings, choice_of
 
@@ -24,9 +24,10 @@ def standardize(x, eps):
 
 def probes(rng: np.random.Generator) -> list[dict[str, Any]]:
     """A batch to read; two off center; one that varies less than ε; one as wide as long."""
-    sizes = ((3, 2, 0.5), (6, 4, 0.1), (9, 3, 1e-5), (5, 3, 0.01), (4, 4, 0.2))
-    read, wide, long, small, square = ({"x": values(rng, n, c), "eps": eps} for n, c, eps in sizes)
-    return [readable(read), wide, long, {**small, "x": small["x"] / 500}, square]
+    read = {"x": np.array([[1.0, 10.0], [2.0, 10.0], [6.0, 40.0]]), "eps": 0.5}
+    sizes = ((6, 4, 0.1), (9, 3, 1e-5), (5, 3, 0.01), (4, 4, 0.2))
+    wide, long, small, square = ({"x": values(rng, n, c), "eps": eps} for n, c, eps in sizes)
+    return [read, wide, long, {**small, "x": small["x"] / 500}, square]
 
 
 def hard_probes(rng: np.random.Generator) -> list[dict[str, Any]]:
@@ -132,11 +133,9 @@ EXERCISES = [
         standardize,
         probes,
         hard_probes=hard_probes,
-        hints=(
-            "Three lines: the mean of each column, its variance, the formula. Which axis disappears?",
-            "`eps` joins the variance. Where is the root taken: before or after that?",
-            "Below the line stands `np.sqrt(var + eps)`, above it `x - mean`, in brackets.",
-        ),
+        hints="""Three lines: the mean of each column, its variance, the formula. Which axis disappears?
+        `eps` joins the variance. Where is the root taken: before or after that?
+        Below the line stands `np.sqrt(var + eps)`, above it `x - mean`, in brackets.""",
         lesson=("02_normalize", "Subtract, divide"),
         mistakes=(IN_VARIANCE, OF_COLUMNS, PER_SAMPLE, IN_ROOT, IN_X_HAT),
     ),
@@ -144,11 +143,9 @@ EXERCISES = [
         largest_x_hat_batch,
         sizes,
         trial=measure_batch,
-        hints=(
-            "The pattern of the values alone decides. Which one did the lesson find to be the limit?",
-            "First make that pattern a batch with mean 0 and standard deviation 1: normalize it.",
-            "Then stretch and shift, and x̂ does not notice: multiply by `std`, add `mean`.",
-        ),
+        hints="""The pattern of the values alone decides. Which one did the lesson find to be the limit?
+        First make that pattern a batch with mean 0 and standard deviation 1: normalize it.
+        Then stretch and shift, and x̂ does not notice: multiply by `std`, add `mean`.""",
         lesson=("02_normalize", "How large can it get?"),
         mistakes=(STANDING_OUT,),
         has_slips=False,
@@ -158,11 +155,10 @@ EXERCISES = [
         losses_by_rate,
         trial=choice_of("rate", among="rates"),
         has_slips=False,
-        hints=(
-            "When are two trainings the same? Compare the loss of each seed with the loss of the same seed.",
-            "Five losses of `train(1, 1, seed)`; for each rate the distances of `train(10, rate, seed)`.",
-            "Keep `abs(losses - usual).max()` for each rate; return the rate where it is smallest.",
-        ),
+        hints="""When are two trainings the same? Compare the loss of each seed with the loss of the same \
+        seed.
+        Five losses of `train(1, 1, seed)`; for each rate the distances of `train(10, rate, seed)`.
+        Keep `abs(losses - usual).max()` for each rate; return the rate where it is smallest.""",
         lesson=("02_normalize", '"The scale of the weights does not matter"'),
         mistakes=(MATCHING,),
     ),

@@ -97,22 +97,18 @@ EXERCISES = [
         parameters_for_share,
         shares,
         trial=parameters_given,
-        hints=(
-            "γ alone decides the standard deviation of y. Begin with it.",
-            "For γ > 0, y > 0 where x̂ > −β/γ. For a bell curve that is as likely as x̂ < β/γ.",
-            "So β/γ is the point below which `share` of the bell curve lies: `norm.ppf(share)`. Solve for β.",
-        ),
+        hints="""γ alone decides the standard deviation of y. Begin with it.
+        For γ > 0, y > 0 where x̂ > −β/γ. For a bell curve that is as likely as x̂ < β/γ.
+        So β/γ is the point below which `share` of the bell curve lies: `norm.ppf(share)`. Solve for β.""",
         lesson=("03_scale_and_shift", "Two numbers for each channel"),
         mistakes=(OF_SHARE,),
     ),
     Check(
         switched_off,
         masks,
-        hints=(
-            "Which of the two, γ or β, carries what differs from sample to sample?",
-            "The mean of y over the batch is β, whatever γ is. So which one must not be touched?",
-            "`np.where(keep, ...)` chooses for each channel. One of the two parameters needs it.",
-        ),
+        hints="""Which of the two, γ or β, carries what differs from sample to sample?
+        The mean of y over the batch is β, whatever γ is. So which one must not be touched?
+        `np.where(keep, ...)` chooses for each channel. One of the two parameters needs it.""",
         lesson=("03_scale_and_shift", "Lab: move γ and β"),
         mistakes=(SWITCHES,),
         has_slips=False,

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from ..checking import Check
-from ..mistakes import Mistake
 from .backward import BACKWARD, batch_norm_backward  # noqa: F401 (a mistake below calls it)
+from .inputs import gamma_and_beta
 from .layer_trial import class_from, drive
 from .lesson_03 import AFFINE, OF_PARAMETERS
 from .letters import named_letters
@@ -145,37 +145,13 @@ def layer_probes(rng: np.random.Generator) -> list[dict[str, Any]]:
     vary so little that a usual ε shows too."""
 
     def random(n: int, c: int, eps: float, momentum: float, scale: float = 1.0) -> dict[str, Any]:
-        return {
-            "x_1": scale * rng.normal(3, 2, size=(n, c)),
-            "x_2": scale * rng.normal(-1, 1, size=(n, c)),
-            "x_3": scale * rng.normal(2, 3, size=(n, c)),
-            "dy": rng.normal(size=(n, c)),
-            "gamma": rng.uniform(1.5, 3, size=c),
-            "beta": rng.uniform(-2, 2, size=c),
-            "eps": eps,
-            "momentum": momentum,
-        }
+        ends = {"x_1": (3, 2), "x_2": (-1, 1), "x_3": (2, 3)}
+        batches = {name: scale * rng.normal(*pair, size=(n, c)) for name, pair in ends.items()}
+        options = {"eps": eps, "momentum": momentum}
+        return {**batches, "dy": rng.normal(size=(n, c)), **gamma_and_beta(rng, c), **options}
 
     usual = [random(3, 2, 0.5, 0.1), random(5, 4, 0.1, 0.3), random(4, 4, 1e-5, 0.7)]
     return [*usual, random(5, 3, 0.01, 0.995, 0.003), random(4, 3, 1e-5, 0.1, 0.001)]
-
-
-# Of the mistakes in a line that serves both modes: those that people make in one of them alone.
-IN_ONE_MODE = ("variance_for_std", "eps_outside", "eps_forgotten", "eps_as_floor")
-
-
-def in_one_mode(mode: str, condition: str) -> list[Mistake]:
-    """These mistakes, made where the condition holds."""
-    right, known = BatchNorm.recipe.steps["inv_std"], BatchNorm.known
-    return [
-        replace(
-            known[key],
-            key=f"{key}_in_{mode}",
-            title=f"in {mode}: {known[key].title}",
-            lines={"inv_std": f"({known[key].lines['inv_std']}) if {condition} else ({right})"},
-        )
-        for key in IN_ONE_MODE
-    ]
 
 
 # The networks are made by bnteach.trials.clinic; the names stand in the exercise notebook.
@@ -192,11 +168,10 @@ EXERCISES = [
         "diagnose",
         FAULTS,
         others=("momentum_zero", "momentum_from_keras", "no_training"),
-        hints=(
-            "Is the loss that of the healthy network? Then the weights are good, and what is stored is not.",
-            "How many batches should be counted after 110 steps? Which of the faults change the weights?",
-            "With momentum m, (1 − m)**110 of the first variance, 1, is left. With m = 0 batches do count.",
-        ),
+        hints="""Is the loss that of the healthy network? Then the weights are good, and what is stored is \
+        not.
+        How many batches should be counted after 110 steps? Which of the faults change the weights?
+        With momentum m, (1 − m)**110 of the first variance, 1, is left. With m = 0 batches do count.""",
         lesson=("05_train_and_infer", "When a network with BN fails"),
     ),
     Check(
@@ -207,11 +182,9 @@ EXERCISES = [
         answer=by_choices,
         trial=try_out,
         has_slips=False,
-        hints=(
-            "Which momentum gives the plain average? In which mode do the statistics move?",
-            "`network.modules()` gives the inner layers too. Show every batch under `torch.no_grad()`.",
-            "Keep each `layer.momentum` before you set it to `None`. End with `network.eval()`.",
-        ),
+        hints="""Which momentum gives the plain average? In which mode do the statistics move?
+        `network.modules()` gives the inner layers too. Show every batch under `torch.no_grad()`.
+        Keep each `layer.momentum` before you set it to `None`. End with `network.eval()`.""",
         lesson=("deeper/diagnose_the_stored_statistics", "Training fine, evaluation far worse"),
         mistakes=(NOT_RECALIBRATED,),
     ),
@@ -219,11 +192,9 @@ EXERCISES = [
         recalibrated_on,
         "share_right",
         name="effect_of_batches",
-        hints=(
-            "Make the network from the seed, recalibrate, measure; make it again for the other batches.",
-            "`torch.from_numpy(digits.x_train).split(60)` gives batches of 60; with `[:1]` only the first.",
-            "`share_right(network)` is the number to return: once for each list of batches.",
-        ),
+        hints="""Make the network from the seed, recalibrate, measure; make it again for the other batches.
+        `torch.from_numpy(digits.x_train).split(60)` gives batches of 60; with `[:1]` only the first.
+        `share_right(network)` is the number to return: once for each list of batches.""",
         lesson=("deeper/diagnose_the_stored_statistics", "Training fine, evaluation far worse"),
     ),
     Check(
@@ -233,15 +204,18 @@ EXERCISES = [
         takes=("num_features", "eps", "momentum"),
         answer=class_from,
         trial=drive,
-        hints=(
-            "The parts are in lessons 03, 04 and 05. What must `forward` keep for `backward`?",
-            "Keep `x_hat`, the standard deviation that was used, and the mode. The update stands beside it.",
-            "In evaluation mean and variance are constants: of `dx`, what is left is `dx_hat` over the std.",
-        ),
+        hints="""The parts are in lessons 03, 04 and 05. What must `forward` keep for `backward`?
+        Keep `x_hat`, the standard deviation that was used, and the mode. The update stands beside it.
+        In evaluation mean and variance are constants: of `dx`, what is left is `dx_hat` over the std.""",
         lesson=("05_train_and_infer", "Is this evaluation?"),
         mistakes=(OF_LAYER, OF_UPDATE, BACKWARD, OF_PARAMETERS, IN_VARIANCE, IN_ROOT, IN_X_HAT, AFFINE),
     ),
 ]
 BatchNorm = EXERCISES[-1]
-for mistake in (*in_one_mode("training", "training"), *in_one_mode("evaluation", "not training")):
-    BatchNorm.known[mistake.key] = mistake
+# A line that serves both modes may be wrong in one of them alone.
+for mode, condition in (("training", "training"), ("evaluation", "not training")):
+    for key in ("variance_for_std", "eps_outside", "eps_forgotten", "eps_as_floor"):
+        known, right = BatchNorm.known[key], BatchNorm.recipe.steps["inv_std"]
+        lines = {"inv_std": f"({known.lines['inv_std']}) if {condition} else ({right})"}
+        mistake = replace(known, key=f"{key}_in_{mode}", title=f"in {mode}: {known.title}", lines=lines)
+        BatchNorm.known[mistake.key] = mistake

@@ -164,22 +164,18 @@ EXERCISES = [
     Check(
         batch_norm_channels,
         pictures,
-        hints=(
-            "One mean for each channel. So over which axes does the mean run?",
-            "`keepdims=True` makes statistics fit. γ and β need a shape: C at the channel axis, else 1.",
-            "The axes are all of 0, 1, 2, 3 but `channel_axis % 4`: the `% 4` turns −1 into 3.",
-        ),
+        hints="""One mean for each channel. So over which axes does the mean run?
+        `keepdims=True` makes statistics fit. γ and β need a shape: C at the channel axis, else 1.
+        The axes are all of 0, 1, 2, 3 but `channel_axis % 4`: the `% 4` turns −1 into 3.""",
         lesson=("06_normalize_channels", "Other layouts: the same rule"),
         mistakes=(OF_CHANNELS, IN_VARIANCE, IN_ROOT, IN_X_HAT),
     ),
     Check(
         fold_batch_norm,
         convolutions,
-        hints=(
-            "Write down what BN does to z = conv(x) + bias, and multiply out.",
-            "One factor for each channel: γ / √(σ² + ε). What does it multiply?",
-            "The filter as `scale[:, None, None, None]`, the old bias, the running mean; β is added last.",
-        ),
+        hints="""Write down what BN does to z = conv(x) + bias, and multiply out.
+        One factor for each channel: γ / √(σ² + ε). What does it multiply?
+        The filter as `scale[:, None, None, None]`, the old bias, the running mean; β is added last.""",
         lesson=("09_slim_and_fold", "Fold"),
         mistakes=(FOLDED, IN_ROOT),
     ),
@@ -187,21 +183,17 @@ EXERCISES = [
         "share_right",
         {"right": 0, "down": 0, "contrast": 1.0, "negative": False},
         name="effect_of_change",
-        hints=(
-            "Make two measurements that differ in one thing only. What must be the same in both?",
-            "`share_right(seed)` is the share before the change.",
-            "The share after it has one argument more: `right`, `down`, `contrast` or `negative`.",
-        ),
+        hints="""Make two measurements that differ in one thing only. What must be the same in both?
+        `share_right(seed)` is the share before the change.
+        The share after it has one argument more: `right`, `down`, `contrast` or `negative`.""",
         lesson=("06_normalize_channels", "The mistake: statistics for each position"),
     ),
     named_letters(
         "spot_the_bug",
         BUGS,
-        hints=(
-            "Read each line beside the formula: what is measured, over which axes, divided by what?",
-            "Or try γ = 2, β = 1, ε = 0.5: is the mean of a channel β? Do the other pictures matter?",
-            "Two use wrong axes, one none at all. Three have a wrong variance or count. What is left?",
-        ),
+        hints="""Read each line beside the formula: what is measured, over which axes, divided by what?
+        Or try γ = 2, β = 1, ε = 0.5: is the mean of a channel β? Do the other pictures matter?
+        Two use wrong axes, one none at all. Three have a wrong variance or count. What is left?""",
         lesson=("06_normalize_channels", "The mistake: statistics for each position"),
     ),
 ]

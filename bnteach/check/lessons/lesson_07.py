@@ -237,12 +237,11 @@ EXERCISES = [
     Check(
         difference_interval,
         results_by_seed,
-        hints=(
-            "What a seed does to both networks must cancel. So what do you compute first, before any mean?",
-            "The interval is mean ± t · s / √n. Which of the two divisors does this s have, n or n − 1?",
-            "95 % in the middle leaves 2.5 % on each side: so `share` is 0.975. There are n − 1 degrees of "
-            "freedom.",
-        ),
+        hints="""What a seed does to both networks must cancel. So what do you compute first, before any \
+        mean?
+        The interval is mean ± t · s / √n. Which of the two divisors does this s have, n or n − 1?
+        95 % in the middle leaves 2.5 % on each side: so `share` is 0.975. There are n − 1 degrees of \
+        freedom.""",
         lesson=("07_put_the_claims_on_trial", "How a claim is tried"),
         mistakes=(IN_INTERVAL,),
     ),
@@ -251,13 +250,11 @@ EXERCISES = [
         intervals,
         trial=one_by_one,
         tell=outcomes_in_words,
-        hints=(
-            "Draw a line of numbers with a gray band from −margin to margin. In how many ways can an "
-            "interval lie?",
-            '"The whole interval lies above the margin": then its lower end does. Translate the other two '
-            "sentences in the same way.",
-            'For "no difference" both ends must be in the band. What is left is undecided.',
-        ),
+        hints="""Draw a line of numbers with a gray band from −margin to margin. In how many ways can an \
+        interval lie?
+        "The whole interval lies above the margin": then its lower end does. Translate the other two \
+        sentences in the same way.
+        For "no difference" both ends must be in the band. What is left is undecided.""",
         lesson=("07_put_the_claims_on_trial", "How a claim is tried"),
         mistakes=(IN_RULE,),
     ),
@@ -265,25 +262,21 @@ EXERCISES = [
         "accuracy",
         TRIED,
         name="trial_of_bn",
-        hints=(
-            "A claim needs one number from each of two runs. They differ in BN alone.",
-            "`accuracy(seed, batch_norm=False, layers=6)` is one run, without BN and with six layers.",
-            "Call `accuracy` twice, with the same seed and the same settings; only `batch_norm` differs. "
-            "Return the one with BN first.",
-        ),
+        hints="""A claim needs one number from each of two runs. They differ in BN alone.
+        `accuracy(seed, batch_norm=False, layers=6)` is one run, without BN and with six layers.
+        Call `accuracy` twice, with the same seed and the same settings; only `batch_norm` differs. \
+        Return the one with BN first.""",
         lesson=("07_put_the_claims_on_trial", "How a claim is tried"),
     ),
     Check(
         dropout_variance,
         dropped_channels,
         asks_for_formula=True,
-        hints=(
-            "The variance is E[x²] − E[x]². What does dropout do to E[x], and what to E[x²]?",
-            "With probability p a value is 0. Else it is x / (1 − p), and its square is x² / (1 − p)². Take "
-            "the mean of both.",
-            "E[x] stays as it is: that is what the factor is for. E[x²] is σ² + μ², and becomes (σ² + μ²) / "
-            "(1 − p).",
-        ),
+        hints="""The variance is E[x²] − E[x]². What does dropout do to E[x], and what to E[x²]?
+        With probability p a value is 0. Else it is x / (1 − p), and its square is x² / (1 − p)². Take the \
+        mean of both.
+        E[x] stays as it is: that is what the factor is for. E[x²] is σ² + μ², and becomes (σ² + μ²) / \
+        (1 − p).""",
         lesson=("deeper/which_noise_regularizes", "Do BN and dropout clash?"),
         mistakes=(IN_DROPOUT,),
     ),

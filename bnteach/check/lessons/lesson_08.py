@@ -155,37 +155,31 @@ EXERCISES = [
         "choose_norms",
         CHOICES,
         others=("BN_for_each_step", "LN_of_the_sentence"),
-        hints=(
-            "Ask of each case: how many values has a set? May a neighbor count? What should be forgotten? "
-            "Must it be free after training?",
-            "Two of them must be folded away after training: only one family of norms can be. In two others "
-            "a set would be far too small.",
-            "Each case is a row of the lesson's table, or two of them together. For F, look at what a set of "
-            "one or two values leaves.",
-        ),
+        hints="""Ask of each case: how many values has a set? May a neighbor count? What should be \
+        forgotten? Must it be free after training?
+        Two of them must be folded away after training: only one family of norms can be. In two others a set \
+        would be far too small.
+        Each case is a row of the lesson's table, or two of them together. For F, look at what a set of \
+        one or two values leaves.""",
         lesson=("08_choose_a_norm", "A table to choose by"),
     ),
     Check(
         group_norm,
         pictures,
-        hints=(
-            "A reshape can give the groups an axis of their own.",
-            "`x.reshape(N, G, C // G, H, W)`: which of the five axes belong to one group?",
-            "Three of them do, and `keepdims` helps. At the end y has the shape of `x`; γ and β belong to "
-            "its axis 1.",
-        ),
+        hints="""A reshape can give the groups an axis of their own.
+        `x.reshape(N, G, C // G, H, W)`: which of the five axes belong to one group?
+        Three of them do, and `keepdims` helps. At the end y has the shape of `x`; γ and β belong to its \
+        axis 1.""",
         lesson=("08_choose_a_norm", "Two functions, five norms"),
         mistakes=(OF_GROUPS, IN_VARIANCE, IN_ROOT, re.sub(r"\bx\b", "groups", IN_X_HAT)),
     ),
     Check(
         masked_batch_norm,
         sequences,
-        hints=(
-            "Only the real steps make the mean and the variance. How many are there?",
-            "`x[real]` is a table with a row for each real step: BN as in lesson 03. Or use sums: "
-            "`mask = real[:, :, None]` fits `x`, and the squares need it too.",
-            "`rows = x[real]`, normalize its columns, then `y = np.zeros_like(x)` and `y[real] = …`.",
-        ),
+        hints="""Only the real steps make the mean and the variance. How many are there?
+        `x[real]` is a table with a row for each real step: BN as in lesson 03. Or use sums: `mask = real[:, \
+        :, None]` fits `x`, and the squares need it too.
+        `rows = x[real]`, normalize its columns, then `y = np.zeros_like(x)` and `y[real] = …`.""",
         lesson=("deeper/does_padding_matter", "A mask"),
         mistakes=(OF_PADDING, IN_VARIANCE, IN_ROOT, IN_X_HAT),
     ),
@@ -193,11 +187,10 @@ EXERCISES = [
         "share_right",
         {"norm": "BN"},
         name="effect_of_norm",
-        hints=(
-            "The function makes two trainings that differ in one thing only. What must be the same in both?",
-            "The first number is `share_right(seed)`.",
-            "The second one has the argument `norm` as well. BN comes first.",
-        ),
+        hints="""The function makes two trainings that differ in one thing only. What must be the same in \
+        both?
+        The first number is `share_right(seed)`.
+        The second one has the argument `norm` as well. BN comes first.""",
         lesson=("08_choose_a_norm", "What each norm forgets"),
     ),
 ]

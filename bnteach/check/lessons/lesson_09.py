@@ -215,38 +215,32 @@ EXERCISES = [
     Check(
         l1_step,
         parameters_with_gradients,
-        hints=(
-            "Two moves, one after the other: along the gradient of the loss, then toward 0.",
-            "The second move makes |γ| smaller by rate · strength. What if |γ| is smaller than that?",
-            "`np.maximum(size - reach, 0)` is the new size. The sign is that of γ after the first move.",
-        ),
+        hints="""Two moves, one after the other: along the gradient of the loss, then toward 0.
+        The second move makes |γ| smaller by rate · strength. What if |γ| is smaller than that?
+        `np.maximum(size - reach, 0)` is the new size. The sign is that of γ after the first move.""",
         lesson=("09_slim_and_fold", "The L1 penalty"),
         mistakes=(IN_STEP,),
     ),
     Check(
         cut_channels,
         networks,
-        hints=(
-            "Where does a channel live? Look for every array with a 4 in its shape, and say which of its "
-            "axes is the channel's.",
-            "With `stays` true for the channels that stay: `w_1[stays]` takes rows, `w_2[:, stays]` takes "
-            "columns. And a channel with γ = 0 is not silent. What does BN say for it, and what does ReLU "
-            "make of this?",
-            "A cut channel said the same to every sample: max(β, 0). The next layer weighed it with a column "
-            "of w_2. Which array of that layer adds the same to every sample?",
-        ),
+        hints="""Where does a channel live? Look for every array with a 4 in its shape, and say which of its \
+        axes is the channel's.
+        With `stays` true for the channels that stay: `w_1[stays]` takes rows, `w_2[:, stays]` takes \
+        columns. And a channel with γ = 0 is not silent. What does BN say for it, and what does ReLU make of \
+        this?
+        A cut channel said the same to every sample: max(β, 0). The next layer weighed it with a column \
+        of w_2. Which array of that layer adds the same to every sample?""",
         lesson=("09_slim_and_fold", "Cut for real"),
         mistakes=(IN_CUT,),
     ),
     Check(
         fold_into_next,
         linear_layers,
-        hints=(
-            "In evaluation BN is s · x + t, with numbers s and t for each channel. What are they?",
-            "W (s · x + t) + b: multiply out. What stands before x, and what stands alone?",
-            "`scale = gamma / np.sqrt(running_var + eps)` multiplies columns. `shift = beta - running_mean * "
-            "scale` goes through the old weight into the bias.",
-        ),
+        hints="""In evaluation BN is s · x + t, with numbers s and t for each channel. What are they?
+        W (s · x + t) + b: multiply out. What stands before x, and what stands alone?
+        `scale = gamma / np.sqrt(running_var + eps)` multiplies columns. `shift = beta - running_mean * \
+        scale` goes through the old weight into the bias.""",
         lesson=("09_slim_and_fold", "Fold"),
         mistakes=(IN_FOLD, IN_ROOT),
     ),
@@ -254,11 +248,9 @@ EXERCISES = [
         cut_by,
         "right_after_cut",
         name="effect_of_choice",
-        hints=(
-            "Make the network of the seed, cut it by |γ|, measure; cut it by your own numbers, measure.",
-            "`network.linear_1.weight` has a row for each channel of layer 1: `.norm(dim=1)` is its length.",
-            "`right_after_cut(network, sizes)` is the number to return, once for each list of sizes.",
-        ),
+        hints="""Make the network of the seed, cut it by |γ|, measure; cut it by your own numbers, measure.
+        `network.linear_1.weight` has a row for each channel of layer 1: `.norm(dim=1)` is its length.
+        `right_after_cut(network, sizes)` is the number to return, once for each list of sizes.""",
         lesson=("09_slim_and_fold", "Three claims"),
     ),
 ]

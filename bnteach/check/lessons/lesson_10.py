@@ -146,41 +146,39 @@ def upstreams(rng: np.random.Generator) -> list[dict[str, Any]]:
     return [random(3, 2, 2), random(5, 4, 9), random(8, 3, 4)]
 
 
-class AllReduce:
-    """Adds what the other devices have. Says what it wants when it is given anything but two rows of sums."""
-
-    def __init__(self, others: np.ndarray, means: np.ndarray) -> None:
-        self.others, self.means, self.called = others, means, False
-
-    def __call__(self, *given: Any) -> np.ndarray:
-        self.called, shape = True, self.others.shape
-        if len(given) != 1:
-            raise OddAnswer(
-                f"all_reduce takes one array, of shape (2, C), here {shape}; it got {len(given)}."
-            )
-        sums = np.asarray(given[0])
-        if sums.shape != shape:
-            raise OddAnswer(
-                f"all_reduce got an array of shape {sums.shape}. It wants both sums at once, in shape "
-                f"(2, C), here {shape}: Σ dy·x̂ in row 0 and Σ dy in row 1."
-            )
-        if np.allclose(sums, self.means) or np.allclose(sums, self.means[::-1]):
-            raise OddAnswer(
-                "all_reduce got means. The devices have unequal numbers of values, so the sum of their means "
-                "says nothing. Send the sums, and divide by count afterward."
-            )
-        return sums + self.others
+def sums_to_add(given: tuple[Any, ...], shape: tuple[int, ...], means: np.ndarray) -> np.ndarray:
+    """What all_reduce was given. Raises OddAnswer for anything but two rows of sums."""
+    sums = np.asarray(given[0]) if len(given) == 1 else None
+    if sums is None:
+        raise OddAnswer(f"all_reduce takes one array, of shape (2, C), here {shape}; it got {len(given)}.")
+    if sums.shape != shape:
+        raise OddAnswer(
+            f"all_reduce got an array of shape {sums.shape}. It wants both sums at once, in shape "
+            f"(2, C), here {shape}: Σ dy·x̂ in row 0 and Σ dy in row 1."
+        )
+    if np.allclose(sums, means) or np.allclose(sums, means[::-1]):
+        raise OddAnswer(
+            "all_reduce got means. The devices have unequal numbers of values, so the sum of their means "
+            "says nothing. Send the sums, and divide by count afterward."
+        )
+    return sums
 
 
 def with_all_reduce(answer: Any, inputs: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:
     """Call the function, and note whether it called all_reduce: not to call it is another mistake than not to
     use what it returns."""
     *own, other_dgamma, other_dbeta = inputs.values()
-    dy, x_hat = inputs["dy"] * len(inputs["dy"]) / inputs["count"], inputs["x_hat"]
-    means = np.stack([(dy * x_hat).mean(axis=0), dy.mean(axis=0)])
-    all_reduce, names = AllReduce(np.stack([other_dgamma, other_dbeta]), means), ("dx", "dgamma", "dbeta")
+    dy, others = inputs["dy"] * len(inputs["dy"]) / inputs["count"], np.stack([other_dgamma, other_dbeta])
+    means = np.stack([(dy * inputs["x_hat"]).mean(axis=0), dy.mean(axis=0)])
+    calls = []
+
+    def all_reduce(*given: Any) -> np.ndarray:
+        calls.append(given)
+        return sums_to_add(given, others.shape, means) + others
+
+    names = ("dx", "dgamma", "dbeta")
     yield from zip(names, unpacked(names, answer(*own, all_reduce)), strict=True)
-    yield "calling all_reduce", int(all_reduce.called)
+    yield "calling all_reduce", bool(calls)
 
 
 def device_from(recipe: Recipe) -> Callable[..., tuple]:
@@ -188,11 +186,10 @@ def device_from(recipe: Recipe) -> Callable[..., tuple]:
 
     def answer(*inputs: Any) -> tuple:
         *own, all_reduce = inputs
-        asks = recipe.values({}, ["asked"])["asked"]
-        others = all_reduce(np.zeros(all_reduce.others.shape)) if asks else all_reduce.others * np.nan
-        return tuple(
-            recipe.values(dict(zip(recipe.takes, [*own, *others], strict=True)), recipe.returns).values()
-        )
+        nothing = np.zeros((2, own[0].shape[1]))
+        others = all_reduce(nothing) if recipe.values({}, ["asked"])["asked"] else nothing
+        known = dict(zip(recipe.takes, [*own, *others], strict=True))
+        return tuple(recipe.values(known, recipe.returns).values())
 
     return answer
 
@@ -201,12 +198,10 @@ EXERCISES = [
     Check(
         merge_statistics,
         two_devices,
-        hints=(
-            "The larger device counts more. And how far are the two means apart?",
-            "The variance has two parts: what is inside the devices (a weighted mean of the variances), and "
-            "what is between them.",
-            "The part between is n_a · n_b / n² · (μ_b − μ_a)².",
-        ),
+        hints="""The larger device counts more. And how far are the two means apart?
+        The variance has two parts: what is inside the devices (a weighted mean of the variances), and what \
+        is between them.
+        The part between is n_a · n_b / n² · (μ_b − μ_a)².""",
         lesson=("10_across_devices", "Two shares are not one batch"),
         mistakes=(MERGING,),
     ),
@@ -216,13 +211,11 @@ EXERCISES = [
         takes=("dy", "x_hat", "gamma", "std", "count", "all_reduce"),
         answer=device_from,
         trial=with_all_reduce,
-        hints=(
-            "Which m belongs to the sums of all devices? Who adds up dγ and dβ later? And how much does this "
-            "share count in the mean over all samples?",
-            "In dx, the two sums and the count come from all devices. `dgamma` and `dbeta` stay this "
-            "device's own. Before anything else, dy gets the weight of the share.",
-            "Begin with `dy = dy * len(dy) / count`. In dx, divide what all_reduce returns by `count`.",
-        ),
+        hints="""Which m belongs to the sums of all devices? Who adds up dγ and dβ later? And how much does \
+        this share count in the mean over all samples?
+        In dx, the two sums and the count come from all devices. `dgamma` and `dbeta` stay this device's \
+        own. Before anything else, dy gets the weight of the share.
+        Begin with `dy = dy * len(dy) / count`. In dx, divide what all_reduce returns by `count`.""",
         lesson=("10_across_devices", "SyncBN: what must travel?"),
         mistakes=(OF_ALL_DEVICES,),
     ),

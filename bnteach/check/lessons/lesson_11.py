@@ -152,26 +152,22 @@ EXERCISES = [
         keep_best,
         lists_of_boxes,
         has_slips=False,
-        hints=(
-            "First a function for the IoU of two boxes. Then sort, and work down a list of those that are "
-            "left.",
-            "The shared box begins at the larger of the two left edges, and ends at the smaller of the two "
-            "right ones. Where that gives a negative width, it is 0.",
-            "While indices are left: take the first, keep it, and go on with those of the others whose IoU "
-            "with it is at most `limit`.",
-        ),
+        hints="""First a function for the IoU of two boxes. Then sort, and work down a list of those that \
+        are left.
+        The shared box begins at the larger of the two left edges, and ends at the smaller of the two right \
+        ones. Where that gives a negative width, it is 0.
+        While indices are left: take the first, keep it, and go on with those of the others whose IoU \
+        with it is at most `limit`.""",
         lesson=("deeper/how_good_is_a_detector", "From boxes to hits"),
         mistakes=(NOT_SUPPRESSED,),
     ),
     Check(
         cell_loss,
         cells,
-        hints=(
-            "Which box is responsible? `fits` says it. Four sums follow, one for each point of the list.",
-            "`boxes[responsible, 2:4]` are roots, so compare them with `np.sqrt(size)`. "
-            "`np.delete(boxes[:, 4], responsible)` gives the other confidences.",
-            "The scores should be 1 for `label` and 0 else: `np.eye(len(scores))[label]`.",
-        ),
+        hints="""Which box is responsible? `fits` says it. Four sums follow, one for each point of the list.
+        `boxes[responsible, 2:4]` are roots, so compare them with `np.sqrt(size)`. `np.delete(boxes[:, 4], \
+        responsible)` gives the other confidences.
+        The scores should be 1 for `label` and 0 else: `np.eye(len(scores))[label]`.""",
         lesson=("deeper/how_good_is_a_detector", "What the loss asks"),
         mistakes=(OTHER_LOSSES,),
     ),
@@ -182,14 +178,12 @@ EXERCISES = [
         probes=folding.seeds,
         name="fold_network",
         takes=("network",),
-        hints=(
-            "Go through the layers, and build a list of new ones. When may a BN be folded into the last "
-            "layer of this list?",
-            "Only a `BatchNorm2d` directly behind a `Conv2d`. Replace the last layer of the list then; "
-            "in all other cases append the layer.",
-            "`torch.nn.utils.fusion.fuse_conv_bn_eval(conv, bn)` gives a new convolution, and leaves both as "
-            "they are. End with `torch.nn.Sequential(*layers).eval()`.",
-        ),
+        hints="""Go through the layers, and build a list of new ones. When may a BN be folded into the last \
+        layer of this list?
+        Only a `BatchNorm2d` directly behind a `Conv2d`. Replace the last layer of the list then; in all \
+        other cases append the layer.
+        `torch.nn.utils.fusion.fuse_conv_bn_eval(conv, bn)` gives a new convolution, and leaves both as \
+        they are. End with `torch.nn.Sequential(*layers).eval()`.""",
         lesson=("deeper/what_does_bn_cost_a_detector", "Run"),
     ),
 ]

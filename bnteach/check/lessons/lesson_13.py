@@ -111,12 +111,10 @@ EXERCISES = [
         "count_passes",
         PASSES,
         others=range(20),
-        hints=(
-            "Take the operations of a line one by one. Which whole arrays does each read, and which does it "
-            "write?",
-            "A number, or one number for each channel, is no pass. What has no name is written, too.",
-            "`a * x + b * z + c` has the operations `a * x`, `b * z`, the sum of both, and `+ c`.",
-        ),
+        hints="""Take the operations of a line one by one. Which whole arrays does each read, and which does \
+        it write?
+        A number, or one number for each channel, is no pass. What has no name is written, too.
+        `a * x + b * z + c` has the operations `a * x`, `b * z`, the sum of both, and `+ c`.""",
         lesson=("13_make_it_fast", "Count the bytes"),
     ),
     Check(
@@ -126,13 +124,12 @@ EXERCISES = [
         takes=("blocks",),
         answer=of_blocks,
         trial=in_blocks,
-        hints=(
-            "Subtract something near the values first. Which value of a channel do you have before any sum?",
-            "The shift is the first row of the first block. With `near = block - shift`, add up the rows, "
-            "`near` and its squares. How does a mean change when all values move? And a variance?",
-            "With `average = total / n`, the mean is `shift + average`, and the variance is "
-            "`squares / n - average**2`.",
-        ),
+        hints="""Subtract something near the values first. Which value of a channel do you have before any \
+        sum?
+        The shift is the first row of the first block. With `near = block - shift`, add up the rows, `near` \
+        and its squares. How does a mean change when all values move? And a variance?
+        With `average = total / n`, the mean is `shift + average`, and the variance is `squares / n - \
+        average**2`.""",
         lesson=("13_make_it_fast", "A block keeps them"),
         mistakes=(OF_SHIFTING,),
     ),

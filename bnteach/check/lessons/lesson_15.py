@@ -89,22 +89,18 @@ EXERCISES = [
     named_letters(
         "name_the_cameras",
         CAMERAS,
-        hints=(
-            "Write the channel z of a new picture with the z of the old one. Is it a·z + c, with the same a "
-            "and c for all pictures?",
-            "A number that is added may differ from pixel to pixel. May a factor?",
-            "Three are as before, and one is mirrored.",
-        ),
+        hints="""Write the channel z of a new picture with the z of the old one. Is it a·z + c, with the \
+        same a and c for all pictures?
+        A number that is added may differ from pixel to pixel. May a factor?
+        Three are as before, and one is mirrored.""",
         lesson=("15_fine_tune_and_adapt", "Another camera: which changes can statistics mend?"),
     ),
     Check(
         mixed_x_hat,
         few_pictures,
-        hints=(
-            "What should come out for `prior = 0`? And for a very large `prior`?",
-            "The two weights add up to 1. They are n / (n + prior) and …",
-            "Mix the means, mix the variances, then normalize once: the root comes last.",
-        ),
+        hints="""What should come out for `prior = 0`? And for a very large `prior`?
+        The two weights add up to 1. They are n / (n + prior) and …
+        Mix the means, mix the variances, then normalize once: the root comes last.""",
         lesson=("15_fine_tune_and_adapt", "Another camera: which changes can statistics mend?"),
         mistakes=(OF_MIXING, IN_ROOT, IN_X_HAT),
     ),

@@ -198,11 +198,9 @@ def one_change(
     choices: the changes that are allowed; without them, any one is.
     refused: what is wrong with settings that cannot be measured, in words.
     """
-    hints = (
-        "An experiment compares two runs that differ in one thing. How many calls is that?",
-        "The usual run needs the seed alone. What must be the same in the other one?",
-        f"`usual = {measure}(seed)`. The second call has one more argument, such as `{such_as}`.",
-    )
+    hints = f"""An experiment compares two runs that differ in one thing. How many calls is that?
+    The usual run needs the seed alone. What must be the same in the other one?
+    `usual = {measure}(seed)`. The second call has one more argument, such as `{such_as}`."""
     facts = partial(compared, call=with_settings(usual, refused), choices=choices)
     text = NOT_COMPARABLE + OTHER_CHANGE * bool(choices)
     return judged(facts, text, takes=(measure, "seed"), **{"hints": hints, **more})
