@@ -24,13 +24,11 @@ BACKWARD = """
 
     variance_path_missing: the path through the variance is missing
         along_x_hat = 0 * x_hat
-        | x also moves σ², and σ² moves every x̂ of the channel. Treated as a constant, dx is no longer
-        | perpendicular to x̂.
+        | x also moves σ², and so every x̂ of the channel. Without it, dx is not perpendicular to x̂.
 
     mean_path_missing: the path through the mean is missing
         along_mean = 0 * dx_hat
-        | x also moves the mean, and the mean moves every sample of the channel. Treated as a constant, dx no
-        | longer adds up to 0.
+        | x also moves the mean, and so every sample of the channel. Without it, dx does not add up to 0.
 
     sums_for_means: the two sums are not divided by N
         along_mean = dx_hat.sum(axis=0)
@@ -55,8 +53,7 @@ BACKWARD = """
     both_paths_missing: mean and variance are treated as constants
         along_mean = 0 * dx_hat
         along_x_hat = 0 * x_hat
-        | γ/√(σ² + ε) · dy is the slope when the statistics are fixed, as in evaluation, or after detach(). In
-        | training they move with x.
+        | γ/√(σ² + ε) · dy is right with fixed statistics, as in evaluation. In training they move with x.
 
     > 04_derive_the_backward_pass: The formula is a picture
 

@@ -8,7 +8,7 @@ from typing import Any
 from ..checking import Check
 from ..mistakes import mistakes_in
 from ..recipe import Recipe
-from ..running import Observed
+from ..running import Observed, Probe
 from ..verdict import Verdict
 
 HEAD_OF_ONE = re.compile(r"^(?P<indent> *)(?P<key>[a-z][a-z0-9_]*): .+$", re.MULTILINE)
@@ -53,7 +53,7 @@ def judged_by(
     others = list(others)
     names = ["none", *titles, *others]
 
-    def trial(answer: Any, inputs: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:
+    def trial(answer: Any, inputs: Probe) -> Iterable[tuple[str, Any]]:
         try:
             found = next((name for name, holds in facts(answer, inputs) if not holds), "none")
         except KnownFault as known:

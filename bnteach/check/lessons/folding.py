@@ -1,11 +1,11 @@
 """Lesson 11's third exercise: a learner's `fold_network` is tried on small networks of PyTorch."""
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from ..answers import OddAnswer, described
+from ..running import Probe
 from .first_fault import Facts
 
 NOT_FOLDED = """
@@ -46,7 +46,7 @@ LAYERS = "BN, conv, BN, LeakyReLU, conv, BN, max-pool, conv, LeakyReLU, BN"  # o
 OTHER_ANSWERS = f"The folded network does not give the same answers as the given one: {LAYERS}."
 
 
-def seeds(rng: np.random.Generator) -> list[dict[str, Any]]:
+def seeds(rng: np.random.Generator) -> list[Probe]:
     return [{"seed": int(rng.integers(1000))} for _ in range(3)]
 
 
@@ -70,7 +70,7 @@ def network_from(seed: int) -> Any:
     return network
 
 
-def facts(answer: Any, inputs: Mapping[str, Any]) -> Facts:
+def facts(answer: Any, inputs: Probe) -> Facts:
     """Which layers the folded network has, its first bias, its answers; and is the given one as it was?"""
     import torch
     from torch import nn
@@ -95,7 +95,7 @@ def facts(answer: Any, inputs: Mapping[str, Any]) -> Facts:
     yield OTHER_ANSWERS, torch.allclose(folded(pictures), expected)
 
 
-def wrong_biases(conv: Any, bn: Any) -> dict[str, Any]:
+def wrong_biases(conv: Any, bn: Any) -> Probe:
     """The bias of a folded convolution, with one thing forgotten in it."""
     scale = bn.weight / (bn.running_var + bn.eps).sqrt()
     return {

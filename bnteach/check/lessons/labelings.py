@@ -1,11 +1,11 @@
 """Lesson 03's experiment: labels of points that a sigmoid network with BN, but without β, cannot learn."""
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from ..answers import OddAnswer, as_array, described, unpacked
+from ..running import Probe
 from .first_fault import Facts, judged_by
 
 LABELINGS = """
@@ -27,7 +27,7 @@ LABELINGS = """
 """
 
 
-def clouds(rng: np.random.Generator) -> list[dict[str, Any]]:
+def clouds(rng: np.random.Generator) -> list[Probe]:
     """Where the middle of the points is: never at 0."""
     return [{"middle": np.array(middle)} for middle in ([3.0, -1.0], [-2.0, 5.0], [4.0, 4.0])]
 
@@ -44,7 +44,7 @@ def learned(points: np.ndarray, labels: np.ndarray, with_beta: bool) -> float:
     return float(np.mean((rows[1::2] @ fitted > 0) == (target[1::2] > 0)))
 
 
-def facts(answer: Any, inputs: Mapping[str, Any]) -> Facts:
+def facts(answer: Any, inputs: Probe) -> Facts:
     points = inputs["middle"] + np.random.default_rng(0).uniform(-1, 1, (600, 2))
     names = ("hard", "easy")
     pairs = zip(names, unpacked(names, answer(points)), strict=True)

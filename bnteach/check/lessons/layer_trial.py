@@ -1,13 +1,14 @@
 """Tries a learner's BatchNorm class, two training steps and then evaluation; makes one from a recipe."""
 
 import inspect
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
 
 from ..answers import OddAnswer, unpacked
 from ..recipe import Recipe
+from ..running import Probe
 
 GRADIENTS = ("dx", "dgamma", "dbeta")
 # Name of an attribute -> how it begins.
@@ -17,7 +18,7 @@ TAKES = {"BatchNorm": "num_features", "forward": "x"}
 DEFAULTS = {"eps": 1e-5, "momentum": 0.1}  # with these values an option is left out
 
 
-def drive(Layer: Any, inputs: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:
+def drive(Layer: Any, inputs: Probe) -> Iterable[tuple[str, Any]]:
     """What the layer gives and stores at each stage, in the order of its life."""
     options = {name: inputs[name] for name in DEFAULTS if inputs[name] != DEFAULTS[name]}
     refuse_other_defaults(inspect.signature(Layer))

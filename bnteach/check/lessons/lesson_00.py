@@ -1,11 +1,11 @@
 """Lesson 00, meet batch normalization: its exercises and their mistakes."""
 
 from itertools import product
-from typing import Any
 
 import numpy as np
 
 from ..checking import Check
+from ..running import Probe
 from .trainings import ENOUGH, Trainings, choice_of
 
 
@@ -35,7 +35,7 @@ MOVING_THE_MEAN = """
 """
 
 
-def rows(rng: np.random.Generator) -> list[dict[str, Any]]:
+def rows(rng: np.random.Generator) -> list[Probe]:
     """Three pictures of lesson 00; then off center; as wide as long; and one row alone."""
     read = {"x": np.array([[1.0, 10.0], [2.0, 30.0], [3.0, 50.0]])}
     return [read, *({"x": rng.normal(3, 2, size)} for size in ((6, 4), (4, 4), (1, 3)))]
@@ -65,10 +65,10 @@ CHOOSING = """
 """
 
 
-def networks(rng: np.random.Generator) -> list[dict[str, Any]]:
+def networks(rng: np.random.Generator) -> list[Probe]:
     """Random accuracies, so that each way to choose chooses another scale."""
 
-    def random(scales: list[float]) -> dict[str, Any]:
+    def random(scales: list[float]) -> Probe:
         results = {s: np.tile(rng.uniform(0.1, 1, ENOUGH), 2) for s in product((8, 16), scales)}
         return {"train": Trainings(("layers", "scale"), results), "scales": scales}
 

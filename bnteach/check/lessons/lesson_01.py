@@ -1,11 +1,11 @@
 """Lessons 01 and 01b, measure a batch and see why it may help: its exercises and their mistakes."""
 
 import re
-from typing import Any
 
 import numpy as np
 
 from ..checking import Check
+from ..running import Probe
 from .inputs import readable, values
 from .normalizing import IN_VARIANCE, OF_COLUMNS
 from .one_change import one_change
@@ -32,8 +32,7 @@ IN_SCALING = """
 
     mean_of_the_test_set: the mean is that of the test set, the standard deviation that of the training set
         scaled = (test - test.mean(axis=0)) * inv_std
-        | If all test values are higher than in training, the model should see that. Subtracting their own
-        | mean hides it.
+        | If all test values are higher, the model should see that. Subtracting their own mean hides it.
 
     std_of_the_test_set: the mean is that of the training set, but the standard deviation that of the test set
         var = test.var(axis=0)
@@ -42,18 +41,17 @@ IN_SCALING = """
     both_sets_together: the statistics are those of both sets together
         mean = np.concatenate([train, test]).mean(axis=0)
         var = np.concatenate([train, test]).var(axis=0)
-        | Then the test set has a say in what the model is trained on. It no longer stands for data that
-        | nobody has seen.
+        | Then the test set has a say in training. It no longer stands for data that nobody has seen.
 """
 
 
 OF_TRAIN = re.sub(r"\bx\b", "train", OF_COLUMNS)
 
 
-def train_and_test(rng: np.random.Generator) -> list[dict[str, Any]]:
+def train_and_test(rng: np.random.Generator) -> list[Probe]:
     """Small sets to read; then test sets of another size, mean and spread than the training set."""
 
-    def random(rows: int, test_rows: int, c: int) -> dict[str, Any]:
+    def random(rows: int, test_rows: int, c: int) -> Probe:
         return {"train": values(rng, rows, c), "test": 2 * values(rng, test_rows, c)}
 
     return [readable(random(3, 2, 2)), random(8, 5, 3), random(5, 9, 4), random(4, 3, 4)]
@@ -91,10 +89,10 @@ IN_BATCHES = """
 """
 
 
-def batches_in_another_light(rng: np.random.Generator) -> list[dict[str, Any]]:
+def batches_in_another_light(rng: np.random.Generator) -> list[Probe]:
     """Two batches to read; then more, each with means of its own; as many batches as samples and channels."""
 
-    def random(number: int, n: int, c: int) -> dict[str, Any]:
+    def random(number: int, n: int, c: int) -> Probe:
         return {"batches": rng.normal(0, 5, (number, 1, c)) + values(rng, number, n, c)}
 
     return [readable(random(2, 3, 2)), random(5, 2, 3), random(3, 6, 4), random(4, 4, 4)]
@@ -130,7 +128,7 @@ IN_RATE = """
 """
 
 
-def features(rng: np.random.Generator) -> list[dict[str, Any]]:
+def features(rng: np.random.Generator) -> list[Probe]:
     """Three samples to read; then features off-center, as many as samples, and small beside the 1 for b."""
     sizes = ((3, 2), (8, 2), (5, 3), (4, 4), (6, 2))
     read, *others, small = ({"x": values(rng, *size)} for size in sizes)

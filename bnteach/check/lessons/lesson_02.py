@@ -1,12 +1,13 @@
 """Lesson 02, normalize: its exercises and their mistakes."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
 from ..answers import OddAnswer, as_array, unpacked
 from ..checking import Check
+from ..running import Probe
 from .inputs import values
 from .normalizing import IN_ROOT, IN_VARIANCE, IN_X_HAT, OF_COLUMNS, PER_SAMPLE
 from .trainings import ENOUGH, SEEDS, Trainings, choice_of
@@ -22,7 +23,7 @@ def standardize(x, eps):
     return x_hat
 
 
-def probes(rng: np.random.Generator) -> list[dict[str, Any]]:
+def probes(rng: np.random.Generator) -> list[Probe]:
     """A batch to read; two off center; one that varies less than ε; one as wide as long."""
     read = {"x": np.array([[1.0, 10.0], [2.0, 10.0], [6.0, 40.0]]), "eps": 0.5}
     sizes = ((6, 4, 0.1), (9, 3, 1e-5), (5, 3, 0.01), (4, 4, 0.2))
@@ -30,7 +31,7 @@ def probes(rng: np.random.Generator) -> list[dict[str, Any]]:
     return [read, wide, long, {**small, "x": small["x"] / 500}, square]
 
 
-def hard_probes(rng: np.random.Generator) -> list[dict[str, Any]]:
+def hard_probes(rng: np.random.Generator) -> list[Probe]:
     """Mean 3000 standard deviations off, in float32."""
     return [{"x": rng.normal(3000, 1, size=(64, 3)).astype(np.float32), "eps": 1e-5}]
 
@@ -69,7 +70,7 @@ def largest_in(batch: np.ndarray) -> float:
     return np.abs(centered).max(initial=0) / max(centered.std(), 1e-9)
 
 
-def measure_batch(answer: Any, inputs: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:
+def measure_batch(answer: Any, inputs: Probe) -> Iterable[tuple[str, Any]]:
     """What counts is the batch that is returned: how many values, which mean and std, how large one |x̂|."""
     batch = as_array("batch", unpacked(("batch",), answer(*inputs.values()))[0])
     if batch.ndim == 0:
@@ -80,7 +81,7 @@ def measure_batch(answer: Any, inputs: Mapping[str, Any]) -> Iterable[tuple[str,
     yield "largest |x_hat|", largest_in(batch)
 
 
-def sizes(rng: np.random.Generator) -> list[dict[str, Any]]:
+def sizes(rng: np.random.Generator) -> list[Probe]:
     """Batches of 2 and more, with means and standard deviations away from 0 and 1."""
     ns = (5, 2, 10, 17, int(rng.integers(20, 60)))
     return [{"n": n, "mean": rng.uniform(2, 9), "std": rng.uniform(2, 4)} for n in ns]
@@ -112,11 +113,11 @@ MATCHING = """
 """
 
 
-def losses_by_rate(rng: np.random.Generator) -> list[dict[str, Any]]:
+def losses_by_rate(rng: np.random.Generator) -> list[Probe]:
     """Among the rates: one that matches, one only on average, one only with the first seed, a lower loss."""
     rates = [0.1, 1, 10, 100, 1000]
 
-    def random(places: np.ndarray) -> dict[str, Any]:
+    def random(places: np.ndarray) -> Probe:
         usual = rng.uniform(0.4, 0.6, SEEDS)
         mixed = np.r_[np.roll(usual[:ENOUGH], 2), np.roll(usual[ENOUGH:], 2)]
         lucky = np.where(np.arange(SEEDS) == 0, usual, usual + rng.uniform(0.2, 0.4, SEEDS))

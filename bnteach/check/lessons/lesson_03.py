@@ -1,6 +1,6 @@
 """Lesson 03, scale and shift: its exercises and their mistakes, and those of γ and β in every norm."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from statistics import NormalDist
 from typing import Any
 
@@ -8,6 +8,7 @@ import numpy as np
 
 from ..answers import as_array, unpacked
 from ..checking import Check
+from ..running import Probe
 from .inputs import gamma_and_beta, readable
 from .labelings import TWO_LABELINGS
 
@@ -25,8 +26,7 @@ OF_PARAMETERS = """
 
     dgamma_mean: dγ is a mean over the batch
         dgamma = (dy * x_hat).mean(axis=0)
-        | One γ serves all samples, so their shares add up. If the loss is a mean, dy already has the 1/N in
-        | it.
+        | One γ serves all samples, so their shares add up. If the loss is a mean, dy has the 1/N already.
 
     dbeta_mean: dβ is a mean over the batch
         dbeta = dy.mean(axis=0)
@@ -47,8 +47,7 @@ def parameters_for_share(share, std):
 OF_SHARE = """
     cdf_for_ppf: the share of a value is taken, not the value of a share
         point = cdf(share)
-        | norm.cdf goes from a value to the share below it. Here the share is given, and the value is asked
-        | for: norm.ppf goes that way.
+        | norm.cdf goes from a value to the share below it; norm.ppf goes from the share to the value.
 
     gamma_of_one: γ is always 1
         gamma = np.ones_like(std)
@@ -56,13 +55,13 @@ OF_SHARE = """
 """
 
 
-def shares(rng: np.random.Generator) -> list[dict[str, Any]]:
+def shares(rng: np.random.Generator) -> list[Probe]:
     """Three channels to read; then shares above and below one half."""
     read = {"share": np.array([0.5, 0.9, 0.1]), "std": np.array([1.0, 2.0, 0.5])}
     return [read, *({"share": rng.uniform(0.05, 0.95, c), "std": rng.uniform(1.5, 4, c)} for c in (4, 3, 6))]
 
 
-def parameters_given(answer: Any, inputs: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:
+def parameters_given(answer: Any, inputs: Probe) -> Iterable[tuple[str, Any]]:
     """γ and β; the sign of γ is free, for a bell curve is symmetric."""
     gamma, beta = unpacked(("gamma", "beta"), answer(inputs["share"], inputs["std"]))
     yield from (("|gamma|", abs(as_array("gamma", gamma))), ("beta", as_array("beta", beta)))
@@ -77,8 +76,7 @@ def switched_off(gamma, beta, keep):
 SWITCHES = """
     beta_switched_off: β is set to 0 as well
         new_beta = np.where(keep, beta, 0)
-        | Then a channel that is switched off gives 0, where it gave β on average, and the next layer gets
-        | another mean.
+        | Then the channel gives 0, where it gave β on average: the next layer gets another mean.
 
     mask_inverted: the channels to keep are switched off
         new_gamma = np.where(keep, 0, gamma)
@@ -86,7 +84,7 @@ SWITCHES = """
 """
 
 
-def masks(rng: np.random.Generator) -> list[dict[str, Any]]:
+def masks(rng: np.random.Generator) -> list[Probe]:
     """Channels to read; then more, some of them switched off."""
     read, *others = ({**gamma_and_beta(rng, c), "keep": rng.permutation(c) < c // 2} for c in (3, 6, 4, 5))
     return [readable(read), *others]

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from ..checking import Check
+from ..running import Probe
 from . import gradient_checking
 from .backward import BACKWARD, batch_norm_backward
 from .first_fault import judged_by
@@ -21,16 +22,15 @@ ALONG_SAMPLES = """
     means_along_samples: the means in dx are taken along axis 1
         along_mean = dx_hat.mean(axis=1, keepdims=True)
         along_x_hat = x_hat * (dx_hat * x_hat).mean(axis=1, keepdims=True)
-        | axis=1 averages the channels of one sample. The parts belong to a channel: they are means over the
-        | samples.
+        | axis=1 averages the channels of one sample. Both parts are means over the samples of a channel.
 """
 
 
-def probes(rng: np.random.Generator) -> list[dict[str, Any]]:
+def probes(rng: np.random.Generator) -> list[Probe]:
     """A batch to read; then random ones with N ≥ 3, γ away from 1, and a random upstream gradient. The last
     two: one that varies less than ε, one as wide as long."""
 
-    def random(n: int, c: int, eps: float) -> dict[str, Any]:
+    def random(n: int, c: int, eps: float) -> Probe:
         batch = {"dy": rng.normal(size=(n, c)), "x": rng.normal(3, 2, size=(n, c))}
         return {**batch, "gamma": rng.uniform(0.5, 2, size=c), "eps": eps}
 
@@ -65,10 +65,10 @@ NODE_BY_NODE = """
 """
 
 
-def nodes(rng: np.random.Generator) -> list[dict[str, Any]]:
+def nodes(rng: np.random.Generator) -> list[Probe]:
     """What the forward pass left behind, for the batches of `probes`."""
 
-    def left_behind(dy: Any, x: Any, gamma: Any, eps: float) -> dict[str, Any]:
+    def left_behind(dy: Any, x: Any, gamma: Any, eps: float) -> Probe:
         centered = x - x.mean(axis=0)
         deviation = np.abs(centered).mean(axis=0)
         return {"dy": dy, "gamma": gamma, "x_centered": centered, "deviation": deviation}

@@ -1,10 +1,10 @@
 """Lesson 04b, train with your own backward pass: its exercises and their mistakes."""
 
-from collections.abc import Mapping
 from typing import Any
 
 from ..answers import OddAnswer
 from ..recipe import recipe_of
+from ..running import Probe
 from .backward import batch_norm_backward
 from .first_fault import Facts, judged_by
 from .gradient_checking import backward_by
@@ -38,7 +38,7 @@ MISJUDGED = """
 """
 
 
-def facts(answer: Any, inputs: Mapping[str, Any]) -> Facts:
+def facts(answer: Any, inputs: Probe) -> Facts:
     found = {missing: answer(backward_by(PASSES[missing], inputs["eps"])) for missing in LINES}
     if odd := [name for name in found.values() if not isinstance(name, str) or name not in LINES]:
         raise OddAnswer(f"Your function returns {odd[0]!r}, expected one of {', '.join(map(repr, LINES))}.")

@@ -4,11 +4,11 @@
 # ruff: noqa: F841
 
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
 from ..checking import Check
+from ..running import Probe
 from .backward import BACKWARD, batch_norm_backward  # noqa: F401 (a mistake below calls it)
 from .inputs import gamma_and_beta
 from .layer_trial import class_from, drive
@@ -135,16 +135,15 @@ OF_LAYER = """
     nothing_kept_in_evaluation: the backward pass in evaluation belongs to the last training batch
         dx_evaluation = batch_norm_backward(dy, last_x, gamma, eps)[0]
         dgamma = batch_norm_backward(dy, last_x, gamma, eps)[1]
-        | The forward pass keeps what backward needs in training alone. Keep x_hat, the standard deviation and
-        | the mode in evaluation too, before it returns.
+        | Keep x_hat, the standard deviation and the mode in evaluation too, before forward returns.
 """
 
 
-def layer_probes(rng: np.random.Generator) -> list[dict[str, Any]]:
+def layer_probes(rng: np.random.Generator) -> list[Probe]:
     """Three batches of unequal statistics, and an upstream gradient; ε large enough to be seen. The last two
     vary so little that a usual ε shows too."""
 
-    def random(n: int, c: int, eps: float, momentum: float, scale: float = 1.0) -> dict[str, Any]:
+    def random(n: int, c: int, eps: float, momentum: float, scale: float = 1.0) -> Probe:
         ends = {"x_1": (3, 2), "x_2": (-1, 1), "x_3": (2, 3)}
         batches = {name: scale * rng.normal(*pair, size=(n, c)) for name, pair in ends.items()}
         options = {"eps": eps, "momentum": momentum}

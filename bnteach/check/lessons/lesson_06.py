@@ -1,10 +1,9 @@
 """Lesson 06, normalize channels: its exercises and their mistakes."""
 
-from typing import Any
-
 import numpy as np
 
 from ..checking import Check
+from ..running import Probe
 from .inputs import gamma_and_beta, of_layer, readable, values
 from .lesson_02 import standardize  # noqa: F401 (a mistake below normalizes with it)
 from .letters import named_letters
@@ -30,8 +29,7 @@ OF_CHANNELS = """
 
     per_element: each position of the picture has statistics of its own
         axes = 0
-        | axis=0 alone gives a mean for each pixel. A filter works in the same way at every position, so all
-        | positions of a channel share one mean.
+        | axis=0 alone gives a mean for each pixel. A filter works alike at all positions: one mean.
 
     > 06_normalize_channels: The table of lesson 00 again
 
@@ -61,13 +59,11 @@ OF_CHANNELS = """
 
     reshaped_not_transposed: the table is made by reshape alone
         y = (gamma * standardize(x.reshape(-1, len(gamma)), eps) + beta).reshape(x.shape)
-        | reshape(-1, C) on (N, C, H, W) does not move the channels: it mixes them. Move the channel axis to
-        | the end first: np.moveaxis(x, channel_axis, -1).
+        | reshape(-1, C) on (N, C, H, W) mixes the channels. Write np.moveaxis(x, channel_axis, -1) first.
 
     reshaped_back_alone: the table is brought back into the shape of x by reshape alone
         y = (gamma * np.moveaxis(x_hat, channel_axis, -1) + beta).reshape(x.shape)
-        | The channels are the table's last axis, and reshape does not move them back. Reshape to (N, H, W, C)
-        | first, then move the last axis to channel_axis.
+        | Its channels come last. Reshape to (N, H, W, C) first, then move the last axis to channel_axis.
 
     > 06_normalize_channels: Other layouts: the same rule
 
@@ -82,15 +78,13 @@ OF_CHANNELS = """
 
     minus_one_not_left_out: with channel_axis −1 no axis is left out: −1 is not 3
         axes = tuple(axis for axis in range(4) if axis != channel_axis)
-        | The axes are counted 0, 1, 2, 3, and none of them equals −1. So the mean runs over all four, the
-        | channels too. channel_axis % 4 turns −1 into 3.
+        | None of 0, 1, 2, 3 equals −1, so the mean runs over the channels too. channel_axis % 4 gives 3.
 
     > 06_normalize_channels: Subtract the mean
 
     parameters_on_last_axis: γ and β meet the last axis, not the channels
         y = gamma * x_hat + beta
-        | NumPy lines up shape (C,) with the last axis: the width. It is an error or, where W = C, silently
-        | wrong.
+        | NumPy lines up shape (C,) with the width: an error or, where W = C, silently wrong.
 
     statistics_on_last_axis: mean and variance meet the last axis, not the channels
         mean = x.mean(axis=axes)
@@ -99,10 +93,10 @@ OF_CHANNELS = """
 """
 
 
-def pictures(rng: np.random.Generator) -> list[dict[str, Any]]:
+def pictures(rng: np.random.Generator) -> list[Probe]:
     """Pictures to read; random ones in both layouts; one that varies less than ε; some with W or H = C."""
 
-    def random(shape: tuple[int, ...], channel_axis: int, eps: float, spread: float = 2.0) -> dict[str, Any]:
+    def random(shape: tuple[int, ...], channel_axis: int, eps: float, spread: float = 2.0) -> Probe:
         c, *others = shape[channel_axis], *np.delete(shape, channel_axis)
         x = np.moveaxis(spread * values(rng, *others, c), -1, channel_axis)
         return {"x": x, **gamma_and_beta(rng, c), "eps": eps, "channel_axis": channel_axis}
@@ -136,10 +130,10 @@ FOLDED = """
 """
 
 
-def convolutions(rng: np.random.Generator) -> list[dict[str, Any]]:
+def convolutions(rng: np.random.Generator) -> list[Probe]:
     """One to read; random ones; one varies less than ε, one has as many in as out."""
 
-    def random(shape: tuple[int, ...], eps: float, scale: float = 1.0) -> dict[str, Any]:
+    def random(shape: tuple[int, ...], eps: float, scale: float = 1.0) -> Probe:
         old = {"weight": rng.normal(size=shape), "bias": rng.normal(1, 1, size=shape[0])}
         return {**old, **of_layer(rng, shape[0], scale), "eps": eps}
 

@@ -1,6 +1,6 @@
 """Lesson 07, put the claims on trial: its exercises and their mistakes."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from types import SimpleNamespace
 from typing import Any
 
@@ -8,7 +8,7 @@ import numpy as np
 
 from ..answers import OddAnswer, described, unpacked
 from ..checking import Check
-from ..running import Observed
+from ..running import Observed, Probe
 from .one_change import two_networks
 
 
@@ -66,11 +66,11 @@ IN_INTERVAL = """
 """
 
 
-def results_by_seed(rng: np.random.Generator) -> list[dict[str, Any]]:
+def results_by_seed(rng: np.random.Generator) -> list[Probe]:
     """Five seeds to read; then fewer and more. A seed moves both networks, so that pairing matters, and no
     end of an interval is near 0, where rounding would be large beside it."""
 
-    def random(n: int, mean_in_halves: float) -> dict[str, Any]:
+    def random(n: int, mean_in_halves: float) -> Probe:
         without_bn = rng.normal(80, 4, size=n)
         difference = rng.normal(0, rng.uniform(1, 2), size=n)
         half = student_t(0.975, n - 1) * difference.std(ddof=1) / np.sqrt(n)
@@ -141,10 +141,10 @@ CLEAR = [(2, 6), (-5, -3), (-0.5, 0.4), (-2, 8), (0.3, 3), (0.2, 0.7), (-4, -0.4
 READ = np.array([*CLEAR, (0.3, 1.2), (-1.2, -0.7), (-0.3, 1.5)])
 
 
-def intervals(rng: np.random.Generator) -> list[dict[str, Any]]:
+def intervals(rng: np.random.Generator) -> list[Probe]:
     """Each case of the rule with a margin to read; then with random margins, no end on the margin itself."""
 
-    def random(margin: float) -> dict[str, Any]:
+    def random(margin: float) -> Probe:
         ends = [pair * rng.uniform(0.95, 1.05, size=2) for pair in READ]
         more = [(0.5, 0.9), (-3, 0.5), (-0.8, 2.5), (-7, 2), (1.3, 9), (-9, -1.2)]
         more += [(-0.8, 0.9), (-3, 2.5), (0.7, 2.4), (0.6, 1.1), (-1.4, 0.3)]
@@ -153,7 +153,7 @@ def intervals(rng: np.random.Generator) -> list[dict[str, Any]]:
     return [{"intervals": READ, "margin": 1.0}, *(random(margin) for margin in (0.05, 10.0, 0.3))]
 
 
-def one_by_one(answer: Any, inputs: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:
+def one_by_one(answer: Any, inputs: Probe) -> Iterable[tuple[str, Any]]:
     """For each interval the place in WORDS of the word that it gets."""
     given = [answer(low, high, inputs["margin"]) for low, high in inputs["intervals"].tolist()]
     yield "outcome", np.array([place_in_words(word) for word in given])
@@ -222,10 +222,10 @@ IN_DROPOUT = """
 """
 
 
-def dropped_channels(rng: np.random.Generator) -> list[dict[str, Any]]:
+def dropped_channels(rng: np.random.Generator) -> list[Probe]:
     """Channels to read; then random ones, their means away from 0, for dropout below and above one half."""
 
-    def random(c: int, p: float) -> dict[str, Any]:
+    def random(c: int, p: float) -> Probe:
         mean = rng.choice([-1, 1], c) * rng.uniform(0.8, 2, c)
         return {"mean": mean, "var": rng.uniform(0.5, 4, c), "p": p}
 

@@ -1,11 +1,11 @@
 """Lesson 08, choose a norm: its exercises and their mistakes."""
 
 import re
-from typing import Any
 
 import numpy as np
 
 from ..checking import Check
+from ..running import Probe
 from .inputs import gamma_and_beta, readable, values
 from .letters import named_letters
 from .normalizing import IN_ROOT, IN_VARIANCE, IN_X_HAT
@@ -125,10 +125,10 @@ OF_GROUPS = """
 """
 
 
-def sequences(rng: np.random.Generator) -> list[dict[str, Any]]:
+def sequences(rng: np.random.Generator) -> list[Probe]:
     """Short ones to read; random ones off-center; one that varies less than ε; one as long as wide."""
 
-    def random(lengths: list[int], c: int, eps: float, spread: float = 1.0) -> dict[str, Any]:
+    def random(lengths: list[int], c: int, eps: float, spread: float = 1.0) -> Probe:
         real = np.arange(max(lengths)) < np.array(lengths)[:, None]
         x = np.where(real[:, :, None], spread * values(rng, *real.shape, c), 0.0)
         return {"x": x, "real": real, **gamma_and_beta(rng, c), "eps": eps}
@@ -138,10 +138,10 @@ def sequences(rng: np.random.Generator) -> list[dict[str, Any]]:
     return [readable(read), random([5, 2, 4], 3, 0.2), many, small, square]
 
 
-def pictures(rng: np.random.Generator) -> list[dict[str, Any]]:
+def pictures(rng: np.random.Generator) -> list[Probe]:
     """Random pictures whose channels differ much, and G ≠ C/G; one that varies less than ε."""
 
-    def random(shape: tuple, groups: int, eps: float, spread: float = 1.0) -> dict[str, Any]:
+    def random(shape: tuple, groups: int, eps: float, spread: float = 1.0) -> Probe:
         offset = rng.uniform(-5, 5, size=(*shape[:2], 1, 1))
         x = spread * rng.normal(offset, rng.uniform(1, 3, size=(1, shape[1], 1, 1)), shape)
         return {"x": x, "num_groups": groups, **gamma_and_beta(rng, shape[1]), "eps": eps}

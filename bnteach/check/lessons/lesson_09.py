@@ -6,6 +6,7 @@ import numpy as np
 
 from ..answers import as_array
 from ..checking import Check
+from ..running import Probe
 from .inputs import of_layer, readable
 from .normalizing import IN_ROOT
 from .one_change import Call, measured, weights_of
@@ -47,10 +48,10 @@ IN_STEP = """
 """
 
 
-def parameters_with_gradients(rng: np.random.Generator) -> list[dict[str, Any]]:
+def parameters_with_gradients(rng: np.random.Generator) -> list[Probe]:
     """γ of both signs; some are within reach of 0, and of some the gradient alone changes the sign."""
 
-    def random(c: int, rate: float, strength: float) -> dict[str, Any]:
+    def random(c: int, rate: float, strength: float) -> Probe:
         signs, reach = rng.permutation(np.resize([1, -1], c)), rate * strength
         gamma = signs * rng.uniform(3, 6, size=c) * reach
         gamma[:2] = 0.4 * reach, -0.6 * reach
@@ -128,11 +129,11 @@ IN_CUT = """
 """
 
 
-def networks(rng: np.random.Generator) -> list[dict[str, Any]]:
+def networks(rng: np.random.Generator) -> list[Probe]:
     """A network to read; then random ones. Of their γ one is just above the threshold, one is the threshold
     itself, one is 0. One of the channels that stay has small weights, and something to say."""
 
-    def random(inputs: int, hidden: int, outputs: int, cut: int) -> dict[str, Any]:
+    def random(inputs: int, hidden: int, outputs: int, cut: int) -> Probe:
         large = rng.choice([-1, 1], hidden) * rng.uniform(0.8, 2, hidden)
         large[:2] = rng.uniform(0.505, 0.52), -rng.uniform(2.2, 2.6)
         large[2] *= 1.4 / abs(large[2])
@@ -188,10 +189,10 @@ IN_FOLD = """
 """
 
 
-def linear_layers(rng: np.random.Generator) -> list[dict[str, Any]]:
+def linear_layers(rng: np.random.Generator) -> list[Probe]:
     """A layer to read; then random ones; one has as many outputs as inputs, one hardly varies."""
 
-    def random(outputs: int, inputs: int, eps: float, scale: float = 1.0) -> dict[str, Any]:
+    def random(outputs: int, inputs: int, eps: float, scale: float = 1.0) -> Probe:
         linear = {"weight": rng.normal(1, 1, size=(outputs, inputs)), "bias": rng.normal(1, 1, size=outputs)}
         return {**of_layer(rng, inputs, scale), "eps": eps, **linear}
 

@@ -1,6 +1,6 @@
 """Lesson 10, across devices: its exercises and their mistakes."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -8,6 +8,7 @@ import numpy as np
 from ..answers import OddAnswer, unpacked
 from ..checking import Check
 from ..recipe import Recipe
+from ..running import Probe
 from .one_change import one_change
 
 
@@ -37,8 +38,7 @@ MERGING = """
 
     merge_between_forgotten: the distance of the two means is forgotten
         m2_between = 0 * mean_a
-        | The variances say how far the values are from the mean of their own device. The means are apart as
-        | well.
+        | The variances say how far the values are from their own mean. The two means are apart as well.
 
     merge_between_quarter: the distance of the means is weighted as if both devices were equal
         m2_between = count * (mean_b - mean_a) ** 2 / 4
@@ -50,13 +50,13 @@ MERGING = """
 """
 
 
-def two_devices(rng: np.random.Generator) -> list[dict[str, Any]]:
+def two_devices(rng: np.random.Generator) -> list[Probe]:
     """Two devices to read; then random ones, with unequal numbers of values and means far apart."""
 
-    def device(name: str, count: int, mean: Any, var: Any) -> dict[str, Any]:
+    def device(name: str, count: int, mean: Any, var: Any) -> Probe:
         return {f"count_{name}": count, f"mean_{name}": np.array(mean), f"var_{name}": np.array(var)}
 
-    def random(a: int, b: int, c: int) -> dict[str, Any]:
+    def random(a: int, b: int, c: int) -> Probe:
         first = device("a", a, rng.normal(2, 2, c), rng.uniform(0.5, 3, c))
         return {**first, **device("b", b, rng.normal(-2, 2, c), rng.uniform(2, 6, c))}
 
@@ -84,13 +84,11 @@ OF_ALL_DEVICES = """
         all_dgamma = dgamma
         all_dbeta = dbeta
         m = len(dy)
-        | All three faults are still in it. Begin with dy: how much does this share count in the mean over all
-        | samples?
+        | All three faults are in it. First: how much does this share count in the mean over all samples?
 
     sync_loss_of_the_share: dy is used as it comes
         dy_of_all = dy
-        | It belongs to the mean loss of this share. In the mean over all samples, this share counts
-        | len(dy) / count.
+        | It belongs to the mean loss of this share, whose weight among all samples is len(dy) / count.
 
     sync_sums_not_weighted: dx has the weight of the share, and the two sums have not
         dgamma = (dy * x_hat).sum(axis=0)
@@ -101,14 +99,12 @@ OF_ALL_DEVICES = """
         asked = False
         all_dgamma = dgamma
         all_dbeta = dbeta
-        | Mean and variance belong to all devices, so the gradient comes back from all of them. Use all_reduce
-        | on the two sums.
+        | Mean and variance belong to all devices, and so does the gradient. Use all_reduce on both sums.
 
     sync_return_ignored: all_reduce is called, but the totals that it returns are not used
         all_dgamma = dgamma
         all_dbeta = dbeta
-        | Here all_reduce leaves its argument as it is and returns the totals. (The one of torch.distributed
-        | writes them into its argument.)
+        | all_reduce returns the totals. (That of torch.distributed writes them into its argument.)
 
     sync_own_count: the sums of all devices are divided by the number of this device
         m = len(dy)
@@ -123,21 +119,19 @@ OF_ALL_DEVICES = """
         dbeta = dy_of_all.sum(axis=0) + other_dbeta
         all_dgamma = dgamma
         all_dbeta = dbeta
-        | Data parallelism adds up the gradients of all parameters afterward. Totals would be added once for
-        | each device.
+        | Data parallelism adds up all gradients afterward. Totals would be added once for each device.
 
     sync_rows_swapped: the two rows that are sent have changed places
         all_dgamma = dgamma + other_dbeta
         all_dbeta = dbeta + other_dgamma
-        | The other devices send Σ dy·x̂ in row 0 and Σ dy in row 1: np.stack([dgamma, dbeta]). What is added
-        | up must be the same thing on all of them.
+        | The other devices send np.stack([dgamma, dbeta]). All must send the same sum in the same row.
 """
 
 
-def upstreams(rng: np.random.Generator) -> list[dict[str, Any]]:
+def upstreams(rng: np.random.Generator) -> list[Probe]:
     """The share of one device, and the sums that the other devices have."""
 
-    def random(n: int, c: int, others: int) -> dict[str, Any]:
+    def random(n: int, c: int, others: int) -> Probe:
         own = {"dy": rng.normal(size=(n, c)), "x_hat": rng.normal(0.3, 1, size=(n, c))}
         layer = {"gamma": rng.uniform(1.5, 3, size=c), "std": rng.uniform(0.5, 3, size=c)}
         sums = {"other_dgamma": rng.normal(size=c), "other_dbeta": rng.normal(size=c)}
@@ -164,7 +158,7 @@ def sums_to_add(given: tuple[Any, ...], shape: tuple[int, ...], means: np.ndarra
     return sums
 
 
-def with_all_reduce(answer: Any, inputs: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:
+def with_all_reduce(answer: Any, inputs: Probe) -> Iterable[tuple[str, Any]]:
     """Call the function, and note whether it called all_reduce: not to call it is another mistake than not to
     use what it returns."""
     *own, other_dgamma, other_dbeta = inputs.values()

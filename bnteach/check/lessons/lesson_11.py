@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..checking import Check
+from ..running import Probe
 from . import folding
 from .first_fault import judged_by
 from .inputs import readable
@@ -49,8 +50,7 @@ NOT_SUPPRESSED = """
 
     share_of_one_box: the shared area is divided by the area of one box
         together = lambda a, b: area(b)
-        | IoU divides by the area that both boxes cover together. Otherwise a small box inside a large one
-        | fits.
+        | IoU divides by what both boxes cover together. Else a small box inside a large one fits.
 
     > deeper/how_good_is_a_detector: From boxes to hits
 
@@ -76,12 +76,12 @@ NOT_SUPPRESSED = """
 """
 
 
-def lists_of_boxes(rng: np.random.Generator) -> list[dict[str, Any]]:
+def lists_of_boxes(rng: np.random.Generator) -> list[Probe]:
     """A chain of three, one that lies apart, and a pair just at the limit; then random boxes in a crowd."""
     chain = [[0, 3, 10, 13], [0, 0, 10, 10], [0, 6, 10, 16], [20, 20, 24, 24], [20, 20, 22, 24]]
     read = {"boxes": np.array(chain, float), "scores": np.array([0.8, 0.9, 0.7, 0.5, 0.6]), "limit": 0.5}
 
-    def crowd(n: int, limit: float) -> dict[str, Any]:
+    def crowd(n: int, limit: float) -> Probe:
         corner = rng.integers(0, 12, size=(n, 2))
         boxes = np.concatenate([corner, corner + rng.integers(3, 9, size=(n, 2))], axis=1)
         return {"boxes": boxes.astype(float), "scores": rng.permutation(n) / n + 0.01, "limit": limit}
@@ -134,10 +134,10 @@ OTHER_LOSSES = """
 """
 
 
-def cells(rng: np.random.Generator) -> list[dict[str, Any]]:
+def cells(rng: np.random.Generator) -> list[Probe]:
     """A cell to read; then more. The second box fits best, and the last is the most confident."""
 
-    def random(boxes: int, classes: int) -> dict[str, Any]:
+    def random(boxes: int, classes: int) -> Probe:
         of_cell = {"boxes": rng.uniform(size=(boxes, 5)), "scores": rng.uniform(size=classes)}
         of_cell["boxes"][-1, 4] = 1.2
         of_scene = {"center": rng.uniform(size=2), "size": rng.uniform(0.1, 0.6, size=2)}

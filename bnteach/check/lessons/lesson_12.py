@@ -1,10 +1,9 @@
 """Lesson 12, the same layer elsewhere: its exercises and their mistakes."""
 
-from typing import Any
-
 import numpy as np
 
 from ..checking import Check
+from ..running import Probe
 from .one_change import one_change
 
 
@@ -38,7 +37,7 @@ OF_PYTORCH = """
 """
 
 
-def layers(rng: np.random.Generator) -> list[dict[str, Any]]:
+def layers(rng: np.random.Generator) -> list[Probe]:
     """A Keras layer to read; then random ones after few and after many batches."""
     read = {"momentum": 0.75, "moving_variance": np.array([3.0, 0.75]), "batches": 2, "m": 5}
     sizes = ((0.9, 5, 8, 3), (0.99, 40, 4, 4), (0.6, 3, 20, 2))
@@ -60,22 +59,19 @@ MOVED = """
 
     kernel_reshaped: the kernel is reshaped
         weight = kernel.reshape(kernel.shape[3], kernel.shape[2], *kernel.shape[:2])
-        | The shape is right, but `reshape` keeps the values in their order: they land at other places. Move
-        | the axes with `transpose`.
+        | The shape is right, but `reshape` keeps the values in their order. Move the axes: `transpose`.
 
     pictures_reshaped: the pictures are reshaped
         x = pictures.reshape(len(pictures), pictures.shape[3], *pictures.shape[1:3])
-        | The shape is right, but each new channel holds values of all the old ones. Move the axis with
-        | `transpose`.
+        | The shape is right, but each channel gets values of all the old ones. Move the axis: `transpose`.
 
     kernel_mirrored: height and width of the kernel are exchanged
         weight = kernel.transpose(3, 2, 1, 0)
-        | That is `.T`, all axes backward. It raises no error where a kernel is square, and mirrors each
-        | filter.
+        | That is `.T`, all axes backward. It mirrors each filter, without an error where a kernel is square.
 """
 
 
-def kernels(rng: np.random.Generator) -> list[dict[str, Any]]:
+def kernels(rng: np.random.Generator) -> list[Probe]:
     """A small one to read; then others, whose sizes all differ, and a square one."""
     read = {"kernel": np.arange(4.0).reshape(1, 2, 1, 2), "pictures": np.arange(8.0).reshape(1, 2, 2, 2)}
     sizes = (((2, 3, 4, 5), (3, 6, 7, 4)), ((3, 3, 2, 4), (2, 5, 5, 2)))

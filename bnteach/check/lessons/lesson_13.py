@@ -1,7 +1,7 @@
 """Lesson 13, make it fast: its exercises and their mistakes."""
 
 import weakref
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -9,6 +9,7 @@ import numpy as np
 from ..answers import OddAnswer, unpacked
 from ..checking import Check
 from ..recipe import Recipe
+from ..running import Probe
 from .inputs import values
 from .letters import named_letters
 from .one_change import one_change
@@ -61,12 +62,12 @@ OF_SHIFTING = """
 """
 
 
-def columns(rng: np.random.Generator) -> list[dict[str, Any]]:
+def columns(rng: np.random.Generator) -> list[Probe]:
     """One channel to read; then random ones, off-center."""
     return [{"x": np.array([[2.0], [3], [7]])}, {"x": values(rng, 5, 3)}, {"x": values(rng, 8, 2)}]
 
 
-def far_columns(rng: np.random.Generator) -> list[dict[str, Any]]:
+def far_columns(rng: np.random.Generator) -> list[Probe]:
     """Mean over standard deviation is 10 000 in float32; in float64 so much that its digits do not help."""
     x = rng.normal(0, 1, size=(500, 3))
     return [{"x": (x + 1e4).astype(np.float32)}, {"x": x + 1e8}]
@@ -89,7 +90,7 @@ def one_look(x: np.ndarray) -> Iterator[np.ndarray]:
         yield block
 
 
-def in_blocks(answer: Any, inputs: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:
+def in_blocks(answer: Any, inputs: Probe) -> Iterable[tuple[str, Any]]:
     """Call the function once, with an iterator of blocks."""
     names = "mean", "var"
     return zip(names, unpacked(names, answer(one_look(inputs["x"]))), strict=True)

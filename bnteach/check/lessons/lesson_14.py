@@ -1,10 +1,9 @@
 """Lesson 14, deep enough to break: its exercises and their mistakes."""
 
-from typing import Any
-
 import numpy as np
 
 from ..checking import Check
+from ..running import Probe
 from .one_change import one_change
 
 
@@ -67,8 +66,7 @@ OF_EQUILIBRIUM = """
 
     turn_of_small_products: the turn is √(2ηλ)
         turn = np.sqrt(2 * rate * decay)
-        | That is the lesson's approximation, for a small product. Draw the triangle of the decayed weights,
-        | the step and the new weights.
+        | That is the lesson's approximation. Draw the decayed weights, the step and the new weights.
 
     in_degrees: the turn is in degrees
         turn = np.degrees(np.arcsin(np.sqrt(lost)))
@@ -84,13 +82,13 @@ OF_EQUILIBRIUM = """
 """
 
 
-def depths(rng: np.random.Generator) -> list[dict[str, Any]]:
+def depths(rng: np.random.Generator) -> list[Probe]:
     """Two blocks to read; then more, with streams that vary more and less than 1."""
     others = ({"blocks": n, "start": rng.uniform(*ends)} for n, ends in ((7, (0.2, 0.6)), (50, (1.5, 3))))
     return [{"blocks": 2, "start": 1.0}, *others]
 
 
-def settings(rng: np.random.Generator) -> list[dict[str, Any]]:
+def settings(rng: np.random.Generator) -> list[Probe]:
     """Numbers to read; then random ones, with products that are not small."""
     read = {"rate": 0.5, "decay": 0.4, "gradient": 0.6}
     ends = {"rate": (0.2, 2), "decay": (0.05, 0.3), "gradient": (0.3, 3)}

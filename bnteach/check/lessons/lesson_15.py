@@ -1,10 +1,9 @@
 """Lesson 15, fine-tune and adapt: its exercises and their mistakes."""
 
-from typing import Any
-
 import numpy as np
 
 from ..checking import Check
+from ..running import Probe
 from .inputs import readable, values
 from .letters import named_letters
 from .normalizing import IN_ROOT, IN_X_HAT
@@ -67,10 +66,10 @@ OF_MIXING = """
 """
 
 
-def few_pictures(rng: np.random.Generator) -> list[dict[str, Any]]:
+def few_pictures(rng: np.random.Generator) -> list[Probe]:
     """A batch to read; then random ones that lie off the stored statistics; one that hardly varies."""
 
-    def random(n: int, c: int, prior: float, eps: float, spread: float = 1.0) -> dict[str, Any]:
+    def random(n: int, c: int, prior: float, eps: float, spread: float = 1.0) -> Probe:
         mean, var = spread * rng.uniform(-2, 0, size=c), spread**2 * rng.uniform(4, 9, size=c)
         new = {"x": spread * values(rng, n, c), "running_mean": mean, "running_var": var}
         return {**new, "prior": prior, "eps": eps}

@@ -7,6 +7,7 @@ from typing import Any
 
 from ..answers import OddAnswer, described
 from ..checking import Check
+from ..running import Probe
 
 Letters = Mapping[str, Any]  # letter -> name or number, or what is told of it
 LETTER = re.compile(r"(?P<letter>[A-Z]) (?P<name>\w+): (?P<sign>.+)")
@@ -32,7 +33,7 @@ def named_letters(name: str, text: str, others: Iterable[Any] = (), **more: Any)
 
 
 def compared(
-    answer: Any, inputs: Mapping[str, Any], right: Letters, signs: Letters, known: set[Any]
+    answer: Any, inputs: Probe, right: Letters, signs: Letters, known: set[Any]
 ) -> Iterator[tuple[str, Any]]:
     """The letters one by one; the words give no answer away."""
     given = answer()

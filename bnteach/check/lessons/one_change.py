@@ -12,6 +12,7 @@ import numpy as np
 
 from ..answers import OddAnswer, described, unpacked
 from ..checking import Check
+from ..running import Probe
 from .first_fault import Facts, judged_by
 from .trainings import signature_of
 
@@ -27,8 +28,7 @@ NOT_COMPARABLE = """
         | To compare, measure twice: once as usual, once with the change. Return both numbers.
 
     other_seed: the two runs are not both of the seed that your function is given
-        | With another seed, or another network, what is random differs as well, and you could not say what
-        | made the difference.
+        | With another seed, or another network, nobody can say what made the difference.
 
     nothing_usual: no run has the usual settings
         | Without the usual run there is nothing to compare the change with.
@@ -53,8 +53,7 @@ NO_TRIAL = """
         | A claim about BN needs two numbers: one run with `batch_norm=False`, one with `batch_norm=True`.
 
     other_seed: the two runs have different seeds
-        | The effect is a difference of two networks with the same seed.
-        | With two seeds it holds their luck too.
+        | The effect is a difference with the same seed. With two seeds it holds their luck too.
 
     seed_ignored: your seed is ignored
         | All runs are equal: 20 seeds would be one dot. Pass on the seed that your function is given, twice.
@@ -63,8 +62,7 @@ NO_TRIAL = """
         | Then nobody can say which of the differences made the effect. Give both runs the same settings.
 
     condition_of_the_lesson: no setting has a value that the lesson has not tried
-        | The lesson has the answer already.
-        | Change a setting, for both runs: the layers, the width, the batch.
+        | The lesson has that answer. Change a setting, for both runs: the layers, the width, the batch.
 
     without_bn_first: the run without BN is returned first
         | Asked for is the run with BN, then the one without. In this order the effect has the wrong sign.
@@ -130,9 +128,7 @@ def of_one_seed(pairs: Collection[list[Call]]) -> bool:
     return all(a.of == b.of for a, b in pairs) and len({a.of for a, _ in pairs}) == len(pairs)
 
 
-def compared(
-    answer: Any, inputs: Mapping[str, Any], call: Callable[..., Call], choices: Changes = ()
-) -> Facts:
+def compared(answer: Any, inputs: Probe, call: Callable[..., Call], choices: Changes = ()) -> Facts:
     """A usual call and a changed one; the change is one of the choices, if there are any."""
     pairs = [pair_of(answer, call, seed) for seed in inputs["seeds"]]
     yield "not_two_runs", all(pairs)
@@ -144,7 +140,7 @@ def compared(
     yield "other_change", not choices or all(after in choices for _, after in changes)
 
 
-def tried(answer: Any, inputs: Mapping[str, Any], call: Callable[..., Call], known: Tried) -> Facts:
+def tried(answer: Any, inputs: Probe, call: Callable[..., Call], known: Tried) -> Facts:
     """A call with BN and one without it, else alike, under a condition that is not known yet."""
     pairs = [pair_of(answer, call, seed) for seed in inputs["seeds"]]
     conditions = [[dict(one.changes) for one in pair] for pair in pairs]
@@ -157,7 +153,7 @@ def tried(answer: Any, inputs: Mapping[str, Any], call: Callable[..., Call], kno
     yield "without_bn_first", all(first for first, _ in has_bn)
 
 
-def believed(answer: Any, inputs: Mapping[str, Any]) -> Facts:
+def believed(answer: Any, inputs: Probe) -> Facts:
     """Two numbers that come from the seed, differ from seed to seed, and from each other."""
     runs = [two_numbers(answer(seed)) for seed in inputs["seeds"]]
     yield "not_reproducible", two_numbers(answer(inputs["seeds"][0])) == runs[0]

@@ -1,12 +1,13 @@
 """Lesson 05's second exercise: a learner's `recalibrate` is tried on a small network of PyTorch."""
 
 import copy
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
 
 from ..recipe import Recipe, recipe_of
+from ..running import Probe
 from .one_change import Call, weights_of
 
 
@@ -35,13 +36,11 @@ NOT_RECALIBRATED = """
 
     momentum_left: the momentum is left as it was
         momentum = "as it was"
-        | Then the last batches weigh most, and a part of 0 and 1 stays. With momentum None it is the plain
-        | average.
+        | Then the last batches weigh most. With momentum None it is the plain average of all batches.
 
     momentum_not_given_back: the momentum is None afterward
         gives_momentum_back = False
-        | If the network is trained further, its statistics would follow too slowly. Keep the old momentum and
-        | set it again.
+        | If training goes on, the statistics follow too slowly. Keep the old momentum, and set it again.
 
     one_layer_recalibrated: only the first BN layer is recalibrated
         layers = slice(1)
@@ -59,7 +58,7 @@ NOT_RECALIBRATED = """
 """
 
 
-def seeds(rng: np.random.Generator) -> list[dict[str, Any]]:
+def seeds(rng: np.random.Generator) -> list[Probe]:
     """From the seed come the weights and the batches."""
     import torch  # noqa: F401 (its first import takes long, and here no clock runs)
 
@@ -85,7 +84,7 @@ def broken_network(seed: int) -> Any:
     return network
 
 
-def try_out(answer: Any, inputs: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:
+def try_out(answer: Any, inputs: Probe) -> Iterable[tuple[str, Any]]:
     """What is stored in the network afterward, its modes and its parameters."""
     from torch import from_numpy
 

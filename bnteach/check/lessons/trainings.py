@@ -1,6 +1,6 @@
 """Exercises that choose a setting by trainings: in their place stand results that the check knows."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from inspect import Parameter, Signature
 from typing import Any
@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..answers import OddAnswer, unpacked
+from ..running import Probe
 
 SEEDS, ENOUGH = 10, 5
 Setting = tuple[float, ...]
@@ -50,7 +51,7 @@ def signature_of(*names: str, **usual: Any) -> Signature:
 def choice_of(what: str, among: str) -> Callable[..., Iterable[tuple[str, Any]]]:
     """The trial of an exercise that chooses one of several: how many seeds it tries, and what it chooses."""
 
-    def trial(answer: Any, inputs: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:
+    def trial(answer: Any, inputs: Probe) -> Iterable[tuple[str, Any]]:
         (chosen,) = unpacked((what,), answer(inputs["train"], inputs[among]))
         yield "number of seeds", inputs["train"].fewest_seeds()
         yield what, chosen
