@@ -26,11 +26,6 @@ def whole_mean_subtracted(blocks):
     return shift + average, squares - (shift + average) ** 2
 
 
-def shift_in_the_variance(blocks):
-    _, shift, average, squares = sums(blocks)
-    return shift + average, shift + squares - average**2
-
-
 def n_minus_one(blocks):
     n, shift, average, squares = sums(blocks)
     return shift + average, (squares - average**2) * n / (n - 1)
@@ -49,7 +44,6 @@ def blocks_read_twice(blocks):
 MEANT = [
     around_the_shift,
     whole_mean_subtracted,
-    shift_in_the_variance,
     n_minus_one,
     digits_lost,
     blocks_read_twice,

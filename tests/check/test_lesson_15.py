@@ -23,10 +23,6 @@ MIXED = {
     "outputs_mixed": lambda x, m, v, new, eps: (
         new * (x - x.mean(axis=0)) / np.sqrt(x.var(axis=0) + eps) + (1 - new) * (x - m) / np.sqrt(v + eps)
     ),
-    "around_the_mixed_mean": lambda x, m, v, new, eps: (
-        (x - new * x.mean(axis=0) - (1 - new) * m)
-        / np.sqrt(new * ((x - new * x.mean(axis=0) - (1 - new) * m) ** 2).mean(axis=0) + (1 - new) * v + eps)
-    ),
     "only_the_new": lambda x, m, v, new, eps: (x - x.mean(axis=0)) / np.sqrt(x.var(axis=0) + eps),
     "eps_outside": lambda x, m, v, new, eps: (
         (x - new * x.mean(axis=0) - (1 - new) * m) / (np.sqrt(new * x.var(axis=0) + (1 - new) * v) + eps)

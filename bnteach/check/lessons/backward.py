@@ -35,11 +35,6 @@ BACKWARD = """
         along_x_hat = x_hat * (dx_hat * x_hat).sum(axis=0)
         | In dx both parts are means over the batch. The sums without 1/N are dβ and dγ.
 
-    means_by_n_minus_one: the two sums are divided by N − 1
-        along_mean = dx_hat.sum(axis=0) / (len(dx_hat) - 1)
-        along_x_hat = x_hat * (dx_hat * x_hat).sum(axis=0) / (len(dx_hat) - 1)
-        | The forward pass divides by N, and so does its derivative.
-
     mean_without_gamma: γ is missing in the mean that is subtracted
         along_mean = dy.mean(axis=0)
         | dx_hat contains γ; dβ does not. dβ/N is the mean of dy, not of dx_hat.

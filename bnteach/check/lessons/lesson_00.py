@@ -25,10 +25,6 @@ MOVING_THE_MEAN = """
         row = total / (n - 1)
         | Then the mean stays where it is. It has to move to the first row.
 
-    mirrored_mean: the new row is the mean, mirrored at the first row
-        row = 2 * x[0] - total / (n - 1)
-        | That would be right if the old rows counted as one. They count as many as they are.
-
     first_row_not_subtracted: only the other rows are subtracted
         total = x[1:].sum(axis=0)
         | The first row is in the batch as well.

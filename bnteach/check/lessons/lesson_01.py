@@ -68,8 +68,6 @@ def variance_within(batches):
 
 
 IN_BATCHES = """
-    > 01_measure_a_batch: Divide by N or by N − 1?
-
     divided_by_n: the squared distances of a batch are divided by N
         var = sum_of_squares / n
         | Each batch knows only its own mean, which lies in the middle of its own samples. So its squared
@@ -108,8 +106,6 @@ def largest_rate(x):
 
 
 IN_RATE = """
-    > 01b_see_why_it_helps: How steep: the curvatures
-
     half_kept: the rate is twice as large, as for half the mean of the squared errors
         second_derivatives = columns.T @ columns / n
         | Without the half the loss is twice as large, and so are its second derivatives.

@@ -54,10 +54,6 @@ STANDING_OUT = """
         | However far apart the values are: x_hat divides by their spread. For evenly spaced values the
         | largest |x_hat| stays below √3. Let one value stand out, and make all the others equal.
 
-    two_extremes: two values stand out, one on each side
-        pattern = np.r_[-1, 1, np.zeros(n - 2)]
-        | The two share the spread, so neither gets as far as one alone: √(n / 2) and not √(n − 1).
-
     not_standardized: the pattern is stretched and shifted before it has mean 0 and standard deviation 1
         x_hat = pattern
         | Multiplying by `std` gives the standard deviation `std` only to values that had 1 before.

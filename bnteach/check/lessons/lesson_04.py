@@ -50,8 +50,6 @@ def staged_backward(dy, gamma, x_centered, deviation):
 
 
 NODE_BY_NODE = """
-    > 04_derive_the_backward_pass: Five rules for the backward pass
-
     derivative_of_a_square: the size is taken for a square
         dx_centered = dx_hat / deviation + 2 * x_centered * ddeviation / len(x_centered)
         | 2c is the derivative of c², as in BN. Here the size is |c|: its slope is the sign of c, +1 or −1.

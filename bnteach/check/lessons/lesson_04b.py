@@ -15,8 +15,6 @@ LINES = {"nothing": {}, "mean": NO_MEAN, "variance": NO_VARIANCE, "both": NO_MEA
 PASSES = {missing: recipe_of(batch_norm_backward).with_lines(lines) for missing, lines in LINES.items()}
 CALLED = "Missing is {}, and your function returns {}."
 MISJUDGED = """
-    > 04_derive_the_backward_pass: The formula is a picture
-
     right_one_accused: of a right backward pass it says that a path is missing
         | Rounding leaves a little of the sum of dx, and ε leaves more of the sum of dx · x̂. Call 0 what is
         | below 0.01. And is your x̂ that of the same x?

@@ -29,10 +29,6 @@ OF_UPDATE = """
         unbiased = x.std(axis=0)
         | The stored number is a variance, an estimate for all data. The root is taken when it is used.
 
-    running_squares: the mean of the squares is stored, not the variance
-        unbiased = (x**2).mean(axis=0)
-        | The variance is measured from the mean of the batch. The mean of x² is larger by the mean, squared.
-
     around_running_mean: the variance is measured around the running mean
         unbiased = ((x - running_mean) ** 2).sum(axis=0) / (len(x) - 1)
         | The variance of a batch is measured around the mean of that batch.

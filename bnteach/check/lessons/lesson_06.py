@@ -53,10 +53,6 @@ OF_CHANNELS = """
         n = len(x)
         | A channel has N·H·W values. Divided by N alone the variance is H·W times too large.
 
-    not_moved_back: the result is a table, not in the shape of x
-        y = (gamma * np.moveaxis(x_hat, channel_axis, -1) + beta).reshape(-1, len(gamma))
-        | The next layer wants pictures. Undo the reshape and the transpose at the end.
-
     reshaped_not_transposed: the table is made by reshape alone
         y = (gamma * standardize(x.reshape(-1, len(gamma)), eps) + beta).reshape(x.shape)
         | reshape(-1, C) on (N, C, H, W) mixes the channels. Write np.moveaxis(x, channel_axis, -1) first.

@@ -105,10 +105,6 @@ OF_GROUPS = """
         axes = (0, 2, 3, 4)
         | GroupNorm looks at one picture at a time. That is what makes it free of the batch.
 
-    groups_without_places: the places of a picture are not taken together
-        axes = 2
-        | A group has C/G · H · W values, and all of them share one mean.
-
     groups_ignored: all channels form one group
         groups = x[:, None]
         | That is GroupNorm with G = 1: each picture by itself. The caller says how many groups there are.

@@ -29,10 +29,6 @@ IN_STEP = """
         new_gamma = moved - reach * np.sign(gamma)
         | That is the L1 line of the lesson, with which γ jumps around 0 and is never exactly 0.
 
-    only_small_ones_moved: small γ become 0, and the others are not pulled
-        size = np.where(np.abs(moved) > reach, np.abs(moved), 0)
-        | The pull on |γ| is the same for all, so a large γ becomes smaller by rate · strength as well.
-
     pull_in_proportion: the pull is proportional to γ: that is weight decay
         size = np.abs(moved) * (1 - reach)
         | Then γ shrinks by the same share in each step, and never gets to 0.
@@ -87,10 +83,6 @@ IN_CUT = """
     cut_by_weights: the threshold is held against the weights
         size = np.abs(w_1).sum(axis=1)
         | Before BN the size of the weights says nothing: BN divides it out. γ is what is left.
-
-    threshold_times_largest: the threshold is taken as a share of the largest |γ|
-        stays = size > threshold * size.max()
-        | Here threshold is a value of |γ| itself. Nothing is multiplied with it.
 
     first_layer_by_columns: the first layer loses columns, not rows
         new_w_1 = w_1[:, stays]

@@ -101,8 +101,6 @@ def cell_loss(boxes, scores, center, size, label, fits):
 
 
 OTHER_LOSSES = """
-    > deeper/how_good_is_a_detector: What the loss asks
-
     most_confident_box: the box that is most confident is taken for the responsible one
         responsible = np.argmax(boxes[:, 4])
         | Responsible is the box that fits the true one best, however sure it is.

@@ -55,8 +55,6 @@ def carry_over(kernel, pictures):
 
 
 MOVED = """
-    > 12_the_same_layer_elsewhere: Layout
-
     kernel_reshaped: the kernel is reshaped
         weight = kernel.reshape(kernel.shape[3], kernel.shape[2], *kernel.shape[:2])
         | The shape is right, but `reshape` keeps the values in their order. Move the axes: `transpose`.

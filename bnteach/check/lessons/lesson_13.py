@@ -36,8 +36,6 @@ def shifted_statistics(x):  # the learner takes x in blocks
 
 
 OF_SHIFTING = """
-    > 13_make_it_fast: A block keeps them
-
     blocks_read_twice: the variance is 0, as if there had been nothing to add
         var = 0 * average
         | Each block comes only once: a second loop over `blocks` finds none. Sum both in one loop.
@@ -49,10 +47,6 @@ OF_SHIFTING = """
     whole_mean_subtracted: the mean of x is squared and subtracted, not that of the shifted values
         var = squares / n - mean**2
         | The squares are those of the shifted values, so the mean must be theirs, too.
-
-    shift_in_the_variance: the shift is added to the variance
-        var = shift + squares / n - average**2
-        | A variance does not change when all values move: nothing is brought back here.
 
     > 01_measure_a_batch: Divide by N or by N − 1?
 

@@ -53,8 +53,6 @@ def equilibrium(rate, decay, gradient):
 
 
 OF_EQUILIBRIUM = """
-    > 14_deep_enough_to_break: Weight decay in front of BN
-
     nearly: 2ηλ stands for what decay takes
         lost = 2 * rate * decay
         | That is the lesson's approximation, for a small product. Exactly, decay takes 1 − (1 − ηλ)² of ‖w‖².
@@ -68,17 +66,9 @@ OF_EQUILIBRIUM = """
         turn = np.sqrt(2 * rate * decay)
         | That is the lesson's approximation. Draw the decayed weights, the step and the new weights.
 
-    in_degrees: the turn is in degrees
-        turn = np.degrees(np.arcsin(np.sqrt(lost)))
-        | Asked for are radians, as np.arccos gives them.
-
     sine_for_the_angle: the sine of the angle is returned
         turn = np.sqrt(lost)
         | The step over the length, η‖dw‖ / ‖w‖, is the sine of the angle. The angle is its arcsine.
-
-    step_against_old_weights: the step is compared with weights that have not decayed yet
-        turn = np.arctan(np.sqrt(lost))
-        | The right angle lies at the end of the decayed weights, (1 − ηλ)‖w‖. Its tangent is η‖dw‖ over that.
 """
 
 

@@ -32,8 +32,6 @@ def mixed_x_hat(x, running_mean, running_var, prior, eps):
 
 
 OF_MIXING = """
-    > 15_fine_tune_and_adapt: Another camera: which changes can statistics mend?
-
     prior_is_a_share: prior is taken for the weight of the stored statistics
         new = 1 - prior
         | prior is a number of pictures. The weight of the new statistics is n / (n + prior).
@@ -56,9 +54,7 @@ OF_MIXING = """
         batch_var = x.var(axis=0) + (1 - new) * (batch_mean - running_mean) ** 2
         | That is the variance of both kinds of pictures together. Here the new pictures alone are normalized.
 
-    around_the_mixed_mean: the variance of the new pictures is taken around the mixed mean
-        batch_var = ((x - new * batch_mean - (1 - new) * running_mean) ** 2).mean(axis=0)
-        | How far the two means are apart counts then. Take the variance around the mean of x.
+    > 01_measure_a_batch: Divide by N or by N − 1?
 
     n_minus_one: the variance of the new pictures is divided by n − 1
         batch_var = x.var(axis=0, ddof=1)

@@ -47,8 +47,6 @@ OTHER_CHANGE = """
 """
 
 NO_TRIAL = """
-    > 07_put_the_claims_on_trial: How a claim is tried
-
     not_two_runs: the trial is not two runs, one of which has BN
         | A claim about BN needs two numbers: one run with `batch_norm=False`, one with `batch_norm=True`.
 

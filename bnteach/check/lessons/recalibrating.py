@@ -23,8 +23,6 @@ def choices():
 
 
 NOT_RECALIBRATED = """
-    > deeper/diagnose_the_stored_statistics: Training fine, evaluation far worse
-
     old_statistics_kept: the average goes on from the old statistics
         forgets = ()
         | The old numbers are what is wrong. Forget them first: layer.reset_running_stats().
