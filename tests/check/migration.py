@@ -78,7 +78,6 @@ DROPPED = {
     ("next_shift_from_the_left", "fold_into_next"): "it stops, and the words of NumPy are explained",
     ("next_shift_not_summed", "fold_into_next"): "it stops, and the words of NumPy are explained",
     ("groups_without_places", "group_norm"): "a shade of the wrong axes; the facts say how far it is off",
-    ("threshold_times_largest", "cut_channels"): "the facts say which shapes are off, and by how much",
     ("running_squares", "BatchNorm"): "over-specific; the facts say which value is off",
     ("means_by_n_minus_one", "batch_norm_backward"): "nobody writes it by hand",
     ("means_by_n_minus_one", "BatchNorm"): "nobody writes it by hand",

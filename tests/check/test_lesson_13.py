@@ -16,11 +16,6 @@ def sums(blocks, has_shift=True):
     return n, shift, total / n, squares / n
 
 
-def around_the_shift(blocks):
-    _, shift, average, squares = sums(blocks)
-    return shift + average, squares
-
-
 def whole_mean_subtracted(blocks):
     _, shift, average, squares = sums(blocks)
     return shift + average, squares - (shift + average) ** 2
@@ -42,7 +37,6 @@ def blocks_read_twice(blocks):
 
 
 MEANT = [
-    around_the_shift,
     whole_mean_subtracted,
     n_minus_one,
     digits_lost,

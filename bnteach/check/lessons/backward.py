@@ -22,6 +22,15 @@ def batch_norm_backward(dy, x, gamma, eps):
 BACKWARD = """
     > 04_derive_the_backward_pass: Multiply it out
 
+    x_for_x_hat: x stands where x̂ should be
+        along_x_hat = x * (dx_hat * x).mean(axis=0)
+        | The second part lies along x̂, the normalized value. x has another length and another mean.
+
+    means_along_samples: the means in dx are taken along axis 1
+        along_mean = dx_hat.mean(axis=1, keepdims=True)
+        along_x_hat = x_hat * (dx_hat * x_hat).mean(axis=1, keepdims=True)
+        | axis=1 averages the channels of one sample. Both parts are means over the samples of a channel.
+
     variance_path_missing: the path through the variance is missing
         along_x_hat = 0 * x_hat
         | x also moves σ², and so every x̂ of the channel. Without it, dx is not perpendicular to x̂.
@@ -61,4 +70,14 @@ BACKWARD = """
     dgamma_with_centered: dγ is made with x − μ, not with x̂
         dgamma = (dy * (x - mean)).sum(axis=0)
         | γ multiplies x̂, and x̂ is x − μ divided by √(σ² + ε).
+
+    > 03_scale_and_shift: The gradients of γ and β
+
+    dgamma_mean: dγ is a mean over the batch
+        dgamma = (dy * x_hat).mean(axis=0)
+        | One γ serves all samples, so their shares add up. If the loss is a mean, dy has the 1/N already.
+
+    dbeta_mean: dβ is a mean over the batch
+        dbeta = dy.mean(axis=0)
+        | One β serves all samples, so their shares add up.
 """

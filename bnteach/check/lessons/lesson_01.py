@@ -45,9 +45,6 @@ IN_SCALING = """
 """
 
 
-OF_TRAIN = re.sub(r"\bx\b", "train", OF_COLUMNS)
-
-
 def train_and_test(rng: np.random.Generator) -> list[Probe]:
     """Small sets to read; then test sets of another size, mean and spread than the training set."""
 
@@ -117,10 +114,6 @@ IN_RATE = """
     best_rate: this is the rate that arrives in one step along the steepest direction
         rate = 1 / largest
         | With 1/c a step arrives at the lowest point, and up to 2/c it still comes nearer.
-
-    smallest_curvature: the smallest curvature is taken
-        largest = np.linalg.eigvalsh(second_derivatives)[0]
-        | The steepest direction diverges first, and eigvalsh sorts the smallest first.
 """
 
 
@@ -139,7 +132,7 @@ EXERCISES = [
         Only the training set is there when the model learns. So which mean, and which deviation?
         Both the mean and the standard deviation come from `train`; `test` is what they are applied to.""",
         lesson=("01_measure_a_batch", "Along which axis?"),
-        mistakes=(IN_VARIANCE, IN_SCALING, OF_TRAIN),
+        mistakes=(IN_VARIANCE, IN_SCALING, re.sub(r"\bx\b", "train", OF_COLUMNS)),
     ),
     Check(
         variance_within,

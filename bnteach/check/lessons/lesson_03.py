@@ -1,4 +1,4 @@
-"""Lesson 03, scale and shift: its exercises and their mistakes, and those of γ and β in every norm."""
+"""Lesson 03, scale and shift: its exercises and their mistakes."""
 
 from collections.abc import Iterable
 from statistics import NormalDist
@@ -11,28 +11,6 @@ from ..checking import Check
 from ..running import Probe
 from .inputs import gamma_and_beta, readable
 from .labelings import TWO_LABELINGS
-
-AFFINE = """
-    > 03_scale_and_shift: Two numbers for each channel
-
-    affine_forgotten: x̂ is returned: neither γ nor β is used
-        y = x_hat
-        | x̂ is the normalized value. The layer's output is y, after γ and β.
-"""
-
-
-OF_PARAMETERS = """
-    > 03_scale_and_shift: The gradients of γ and β
-
-    dgamma_mean: dγ is a mean over the batch
-        dgamma = (dy * x_hat).mean(axis=0)
-        | One γ serves all samples, so their shares add up. If the loss is a mean, dy has the 1/N already.
-
-    dbeta_mean: dβ is a mean over the batch
-        dbeta = dy.mean(axis=0)
-        | One β serves all samples, so their shares add up.
-"""
-
 
 cdf, ppf = np.vectorize(NormalDist().cdf), np.vectorize(NormalDist().inv_cdf)  # as in scipy.stats.norm
 
@@ -48,10 +26,6 @@ OF_SHARE = """
     cdf_for_ppf: the share of a value is taken, not the value of a share
         point = cdf(share)
         | norm.cdf goes from a value to the share below it; norm.ppf goes from the share to the value.
-
-    gamma_of_one: γ is always 1
-        gamma = np.ones_like(std)
-        | |γ| is the standard deviation of y, and `std` asks for another one.
 """
 
 

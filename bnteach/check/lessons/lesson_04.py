@@ -10,20 +10,8 @@ from . import gradient_checking
 from .backward import BACKWARD, batch_norm_backward
 from .first_fault import judged_by
 from .inputs import readable
-from .lesson_03 import OF_PARAMETERS
 from .normalizing import IN_ROOT, IN_VARIANCE
 from .one_change import experiment
-
-ALONG_SAMPLES = """
-    x_for_x_hat: x stands where x̂ should be
-        along_x_hat = x * (dx_hat * x).mean(axis=0)
-        | The second part lies along x̂, the normalized value. x has another length and another mean.
-
-    means_along_samples: the means in dx are taken along axis 1
-        along_mean = dx_hat.mean(axis=1, keepdims=True)
-        along_x_hat = x_hat * (dx_hat * x_hat).mean(axis=1, keepdims=True)
-        | axis=1 averages the channels of one sample. Both parts are means over the samples of a channel.
-"""
 
 
 def probes(rng: np.random.Generator) -> list[Probe]:
@@ -82,7 +70,7 @@ EXERCISES = [
         From `dy * gamma` take its mean and its share along x̂. In front stands 1/√(σ² + ε).
         The share along x̂ is `x_hat * (dx_hat * x_hat).mean(axis=0)`.""",
         lesson=("04_derive_the_backward_pass", "Multiply it out"),
-        mistakes=(BACKWARD, ALONG_SAMPLES, OF_PARAMETERS, IN_VARIANCE, IN_ROOT),
+        mistakes=(BACKWARD, IN_VARIANCE, IN_ROOT),
     ),
     Check(
         staged_backward,

@@ -12,43 +12,10 @@ from ..running import Probe
 from .backward import BACKWARD, batch_norm_backward  # noqa: F401 (a mistake below calls it)
 from .inputs import gamma_and_beta
 from .layer_trial import class_from, drive
-from .lesson_03 import AFFINE, OF_PARAMETERS
 from .letters import named_letters
 from .normalizing import IN_ROOT, IN_VARIANCE, IN_X_HAT
 from .one_change import measured
 from .recalibrating import NOT_RECALIBRATED, by_choices, choices, recalibrated_on, seeds, try_out
-
-OF_UPDATE = """
-    > 05_train_and_infer: The running averages
-
-    running_var_biased: the stored variance divides by n
-        unbiased = x.var(axis=0)
-        | To normalize, BN divides by n. What it stores is an estimate for all data, and divides by n − 1.
-
-    running_std: the standard deviation is averaged, not the variance
-        unbiased = x.std(axis=0)
-        | The stored number is a variance, an estimate for all data. The root is taken when it is used.
-
-    around_running_mean: the variance is measured around the running mean
-        unbiased = ((x - running_mean) ** 2).sum(axis=0) / (len(x) - 1)
-        | The variance of a batch is measured around the mean of that batch.
-
-    whole_var_corrected: N/(N − 1) multiplies the whole running variance
-        new_var = ((1 - momentum) * running_var + momentum * x.var(axis=0)) * len(x) / (len(x) - 1)
-        | The old average is unbiased already. Only the new variance is corrected, before it is mixed in.
-
-    never_updated: the running statistics are never updated
-        new_mean = running_mean
-        new_var = running_var
-        | They stay at what they were, and in evaluation the network sees other numbers than in training.
-
-    > 05_train_and_infer: Two conventions of momentum
-
-    momentum_reversed: the momentum weighs the old average
-        new_mean = momentum * running_mean + (1 - momentum) * mean
-        new_var = momentum * running_var + (1 - momentum) * unbiased
-        | That is Keras' convention. Here, as in PyTorch, momentum is the weight of the new batch.
-"""
 
 
 def layer(num_features, x, last_x, dy, gamma, beta, running_mean, running_var, eps, momentum):
@@ -83,7 +50,35 @@ def layer(num_features, x, last_x, dy, gamma, beta, running_mean, running_var, e
 
 
 OF_LAYER = """
+    > 05_train_and_infer: Two conventions of momentum
+
+    momentum_reversed: the momentum weighs the old average
+        new_mean = momentum * running_mean + (1 - momentum) * mean
+        new_var = momentum * running_var + (1 - momentum) * unbiased
+        | That is Keras' convention. Here, as in PyTorch, momentum is the weight of the new batch.
+
     > 05_train_and_infer: The running averages
+
+    running_var_biased: the stored variance divides by n
+        unbiased = x.var(axis=0)
+        | To normalize, BN divides by n. What it stores is an estimate for all data, and divides by n − 1.
+
+    running_std: the standard deviation is averaged, not the variance
+        unbiased = x.std(axis=0)
+        | The stored number is a variance, an estimate for all data. The root is taken when it is used.
+
+    around_running_mean: the variance is measured around the running mean
+        unbiased = ((x - running_mean) ** 2).sum(axis=0) / (len(x) - 1)
+        | The variance of a batch is measured around the mean of that batch.
+
+    whole_var_corrected: N/(N − 1) multiplies the whole running variance
+        new_var = ((1 - momentum) * running_var + momentum * x.var(axis=0)) * len(x) / (len(x) - 1)
+        | The old average is unbiased already. Only the new variance is corrected, before it is mixed in.
+
+    never_updated: the running statistics are never updated
+        new_mean = running_mean
+        new_var = running_var
+        | They stay at what they were, and in evaluation the network sees other numbers than in training.
 
     initial_var_zero: the running variance begins at 0
         initial_var = np.zeros(num_features)
@@ -132,6 +127,12 @@ OF_LAYER = """
         dx_evaluation = batch_norm_backward(dy, last_x, gamma, eps)[0]
         dgamma = batch_norm_backward(dy, last_x, gamma, eps)[1]
         | Keep x_hat, the standard deviation and the mode in evaluation too, before forward returns.
+
+    > 03_scale_and_shift: Two numbers for each channel
+
+    affine_forgotten: x̂ is returned: neither γ nor β is used
+        y = x_hat
+        | x̂ is the normalized value. The layer's output is y, after γ and β.
 """
 
 
@@ -203,7 +204,7 @@ EXERCISES = [
         Keep `x_hat`, the standard deviation that was used, and the mode. The update stands beside it.
         In evaluation mean and variance are constants: of `dx`, what is left is `dx_hat` over the std.""",
         lesson=("05_train_and_infer", "Is this evaluation?"),
-        mistakes=(OF_LAYER, OF_UPDATE, BACKWARD, OF_PARAMETERS, IN_VARIANCE, IN_ROOT, IN_X_HAT, AFFINE),
+        mistakes=(OF_LAYER, BACKWARD, IN_VARIANCE, IN_ROOT, IN_X_HAT),
     ),
 ]
 BatchNorm = EXERCISES[-1]

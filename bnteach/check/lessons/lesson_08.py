@@ -56,16 +56,6 @@ OF_PADDING = """
         var = (mask * (x - mean) ** 2).sum(axis=1, keepdims=True) / mask.sum(axis=1, keepdims=True)
         | That is instance normalization. BN takes the real steps of all sequences together.
 
-    each_step_alone: each step has statistics of its own, over the channels
-        mean = x.mean(axis=2, keepdims=True)
-        var = x.var(axis=2, keepdims=True)
-        | That is the LN of transformers. BN has one mean for each channel, over all real steps.
-
-    one_mean_for_all: one mean and one variance serve all channels
-        mean = x[real].mean()
-        var = x[real].var()
-        | x[real] is a table: rows of real steps, columns of channels. The mean runs down the rows: axis=0.
-
     padding_not_zero: the padding does not come out as 0
         y = gamma * x_hat + beta
         | (0 − μ)·γ/σ + β is not 0. What comes next would take it for a value.
@@ -151,12 +141,9 @@ EXERCISES = [
         "choose_norms",
         CHOICES,
         others=("BN_for_each_step", "LN_of_the_sentence"),
-        hints="""Ask of each case: how many values has a set? May a neighbor count? What should be \
-        forgotten? Must it be free after training?
-        Two of them must be folded away after training: only one family of norms can be. In two others a set \
-        would be far too small.
-        Each case is a row of the lesson's table, or two of them together. For F, look at what a set of \
-        one or two values leaves.""",
+        hints="""Ask of each case: how many values has a set? What may it see? What should be forgotten?
+        Two must be folded away after training: only one family can be. In two a set would be too small.
+        Each case is a row of the lesson's table, or two together. For F: what do one or two values leave?""",
         lesson=("08_choose_a_norm", "A table to choose by"),
     ),
     Check(
@@ -164,8 +151,7 @@ EXERCISES = [
         pictures,
         hints="""A reshape can give the groups an axis of their own.
         `x.reshape(N, G, C // G, H, W)`: which of the five axes belong to one group?
-        Three of them do, and `keepdims` helps. At the end y has the shape of `x`; γ and β belong to its \
-        axis 1.""",
+        Three of them, with `keepdims`. At the end y has the shape of `x`; γ and β belong to its axis 1.""",
         lesson=("08_choose_a_norm", "Two functions, five norms"),
         mistakes=(OF_GROUPS, IN_VARIANCE, IN_ROOT, re.sub(r"\bx\b", "groups", IN_X_HAT)),
     ),
@@ -173,8 +159,7 @@ EXERCISES = [
         masked_batch_norm,
         sequences,
         hints="""Only the real steps make the mean and the variance. How many are there?
-        `x[real]` is a table with a row for each real step: BN as in lesson 03. Or use sums: `mask = real[:, \
-        :, None]` fits `x`, and the squares need it too.
+        `x[real]` is a table of the real steps: BN as in lesson 03. Or sums, with `mask = real[:, :, None]`.
         `rows = x[real]`, normalize its columns, then `y = np.zeros_like(x)` and `y[real] = …`.""",
         lesson=("deeper/does_padding_matter", "A mask"),
         mistakes=(OF_PADDING, IN_VARIANCE, IN_ROOT, IN_X_HAT),
@@ -183,10 +168,7 @@ EXERCISES = [
         "share_right",
         {"norm": "BN"},
         name="effect_of_norm",
-        hints="""The function makes two trainings that differ in one thing only. What must be the same in \
-        both?
-        The first number is `share_right(seed)`.
-        The second one has the argument `norm` as well. BN comes first.""",
+        such_as='norm="GN"',
         lesson=("08_choose_a_norm", "What each norm forgets"),
     ),
 ]

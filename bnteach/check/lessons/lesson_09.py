@@ -36,11 +36,6 @@ IN_STEP = """
     pull_without_rate: the pull does not have the learning rate
         reach = strength
         | A step is rate times a slope. The slope of strength · |γ| is ±strength.
-
-    pulled_first: the pull comes before the gradient
-        moved = np.sign(gamma) * np.maximum(np.abs(gamma) - reach, 0) - rate * dgamma
-        new_gamma = moved
-        | A γ that was just brought to 0 then leaves it again. Take the step against the gradient first.
 """
 
 
@@ -84,6 +79,10 @@ IN_CUT = """
         size = np.abs(w_1).sum(axis=1)
         | Before BN the size of the weights says nothing: BN divides it out. γ is what is left.
 
+    threshold_times_largest: the threshold is taken as a share of the largest |γ|
+        stays = size > threshold * size.max()
+        | Here threshold is a value of |γ| itself. Nothing is multiplied with it.
+
     first_layer_by_columns: the first layer loses columns, not rows
         new_w_1 = w_1[:, stays]
         | The rows of a weight are outputs, its columns inputs. The cut channels are outputs of w_1.
@@ -126,19 +125,14 @@ def networks(rng: np.random.Generator) -> list[Probe]:
     itself, one is 0. One of the channels that stay has small weights, and something to say."""
 
     def random(inputs: int, hidden: int, outputs: int, cut: int) -> Probe:
-        large = rng.choice([-1, 1], hidden) * rng.uniform(0.8, 2, hidden)
-        large[:2] = rng.uniform(0.505, 0.52), -rng.uniform(2.2, 2.6)
-        large[2] *= 1.4 / abs(large[2])
-        small = rng.uniform(-0.2, 0.2, hidden)
-        small[-2:] = 0, rng.choice([-0.5, 0.5])
+        gamma = rng.choice([-1, 1], hidden) * rng.uniform(0.8, 2.5, hidden)
+        gamma[:cut] *= 0.1
+        gamma[[0, 1, -1]] = 0, 0.5, 0.51
+        beta = np.resize([1, -1], hidden) * rng.uniform(0.5, 2, hidden)
         w_1 = rng.normal(size=(hidden, inputs))
-        size = np.where(np.arange(hidden) == 2, 0.3, rng.uniform(2, 4, hidden))
-        w_1 *= (size / abs(w_1).sum(axis=1))[:, None]
-        beta = rng.permutation(np.resize([1, -1], cut)) * rng.uniform(0.5, 2, cut)
-        stay = np.where(np.arange(hidden - cut) == 2, rng.uniform(0.5, 2), rng.normal(size=hidden - cut))
-        gamma = np.where(np.arange(hidden) < hidden - cut, large, small)
+        w_1[-2] *= 0.1
         order = rng.permutation(hidden)
-        first = {"w_1": w_1[order], "gamma": gamma[order], "beta": np.concatenate([stay, beta])[order]}
+        first = {"w_1": w_1[order], "gamma": gamma[order], "beta": beta[order]}
         running = {"mean": rng.normal(2, 1, size=hidden), "var": rng.uniform(1, 3, size=hidden)}
         second = {"w_2": rng.normal(size=(outputs, hidden)), "b_2": rng.normal(size=outputs)}
         return {**first, **running, **second, "threshold": 0.5}

@@ -193,8 +193,7 @@ EXERCISES = [
         merge_statistics,
         two_devices,
         hints="""The larger device counts more. And how far are the two means apart?
-        The variance has two parts: what is inside the devices (a weighted mean of the variances), and what \
-        is between them.
+        The variance has two parts: a weighted mean of the variances, and one between the devices.
         The part between is n_a · n_b / n² · (μ_b − μ_a)².""",
         lesson=("10_across_devices", "Two shares are not one batch"),
         mistakes=(MERGING,),
@@ -205,10 +204,8 @@ EXERCISES = [
         takes=("dy", "x_hat", "gamma", "std", "count", "all_reduce"),
         answer=device_from,
         trial=with_all_reduce,
-        hints="""Which m belongs to the sums of all devices? Who adds up dγ and dβ later? And how much does \
-        this share count in the mean over all samples?
-        In dx, the two sums and the count come from all devices. `dgamma` and `dbeta` stay this device's \
-        own. Before anything else, dy gets the weight of the share.
+        hints="""Which m belongs to the sums of all devices? Who adds up dγ, dβ? How much is this share?
+        In dx, sums and count are those of all devices; `dgamma`, `dbeta` are its own. First weigh dy.
         Begin with `dy = dy * len(dy) / count`. In dx, divide what all_reduce returns by `count`.""",
         lesson=("10_across_devices", "SyncBN: what must travel?"),
         mistakes=(OF_ALL_DEVICES,),

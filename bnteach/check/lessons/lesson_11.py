@@ -62,10 +62,6 @@ NOT_SUPPRESSED = """
         kept = np.array([a for i, a in enumerate(order) if not any(drops(b, a) for b in order[:i])])
         | What is dropped is gone. Only a box that is kept can drop another.
 
-    only_the_best_drops: only the box with the best score drops others
-        kept = np.array([a for a in order if a == order[0] or not drops(order[0], a)])
-        | Then the same with what is left: the next box that was not dropped drops in its turn.
-
     nothing_dropped: all boxes are kept
         kept = np.array(order)
         | Sorting is the first step. Then drop the boxes that overlap the kept one by more than the limit.
@@ -125,10 +121,6 @@ OTHER_LOSSES = """
     responsible_counted_as_other: the confidence of the responsible box is pulled to 0 as well
         others = (boxes[:, 4] ** 2).sum()
         | It has a target of its own. Only the other boxes should say: nothing here.
-
-    one_class_counted: only the score of the true class counts
-        classes = (scores[label] - 1) ** 2
-        | The scores of the other classes should be 0, and their errors count, too.
 """
 
 
@@ -150,12 +142,9 @@ EXERCISES = [
         keep_best,
         lists_of_boxes,
         has_slips=False,
-        hints="""First a function for the IoU of two boxes. Then sort, and work down a list of those that \
-        are left.
-        The shared box begins at the larger of the two left edges, and ends at the smaller of the two right \
-        ones. Where that gives a negative width, it is 0.
-        While indices are left: take the first, keep it, and go on with those of the others whose IoU \
-        with it is at most `limit`.""",
+        hints="""First a function for the IoU of two boxes. Then sort, and work down a list of what is left.
+        The shared box goes from the larger left edge to the smaller right one. A negative width is 0.
+        While indices are left: keep the first, and go on with those whose IoU with it is at most `limit`.""",
         lesson=("deeper/how_good_is_a_detector", "From boxes to hits"),
         mistakes=(NOT_SUPPRESSED,),
     ),
@@ -163,8 +152,7 @@ EXERCISES = [
         cell_loss,
         cells,
         hints="""Which box is responsible? `fits` says it. Four sums follow, one for each point of the list.
-        `boxes[responsible, 2:4]` are roots, so compare them with `np.sqrt(size)`. `np.delete(boxes[:, 4], \
-        responsible)` gives the other confidences.
+        `boxes[responsible, 2:4]` are roots: compare with `np.sqrt(size)`. `np.delete` gives the other boxes.
         The scores should be 1 for `label` and 0 else: `np.eye(len(scores))[label]`.""",
         lesson=("deeper/how_good_is_a_detector", "What the loss asks"),
         mistakes=(OTHER_LOSSES,),
@@ -176,12 +164,9 @@ EXERCISES = [
         probes=folding.seeds,
         name="fold_network",
         takes=("network",),
-        hints="""Go through the layers, and build a list of new ones. When may a BN be folded into the last \
-        layer of this list?
-        Only a `BatchNorm2d` directly behind a `Conv2d`. Replace the last layer of the list then; in all \
-        other cases append the layer.
-        `torch.nn.utils.fusion.fuse_conv_bn_eval(conv, bn)` gives a new convolution, and leaves both as \
-        they are. End with `torch.nn.Sequential(*layers).eval()`.""",
+        hints="""Build a list of new layers. When may a BN be folded into the last layer of this list?
+        Only a `BatchNorm2d` directly behind a `Conv2d`: the fold replaces that layer. Else append the layer.
+        `torch.nn.utils.fusion.fuse_conv_bn_eval(conv, bn)` folds. End: `nn.Sequential(*layers).eval()`.""",
         lesson=("deeper/what_does_bn_cost_a_detector", "Run"),
     ),
 ]

@@ -62,10 +62,6 @@ MOVED = """
     pictures_reshaped: the pictures are reshaped
         x = pictures.reshape(len(pictures), pictures.shape[3], *pictures.shape[1:3])
         | The shape is right, but each channel gets values of all the old ones. Move the axis: `transpose`.
-
-    kernel_mirrored: height and width of the kernel are exchanged
-        weight = kernel.transpose(3, 2, 1, 0)
-        | That is `.T`, all axes backward. It mirrors each filter, without an error where a kernel is square.
 """
 
 
@@ -81,20 +77,16 @@ EXERCISES = [
         to_pytorch,
         layers,
         hints="""Whose share does each momentum name, the old average or the new batch?
-        Keras stores σ² divided by m, PyTorch divided by m − 1. So each batch is stretched by m/(m − 1). And \
-        the start value?
-        The start value 1 has the weight `momentum**batches`. Take it out, stretch the rest, put it \
-        back.""",
+        Keras stores σ² divided by m, PyTorch by m − 1: each batch is stretched by m/(m − 1). The start too?
+        The start value 1 has the weight `momentum**batches`: take it out, stretch the rest, put it back.""",
         lesson=("12_the_same_layer_elsewhere", "Which variance is stored"),
         mistakes=(OF_PYTORCH,),
     ),
     Check(
         carry_over,
         kernels,
-        hints="""Axes change their places; no value changes its meaning. `np.transpose` does that, and \
-        `reshape` does not.
-        In `array.transpose(3, 0, 1, 2)` the first axis of the result is the old axis 3. Which old axis is \
-        `out`?
+        hints="""Axes change places, no value its meaning: `np.transpose` does that, `reshape` does not.
+        In `array.transpose(3, 0, 1, 2)` the first axis of the result is the old axis 3. Which is `out`?
         The old axes of the kernel are 0 height, 1 width, 2 in, 3 out; wanted is out, in, height, width.""",
         lesson=("12_the_same_layer_elsewhere", "Layout"),
         mistakes=(MOVED,),

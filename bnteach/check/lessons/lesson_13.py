@@ -40,10 +40,6 @@ OF_SHIFTING = """
         var = 0 * average
         | Each block comes only once: a second loop over `blocks` finds none. Sum both in one loop.
 
-    around_the_shift: the variance is taken around the shift, not around the mean
-        var = squares / n
-        | Σ(x − shift)² / n is too large: by the square of the distance from the shift to the mean.
-
     whole_mean_subtracted: the mean of x is squared and subtracted, not that of the shifted values
         var = squares / n - mean**2
         | The squares are those of the shifted values, so the mean must be theirs, too.
@@ -68,9 +64,6 @@ def far_columns(rng: np.random.Generator) -> list[Probe]:
 
 
 ROWS = 2  # in a block
-KEPT = (
-    "Your function keeps the blocks, but the data may be larger than the memory: use each one, and let it go."
-)
 
 
 def one_look(x: np.ndarray) -> Iterator[np.ndarray]:
@@ -78,7 +71,7 @@ def one_look(x: np.ndarray) -> Iterator[np.ndarray]:
     given: list[weakref.ref[np.ndarray]] = []
     for start in range(0, len(x), ROWS):
         if sum(block() is not None for block in given) > 2:
-            raise OddAnswer(KEPT)
+            raise OddAnswer("Your function keeps the blocks; they may not fit the memory: let each one go.")
         block = x[start : start + ROWS].copy()
         given.append(weakref.ref(block))
         yield block
@@ -106,8 +99,7 @@ EXERCISES = [
         "count_passes",
         PASSES,
         others=range(20),
-        hints="""Take the operations of a line one by one. Which whole arrays does each read, and which does \
-        it write?
+        hints="""Take a line operation by operation. Which whole arrays does each read? Which does it write?
         A number, or one number for each channel, is no pass. What has no name is written, too.
         `a * x + b * z + c` has the operations `a * x`, `b * z`, the sum of both, and `+ c`.""",
         lesson=("13_make_it_fast", "Count the bytes"),
@@ -119,12 +111,9 @@ EXERCISES = [
         takes=("blocks",),
         answer=of_blocks,
         trial=in_blocks,
-        hints="""Subtract something near the values first. Which value of a channel do you have before any \
-        sum?
-        The shift is the first row of the first block. With `near = block - shift`, add up the rows, `near` \
-        and its squares. How does a mean change when all values move? And a variance?
-        With `average = total / n`, the mean is `shift + average`, and the variance is `squares / n - \
-        average**2`.""",
+        hints="""Subtract something near the values first. Which value do you have before any sum?
+        Shift by the first row. Add up `near = block - shift`, its squares, the rows. What does it change?
+        With `average = total / n`: mean `shift + average`, variance `squares / n - average**2`.""",
         lesson=("13_make_it_fast", "A block keeps them"),
         mistakes=(OF_SHIFTING,),
     ),

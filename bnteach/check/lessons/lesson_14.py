@@ -89,12 +89,9 @@ EXERCISES = [
     Check(
         growth_with_skips,
         depths,
-        hints="""Go through one block: which variance comes in, and by which factor does the mean square \
-        grow?
-        The gradient has two paths. Past the branch: factor 1. Through it: 1/2 of the ReLU, 2 of the \
-        weights, and BN divides by the variance that comes in.
-        `variances = start + (1 - 1 / np.pi) * np.arange(blocks)`. Multiply all `1 + 1 / variances`; \
-        then the root.""",
+        hints="""Go through one block: which variance comes in? By which factor does the mean square grow?
+        Two paths: past the branch, factor 1; through it, 1/2 (ReLU) · 2 (weights) / the incoming variance.
+        `variances = start + (1 - 1 / np.pi) * np.arange(blocks)`. Multiply all `1 + 1 / variances`.""",
         lesson=("14_deep_enough_to_break", "Five kinds of blocks"),
         mistakes=(OF_SKIPS,),
     ),
@@ -103,8 +100,7 @@ EXERCISES = [
         settings,
         hints="""Write down ‖w‖² after a step, from ‖w‖² before it. In the equilibrium both are the same.
         `keep**2 * s + rate**2 * gradient**2 / s == s`, where s is ‖w‖² and keep is 1 − ηλ.
-        s is `rate * gradient / np.sqrt(1 - keep**2)`. The new weights have the old length, and `keep` \
-        of it along the old direction: a cosine.""",
+        s is `rate * gradient / np.sqrt(1 - keep**2)`. `keep` is the cosine between old and new weights.""",
         lesson=("14_deep_enough_to_break", "Weight decay in front of BN"),
         mistakes=(OF_EQUILIBRIUM,),
     ),

@@ -32,10 +32,6 @@ def mixed_x_hat(x, running_mean, running_var, prior, eps):
 
 
 OF_MIXING = """
-    prior_is_a_share: prior is taken for the weight of the stored statistics
-        new = 1 - prior
-        | prior is a number of pictures. The weight of the new statistics is n / (n + prior).
-
     only_the_new: the stored statistics do not count
         new = 1
         | That is AdaBN, prior = 0. Here the stored mean and variance have a weight, too.
@@ -84,8 +80,7 @@ EXERCISES = [
     named_letters(
         "name_the_cameras",
         CAMERAS,
-        hints="""Write the channel z of a new picture with the z of the old one. Is it a·z + c, with the \
-        same a and c for all pictures?
+        hints="""Write the new z with the old one. Is it a·z + c, with the same a and c for all pictures?
         A number that is added may differ from pixel to pixel. May a factor?
         Three are as before, and one is mirrored.""",
         lesson=("15_fine_tune_and_adapt", "Another camera: which changes can statistics mend?"),

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..answers import OddAnswer, described, unpacked
+from ..answers import OddAnswer, as_array, described, unpacked
 from ..checking import Check
 from ..running import Probe
 from .first_fault import Facts, judged_by
@@ -109,14 +109,11 @@ def pair_of(answer: Any, call: Callable[..., Call], seed: int) -> list[Call]:
 
 def two_numbers(value: Any) -> tuple[float, float]:
     """What one trial returned. Raises OddAnswer for anything but two finite numbers."""
-    pair = unpacked(("before", "after"), value)
-    for name, number in zip(("before", "after"), pair, strict=True):
-        try:
-            is_number = np.isfinite(float(number))
-        except (TypeError, ValueError):
-            is_number = False
-        if not is_number:
-            given = number if isinstance(number, float) else described(number)
+    names = ("before", "after")
+    pair = [as_array(name, number) for name, number in zip(names, unpacked(names, value), strict=True)]
+    for name, number in zip(names, pair, strict=True):
+        if number.ndim or not np.isfinite(number):
+            given = described(number) if number.ndim else number
             raise OddAnswer(f"{name} is {given}, expected a number, one for each seed.")
     return float(pair[0]), float(pair[1])
 
