@@ -46,24 +46,16 @@ def largest_x_hat_batch(n, mean, std):
 STANDING_OUT = """
     half_and_half: half of the values are at one end and half at the other
         pattern = np.arange(n) < n // 2
-        | That gives the batch a large spread, and x_hat divides by the spread. Then every |x_hat| is about 1:
-        | none stands out. Let one value stand out, and make all the others equal.
+        | The spread is large then, and every |x_hat| is about 1. Let one stand out: the others are equal.
 
     evenly_spaced: the values are evenly spaced
         pattern = np.arange(n)
-        | However far apart the values are: x_hat divides by their spread. For evenly spaced values the
-        | largest |x_hat| stays below √3. Let one value stand out, and make all the others equal.
+        | However far apart they are: x_hat divides by their spread, and its largest value stays below √3.
 
     not_standardized: the pattern is stretched and shifted before it has mean 0 and standard deviation 1
         x_hat = pattern
         | Multiplying by `std` gives the standard deviation `std` only to values that had 1 before.
 """
-
-
-def largest_in(batch: np.ndarray) -> float:
-    """The largest |x̂| of a batch, with an ε too small to matter: 0 when all its values are equal."""
-    centered = batch - batch.mean()
-    return np.abs(centered).max(initial=0) / max(centered.std(), 1e-9)
 
 
 def measure_batch(answer: Any, inputs: Probe) -> Iterable[tuple[str, Any]]:
@@ -74,7 +66,7 @@ def measure_batch(answer: Any, inputs: Probe) -> Iterable[tuple[str, Any]]:
     if not np.isfinite(batch).all():
         raise OddAnswer("The batch has values that are infinite or NaN.")
     yield from (("number of values", batch.size), ("mean", batch.mean()), ("std", batch.std()))
-    yield "largest |x_hat|", largest_in(batch)
+    yield "largest |x_hat|", np.abs(batch - batch.mean()).max(initial=0) / max(batch.std(), 1e-9)
 
 
 def sizes(rng: np.random.Generator) -> list[Probe]:

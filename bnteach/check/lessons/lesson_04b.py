@@ -22,13 +22,9 @@ MISJUDGED = """
     paths_swapped: the names of the two paths are swapped
         | The path through the mean makes the sum of dx 0, the path through the variance the sum of dx · x̂.
 
-    mean_path_not_seen: that the path through the mean is missing is not seen
-        | Without it the sum of dx is not 0. It may be negative: take abs of it, channel by channel. And dy
-        | must have a part along 1: draw it at random, for eight samples or so.
-
-    variance_path_not_seen: that the path through the variance is missing is not seen
-        | Without it the sum of dx · x̂ is not 0. It may be negative: take abs of it, channel by channel. And
-        | dy must have a part along x̂. A dy of ones has none: draw it at random, for eight samples or so.
+    path_not_seen: that a path is missing is not seen
+        | Then the sum of dx, or of dx · x̂, is not 0. It may be negative: take abs of it, channel by channel.
+        | And dy must have a part along 1 and along x̂. Ones have none: draw it at random, for eight samples.
 
     mean_path_seen_twice: where the path through the mean is missing, it says "both"
         | Then your second number is not made with x̂. Subtract the mean of x first: x itself has a part
@@ -42,10 +38,21 @@ def facts(answer: Any, inputs: Probe) -> Facts:
         raise OddAnswer(f"Your function returns {odd[0]!r}, expected one of {', '.join(map(repr, LINES))}.")
     yield "right_one_accused", found["nothing"] == "nothing"
     yield "paths_swapped", (found["mean"], found["variance"]) != ("variance", "mean")
-    yield "mean_path_not_seen", found["mean"] != "nothing" and found["both"] != "variance"
-    yield "variance_path_not_seen", found["variance"] != "nothing" and found["both"] != "mean"
+    is_one_seen = "nothing" not in (found["mean"], found["variance"])
+    yield "path_not_seen", is_one_seen and found["both"] not in ("mean", "variance")
     yield "mean_path_seen_twice", found["mean"] != "both"
     yield from ((CALLED.format(missing, name), missing == name) for missing, name in found.items())
+
+
+USUAL = {"shift": 0.04, "momentum": 0.1, "batch_size": 60}
+CHANGED = {"shift": 0.08, "momentum": 0.5, "batch_size": 600}
+
+
+def not_to_choose(**given: float) -> str:
+    """What is neither usual nor in the list of the exercise, if anything is."""
+    allowed = {name: (USUAL[name], CHANGED[name]) for name in given}
+    odd = [name for name, value in given.items() if value not in allowed[name]]
+    return "; ".join(f"{name} is {given[name]}, expected {USUAL[name]} or {CHANGED[name]}" for name in odd)
 
 
 EXERCISES = [
@@ -64,10 +71,10 @@ EXERCISES = [
     ),
     one_change(
         "distance",
-        {"shift": 0.04, "momentum": 0.1, "batch_size": 60},
+        USUAL,
         name="effect_on_distance",
         such_as="shift=0.08",
         lesson=("04b_train_with_your_own", "The running averages come too late"),
-        choices=({"shift": 0.08}, {"momentum": 0.5}, {"batch_size": 600}),
+        refused=not_to_choose,
     ),
 ]

@@ -137,18 +137,16 @@ IN_RULE = """
 
 WORDS = ("for it", "against it", "no difference", "undecided")
 # Each case of the rule, for the margin 1; then short ones that stick out of the band.
-CLEAR = [(2, 6), (-5, -3), (-0.5, 0.4), (-2, 8), (0.3, 3), (0.2, 0.7), (-4, -0.4), (-0.7, -0.2)]
-READ = np.array([*CLEAR, (0.3, 1.2), (-1.2, -0.7), (-0.3, 1.5)])
+READ = [(2, 6), (-5, -3), (-0.5, 0.4), (-2, 8), (0.3, 3), (0.2, 0.7), (-4, -0.4), (-0.7, -0.2)]
+READ = np.array([*READ, (0.3, 1.2), (-1.2, -0.7), (-0.3, 1.5)])
 
 
 def intervals(rng: np.random.Generator) -> list[Probe]:
-    """Each case of the rule with a margin to read; then with random margins, no end on the margin itself."""
+    """Each case of the rule with a margin to read; then many random ones, with other margins."""
 
     def random(margin: float) -> Probe:
-        ends = [pair * rng.uniform(0.95, 1.05, size=2) for pair in READ]
-        more = [(0.5, 0.9), (-3, 0.5), (-0.8, 2.5), (-7, 2), (1.3, 9), (-9, -1.2)]
-        more += [(-0.8, 0.9), (-3, 2.5), (0.7, 2.4), (0.6, 1.1), (-1.4, 0.3)]
-        return {"intervals": margin * rng.permutation([*ends, *more]), "margin": margin}
+        middle, half = rng.uniform(-3, 3, 80), rng.uniform(0.3, 1.7, 80) ** 2
+        return {"intervals": margin * np.column_stack([middle - half, middle + half]), "margin": margin}
 
     return [{"intervals": READ, "margin": 1.0}, *(random(margin) for margin in (0.05, 10.0, 0.3))]
 

@@ -137,12 +137,7 @@ def networks(rng: np.random.Generator) -> list[Probe]:
         second = {"w_2": rng.normal(size=(outputs, hidden)), "b_2": rng.normal(size=outputs)}
         return {**first, **running, **second, "threshold": 0.5}
 
-    first = {"w_1": np.arange(1.0, 9).reshape(4, 2), "gamma": np.array([1.5, 0.0, -2.0, 0.1])}
-    running = {"mean": np.array([0.5, 1.5, 2.5, 3.5]), "var": np.array([1.0, 2.0, 3.0, 4.0])}
-    w_2 = np.array([[1.0, 10, 3, 4], [5, 20, 7, 8]])
-    read = {**first, "beta": np.array([1.0, 2.0, 3.0, -4.0]), **running, "w_2": w_2}
-    read |= {"b_2": np.array([0.5, -0.5]), "threshold": 0.2}
-    return [read, random(4, 7, 5, 3), random(6, 6, 6, 2), random(3, 9, 4, 5)]
+    return [readable(random(2, 4, 2, 2)), random(4, 7, 5, 3), random(6, 6, 6, 2), random(3, 9, 4, 5)]
 
 
 def fold_into_next(gamma, beta, running_mean, running_var, eps, weight, bias):

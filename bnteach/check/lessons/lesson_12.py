@@ -4,6 +4,7 @@ import numpy as np
 
 from ..checking import Check
 from ..running import Probe
+from .inputs import readable
 from .one_change import one_change
 
 
@@ -39,13 +40,12 @@ OF_PYTORCH = """
 
 def layers(rng: np.random.Generator) -> list[Probe]:
     """A Keras layer to read; then random ones after few and after many batches."""
-    read = {"momentum": 0.75, "moving_variance": np.array([3.0, 0.75]), "batches": 2, "m": 5}
-    sizes = ((0.9, 5, 8, 3), (0.99, 40, 4, 4), (0.6, 3, 20, 2))
-    others = (
+    sizes = ((0.75, 2, 5, 2), (0.9, 5, 8, 3), (0.99, 40, 4, 4), (0.6, 3, 20, 2))
+    read, *others = (
         {"momentum": p, "moving_variance": rng.uniform(0.8, 4, size=c), "batches": t, "m": m}
         for p, t, m, c in sizes
     )
-    return [read, *others]
+    return [readable(read), *others]
 
 
 def carry_over(kernel, pictures):

@@ -17,7 +17,6 @@ from .first_fault import Facts, judged_by
 from .trainings import signature_of
 
 SEEDS = (0, 1, 2)
-Changes = Collection[dict[str, Any]]  # setting -> its new value
 Tried = Mapping[str, Collection]  # setting -> the values that are not new, the usual one first
 Refusal = Callable[..., str]
 
@@ -38,12 +37,6 @@ NOT_COMPARABLE = """
 
     changed_one_first: the changed run is returned first
         | Asked for is the usual run, then the changed one; so the second number would be read as the effect.
-"""
-
-OTHER_CHANGE = """
-    other_change: the change is none of those to choose from
-        | Take one from the list in the exercise, with its number. A number without a name goes to the first
-        | argument after the seed: write momentum=0.5.
 """
 
 NO_TRIAL = """
@@ -87,24 +80,19 @@ class Call(NamedTuple):
     changes: dict[str, Any]
 
 
-class Measurement:
-    """Stands in the place of what is measured. It returns the number of the call: equal calls have one."""
-
-    def __init__(self, call: Callable[..., Call]) -> None:
-        self.call, self.calls = call, []
-
-    def __call__(self, *values: Any, **named: Any) -> float:
-        if (call := self.call(*values, **named)) not in self.calls:
-            self.calls.append(call)
-        return float(self.calls.index(call))
-
-
 def pair_of(answer: Any, call: Callable[..., Call], seed: int) -> list[Call]:
     """The two calls that gave the two numbers, in their order; empty if these are not two calls."""
-    measure = Measurement(call)
+    calls: list[Call] = []
+
+    def measure(*values: Any, **named: Any) -> float:
+        """The number of the call: equal calls have one."""
+        if (one := call(*values, **named)) not in calls:
+            calls.append(one)
+        return float(calls.index(one))
+
     found = two_numbers(answer(measure, seed))
-    are_two = set(found) == {0.0, 1.0} and len(measure.calls) == 2
-    return [measure.calls[int(number)] for number in found] if are_two else []
+    are_two = set(found) == {0.0, 1.0} and len(calls) == 2
+    return [calls[int(number)] for number in found] if are_two else []
 
 
 def two_numbers(value: Any) -> tuple[float, float]:
@@ -123,8 +111,8 @@ def of_one_seed(pairs: Collection[list[Call]]) -> bool:
     return all(a.of == b.of for a, b in pairs) and len({a.of for a, _ in pairs}) == len(pairs)
 
 
-def compared(answer: Any, inputs: Probe, call: Callable[..., Call], choices: Changes = ()) -> Facts:
-    """A usual call and a changed one; the change is one of the choices, if there are any."""
+def compared(answer: Any, inputs: Probe, call: Callable[..., Call]) -> Facts:
+    """A usual call and a changed one."""
     pairs = [pair_of(answer, call, seed) for seed in inputs["seeds"]]
     yield "not_two_runs", all(pairs)
     yield "other_seed", of_one_seed(pairs)
@@ -132,7 +120,6 @@ def compared(answer: Any, inputs: Probe, call: Callable[..., Call], choices: Cha
     yield "nothing_usual", all({} in pair for pair in changes)
     yield "several_changes", all(len(before) + len(after) == 1 for before, after in changes)
     yield "changed_one_first", all(before == {} for before, _ in changes)
-    yield "other_change", not choices or all(after in choices for _, after in changes)
 
 
 def tried(answer: Any, inputs: Probe, call: Callable[..., Call], known: Tried) -> Facts:
@@ -179,22 +166,19 @@ def one_change(
     measure: str,
     usual: Mapping[str, Any],
     such_as: str = "",
-    choices: Changes = (),
     refused: Refusal = lambda **settings: "",
     **more: Any,
 ) -> Check:
     """The check of an experiment `name(measure, seed)`, which calls `measure(seed, ...)` with these settings.
 
     such_as: a changed setting, for the last hint.
-    choices: the changes that are allowed; without them, any one is.
-    refused: what is wrong with settings that cannot be measured, in words.
+    refused: what is wrong with settings that are not to be chosen, in words.
     """
     hints = f"""An experiment compares two runs that differ in one thing. How many calls is that?
     The usual run needs the seed alone. What must be the same in the other one?
     `usual = {measure}(seed)`. The second call has one more argument, such as `{such_as}`."""
-    facts = partial(compared, call=with_settings(usual, refused), choices=choices)
-    text = NOT_COMPARABLE + OTHER_CHANGE * bool(choices)
-    return judged(facts, text, takes=(measure, "seed"), **{"hints": hints, **more})
+    facts = partial(compared, call=with_settings(usual, refused))
+    return judged(facts, NOT_COMPARABLE, takes=(measure, "seed"), **{"hints": hints, **more})
 
 
 def two_networks(measure: str, known: Tried, **more: Any) -> Check:
