@@ -18,9 +18,7 @@ WRONG: dict[str, Lines] = {
     "dx is a thousand times too long": {"dx_hat": "1000 * dy * gamma"},
     "the path through the mean is missing": {"along_mean": "0"},
     "the path through the variance is missing": {"along_x_hat": "0"},
-    "the path through the variance has the wrong sign": {
-        "along_x_hat": "-x_hat * (dx_hat * x_hat).mean(axis=0)"
-    },
+    "the path through the variance has the wrong sign": {"along_x_hat": "-x_hat * (dx_hat * x_hat).mean(0)"},
     "γ is forgotten in dx": {"dx_hat": "dy"},
     "dx is divided by σ² in place of σ": {"dx_hat": "dy * gamma * inv_std"},
     "dγ is a mean": {"dgamma": "(dy * x_hat).mean(axis=0)"},
@@ -34,10 +32,7 @@ RIGHT: dict[str, Lines] = {
     "a right one": {},
     "another right one": {"dx": "gamma * inv_std / n * (n * dy - dbeta - x_hat * dgamma)"},
 }
-PASSES = {
-    name: recipe_of(batch_norm_backward).with_lines(lines) for name, lines in {**RIGHT, **WRONG}.items()
-}
-
+PASSES = {n: recipe_of(batch_norm_backward).with_lines(lines) for n, lines in (RIGHT | WRONG).items()}
 
 SEES_LITTLE = """
     > deeper/test_a_backward_pass: Tests that see little

@@ -33,8 +33,7 @@ def clouds(rng: np.random.Generator) -> list[Probe]:
 
 
 def learned(points: np.ndarray, labels: np.ndarray, with_beta: bool) -> float:
-    """How many of some new points a wide sigmoid layer with BN gets right, whose output layer alone is
-    fitted. Without β every unit is odd: the opposite point gives the opposite of what it is at its middle."""
+    """How many of some new points a wide sigmoid layer gets right, with its output layer fitted."""
     random = np.random.default_rng(0)
     weights, shifts = random.normal(0, 2, (2, 100)), random.normal(0, 2, 100) * with_beta
     units = np.tanh((points - points.mean(axis=0)) / points.std(axis=0) @ weights + shifts)

@@ -51,10 +51,6 @@ CHOOSING = """
         depths = (8,)
         | A scale that suits 8 layers may be too small for 16: each layer multiplies by its factor once more.
 
-    one_seed: each network is trained with one seed
-        seeds = range(1)
-        | One training can be an accident. Take five seeds, different ones.
-
     average_taken: the scales are compared by an average
         judged = [np.mean(ten) for ten in accuracies]
         | An average hides a network that did not learn. All ten must; so the lowest of them counts.

@@ -86,10 +86,6 @@ def matching_rate(train, rates):
 
 
 MATCHING = """
-    one_seed: one seed decides
-        seeds = range(1)
-        | With one seed two losses may agree by chance. Take five.
-
     means_compared: the mean losses are compared, not the losses seed by seed
         compared = abs(losses.mean(axis=1) - usual.mean())
         | Two means can be equal though no seed agrees. "The same training" means: the same for each seed.
@@ -144,8 +140,7 @@ EXERCISES = [
         losses_by_rate,
         trial=choice_of("rate", among="rates"),
         has_slips=False,
-        hints="""When are two trainings the same? Compare the loss of each seed with the loss of the same \
-        seed.
+        hints="""When are two trainings the same? Compare each seed's loss with the loss of the same seed.
         Five losses of `train(1, 1, seed)`; for each rate the distances of `train(10, rate, seed)`.
         Keep `abs(losses - usual).max()` for each rate; return the rate where it is smallest.""",
         lesson=("02_normalize", '"The scale of the weights does not matter"'),

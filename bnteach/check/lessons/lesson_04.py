@@ -15,8 +15,7 @@ from .one_change import experiment
 
 
 def probes(rng: np.random.Generator) -> list[Probe]:
-    """A batch to read; then random ones with N ≥ 3, γ away from 1, and a random upstream gradient. The last
-    two: one that varies less than ε, one as wide as long."""
+    """A batch to read; then random ones, γ away from 1; one varies less than ε, one is as wide as long."""
 
     def random(n: int, c: int, eps: float) -> Probe:
         batch = {"dy": rng.normal(size=(n, c)), "x": rng.normal(3, 2, size=(n, c))}

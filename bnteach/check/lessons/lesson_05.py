@@ -137,8 +137,7 @@ OF_LAYER = """
 
 
 def layer_probes(rng: np.random.Generator) -> list[Probe]:
-    """Three batches of unequal statistics, and an upstream gradient; ε large enough to be seen. The last two
-    vary so little that a usual ε shows too."""
+    """Three batches of unequal statistics, and a gradient; the last two vary so little that ε shows."""
 
     def random(n: int, c: int, eps: float, momentum: float, scale: float = 1.0) -> Probe:
         ends = {"x_1": (3, 2), "x_2": (-1, 1), "x_3": (2, 3)}
@@ -164,8 +163,7 @@ EXERCISES = [
         "diagnose",
         FAULTS,
         others=("momentum_zero", "momentum_from_keras", "no_training"),
-        hints="""Is the loss that of the healthy network? Then the weights are good, and what is stored is \
-        not.
+        hints="""Is the loss that of the healthy network? Then the weights are good; what is stored is not.
         How many batches should be counted after 110 steps? Which of the faults change the weights?
         With momentum m, (1 − m)**110 of the first variance, 1, is left. With m = 0 batches do count.""",
         lesson=("05_train_and_infer", "When a network with BN fails"),

@@ -67,8 +67,7 @@ IN_INTERVAL = """
 
 
 def results_by_seed(rng: np.random.Generator) -> list[Probe]:
-    """Five seeds to read; then fewer and more. A seed moves both networks, so that pairing matters, and no
-    end of an interval is near 0, where rounding would be large beside it."""
+    """Five seeds to read; then others. A seed moves both networks; no end of an interval is near 0."""
 
     def random(n: int, mean_in_halves: float) -> Probe:
         without_bn = rng.normal(80, 4, size=n)

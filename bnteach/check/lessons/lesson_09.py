@@ -121,8 +121,7 @@ IN_CUT = """
 
 
 def networks(rng: np.random.Generator) -> list[Probe]:
-    """A network to read; then random ones. Of their γ one is just above the threshold, one is the threshold
-    itself, one is 0. One of the channels that stay has small weights, and something to say."""
+    """One to read; then random ones, with a γ of 0, one at the threshold and one just above it."""
 
     def random(inputs: int, hidden: int, outputs: int, cut: int) -> Probe:
         gamma = rng.choice([-1, 1], hidden) * rng.uniform(0.8, 2.5, hidden)
@@ -206,13 +205,9 @@ EXERCISES = [
     Check(
         cut_channels,
         networks,
-        hints="""Where does a channel live? Look for every array with a 4 in its shape, and say which of its \
-        axes is the channel's.
-        With `stays` true for the channels that stay: `w_1[stays]` takes rows, `w_2[:, stays]` takes \
-        columns. And a channel with γ = 0 is not silent. What does BN say for it, and what does ReLU make of \
-        this?
-        A cut channel said the same to every sample: max(β, 0). The next layer weighed it with a column \
-        of w_2. Which array of that layer adds the same to every sample?""",
+        hints="""Where does a channel live? In every array with a 4 in its shape: along which of its axes?
+        `w_1[stays]` takes rows, `w_2[:, stays]` columns. What does ReLU make of a channel with γ = 0?
+        A cut channel says max(β, 0) to all, weighed by a column of w_2. What else adds the same to all?""",
         lesson=("09_slim_and_fold", "Cut for real"),
         mistakes=(IN_CUT,),
     ),
@@ -221,8 +216,7 @@ EXERCISES = [
         linear_layers,
         hints="""In evaluation BN is s · x + t, with numbers s and t for each channel. What are they?
         W (s · x + t) + b: multiply out. What stands before x, and what stands alone?
-        `scale = gamma / np.sqrt(running_var + eps)` multiplies columns. `shift = beta - running_mean * \
-        scale` goes through the old weight into the bias.""",
+        `scale = gamma / np.sqrt(running_var + eps)` multiplies columns; the shift goes through `weight`.""",
         lesson=("09_slim_and_fold", "Fold"),
         mistakes=(IN_FOLD, IN_ROOT),
     ),

@@ -159,8 +159,7 @@ def sums_to_add(given: tuple[Any, ...], shape: tuple[int, ...], means: np.ndarra
 
 
 def with_all_reduce(answer: Any, inputs: Probe) -> Iterable[tuple[str, Any]]:
-    """Call the function, and note whether it called all_reduce: not to call it is another mistake than not to
-    use what it returns."""
+    """Call the function, and note whether it called all_reduce, however it uses what that returns."""
     *own, other_dgamma, other_dbeta = inputs.values()
     dy, others = inputs["dy"] * len(inputs["dy"]) / inputs["count"], np.stack([other_dgamma, other_dbeta])
     means = np.stack([(dy * inputs["x_hat"]).mean(axis=0), dy.mean(axis=0)])

@@ -33,10 +33,6 @@ OF_SKIPS = """
         variances = np.full(blocks, start)
         | Each block adds its branch to h, so the next one gets more. That is why the growth slows down.
 
-    skip_forgotten: the path of the skip connection is left out
-        factors = 1 / variances
-        | The gradient comes back on two paths. The one past the branch has the factor 1.
-
     lengths_added: the lengths of the gradients of both paths are added
         factors = (1 + np.sqrt(1 / variances)) ** 2
         | They do not point the same way. As for independent values, their mean squares add up.
@@ -59,8 +55,7 @@ OF_EQUILIBRIUM = """
 
     gradient_of_any_length: the length is the square of the right one
         length = length_squared
-        | Either ‖w‖² is returned, or the gradient is taken to be the same at any length. At the length ‖w‖ it
-        | is `gradient` / ‖w‖.
+        | Either ‖w‖² is returned, or the gradient is not divided: at the length ‖w‖ it is `gradient` / ‖w‖.
 
     turn_of_small_products: the turn is √(2ηλ)
         turn = np.sqrt(2 * rate * decay)
