@@ -46,7 +46,7 @@ class Exercise:
 
     right: Callable[..., Any]
     probes: Callable[[np.random.Generator], list[Probe]]
-    hints: str
+    hints: str | tuple[str, ...]
     lesson: tuple[str, str]
     mistakes: tuple[str, ...] = ()
     hard_probes: Callable[[np.random.Generator], list[Probe]] = lambda rng: []
@@ -60,8 +60,9 @@ class Exercise:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "name", self.name or self.right.__name__)
-        lines = [" ".join(line.split()) for line in str(self.hints).splitlines()]
-        object.__setattr__(self, "hints", tuple(lines))
+        if isinstance(self.hints, str):  # in a copy by dataclasses.replace it is a tuple already
+            lines = (" ".join(line.split()) for line in self.hints.splitlines())
+            object.__setattr__(self, "hints", tuple(lines))
         for field, number, texts in (
             ("hints", 3, "3 lines"),
             ("lesson", 2, "2 texts"),

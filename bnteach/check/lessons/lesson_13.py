@@ -88,8 +88,7 @@ def of_blocks(recipe: Recipe) -> Callable[..., Any]:
 
     def answer(blocks):
         x = np.vstack([block.copy() for block in blocks])
-        found = recipe.values({"x": x}, recipe.returns)
-        return tuple(found[name] for name in recipe.returns)
+        return tuple(recipe.values({"x": x}, recipe.returns).values())
 
     return answer
 

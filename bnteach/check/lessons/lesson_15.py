@@ -46,10 +46,6 @@ OF_MIXING = """
         x_hat = new * (x - batch_mean) / batch_var + (1 - new) * (x - running_mean) / var
         | Mix the statistics, then normalize once.
 
-    distance_counted: the distance between the two means is counted in the variance
-        batch_var = x.var(axis=0) + (1 - new) * (batch_mean - running_mean) ** 2
-        | That is the variance of both kinds of pictures together. Here the new pictures alone are normalized.
-
     > 01_measure_a_batch: Divide by N or by N − 1?
 
     n_minus_one: the variance of the new pictures is divided by n − 1

@@ -1,8 +1,4 @@
-"""An experiment of one's own: two measurements that differ in one thing, the usual one first.
-
-The check stands in the place of what is measured, and looks at each call (`one_change`, `two_networks`,
-`measured`); or it has the two numbers alone (`experiment`).
-"""
+"""An experiment of one's own: two measurements that differ in one thing, the usual one first."""
 
 from collections.abc import Callable, Collection, Hashable, Mapping
 from functools import partial

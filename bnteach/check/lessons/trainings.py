@@ -11,7 +11,6 @@ from ..answers import OddAnswer, unpacked
 from ..running import Probe
 
 SEEDS, ENOUGH = 10, 5
-Setting = tuple[float, ...]
 
 
 @dataclass
@@ -23,9 +22,9 @@ class Trainings:
     """
 
     arguments: tuple[str, ...]
-    results: dict[Setting, np.ndarray] = field(repr=False)
+    results: dict[tuple[float, ...], np.ndarray] = field(repr=False)
     columns: dict[int, int] = field(default_factory=dict, repr=False)
-    tried: dict[Setting, set[int]] = field(default_factory=dict, repr=False)
+    tried: dict[tuple[float, ...], set[int]] = field(default_factory=dict, repr=False)
 
     def __call__(self, *values: Any, **named: Any) -> float:
         *setting, seed = signature_of(*self.arguments, "seed").bind(*values, **named).args
