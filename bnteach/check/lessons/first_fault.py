@@ -15,11 +15,8 @@ HEAD_OF_ONE = re.compile(r"^(?P<indent> *)(?P<key>[a-z][a-z0-9_]*): .+$", re.MUL
 Facts = Iterator[tuple[str, bool]]  # key of a mistake, or a sentence -> whether it is absent
 
 
-class KnownFault(str):
-    """An answer that the checker makes itself: its fault is known."""
-
-    def __call__(self, *inputs: Any) -> None:
-        """A learner's answer can be called, so this one can, too."""
+class KnownFault(Exception):
+    """Ends the trial of an answer that the checker makes itself: its fault is known."""
 
 
 class JudgedByFacts(Check):
@@ -33,8 +30,11 @@ def first_fault():
     return fault
 
 
-def with_fault(recipe: Recipe) -> KnownFault:
-    return KnownFault(recipe.values({}, ["fault"])["fault"])
+def with_fault(recipe: Recipe) -> Callable[..., Any]:
+    def answer(*inputs: Any) -> Any:
+        raise KnownFault(recipe.values({}, ["fault"])["fault"])
+
+    return answer
 
 
 def judged_by(
@@ -52,8 +52,11 @@ def judged_by(
     names = ["none", *titles, *others]
 
     def trial(answer: Any, inputs: Probe) -> Iterable[tuple[str, Any]]:
-        known = ((answer, False),) if isinstance(answer, KnownFault) else facts(answer, inputs)
-        yield "fault", names.index(next((name for name, holds in known if not holds), "none"))
+        try:
+            found = next((name for name, holds in facts(answer, inputs) if not holds), "none")
+        except KnownFault as known:
+            found = str(known)
+        yield "fault", names.index(found)
 
     def tell(seen: list[Observed]) -> tuple[str, str]:
         """The faults that have no words of their own, and those that show on some inputs alone."""
