@@ -1,8 +1,5 @@
 """Lesson 04b, train with your own backward pass: its exercises and their mistakes."""
 
-from __future__ import annotations
-
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -10,6 +7,7 @@ import numpy as np
 from ..answers import OddAnswer
 from ..checking import Check
 from ..recipe import recipe_of
+from ..running import Probe
 from .backward import batch_norm_backward
 from .first_fault import Facts, judged_by
 from .gradient_checking import backward_by
@@ -19,37 +17,29 @@ LINES = {"nothing": {}, "mean": NO_MEAN, "variance": NO_VARIANCE, "both": NO_MEA
 PASSES = {missing: recipe_of(batch_norm_backward).with_lines(lines) for missing, lines in LINES.items()}
 CALLED = "Missing is {}, and your function returns {}."
 MISJUDGED = """
-    > 04_derive_the_backward_pass: The formula is a picture
-
     right_one_accused: of a right backward pass it says that a path is missing
-        | Rounding leaves a little of the sum of dx, and ε leaves more of the sum of dx · x̂. Call 0 what is
-        | below 0.01. And is your x̂ that of the same x?
+        | Rounding leaves a little of both sums, and ε more of the second. Call 0 what is below 0.01.
 
     paths_swapped: the names of the two paths are swapped
         | The path through the mean makes the sum of dx 0, the path through the variance the sum of dx · x̂.
 
-    mean_path_not_seen: that the path through the mean is missing is not seen
-        | Without it the sum of dx is not 0. It may be negative: take abs of it, channel by channel. And dy
-        | must have a part along 1: draw it at random, for eight samples or so.
-
-    variance_path_not_seen: that the path through the variance is missing is not seen
-        | Without it the sum of dx · x̂ is not 0. It may be negative: take abs of it, channel by channel. And
-        | dy must have a part along x̂. A dy of ones has none: draw it at random, for eight samples or so.
+    path_not_seen: that a path is missing is not seen
+        | Then the sum of dx, or of dx · x̂, is not 0. It may be negative: take abs of it, channel by channel.
+        | And dy must have a part along 1 and along x̂. Ones have none: draw it at random, for eight samples.
 
     mean_path_seen_twice: where the path through the mean is missing, it says "both"
-        | Then your second number is not made with x̂. Subtract the mean of x first: x itself has a part
-        | along 1, so the sum of dx · x shows the path through the mean as well.
+        | Then your second number is not made with x̂: x itself has a part along 1. Subtract its mean first.
 """
 
 
-def facts(answer: Any, inputs: Mapping[str, Any]) -> Facts:
+def facts(answer: Any, inputs: Probe) -> Facts:
     found = {missing: answer(backward_by(PASSES[missing], inputs["eps"])) for missing in LINES}
     if odd := [name for name in found.values() if not isinstance(name, str) or name not in LINES]:
         raise OddAnswer(f"Your function returns {odd[0]!r}, expected one of {', '.join(map(repr, LINES))}.")
     yield "right_one_accused", found["nothing"] == "nothing"
     yield "paths_swapped", (found["mean"], found["variance"]) != ("variance", "mean")
-    yield "mean_path_not_seen", found["mean"] != "nothing" and found["both"] != "variance"
-    yield "variance_path_not_seen", found["variance"] != "nothing" and found["both"] != "mean"
+    is_one_seen = "nothing" not in (found["mean"], found["variance"])
+    yield "path_not_seen", is_one_seen and found["both"] not in ("mean", "variance")
     yield "mean_path_seen_twice", found["mean"] != "both"
     yield from ((CALLED.format(missing, name), missing == name) for missing, name in found.items())
 
@@ -62,8 +52,6 @@ def shift_of_means(a, dz, rate):
 
 
 OF_SHIFT = """
-    > 04b_train_with_your_own: What moves the mean of a channel?
-
     inputs_of_one_half: all inputs are taken to be 0.5
         shift = -rate * a.shape[1] * 0.25 * dz.sum(axis=0)
         | That was a reckoning for inputs from sigmoids. Here they are any numbers: use `a`.
@@ -102,21 +90,18 @@ EXERCISES = [
         probes=lambda rng: [{"eps": eps} for eps in (1e-5, *rng.uniform(1e-5, 1e-4, size=2))],
         name="missing_path",
         takes=("backward",),
-        hints=(
-            "dgamma and dbeta are right in all four cases. What holds for a right dx, and not for every dx?",
-            "Along which two directions is a right dx 0 (lesson 04)? And has your `dy` a part along both?",
-            "For each channel, `abs(dx.sum(axis=0))` and `abs((dx * x_hat).sum(axis=0))`: above 0.01 or not?",
-        ),
+        hints="""dgamma and dbeta are right in all four cases. What holds for a right dx, and not for every \
+        dx?
+        Along which two directions is a right dx 0 (lesson 04)? And has your `dy` a part along both?
+        For each channel, `abs(dx.sum(axis=0))` and `abs((dx * x_hat).sum(axis=0))`: above 0.01 or not?""",
         lesson=("04_derive_the_backward_pass", "The formula is a picture"),
     ),
     Check(
         shift_of_means,
         layers,
-        hints=(
-            "Call the change of the weights D. What is the new z? By how much does it differ from the old?",
-            "z changes by a @ D. You look for the mean of this over the batch, in each column.",
-            "Two lines: first D from `rate`, `a` and `dz`, with its sign; then the mean over `axis=0`.",
-        ),
+        hints="""Call the change of the weights D. What is the new z? By how much does it differ from the old?
+        z changes by a @ D. You look for the mean of this over the batch, in each column.
+        Two lines: first D from `rate`, `a` and `dz`, with its sign; then the mean over `axis=0`.""",
         lesson=("04b_train_with_your_own", "What moves the mean of a channel?"),
         mistakes=(OF_SHIFT,),
     ),
