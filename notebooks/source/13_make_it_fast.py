@@ -4,8 +4,8 @@
 # *30 minutes · previous: [12 · The same layer elsewhere](12_the_same_layer_elsewhere.ipynb) ·
 # next: [13b · Keep it in the cache](13b_keep_it_in_the_cache.ipynb) · [exercises](exercises/13_make_it_fast.ipynb)*
 #
-# BN needs little arithmetic, but written as in a textbook it takes NumPy clearly longer than PyTorch. You find out where the time
-# goes, and rewrite the layer twice, until NumPy is about as fast as PyTorch on one thread. The last step loses digits, and you see which.
+# BN needs little arithmetic. Yet a textbook's lines in NumPy take longer than PyTorch's layer. You find out where the time goes, and rewrite the lines twice.
+# They become about twice as fast. The second rewriting has a price: it loses digits.
 
 # %%
 import numpy as np
@@ -16,8 +16,8 @@ from bnteach.trials import speed
 # %% [markdown]
 # ## The textbook
 #
-# Our layer has 32 pictures, 64 channels and 56 × 56 positions: `x` and `dy` have the shape (32, 64, 3136), `gamma` and `beta` have
-# (1, 64, 1). All are float32. The lines are those of lesson 04:
+# Our layer has 32 pictures, 64 channels and 56 × 56 positions. So `x` and `dy` have the shape (32, 64, 3136), and `gamma` and `beta` have the shape
+# (1, 64, 1). All numbers are float32. These are the lines of lesson 04:
 
 # %%
 eps = 1e-5
@@ -42,44 +42,66 @@ print(f"x, y, dx and dy have {x.nbytes / 1e6:.1f} MB each")
 # %% [markdown]
 # ## Count the passes
 #
-# Each core of a processor has a small, fast memory of its own, the **cache**. Our arrays are much too large for it. So a line such
-# as `x - mean` brings all of `x` from the large **main memory**, and sends the whole difference back.
+# A processor computes only with what is in its **cache**, a small and fast memory. Each core has one or two MB of its own. The four arrays are
+# much larger, so they lie in the slow **main memory**, and each operation of NumPy brings its arrays from there and sends its result back.
 #
-# A **pass** is one array of this size, read or written from end to end. What has only one number for each channel does not count.
+# A **pass** is one large array that is read once, or written once, from end to end. An array with only one number for each channel is too small to count.
+# The line `x_hat = (x - mean) / std` has four passes:
+
+# %% tags=["draws"] alt="On the left, in main memory, three arrays: x, x minus mean, and x-hat. On the right, in the core and its cache, two operations: minus mean, and divided by std. Arrow 1 goes from x to the first operation, arrow 2 from there to the array x minus mean, arrow 3 from this array to the second operation, and arrow 4 from there to x-hat."
+ax, moved = figures.new_axes(size=(6.4, 2.7)), figures.role("moved").color
+arrays, operations = ["x", "x − mean\n(has no name)", "x̂"], ["− mean", "÷ std"]
+look = {"ha": "center", "va": "center", "size": 10.5}
+for y, name in zip((2, 1, 0), arrays, strict=True):
+    ax.text(1, y, name, bbox={"fc": "white", "ec": moved, "lw": 1.5, "pad": 6}, **look)
+for y, name in zip((1.5, 0.5), operations, strict=True):
+    ax.text(5, y, name, bbox={"fc": "#E6E6E6", "ec": "#8A8A8A", "pad": 6}, **look)
+passes = [(1.7, 2, 4.5, 1.6), (4.5, 1.4, 1.7, 1.05), (1.7, 0.95, 4.5, 0.6), (4.5, 0.4, 1.7, 0)]
+for number, (left, top, right, bottom) in enumerate(passes, start=1):
+    arrow = {"arrowstyle": "-|>", "color": moved, "lw": 2}
+    ax.annotate("", (right, bottom), (left, top), arrowprops=arrow)
+    words = f"{number}: {'read' if number % 2 else 'written'}"
+    ax.text((left + right) / 2, (top + bottom) / 2 + 0.17, words, **look)
+ax.text(1, 2.6, "main memory", weight="bold", **look)
+ax.text(5, 2.6, "core and cache", weight="bold", **look)
+figures.frame(ax, xlim=(-0.2, 6), ylim=(-0.4, 2.8))
+ax.axis("off")
+figures.show(ax)
+
+# %% [markdown]
+# The difference has no name, but it is an array: NumPy writes the whole array, and reads it again.
 #
-# - `x - mean` has two passes: `x` is read, and the difference is written.
-# - `(x - mean) / std` has four. The difference has no name, but it is an array: it is written, and then read again.
+# Now we measure. `speed.lines` runs each line alone, seven times on one thread, and keeps the shortest time. Our unit is **the time of a pass**. To find it,
+# `speed.least` makes the five passes that every BN layer needs. It copies `x` to `y` (one array read, one written), and adds `x` and `dy` into
+# `dx` (two read, one written). A fifth of its time is one unit.
 #
-# Every BN layer has to read $x$ and write $y$; going backward, it has to read $x$ and $dy$ and to write $dx$.
-# `speed.least` makes only these five passes, by a copy and a sum. A fifth of its time is our unit, **the time of a pass**.
+# `np.setbufsize` is a setting of NumPy. Where `mean` is stretched to the shape of `x`, NumPy first copies values into a buffer, if a row is shorter than the
+# buffer. A buffer of 512 values is shorter than our rows, so nothing is copied. (Later, leave this line out, and see what becomes slower.)
 #
-# `speed.lines` runs a function line by line on one thread, seven times, and prints the shortest time of each line in this unit.
-#
-# **Predict.** `x.var` takes the mean, then the differences $x - \mu$, then their squares, then the mean of the squares. How many passes are
-# that: **A** 2, **B** 4, **C** 6?
+# **Predict.** How many passes has the line of `dx`: **A** 4, **B** 7, **C** 9?
 
 # %% tags=["nbval-ignore-output"]
 speed.steady()  # from here on one thread
-counted = [0, 1, 6, 0, 4, 4, 1, 4, 9]  # the passes of each line
-speed.lines(textbook, counted, layer)
+np.setbufsize(512)
+speed.lines(textbook, speed.counted["textbook"], layer)  # lines without a pass are left out
 
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# C: one for the mean, two for the differences, two for the squares, one for their mean.
+# C. `dy - …` has two passes, and `x_hat * …` has two. The second minus reads both results and writes one array: three. The product with
+# `gamma / std` has two.
 #
 # </details>
 #
-# Together the lines have 29 passes. The times follow the count, but two things take longer:
+# `x.var` has six: one for the mean, two for the differences, two for their squares, and one for the mean of the squares. All lines together have 29.
 #
-# - **Sums.** `x.mean` and `dy.sum` have one pass, and take the time of more than two: NumPy adds more slowly than memory delivers.
-# - **Stretched arrays.** `x - mean` stretches `mean` to the shape of `x`. This takes nearly three instead of two: NumPy copies `x`
-#   through a small buffer. (Try `np.setbufsize(512)` above `speed.lines`: it avoids the copy.)
+# The times follow the count, with one exception: sums. `x.mean` and `dy.sum` have one pass each and take the time of more than two. NumPy adds more slowly than
+# memory delivers.
 #
 # ## Why memory decides
 #
-# Is it really the moving that takes so long, and not the arithmetic? We measure both speeds: that of the arithmetic in a product of matrices, which uses each
-# number many times while it is in the cache.
+# Does the moving take the time, or the arithmetic? We measure the speed of both. For the arithmetic we take a product of matrices, because it uses each
+# number many times while the number is in the cache.
 
 # %% tags=["nbval-ignore-output"]
 least = speed.shortest({"least": lambda: speed.least(*layer)})["least"]
@@ -88,19 +110,17 @@ print(f"memory moves {4 / value / 1e9:.0f} billion bytes in a second")
 print(f"while it moves one number, the core can make {value / speed.arithmetic(1):.0f} operations")
 
 # %% [markdown]
-# `x - mean` makes one operation for every two numbers that are moved. So the core waits nearly all the time: the line is **bound by memory**.
+# `x - mean` makes one operation for two numbers that are moved: for one that is read, and for one that is written. In that time the core could make many more. So it waits nearly all the time:
+# the line is **bound by memory**.
 #
-# In general a program takes at least the time of its arithmetic, and at least that of its moving. The longer one decides: this is the
-# **roofline** model. So to make BN faster, move less.
+# In general a program takes at least the time of its arithmetic, and at least the time of its moving. The longer of the two decides. This is the
+# **roofline** model. For BN it says: move less.
 #
 # ## Fewer passes
 #
-# Two tools help:
-#
-# - `np.vecdot(a, b)` adds up the products $a_i b_i$ of each row, and writes no product. With ones for $b$ it is a sum, faster than
-#   NumPy's `sum`. `total` below makes it a sum for each channel.
-# - `x_hat *= inv_std` computes **in place**: the result goes into the old array. This saves memory, but no pass: the array is read and written
-#   as before.
+# `np.vecdot(a, b)` adds up the products $a_i b_i$ of each row, without an array for the products. So a sum of products has two passes instead of four.
+# If all $b_i$ are 1, it is a plain sum. `vecdot` calls BLAS, a library for products of matrices, and here BLAS adds faster than NumPy's `sum`.
+# Our function `total` gives such a sum for each channel:
 
 
 # %%
@@ -110,6 +130,13 @@ def total(a, b=None):
         b = np.ones(a.shape[2], a.dtype)
     of_rows = np.vecdot(a, b)
     return of_rows.sum(axis=0, keepdims=True)[..., np.newaxis]
+
+
+# %% [markdown]
+# The next function also computes **in place**: `x_hat *= inv_std` writes the result into the old array, and so needs no new memory.
+#
+# **Predict.** `y = gamma * x_hat` reads one array and writes another. `x_hat *= inv_std` reads one array and writes the same one. Both have two passes. Does the line in
+# place take **A** the same time, **B** clearly less, **C** clearly more?
 
 
 # %% tags=["nbval-ignore-output"]
@@ -129,26 +156,37 @@ def in_place(x, gamma, beta, dy):
     return y, dx, dgamma, dbeta
 
 
-counted = [0, 3, 1, 2, 2, 2, 1, 2, 2, 3, 2, 2]
-speed.lines(in_place, counted, layer)
+speed.lines(in_place, speed.counted["in_place"], layer)
 
 # %% [markdown]
-# These are 22 passes, 7 fewer. `total` saves them all: five at the variance, because the differences are there already, and two at `dgamma`. Now
-# most times are near the count.
+# <details><summary>Answer</summary>
+#
+# B: little more than half. A processor usually fetches each piece of an array before it writes to the piece, even if nobody needs the old values. Then a new array is moved
+# twice. In place, the piece has been fetched already.
+#
+# </details>
+#
+# So not all passes cost the same. We still count each as one, because the count is easy and near the time.
+#
+# The lines have 22 passes, 7 fewer than the textbook. Three are saved because the mean and the differences are computed only once. Four are saved by `total`, which writes
+# no products: two at the variance, and two at `dgamma`.
 #
 # ## Fold
 #
-# Do we need $\hat{x}$ at all? Put $\hat{x} = (x - \mu)/\sigma$, with $\sigma = \sqrt{\mathrm{var} + \varepsilon}$, into $y$, $d\gamma$ and $dx$, and multiply out:
+# Do we need the array $\hat{x}$ at all? As in lesson 04, $s$ is `std`, so $\hat{x} = (x - \mu)/s$. Put this into $y$ and into $d\gamma$, and multiply out:
 #
 # $$\begin{aligned}
-# y &= \frac{\gamma}{\sigma}\,x + \Big(\beta - \frac{\gamma}{\sigma}\,\mu\Big) \qquad \mathrm{var} = \frac{1}{m}\sum x^2 - \mu^2 \\
-# d\gamma &= \frac{1}{\sigma}\Big(\sum dy\cdot x - \mu\,d\beta\Big) \qquad \text{slope} = -\frac{1}{\sigma}\,\frac{d\gamma}{m} \\
-# dx &= \frac{\gamma}{\sigma}\Big(dy + \text{slope}\cdot x - \big(\tfrac{d\beta}{m} + \text{slope}\cdot\mu\big)\Big)
+# y &= \gamma\,\frac{x - \mu}{s} + \beta = \frac{\gamma}{s}\,x + \Big(\beta - \frac{\gamma}{s}\,\mu\Big) \\
+# d\gamma &= \sum dy\,\frac{x - \mu}{s} = \frac{1}{s}\Big(\sum dy\,x - \mu\,d\beta\Big)
 # \end{aligned}$$
 #
-# For each channel $y$ is $x$ times one number, plus another: BN is **folded** into one product and one sum.
+# So $y$ is $x$ times one number of the channel, plus another number: BN is **folded** into a product and a sum. Lesson 04 found
+# $dx = \frac{\gamma}{s}\big(dy - \frac{d\beta}{m} - \hat{x}\,\frac{d\gamma}{m}\big)$. Here, too, put in $\hat{x}$. Call the factor of $x$ the slope,
+# $k = -\frac{d\gamma}{s\,m}$, and collect what does not depend on the position:
 #
-# **Predict.** `folded` has 18 passes, and `textbook` has 29. How many times faster is it: **A** 29/18 = 1.6 times, **B** more, **C** less?
+# $$dx = \frac{\gamma}{s}\Big(dy - \frac{d\beta}{m} + k\,(x - \mu)\Big) = \frac{\gamma}{s}\Big(dy + k\,x - \big(\tfrac{d\beta}{m} + k\,\mu\big)\Big)$$
+#
+# The variance needs no differences either: it is the mean of $x^2$ minus $\mu^2$.
 
 
 # %%
@@ -169,54 +207,26 @@ def folded(x, gamma, beta, dy):
     return y, dx, dgamma, dbeta
 
 
+# %% [markdown]
+# The folded lines have 18 passes. The table compares the three ways with PyTorch's layer. It has `folded` twice, so that you see how exact the measurement is. **Memory** is the most
+# that new arrays take at once, as a multiple of the memory of $x$.
+
 # %% tags=["nbval-ignore-output"]
 ways = {"textbook": textbook, "in place": in_place, "folded": folded}
 passes = {"textbook": 29, "in place": 22, "folded": 18}
 speed.table({**ways, "again": folded}, passes, layer)
 
 # %% [markdown]
-# <details><summary>Answer</summary>
+# On the machine that built this page, `folded` takes half the time of `textbook`, and half its memory: it makes only the arrays $y$ and $dx$.
 #
-# B: it has fewer passes, and none of NumPy's slow sums.
+# It also takes less time than PyTorch. But this opponent is not PyTorch at its best: the same layer takes less than half of this time with channels last
+# (exercise 3). We have not measured several threads, nor a GPU.
 #
-# </details>
-#
-# The table has `folded` twice, to show the noise of the measurement. **Memory** is the most that new arrays take at
-# once, in units of $x$: `folded` makes only $y$ and $dx$.
-
-# %% tags=["draws", "nbval-ignore-output"] alt="For textbook, in place and folded a bar for the passes that were counted, 29, 22 and 18, and below it a bar for the measured time, in passes. Each measured bar is longer than the counted one, by far most for the textbook. Both become shorter from textbook to folded. A dashed line shows the time of PyTorch."
-times = speed.in_passes({**ways, "PyTorch": speed.pytorch}, layer)
-assert times["folded"] < times["textbook"]
-ax, rows = figures.new_axes(size=(6.8, 2.8)), np.arange(3)
-bars = [
-    (-0.2, [passes[name] for name in ways], "moved", "{:.0f} passes, counted"),
-    (0.2, [times[name] for name in ways], "with_bn", "the time of {:.0f} passes, measured"),
-]
-for above, lengths, role, words in bars:
-    ax.barh(rows + above, lengths, 0.36, color=figures.role(role).color)
-    for row, length in enumerate(lengths):
-        look = {"color": "white", "weight": "bold", "va": "center", "size": 9.5}
-        ax.text(0.5, row + above, (words if row == 0 else "{:.0f}").format(length), **look)
-ax.axvline(times["PyTorch"], color="black", ls="--", lw=1.2)
-ax.text(times["PyTorch"] + 0.5, 2.75, "PyTorch's time", va="center", size=9.5)
-figures.frame(ax, title="Fewer passes, less time", x="passes", xlim=(0, 46), ylim=(3, -0.6))
-ax.set_yticks(rows, ways)
-ax.grid(False)
-figures.show(ax)
-
-# %% [markdown]
 # ## Which digits the fold loses
 #
-# Float32 keeps about 7 digits. The **step** from a number to the next one that it can store grows with the number:
-
-# %%
-for number in (1.0, 1e4, 1e8):
-    print(f"near {number:11,.0f} the step is {np.spacing(np.float32(number)):.1g}")
-
-# %% [markdown]
-# So far $x$ had the mean 0.5 and the variance 1. Now the mean is 10 000.
+# So far $x$ had the mean 0.5 and the variance 1. Now the mean is 10 000. Float32 keeps about seven digits.
 #
-# **Predict.** `folded` computes the variance as the mean of $x^2$ minus $\mu^2$. Both are near 100 000 000. What does it get: **A** 1, right to three digits, **B** 1, but only
+# **Predict.** `folded` computes the variance as the mean of $x^2$ minus $\mu^2$. What does it get: **A** 1, right to three digits, **B** 1, but only
 # roughly, **C** a number that has nothing to do with 1?
 
 # %% tags=["nbval-ignore-output"]
@@ -231,23 +241,30 @@ for name, way in ways.items():
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# C: the step is 8 there, so a difference of 1 is lost. If it comes out negative, its root is not a number, and the table shows `inf`.
+# C. Both numbers are near 100 000 000, which has nine digits. So their difference, 1, is lost.
 #
 # </details>
 #
-# Each number is the largest error of a result, over its root mean square (float64 says what is right). Why do they grow? Write $u = 1.2\cdot 10^{-7}$ for the
-# step at 1, so that it is about $a\,u$ at $a$, and compare it with what the subtraction leaves:
+# Each number is the largest error of a result, divided by the root mean square of this result. (`inf`: the variance came out negative, and its root is not a number.) The error grows with
+# the mean, because the **step** from one number that float32 can store to the next grows with the number:
+
+# %%
+for number in (1.0, 1e4, 1e8):
+    print(f"near {number:11,.0f} the step is {np.spacing(np.float32(number)):.1g}")
+
+# %% [markdown]
+# - `textbook` and `in_place` subtract the mean. Near 10 000 the mean is rounded to a step of 0.001. What is left, $x - \mu$, is near 1, so its error is about 0.001.
+# - `folded` subtracts two numbers near 100 000 000, where the step is 8. What should be left is the variance, 1.
 #
-# - `textbook`, `in_place`: $\mu$ has an error of about $\mu u$, and $x - \mu$ has the size $\sigma$. The relative error is about $\frac{\mu}{\sigma}\,u$, here $10^{-3}$.
-# - `folded`: $\mu^2$ has an error of about $\mu^2 u$, and the variance is $\sigma^2$. The relative error is about $\frac{\mu^2}{\sigma^2}\,u$, here above 1.
+# This is the error of *one* rounding. A long sum is rounded many times, so the measured errors are several times as large.
 #
-# Even with the right variance, the two terms of $y$ are near $\pm\frac{\gamma}{\sigma}\,\mu$ and nearly cancel. This costs $\frac{\mu}{\sigma}\,u$ again, in PyTorch too, which computes $y$ in this way.
-# More: [Which variance survives float32?](deeper/which_variance_survives_float32.ipynb)
+# In practice, subtract first (the mean, or any number near it), or make the sums in float64. Lesson 13b subtracts first, at no cost in time.
+# Deeper: [Which variance survives float32?](deeper/which_variance_survives_float32.ipynb)
 #
-# **What was shown.** On whole arrays BN is bound by memory: its time follows the passes. `total` and the fold leave 18 of 29 passes, and
-# NumPy takes about PyTorch's time. Where mean/std is large, the fold loses all digits.
+# **What was shown.** On arrays larger than the cache, BN is bound by memory, and its time is near the number of passes. `total` and the fold leave 18 of 29 passes. Where
+# mean/std is large, the fold loses all digits.
 #
-# **Exercises.** [Make it fast](exercises/13_make_it_fast.ipynb), 20 minutes.
+# **Exercises.** [Make it fast](exercises/13_make_it_fast.ipynb), 25 minutes.
 #
 # **Next.** [13b · Keep it in the cache](13b_keep_it_in_the_cache.ipynb)
 #

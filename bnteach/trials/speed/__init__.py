@@ -23,7 +23,7 @@ from .measure import (
     table,
     y_of_pytorch,
 )
-from .ways import as_way, engine, folded, in_place, least, pytorch, textbook, total
+from .ways import as_way, counted, engine, folded, in_place, least, pytorch, textbook, total
 
 __all__ = [
     "arithmetic",
@@ -31,6 +31,7 @@ __all__ = [
     "assert_same",
     "batch",
     "clock",
+    "counted",
     "engine",
     "error",
     "folded",

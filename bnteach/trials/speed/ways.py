@@ -13,6 +13,9 @@ Way = Callable[..., tuple[np.ndarray, ...]]
 
 eps = 1e-5
 
+# The passes of each line of a way.
+counted = {"textbook": [0, 1, 6, 0, 4, 4, 1, 4, 9], "in_place": [0, 3, 1, 2, 2, 2, 1, 2, 2, 3, 2, 2]}
+
 
 def textbook(x, gamma, beta, dy):
     m = x[:, 0].size
