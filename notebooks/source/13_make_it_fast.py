@@ -4,8 +4,8 @@
 # *30 minutes · previous: [12 · The same layer elsewhere](12_the_same_layer_elsewhere.ipynb) ·
 # next: [13b · Keep it in the cache](13b_keep_it_in_the_cache.ipynb) · [exercises](exercises/13_make_it_fast.ipynb)*
 #
-# BN needs little arithmetic. Yet a textbook's lines in NumPy take longer than PyTorch's layer. You find out where the time goes, and rewrite the lines twice.
-# They become about twice as fast. The second rewriting has a price: it loses digits.
+# BN needs little arithmetic. Yet a textbook's lines in NumPy take longer than PyTorch's layer. You find out why, and rewrite the lines twice, until they
+# take about half the time.
 
 # %%
 import numpy as np
@@ -42,15 +42,15 @@ print(f"x, y, dx and dy have {x.nbytes / 1e6:.1f} MB each")
 # %% [markdown]
 # ## Count the passes
 #
-# A processor computes only with what is in its **cache**, a small and fast memory. Each core has one or two MB of its own. The four arrays are
-# much larger, so they lie in the slow **main memory**, and each operation of NumPy brings its arrays from there and sends its result back.
+# A core computes with what is in its **cache**, a small and fast memory. Our arrays are much larger than a cache. So they lie in the slow **main memory**:
+# each operation of NumPy reads its arrays from there, and writes its result there.
 #
-# A **pass** is one large array that is read once, or written once, from end to end. An array with only one number for each channel is too small to count.
-# The line `x_hat = (x - mean) / std` has four passes:
+# A **pass** is one large array that is read once, or written once, from end to end. An array with one number for each channel is too small to count.
+# `x_hat = (x - mean) / std` has four passes:
 
 # %% tags=["draws"] alt="On the left, in main memory, three arrays: x, x minus mean, and x-hat. On the right, in the core and its cache, two operations: minus mean, and divided by std. Arrow 1 goes from x to the first operation, arrow 2 from there to the array x minus mean, arrow 3 from this array to the second operation, and arrow 4 from there to x-hat."
 ax, moved = figures.new_axes(size=(6.4, 2.7)), figures.role("moved").color
-arrays, operations = ["x", "x − mean\n(has no name)", "x̂"], ["− mean", "÷ std"]
+arrays, operations = [f"{'x':^23}", "x − mean\n(has no name)", f"{'x̂':^24}"], ["− mean", "÷ std"]
 look = {"ha": "center", "va": "center", "size": 10.5}
 for y, name in zip((2, 1, 0), arrays, strict=True):
     ax.text(1, y, name, bbox={"fc": "white", "ec": moved, "lw": 1.5, "pad": 6}, **look)
@@ -69,14 +69,11 @@ ax.axis("off")
 figures.show(ax)
 
 # %% [markdown]
-# The difference has no name, but it is an array: NumPy writes the whole array, and reads it again.
+# Our unit of time is **the time of a pass**. `speed.least` makes the five passes that every BN layer needs: it copies `x` to `y` (two passes), and adds
+# `x` and `dy` into `dx` (three). A fifth of its time is the unit. `speed.lines` measures each line alone, on one thread.
 #
-# Now we measure. `speed.lines` runs each line alone, seven times on one thread, and keeps the shortest time. Our unit is **the time of a pass**. To find it,
-# `speed.least` makes the five passes that every BN layer needs. It copies `x` to `y` (one array read, one written), and adds `x` and `dy` into
-# `dx` (two read, one written). A fifth of its time is one unit.
-#
-# `np.setbufsize` is a setting of NumPy. Where `mean` is stretched to the shape of `x`, NumPy first copies values into a buffer, if a row is shorter than the
-# buffer. A buffer of 512 values is shorter than our rows, so nothing is copied. (Later, leave this line out, and see what becomes slower.)
+# `np.setbufsize` sets the size of NumPy's buffer. Where NumPy stretches `mean` to the shape of `x`, it copies values through this buffer. If the
+# buffer is smaller than a row, it does not copy. (Try later: without this line, what becomes slower?)
 #
 # **Predict.** How many passes has the line of `dx`: **A** 4, **B** 7, **C** 9?
 
@@ -88,20 +85,20 @@ speed.lines(textbook, speed.counted["textbook"], layer)  # lines without a pass 
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# C. `dy - …` has two passes, and `x_hat * …` has two. The second minus reads both results and writes one array: three. The product with
+# C. `dy - …` has two passes, and `x_hat * …` has two. The minus between them reads both results and writes one array: three. The product with
 # `gamma / std` has two.
 #
 # </details>
 #
-# `x.var` has six: one for the mean, two for the differences, two for their squares, and one for the mean of the squares. All lines together have 29.
+# `x.var` has six: one for the mean, two for the differences, two for their squares, one for the mean of the squares. All lines have 29.
 #
-# The times follow the count, with one exception: sums. `x.mean` and `dy.sum` have one pass each and take the time of more than two. NumPy adds more slowly than
+# The times are near the count, with one exception: a sum has one pass, and takes the time of more than two. NumPy adds more slowly than
 # memory delivers.
 #
 # ## Why memory decides
 #
-# Does the moving take the time, or the arithmetic? We measure the speed of both. For the arithmetic we take a product of matrices, because it uses each
-# number many times while the number is in the cache.
+# Is it the moving that takes the time, or the arithmetic? We measure the speed of both: that of the arithmetic in a product of matrices, which uses each
+# number many times while it is in the cache.
 
 # %% tags=["nbval-ignore-output"]
 least = speed.shortest({"least": lambda: speed.least(*layer)})["least"]
@@ -110,17 +107,16 @@ print(f"memory moves {4 / value / 1e9:.0f} billion bytes in a second")
 print(f"while it moves one number, the core can make {value / speed.arithmetic(1):.0f} operations")
 
 # %% [markdown]
-# `x - mean` makes one operation for two numbers that are moved: for one that is read, and for one that is written. In that time the core could make many more. So it waits nearly all the time:
-# the line is **bound by memory**.
+# `x - mean` moves two numbers, and makes one operation. So the core waits nearly all the time: the line is **bound by memory**.
 #
-# In general a program takes at least the time of its arithmetic, and at least the time of its moving. The longer of the two decides. This is the
-# **roofline** model. For BN it says: move less.
+# A program takes at least the time of its arithmetic, and at least the time of its moving. The longer one decides: this is the **roofline** model.
+# To make BN faster, move less.
 #
 # ## Fewer passes
 #
-# `np.vecdot(a, b)` adds up the products $a_i b_i$ of each row, without an array for the products. So a sum of products has two passes instead of four.
-# If all $b_i$ are 1, it is a plain sum. `vecdot` calls BLAS, a library for products of matrices, and here BLAS adds faster than NumPy's `sum`.
-# Our function `total` gives such a sum for each channel:
+# `np.vecdot(a, b)` adds up the products $a_i b_i$ of each row, and writes no products. So a sum of products has two passes instead of four.
+# If all $b_i$ are 1, it is a plain sum, and faster than NumPy's `sum`: it is left to BLAS, a library for linear algebra.
+# `total` makes of it a sum for each channel:
 
 
 # %%
@@ -133,10 +129,9 @@ def total(a, b=None):
 
 
 # %% [markdown]
-# The next function also computes **in place**: `x_hat *= inv_std` writes the result into the old array, and so needs no new memory.
+# The next function also computes **in place**: `x_hat *= inv_std` writes into the array that it has read.
 #
-# **Predict.** `y = gamma * x_hat` reads one array and writes another. `x_hat *= inv_std` reads one array and writes the same one. Both have two passes. Does the line in
-# place take **A** the same time, **B** clearly less, **C** clearly more?
+# **Predict.** `y = gamma * x_hat` has two passes, and `x_hat *= inv_std` too. Does the line in place take **A** the same time, **B** clearly less, **C** clearly more?
 
 
 # %% tags=["nbval-ignore-output"]
@@ -161,15 +156,15 @@ speed.lines(in_place, speed.counted["in_place"], layer)
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# B: little more than half. A processor usually fetches each piece of an array before it writes to the piece, even if nobody needs the old values. Then a new array is moved
-# twice. In place, the piece has been fetched already.
+# B: about half. A processor usually fetches a piece of memory before it writes to it, although nobody needs the old values. So writing to another array moves
+# this array twice. In place, the piece has been fetched already.
 #
 # </details>
 #
-# So not all passes cost the same. We still count each as one, because the count is easy and near the time.
+# So not all passes cost the same. We go on counting each as one.
 #
-# The lines have 22 passes, 7 fewer than the textbook. Three are saved because the mean and the differences are computed only once. Four are saved by `total`, which writes
-# no products: two at the variance, and two at `dgamma`.
+# These are 22 passes, 7 fewer. Three are saved because the mean and the differences are computed only once. Four are saved by `total`: the products
+# for the variance and for `dgamma` are not written.
 #
 # ## Fold
 #
@@ -180,9 +175,9 @@ speed.lines(in_place, speed.counted["in_place"], layer)
 # d\gamma &= \sum dy\,\frac{x - \mu}{s} = \frac{1}{s}\Big(\sum dy\,x - \mu\,d\beta\Big)
 # \end{aligned}$$
 #
-# So $y$ is $x$ times one number of the channel, plus another number: BN is **folded** into a product and a sum. Lesson 04 found
-# $dx = \frac{\gamma}{s}\big(dy - \frac{d\beta}{m} - \hat{x}\,\frac{d\gamma}{m}\big)$. Here, too, put in $\hat{x}$. Call the factor of $x$ the slope,
-# $k = -\frac{d\gamma}{s\,m}$, and collect what does not depend on the position:
+# So $y$ is $x$ times one number of the channel, plus another: BN is **folded** into a product and a sum. For $dx$ take the line of lesson 04,
+# $\frac{\gamma}{s}\big(dy - \frac{d\beta}{m} - \hat{x}\,\frac{d\gamma}{m}\big)$, put in $\hat{x}$, and call the factor of $x$ the **slope**,
+# $k = -\frac{d\gamma}{s\,m}$:
 #
 # $$dx = \frac{\gamma}{s}\Big(dy - \frac{d\beta}{m} + k\,(x - \mu)\Big) = \frac{\gamma}{s}\Big(dy + k\,x - \big(\tfrac{d\beta}{m} + k\,\mu\big)\Big)$$
 #
@@ -208,8 +203,7 @@ def folded(x, gamma, beta, dy):
 
 
 # %% [markdown]
-# The folded lines have 18 passes. The table compares the three ways with PyTorch's layer. It has `folded` twice, so that you see how exact the measurement is. **Memory** is the most
-# that new arrays take at once, as a multiple of the memory of $x$.
+# These are 18 passes. The table has `folded` twice, to show the noise of the measurement. **Memory** is the most that new arrays take at once, in units of $x$.
 
 # %% tags=["nbval-ignore-output"]
 ways = {"textbook": textbook, "in place": in_place, "folded": folded}
@@ -217,10 +211,8 @@ passes = {"textbook": 29, "in place": 22, "folded": 18}
 speed.table({**ways, "again": folded}, passes, layer)
 
 # %% [markdown]
-# On the machine that built this page, `folded` takes half the time of `textbook`, and half its memory: it makes only the arrays $y$ and $dx$.
-#
-# It also takes less time than PyTorch. But this opponent is not PyTorch at its best: the same layer takes less than half of this time with channels last
-# (exercise 3). We have not measured several threads, nor a GPU.
+# On the machine that built this page, `folded` takes half of the textbook's time, and less than PyTorch's. But this is not PyTorch at its best: with channels last
+# its layer takes about half (exercise 3). Several threads and a GPU are not measured here.
 #
 # ## Which digits the fold loses
 #
@@ -245,23 +237,23 @@ for name, way in ways.items():
 #
 # </details>
 #
-# Each number is the largest error of a result, divided by the root mean square of this result. (`inf`: the variance came out negative, and its root is not a number.) The error grows with
-# the mean, because the **step** from one number that float32 can store to the next grows with the number:
+# Each number is the largest error of a result, divided by its root mean square. (`inf`: the variance is negative, and its root is not a number.) The errors grow because the
+# **step** from a number to the next one that float32 can store grows:
 
 # %%
 for number in (1.0, 1e4, 1e8):
     print(f"near {number:11,.0f} the step is {np.spacing(np.float32(number)):.1g}")
 
 # %% [markdown]
-# - `textbook` and `in_place` subtract the mean. Near 10 000 the mean is rounded to a step of 0.001. What is left, $x - \mu$, is near 1, so its error is about 0.001.
-# - `folded` subtracts two numbers near 100 000 000, where the step is 8. What should be left is the variance, 1.
+# - `textbook` and `in_place` round the mean to a step of 0.001. What is left, $x - \mu$, is near 1, so its error is about 0.001.
+# - `folded` subtracts two numbers near 100 000 000, where the step is 8. The variance that should be left is 1.
 #
-# This is the error of *one* rounding. A long sum is rounded many times, so the measured errors are several times as large.
+# This reckons with one rounding. A sum is rounded many times, so the measured errors are larger.
 #
-# In practice, subtract first (the mean, or any number near it), or make the sums in float64. Lesson 13b subtracts first, at no cost in time.
+# In practice, subtract first the mean, or a number near it, or make the sums in float64.
 # Deeper: [Which variance survives float32?](deeper/which_variance_survives_float32.ipynb)
 #
-# **What was shown.** On arrays larger than the cache, BN is bound by memory, and its time is near the number of passes. `total` and the fold leave 18 of 29 passes. Where
+# **What was shown.** On arrays larger than the cache BN is bound by memory, and its time is near the count of passes. `total` and the fold leave 18 of 29. Where
 # mean/std is large, the fold loses all digits.
 #
 # **Exercises.** [Make it fast](exercises/13_make_it_fast.ipynb), 25 minutes.

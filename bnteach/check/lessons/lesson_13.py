@@ -117,7 +117,7 @@ EXERCISES = [
         "seconds_of_a_value",
         {"channels": 64, "positions": 784, "samples": 32, "float64": False, "channels_last": False},
         name="effect_on_time",
-        such_as="positions=49",
+        such_as="channels=128",
         lesson=("13_make_it_fast", "Why memory decides"),
     ),
 ]
