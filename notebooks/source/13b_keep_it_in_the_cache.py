@@ -16,13 +16,14 @@ from bnteach.trials import speed
 # %% [markdown]
 # ## A block that stays in the cache
 #
-# The fold loses digits because $x$ is far from 0. So subtract a number near the mean first: from each channel its first value. The variance stays the same, and what is
-# left lies within a few standard deviations of 0.
+# The fold loses digits because $x$ is far from 0. So subtract a number near the mean first: from each channel its first value. The variance stays the same. What is
+# left is near 0, unless the first value itself is far from all others.
 #
-# With whole arrays this costs two more passes forward, and two backward: 22 instead of 18. But BN needs only one channel at a time. One channel is
+# With whole arrays this costs two more passes forward and two backward, because each time $x$ is read and the difference is written: 22 instead of 18. But BN needs only one channel at a time. One channel is
 # a **block** of 32 × 3136 values, or 0.4 MB, and fits in the cache. It is read from memory once, and all later passes over it stay in the cache.
 #
-# Here are the folded lines of lesson 13 for one channel. `x`, `y`, `dy` and `dx` have the shape (32, 3136); `gamma` and `beta` are numbers:
+# Here are the folded lines of lesson 13 for one channel. `x`, `y`, `dy` and `dx` have the shape (32, 3136); `gamma` and `beta` are numbers.
+# `np.vecdot` with `ones` is the sum of each row.
 
 # %%
 eps, ones = 1e-5, np.ones(3136, np.float32)
@@ -42,6 +43,12 @@ def forward(x, gamma, beta, y):
     return mean, inv_std
 
 
+# %% [markdown]
+# Backward it is the line of lesson 13, with the block in the place of $x$ and the mean of the block in the place of $\mu$:
+#
+# $$dx = \frac{\gamma}{s}\Big(dy + k\cdot\text{block} - \big(\tfrac{d\beta}{m} + k\cdot\text{mean}\big)\Big) \qquad k = -\frac{d\gamma}{s\,m}$$
+
+
 # %%
 def backward(dy, x, gamma, mean, inv_std, dx):
     block = x - x[0, 0]
@@ -57,9 +64,9 @@ def backward(dy, x, gamma, mean, inv_std, dx):
 
 # %% [markdown]
 # `blocked` calls these for one channel after the other; `x[:, c]` is channel `c`, without a copy. Only five passes go through memory: $x$ and $y$, then $x$, $dy$ and $dx$.
-# No way needs fewer.
+# These are the five that every way needs, if its arrays do not fit in the cache.
 #
-# **Predict.** `folded` has 18 passes through memory, `blocked` five. Is `blocked` **A** 18/5 = 3.6 times as fast, **B** faster, but by less, or **C** slower?
+# **Predict.** `folded` has 18 passes through memory, `blocked` has five. Is `blocked` **A** about 18/5 = 3.6 times as fast, **B** about twice as fast, or **C** about as fast?
 
 
 # %%
@@ -76,6 +83,7 @@ def blocked(x, gamma, beta, dy):
 
 # %% tags=["nbval-ignore-output"]
 speed.steady()  # one thread
+np.setbufsize(512)  # as in lesson 13
 layer = speed.batch(mean=0.5)
 passes = {"folded": 18, "blocked": 5, "engine": 8}  # through memory
 speed.table({"folded": speed.folded, "blocked": blocked}, passes, layer)  # speed.folded: from lesson 13
@@ -83,9 +91,12 @@ speed.table({"folded": speed.folded, "blocked": blocked}, passes, layer)  # spee
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# B. The other 17 passes over a block go through the cache: faster, but not free. And NumPy is called some 40 times for each of the 64 channels.
+# C, on the machine that built this page.
 #
 # </details>
+#
+# The 22 passes are all still made. Five go through memory and 17 through the cache, which is faster, but not free. And NumPy is called some 40 times for each of the
+# 64 channels. So in NumPy a block gains no time over the fold. It pays for the four passes that subtract the first value.
 #
 # ## Are the digits back?
 #
@@ -109,9 +120,11 @@ assert speed.error(blocked, mean=10_000) < 1e-4 < speed.error(speed.textbook, me
 # <details><summary>Answer</summary>
 #
 # C. A difference of two stored numbers that are near each other is exact. (The *mean* of $x$ is not a stored number: it has to be rounded.) The
-# mean of the differences is small, and has small steps.
+# mean of the differences is near 0, where float32 has small steps.
 #
 # </details>
+#
+# At mean/std 1 `blocked` is a little worse than the others: the first value can be farther from the mean than 0 is.
 #
 # ## Lab: how large should a block be?
 #
@@ -136,8 +149,8 @@ labs.Blocks()
 #
 # ## Compiled loops
 #
-# NumPy makes one operation for all values, writes the results at least to the cache, and goes on to the next operation. Compiled code can make several operations for one value before it
-# takes the next. What lies between stays in the processor's **registers**, which are faster than the cache. Forward, three loops run over a channel: for $\mu$, for
+# NumPy makes one operation for all values, writes all results (to memory, or to the cache if they fit), and goes on to the next operation. Compiled code can make several operations for one value before it
+# takes the next. What lies between stays in the core's **registers**, which are faster than the cache. Forward, three loops run over a channel: for $\mu$, for
 # the variance, and for $y$. The third is
 #
 # ```python
@@ -168,14 +181,13 @@ assert compiled["error"] < 1e-5
 # %% [markdown]
 # ## The engine of bnteach
 #
-# `bnteach.BatchNorm` computes large arrays with an engine in plain NumPy, `bnteach/core/fast.py`. It differs from `blocked` in four things:
+# `bnteach.BatchNorm` computes large arrays with an engine in plain NumPy, `bnteach/core/fast.py`. It differs from `blocked` in two things:
 #
-# - It works in **tiles** of 1 MB, which hold many channels. So it needs fewer calls.
-# - It makes all sums first, and then $y$ or $dx$. So it reads $x$ twice in the forward pass, and $x$ and $dy$ twice in the backward pass: 3 + 5 passes.
-# - It subtracts the mean only if it is larger than the standard deviation. In our layer it is not, so here nothing is subtracted.
-# - It adds at most 4 096 values in float32, and then these short sums in float64. So long sums lose no digits.
+# - Its pieces are **tiles** of 1 MB: many rows, of several channels, from a part of the batch. So it needs fewer calls. But all sums have to be finished before $y$ or $dx$ can be
+#   computed. So it reads $x$ twice in the forward pass, and $x$ and $dy$ twice in the backward pass: 3 + 5 passes.
+# - It makes the sums of $x$ first. Only if they show a mean larger than the standard deviation, it subtracts the mean and makes the sums again. In our layer it does not subtract.
 #
-# **Predict.** It has eight passes through memory, and `blocked` has five. Is the engine **A** slower, by about 8/5, **B** about as fast, **C** faster?
+# **Predict.** It has eight passes through memory, and `blocked` has five. Does the engine take **A** 8/5 of the time of `blocked`, **B** a little more, **C** less?
 
 # %% tags=["nbval-ignore-output"]
 speed.table({"blocked": blocked, "engine": speed.engine}, passes, layer)
@@ -184,14 +196,14 @@ print_errors("engine", speed.engine)
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# C, on the machine that built this page: fewer calls and fewer passes in the cache save more than three passes through memory cost.
+# C, on the machine that built this page. Fewer calls, and the passes that subtract nothing, save more than three passes through memory cost.
 #
 # </details>
 #
 # ## The limit
 #
-# No way can be faster than five passes through memory. Each bar is the time of one way: first the passes through memory that we counted, then the rest, which is
-# the cache, the calls, and NumPy's slow sums and stretched arrays. (We have not counted the passes of PyTorch's layer.)
+# While the arrays do not fit in the cache, no way is faster than five passes through memory. Each bar is the time of one way. Its orange part is the passes through memory that we counted, each
+# taken as one unit. The rest is the cache, the calls and slow sums. PyTorch's passes are not counted. Where Numba is not installed, the bar of the compiled loops is the stored number.
 
 # %% tags=["draws", "nbval-ignore-output"] alt="A bar for each way, the slowest on top: textbook, in place, PyTorch, folded, blocked, engine, compiled. Each is its measured time, in passes, and is split into the passes through memory and the rest; PyTorch's is in one piece. For textbook, in place and folded nearly all is memory. For blocked, engine and compiled most of the bar is the rest. A dashed line at 5 passes is the limit, and no bar reaches it."
 passes |= {"textbook": 29, "in place": 22, "compiled": 5}
@@ -225,11 +237,11 @@ ax.legend(loc="lower right", bbox_to_anchor=(1, 0.15), frameon=False)
 figures.show(ax)
 
 # %% [markdown]
-# With whole arrays most of the time is memory. With blocks it is the smaller part, and what is left are passes through the cache and calls. The compiled loops save about half of
-# these. They take half of PyTorch's time, and still twice the limit.
+# With whole arrays most of the time is memory. With blocks memory is the smaller part, and the rest is the cache and the calls. The compiled loops make few calls and need few passes
+# through the cache, so they come nearest to the limit.
 #
-# **What was shown.** A block in the cache keeps the digits, in no more time than the fold. A good block fits in the cache, and is so large that calls are few. At five passes through
-# memory, what is left are the cache and the calls, and compiled loops need less of both.
+# **What was shown.** Subtracting a value near the mean keeps the digits. A block in the cache makes this affordable: here it takes about the time of the fold. A good block fits in the cache, and
+# is so large that calls are few.
 #
 # **Exercises.** [Keep it in the cache](exercises/13b_keep_it_in_the_cache.ipynb), 25 minutes.
 #

@@ -31,6 +31,18 @@ def digits_lost(blocks):
     return average, squares - average**2
 
 
+def test_one_shift_for_all_channels_loses_digits():
+    def one_shift(blocks):
+        n, shift, total, squares = 0, 0, 0, 0
+        for block in blocks:
+            shift = block[0, 0] if n == 0 else shift
+            n, total = n + len(block), total + (block - shift).sum(axis=0)
+            squares = squares + ((block - shift) ** 2).sum(axis=0)
+        return shift + total / n, squares / n - (total / n) ** 2
+
+    assert "digits_lost" in check.shifted_statistics.judge(one_shift).mistakes
+
+
 def blocks_read_twice(blocks):
     n, _, mean, _ = sums(blocks, has_shift=False)
     return mean, sum((((block - mean) ** 2).sum(axis=0) for block in blocks), 0 * mean) / n

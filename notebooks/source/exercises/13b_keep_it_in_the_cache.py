@@ -119,8 +119,6 @@ for channels, positions in ((64, 3136), (512, 49)):
 # - 512 channels of 49 positions: the larger the block, the better, and `few=1` is about nine times slower. The whole array has only 3 MB, and a block of one channel has 6 kB: the calls
 #   take nearly all the time.
 #
-# Now try a size in between, 256 channels of 196 positions.
-#
 # </details>
 #
 # **In words.** On one core `folded` and `blocked` take about the same time. Now 16 cores work at once, each on channels of its own. Each core has its own cache, but all share one main
