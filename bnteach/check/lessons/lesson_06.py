@@ -28,7 +28,7 @@ def batch_norm_channels(x, gamma, beta, eps, channel_axis):
 
 
 OF_CHANNELS = """
-    > 06_normalize_channels: The mistake: statistics for each position
+    > 06_normalize_channels: One mean for each position?
 
     per_element: each position of the picture has statistics of its own
         axes = 0
@@ -232,7 +232,7 @@ EXERCISES = [
             "`share_right(seed)` is the share before the change.",
             "The share after it has one argument more: `right`, `down`, `contrast` or `negative`.",
         ),
-        lesson=("06_normalize_channels", "The mistake: statistics for each position"),
+        lesson=("06_normalize_channels", "One mean for each position?"),
     ),
     named_letters(
         "spot_the_bug",
@@ -243,6 +243,6 @@ EXERCISES = [
             "Or try γ = 2, β = 1, ε = 0.5: is the mean of a channel β? Do the other pictures matter?",
             "Two use wrong axes, one none at all. Three have a wrong variance or count. What is left?",
         ),
-        lesson=("06_normalize_channels", "The mistake: statistics for each position"),
+        lesson=("06_normalize_channels", "One mean for each position?"),
     ),
 ]
