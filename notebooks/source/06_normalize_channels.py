@@ -22,12 +22,11 @@ from bnteach import batch_norm_backward, batch_norm_forward, data, figures, labs
 # A batch of pictures has the shape $(N, C, H, W)$: $N$ pictures, $C$ channels, height $H$, width $W$. A color picture has three
 # channels, a gray one has one. Our digits are gray, 8 × 8 pixels.
 #
-# A **convolution** makes new channels. It slides a **filter**, here of 3 × 3 weights, over the picture. At each position the
-# filter gives one number: the sum of weight times gray value. All these numbers are its **feature map**. With **padding**, zeros
-# around the picture, the map is 8 × 8, too. (If several channels come in, a filter has 3 × 3 weights for each, and one sum runs over all.)
+# A **convolution** makes new channels. It slides a **filter**, here of 3 × 3 weights, over the picture. At each position the filter
+# gives one number: the sum of weight times gray value. These numbers are its **feature map**. With **padding**, zeros around the
+# picture, the map is 8 × 8, too. (A filter has 3 × 3 weights for each channel that comes in, and one sum.)
 #
-# Here are four filters with random weights, without a bias (BN would subtract it: lesson 02). We compute one number by hand,
-# then look at maps.
+# Here are four filters with random weights. A bias would do nothing before BN (lesson 02), so they have none. We compute one number by hand.
 
 # %%
 _ = torch.set_num_threads(1)  # so small a network is fastest on one thread
@@ -54,12 +53,12 @@ figures.show(ax)
 # %% [markdown]
 # A filter has the **same weights at every position**. So if a digit moves, its map moves along (except at the border, where zeros come in). BN
 # should keep this: a number in the map must get the same $\hat{x}$ wherever it stands. So all positions share one mean and one
-# variance, and so do all pictures, like the rows of a table. All outputs of a filter, at all positions of all pictures, are one **channel**:
+# variance, and so do all pictures. All outputs of a filter, at all positions of all pictures, are one **channel**:
 #
 # $$\mu_c = \frac{1}{m}\sum_{n,h,w} x_{n,c,h,w} \qquad \sigma^2_c = \frac{1}{m}\sum_{n,h,w} (x_{n,c,h,w} - \mu_c)^2
 # \qquad \hat{x}_{n,c,h,w} = \frac{x_{n,c,h,w} - \mu_c}{\sqrt{\sigma^2_c + \varepsilon}}$$
 #
-# A channel has $m = N\cdot H\cdot W$ values: 3 840 for 60 pictures and maps of 8 × 8, only 60 for maps of 1 × 1.
+# A channel has $m = N\cdot H\cdot W$ values: 3 840 for 60 pictures and maps of 8 × 8.
 #
 # ## The table of lesson 00 again
 #
@@ -92,12 +91,12 @@ right.set(xticks=[0.5, 1.5, 2.5], xticklabels=range(3), yticks=[3, 9], yticklabe
 figures.show(figure)
 
 # %% [markdown]
-# So BN for pictures is BN for this table, and its backward pass is that of lesson 04, with $m$ in the place of $N$. NumPy needs no table: the
+# So BN for pictures is BN for this table, and backward is that of lesson 04, with $m$ for $N$. NumPy needs no table: the
 # mean of a column is a mean over the axes (0, 2, 3).
 #
 # ## Subtract the mean
 #
-# These means, 4.5, 45 and 450, have the shape (3,). The shape of `x` is (2, 3, 2, 3).
+# These means have the shape (3,): 4.5, 45 and 450. The shape of `x` is (2, 3, 2, 3).
 #
 # **Predict.** What does `x - mean` do: raise an error, give each channel the mean 0, or neither?
 
@@ -115,7 +114,7 @@ print("means after x - mean:", (x - mean).mean(axis=(0, 2, 3)))
 #
 # Two tests find this bug: the mean of each channel of $\hat{x}$ must be 0, and with sizes that all **differ** NumPy raises an error.
 #
-# With `keepdims=True` the mean keeps all axes: its shape is (1, 3, 1, 1), which meets the channels. $\gamma$ and $\beta$ get this shape, too.
+# `keepdims=True` repairs it: the mean keeps all axes, and its shape (1, 3, 1, 1) meets the channels. $\gamma$ and $\beta$ get this shape, too.
 
 
 # %%
@@ -158,35 +157,38 @@ assert np.allclose(dx_table, as_table(x_torch.grad.numpy()))
 # | films, scans ($D$ pictures each) | $(N, C, D, H, W)$ | `BatchNorm3d` | $N\cdot D\cdot H\cdot W$ |
 #
 # Data from sensors often come as $(N, L, C)$: $L$ time steps, and the channels last. But `nn.BatchNorm1d` always takes axis 1
-# as the channels. We give it such data as they are, with $L = C = 5$ and means of the channels near 0, 10, 20, 30 and 40. Then we turn them: `transpose(1, 2)`
-# exchanges the two axes before the layer, and again after it.
+# as the channels. We give it such data as they are, and then turned: the last two axes are exchanged before the layer, and back
+# after it. $L = C = 5$, and the channels have means near 0, 10, 20, 30 and 40.
 #
-# **Predict.** As they are: is there an error, do all channels get the mean 0, or neither?
+# **Predict.** As they are: what gets the mean 0, each channel or each time step, or is there an error?
 
 # %%
 sequence = torch.from_numpy(np.random.default_rng(1).normal(size=(6, 5, 5)) + 10 * np.arange(5))
 layer = nn.BatchNorm1d(5, dtype=torch.float64)
 as_they_are = layer(sequence).detach()
 turned = layer(sequence.transpose(1, 2)).transpose(1, 2).detach()
-for words, result in (("as they are", as_they_are), ("turned     ", turned)):
-    print(f"|mean| of each channel, {words}", result.mean(dim=(0, 1)).abs().numpy().round(1))
+print("as they are, |mean| of each channel:  ", as_they_are.mean(dim=(0, 1)).abs().numpy().round(1))
+print("as they are, |mean| of each time step:", as_they_are.mean(dim=(0, 2)).abs().numpy().round(1))
+print("turned, |mean| of each channel:       ", turned.mean(dim=(0, 1)).abs().numpy().round(1))
 
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# Neither. Each time step was normalized, so the channels keep different means. Again there is no error, because $L = C$.
+# Each time step. Again there is no error, because $L = C$.
 #
 # </details>
+#
+# So turn such data.
 #
 # ## Lab: which values share one mean
 #
 # Three digits went through four filters, and the maps were averaged to 2 × 3 positions.
 #
-# **Left**, the values $x$: a block for each sample (digit), a row for each channel, a column for each position. You choose the orange value. The blue
+# **Left**, the values: a block for each sample (digit), a row for each channel, a column for each position. You choose the orange value. The blue
 # ones share its mean.
 #
-# **Right**, the digits. *Contrast of this digit* multiplies the gray values of the chosen sample. A bar shows the largest change of
-# $\hat{x}$ that this makes in a digit.
+# **Right**, the digits. *Contrast of this digit* multiplies the gray values of the chosen sample. The bars show the largest change of
+# $\hat{x}$ that this makes in each digit.
 #
 # 1. Change *Channel*, then *Sample*, then *Position*. When do other values turn blue?
 # 2. Set the contrast to 0.1, then to 1. Why do the other two digits have bars, too?
@@ -209,8 +211,8 @@ labs.WhichValues()
 # If you know BN from tables, you may write `x.mean(axis=0)` for pictures, too. Then every position has a mean and a variance of its own. What
 # is wrong with that?
 #
-# We take the simplest channel, the gray values themselves. The digits stand in the middle of an empty frame of 12 × 12, so
-# that they have room to move. $\hat{x}$ of the test digits is computed with the mean and the variance of the training digits: first in
+# Take the simplest channel, the gray values themselves. The digits stand in the middle of an empty frame of 12 × 12, so
+# that they have room to move. We compute $\hat{x}$ of the test digits with the mean and the variance of the training digits: first in
 # the middle, then moved by one column.
 #
 # **Predict.** Per channel, the largest $|\hat{x}|$ of a digit stays the same. And per position?
@@ -256,12 +258,12 @@ figures.show(ax)
 #
 # </details>
 #
-# So per position $\hat{x}$ does not move along (black frame). (Empty pixels are pale orange per channel: 0 is below the channel's mean. Per position they
-# are white where no training digit has ink.)
+# So per position, $\hat{x}$ does not move along (black frame). (The backgrounds differ: an empty pixel lies below the mean of the channel, but
+# where no training digit has ink it is the mean of its position.)
 #
-# Does this harm a network? We train five with BN per channel and five per position, all with the digits in the middle (about ten seconds). Each
-# has two convolutions, and after each BN, then ReLU, the order of the BN paper: **Conv → BN → ReLU**.
-# Two filters of 5 × 5 in a row see 9 × 9 pixels, a whole digit. Then the network takes the largest value of each map, wherever it is.
+# Does this harm a network? We train five with BN per channel and five per position, with the digits in the middle (about ten seconds).
+# **Conv → BN → ReLU**, the order of the BN paper, comes twice. Two filters of 5 × 5 in a row see 9 × 9 pixels, a whole digit. Then the network
+# takes the largest value of each map, wherever it is.
 
 
 # %%
@@ -300,19 +302,20 @@ assert percent["per position"][:, 0].min() > 85
 assert percent["per position"][:, 1:].max() < 50
 
 # %% [markdown]
-# In the middle, statistics per position cost a few points. After a move of one column these networks misread about two digits of three. (`PerPosition`
-# has $\gamma$ and $\beta$ for each position, too. They are not the reason: with one of each for a channel it is no better. The first deeper notebook below measures this.)
+# In the middle, statistics per position cost a few points. After a move of one column these networks misread about two digits of three.
 #
-# The two tests above do not find this bug: each channel of $\hat{x}$ has mean 0 in the training batch, and sizes that
-# differ raise no error. So compare with `nn.BatchNorm2d`, or count the stored means: 6 for six channels, and not $6 \cdot 12 \cdot 12$.
+# The two tests above do not find this bug: in the training batch each channel of $\hat{x}$ has mean 0, and sizes that
+# differ raise no error. So compare with `nn.BatchNorm2d`, or count the stored means: 6 for six channels, not $6 \cdot 12 \cdot 12$.
+#
+# `PerPosition` has $\gamma$ and $\beta$ for each position, too. They are not the reason: with one of each for a channel it is
+# [no better](deeper/statistics_for_each_position.ipynb).
 #
 # ---
 # **Shown:** BN for pictures takes one mean and one variance for each channel, because a filter works in the same way at all positions. A wrong
 # axis may raise no error.
 #
-# **Practice:** [the exercises](exercises/06_normalize_channels.ipynb), 30 minutes. Deeper: [statistics for each
-# position](deeper/statistics_for_each_position.ipynb), [a batch of one picture](deeper/diagnose_the_batch.ipynb), [NumPy's BN
-# trains a PyTorch network](deeper/train_pytorch_with_numpy.ipynb).
+# **Practice:** [the exercises](exercises/06_normalize_channels.ipynb), 30 minutes. Deeper: [a batch of one
+# picture](deeper/diagnose_the_batch.ipynb), [NumPy's BN trains a PyTorch network](deeper/train_pytorch_with_numpy.ipynb).
 #
 # **Next:** [07 · Put the claims on trial](07_put_the_claims_on_trial.ipynb).
 #

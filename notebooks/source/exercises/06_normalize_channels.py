@@ -299,9 +299,9 @@ check.effect_of_change(effect_of_change)
 # - Two rows down: the same for `per_position`. With BN most lose a few points, and one falls from 93 to 80 %. The digit, eight rows high, now
 #   touches the border: the outputs of the filters below it are cut off, and the second convolution sees padded zeros there. (In a frame of
 #   16 × 16, where it stays away from the border, that network loses nothing.)
-# - Half the contrast: nothing moves, and yet both lose. BN in evaluation uses the statistics of the *training* digits: it still subtracts the
-#   whole mean, so $\hat{x}$ is too low by about half of $\mu/\sigma$. `per_position` loses more, because at a position in the middle, where most
-#   digits have ink, $\mu$ is larger beside $\sigma$ than in a whole channel.
+# - Half the contrast: nothing moves, and yet both lose. BN in evaluation still subtracts the whole mean of the *training* digits, so $\hat{x}$
+#   becomes $\frac{1}{2}\hat{x} - \frac{1}{2}\mu/\sigma$. The second term does the harm, and it is larger for `per_position`: at a position in the
+#   middle, where most digits have ink, $|\mu|/\sigma$ is larger than in a whole channel.
 # - A negative: both guess. BN in evaluation takes away the mean of the training digits, not that of the new ones.
 # - What goes wrong most often: the changed share comes first, or two things were changed.
 
