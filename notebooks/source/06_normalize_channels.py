@@ -20,13 +20,13 @@ from bnteach import batch_norm_backward, batch_norm_forward, data, figures, labs
 # ## What is a channel?
 #
 # A batch of pictures has the shape $(N, C, H, W)$: $N$ pictures, $C$ channels, height $H$, width $W$. A color picture has three
-# channels, a gray one has one. Our digits are gray, 8 × 8 pixels.
+# channels; our gray digits, of 8 × 8 pixels, have one.
 #
 # A **convolution** makes new channels. It slides a **filter**, here of 3 × 3 weights, over the picture. At each position the filter
 # gives one number: the sum of weight times gray value. These numbers are its **feature map**. With **padding**, zeros around the
 # picture, the map is 8 × 8, too. (A filter has 3 × 3 weights for each channel that comes in, and one sum.)
 #
-# Here are four filters with random weights. A bias would do nothing before BN (lesson 02), so they have none. We compute one number by hand.
+# Here are four filters with random weights. A bias would do nothing before BN (lesson 02), so they have none.
 
 # %%
 _ = torch.set_num_threads(1)  # so small a network is fastest on one thread
@@ -53,7 +53,7 @@ figures.show(ax)
 # %% [markdown]
 # A filter has the **same weights at every position**. So if a digit moves, its map moves along (except at the border, where zeros come in). BN
 # should keep this: a number in the map must get the same $\hat{x}$ wherever it stands. So all positions share one mean and one
-# variance, and so do all pictures. All outputs of a filter, at all positions of all pictures, are one **channel**:
+# variance, and so do all pictures. Together, all outputs of a filter are one **channel**:
 #
 # $$\mu_c = \frac{1}{m}\sum_{n,h,w} x_{n,c,h,w} \qquad \sigma^2_c = \frac{1}{m}\sum_{n,h,w} (x_{n,c,h,w} - \mu_c)^2
 # \qquad \hat{x}_{n,c,h,w} = \frac{x_{n,c,h,w} - \mu_c}{\sqrt{\sigma^2_c + \varepsilon}}$$
@@ -62,7 +62,7 @@ figures.show(ax)
 #
 # ## The table of lesson 00 again
 #
-# Here are two pictures with three channels of 2 × 3 values. `as_table` moves the channel axis to the end; then each position of each
+# Here are two pictures with three channels. `as_table` moves the channel axis to the end; then each position of each
 # picture becomes a row.
 
 
@@ -112,7 +112,7 @@ print("means after x - mean:", (x - mean).mean(axis=(0, 2, 3)))
 #
 # </details>
 #
-# Two tests find this bug: the mean of each channel of $\hat{x}$ must be 0, and with sizes that all **differ** NumPy raises an error.
+# Two tests find this bug: each channel of $\hat{x}$ must have mean 0, and with sizes that all **differ** NumPy raises an error.
 #
 # `keepdims=True` repairs it: the mean keeps all axes, and its shape (1, 3, 1, 1) meets the channels. $\gamma$ and $\beta$ get this shape, too.
 
@@ -142,7 +142,7 @@ assert np.allclose(as_table(y), y_table)
 assert np.allclose(dx_table, as_table(x_torch.grad.numpy()))
 
 # %% [markdown]
-# There is one running mean for each channel, whatever height and width are.
+# One running mean for each channel is stored, whatever height and width are.
 #
 # ## Other layouts: the same rule
 #
@@ -154,10 +154,10 @@ assert np.allclose(dx_table, as_table(x_torch.grad.numpy()))
 # | table | $(N, C)$ | `BatchNorm1d` | $N$ |
 # | sound | $(N, C, L)$ | `BatchNorm1d` | $N\cdot L$ |
 # | pictures | $(N, C, H, W)$ | `BatchNorm2d` | $N\cdot H\cdot W$ |
-# | films, scans ($D$ pictures each) | $(N, C, D, H, W)$ | `BatchNorm3d` | $N\cdot D\cdot H\cdot W$ |
+# | films ($D$ pictures) | $(N, C, D, H, W)$ | `BatchNorm3d` | $N\cdot D\cdot H\cdot W$ |
 #
-# Data from sensors often come as $(N, L, C)$: $L$ time steps, and the channels last. But `nn.BatchNorm1d` always takes axis 1
-# as the channels. We give it such data as they are, and then turned: the last two axes are exchanged before the layer, and back
+# Data from sensors often come as $(N, L, C)$: $L$ time steps, then the channels. But `nn.BatchNorm1d` always takes axis 1
+# as the channels. We give it such data as they are, and then turned: the two axes are exchanged before the layer, and back
 # after it. $L = C = 5$, and the channels have means near 0, 10, 20, 30 and 40.
 #
 # **Predict.** As they are: what gets the mean 0, each channel or each time step, or is there an error?
@@ -178,21 +178,19 @@ print("turned, |mean| of each channel:       ", turned.mean(dim=(0, 1)).abs().nu
 #
 # </details>
 #
-# So turn such data.
-#
 # ## Lab: which values share one mean
 #
-# Three digits went through four filters, and the maps were averaged to 2 × 3 positions.
+# Three digits went through four filters; the maps were averaged to 2 × 3 positions.
 #
-# **Left**, the values: a block for each sample (digit), a row for each channel, a column for each position. You choose the orange value. The blue
-# ones share its mean.
+# **Left**, the values: a block for each sample (digit), a row for each channel, a column for each position. The orange value is
+# chosen; the blue ones share its mean.
 #
 # **Right**, the digits. *Contrast of this digit* multiplies the gray values of the chosen sample. The bars show the largest change of
 # $\hat{x}$ that this makes in each digit.
 #
 # 1. Change *Channel*, then *Sample*, then *Position*. When do other values turn blue?
 # 2. Set the contrast to 0.1, then to 1. Why do the other two digits have bars, too?
-# 3. Change *Layout* to *NHWC*. What changes in the blocks and in the line of code?
+# 3. What changes with the *Layout* *NHWC*?
 
 # %% tags=["nbval-ignore-output"]
 labs.WhichValues()
@@ -202,17 +200,17 @@ labs.WhichValues()
 #
 # 1. Only when the channel changes: its mean belongs to all samples and positions, 18 values.
 # 2. All digits share the mean and the variance of a channel, and the dimmed digit changes these.
-# 3. Rows and columns change places, and `axis=(0, 2, 3)` becomes `axis=(0, 1, 2)`.
+# 3. Rows and columns change places, and `(0, 2, 3)` becomes `(0, 1, 2)`.
 #
 # </details>
 #
 # ## One mean for each position?
 #
-# If you know BN from tables, you may write `x.mean(axis=0)` for pictures, too. Then every position has a mean and a variance of its own. What
+# If you know BN from tables, you may write `x.mean(axis=0)` for pictures, too. Then every position has its own mean and variance. What
 # is wrong with that?
 #
 # Take the simplest channel, the gray values themselves. The digits stand in the middle of an empty frame of 12 × 12, so
-# that they have room to move. We compute $\hat{x}$ of the test digits with the mean and the variance of the training digits: first in
+# that they have room to move. We normalize the test digits with the mean and the variance of the training digits: first in
 # the middle, then moved by one column.
 #
 # **Predict.** Per channel, the largest $|\hat{x}|$ of a digit stays the same. And per position?
@@ -253,15 +251,15 @@ figures.show(ax)
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# It becomes more than twenty times as large. At the edge hardly any training digit has ink, so the variance there is nearly 0. If ink
-# comes there, BN divides it by a very small number.
+# It becomes more than twenty times as large. At the edge hardly any training digit has ink, so the variance is nearly 0. Ink that comes
+# there is divided by a very small number.
 #
 # </details>
 #
 # So per position, $\hat{x}$ does not move along (black frame). (The backgrounds differ: an empty pixel lies below the mean of the channel, but
 # where no training digit has ink it is the mean of its position.)
 #
-# Does this harm a network? We train five with BN per channel and five per position, with the digits in the middle (about ten seconds).
+# Does this harm a network? We train five with BN per channel and five per position, with the digits in the middle (ten seconds).
 # **Conv → BN → ReLU**, the order of the BN paper, comes twice. Two filters of 5 × 5 in a row see 9 × 9 pixels, a whole digit. Then the network
 # takes the largest value of each map, wherever it is.
 
@@ -304,14 +302,14 @@ assert percent["per position"][:, 1:].max() < 50
 # %% [markdown]
 # In the middle, statistics per position cost a few points. After a move of one column these networks misread about two digits of three.
 #
-# The two tests above do not find this bug: in the training batch each channel of $\hat{x}$ has mean 0, and sizes that
+# The two tests above do not find this bug: in training each channel of $\hat{x}$ has mean 0, and sizes that
 # differ raise no error. So compare with `nn.BatchNorm2d`, or count the stored means: 6 for six channels, not $6 \cdot 12 \cdot 12$.
 #
 # `PerPosition` has $\gamma$ and $\beta$ for each position, too. They are not the reason: with one of each for a channel it is
 # [no better](deeper/statistics_for_each_position.ipynb).
 #
 # ---
-# **Shown:** BN for pictures takes one mean and one variance for each channel, because a filter works in the same way at all positions. A wrong
+# **Shown:** one mean and one variance for each channel, because a filter works in the same way at all positions. A wrong
 # axis may raise no error.
 #
 # **Practice:** [the exercises](exercises/06_normalize_channels.ipynb), 30 minutes. Deeper: [a batch of one
