@@ -216,7 +216,7 @@ labs.WhichValues()
 # that they have room to move. We normalize the test digits with the mean and the variance of the training digits: first in
 # the middle, then moved by one column.
 #
-# **Predict.** Per channel, the largest $|\hat{x}|$ of a digit stays the same. And per position?
+# **Predict.** Per channel, the largest $|\hat{x}|$ of a digit stays the same. Does it per position, too?
 
 
 # %%
@@ -258,7 +258,7 @@ figures.show(ax)
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# It becomes more than twenty times as large. At the edge of the digits hardly any training picture has ink, so the variance is nearly 0. Ink that
+# No, it becomes more than twenty times as large. At the edge of the digits hardly any training picture has ink, so the variance is nearly 0. Ink that
 # comes there is divided by a very small number.
 #
 # </details>
@@ -326,4 +326,4 @@ assert percent["per position"][:, 1:].max() < 50
 #
 # Sources:
 # - S. Ioffe and C. Szegedy, "Batch Normalization", 2015, arXiv:1502.03167, section 3.2.
-# - The optimizer: D. P. Kingma and J. Ba, "Adam", 2015, arXiv:1412.6980.
+# - D. P. Kingma and J. Ba, "Adam", 2015, arXiv:1412.6980.

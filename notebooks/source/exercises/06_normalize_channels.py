@@ -296,9 +296,9 @@ check.effect_of_change(effect_of_change)
 # Two columns to the right, the networks with statistics for each position fall nearly to guessing (10 %). In the lesson one
 # column left them some 30 %. The networks with BN lose three points at most.
 #
-# - Two rows down: the same for `per_position`. With BN most lose a few points, and one falls from 93 to 80 %. The digit, eight rows high, now
+# - Two rows down: the same for `per_position`. With BN four of five lose 4 to 13 points. The digit, eight rows high, now
 #   touches the border: the outputs of the filters below it are cut off, and the second convolution sees padded zeros there. (In a frame of
-#   16 × 16, where it stays away from the border, that network loses nothing.)
+#   16 × 16, where it stays away from the border, none of them loses anything.)
 # - Half the contrast: nothing moves, and yet both lose. BN in evaluation still subtracts the whole mean of the *training* digits, so $\hat{x}$
 #   becomes $\frac{1}{2}\hat{x} - \frac{1}{2}\mu/\sigma$. The second term does the harm, and it is larger for `per_position`: at a position in the
 #   middle, where most digits have ink, $|\mu|/\sigma$ is larger than in a whole channel.
