@@ -26,7 +26,7 @@ from bnteach import batch_norm_backward, batch_norm_forward, data, figures, labs
 # gives one number: the sum of weight times gray value. These numbers are its **feature map**. With **padding**, zeros around the
 # picture, the map is 8 × 8, too. (A filter has 3 × 3 weights for each channel that comes in, and one sum.)
 #
-# Here are four filters with random weights and, as BN follows, no bias (lesson 02).
+# Here are four filters with random weights and no bias (lesson 02).
 
 # %%
 _ = torch.set_num_threads(1)  # so small a network is fastest on one thread
@@ -53,7 +53,7 @@ figures.show(ax)
 # %% [markdown]
 # A filter has the **same weights at every position**. So if a digit moves, its map moves along (except at the border). BN
 # should keep this: a number in the map must get the same $\hat{x}$ wherever it stands. So all positions share one mean and one
-# variance, and so do all pictures. Together, all outputs of a filter are one **channel**:
+# variance, and so do all pictures. All outputs of a filter are one **channel**:
 #
 # $$\mu_c = \frac{1}{m}\sum_{n,h,w} x_{n,c,h,w} \qquad \sigma^2_c = \frac{1}{m}\sum_{n,h,w} (x_{n,c,h,w} - \mu_c)^2
 # \qquad \hat{x}_{n,c,h,w} = \frac{x_{n,c,h,w} - \mu_c}{\sqrt{\sigma^2_c + \varepsilon}}$$
@@ -263,8 +263,8 @@ figures.show(ax)
 #
 # </details>
 #
-# So per position, $\hat{x}$ does not move along (black frame). (The backgrounds differ: an empty pixel is below the mean of the channel, pale orange; where
-# no training digit has ink it is the mean of its position, white.)
+# So per position, $\hat{x}$ does not move along (black frame). (Backgrounds: an empty pixel is below the mean of the channel, pale orange; where
+# no training digit has ink it is the mean, white.)
 #
 # Does this harm a network? We train five with BN per channel and five per position, with the digits in the middle (ten seconds).
 # **Conv → BN → ReLU**, the order of the BN paper, comes twice. Two filters of 5 × 5 in a row see 9 × 9 pixels, a whole digit. Then the network
