@@ -4,7 +4,7 @@
 # *35 minutes · previous: [02 · Normalize](02_normalize.ipynb) · next: [04 · Derive the backward pass](04_derive_the_backward_pass.ipynb) ·
 # [exercises](exercises/03_scale_and_shift.ipynb)*
 #
-# After normalizing, BN multiplies by $\gamma$ and adds $\beta$. With the right values, these two steps undo the whole normalization. You write the complete forward
+# After normalizing, BN multiplies by $\gamma$ and adds $\beta$. These two steps can undo the whole normalization. You write the complete forward
 # pass, see what $\gamma$ and $\beta$ control, and train networks to find out which of the two is needed.
 
 # %%
@@ -46,7 +46,7 @@ assert np.allclose(y, theirs)  # the package's BN gives the same
 #
 # </details>
 #
-# The next picture changes one of the two; the other stays at $\gamma = 1$ or $\beta = 0$.
+# The picture changes one of the two at a time, from $\gamma = 1$ and $\beta = 0$.
 
 # %% tags=["draws"] alt="Three panels. Each has the same skewed histogram of x̂ around 0 and, over it, y. With gamma = 2 and beta = 0, y is twice as wide. With gamma = 1 and beta = 3, y has the same shape, moved to the right by 3. With gamma = -1 and beta = 0, y is mirrored."
 figure, axes = figures.new_figure(columns=3, size=(7.0, 2.5))
@@ -54,8 +54,7 @@ one_each = {"γ = 2: twice as wide": (2, 0), "β = 3: moved by 3": (1, 3), "γ =
 for ax, (title, (gamma, beta)) in zip(axes, one_each.items(), strict=True):
     for values, role in ((batch_norm(x, 1, 0), "before"), (batch_norm(x, gamma, beta), "with_bn")):
         figures.histogram(values, ax=ax, bins=30, limits=(-6, 9), role=role)
-    ax.set_yticks([])
-    figures.frame(ax, title=title, x="value", xlim=(-6, 9))
+    figures.frame(ax, title=title, x="value", xlim=(-6, 9)).set_yticks([])
 figures.key(axes[2], {"before": "x̂", "with_bn": "y"}, place="upper right")
 figures.show(figure)
 
@@ -65,9 +64,8 @@ figures.show(figure)
 #
 # ## Undo it
 #
-# Multiply by what you divided by, and add what you subtracted: $\gamma = \sqrt{\sigma^2 + \varepsilon}$ and $\beta = \mu$ give back $x$.
-#
-# Do the same $\gamma$ and $\beta$ also give back the next batch of 64, drawn from the same data?
+# Multiply by what you divided by, and add what you subtracted: $\gamma = \sqrt{\sigma^2 + \varepsilon}$ and $\beta = \mu$ give back $x$. We try it with three
+# channels, and then use the same $\gamma$ and $\beta$ for the next batch.
 
 # %%
 rng = np.random.default_rng(1)
@@ -79,14 +77,11 @@ for name, batch in (("this batch", x), ("the next one", x_next)):
     print(f"{name:12}  largest difference, in σ: {(difference / x.std(axis=0)).round(3)}")
 
 # %% [markdown]
-# This batch comes back exactly, the next one only roughly: the means of two batches differ by about $\sigma\sqrt{2/64} \approx 0.18\,\sigma$ (lesson 01), and their
-# standard deviations differ as well.
+# The next batch comes back only roughly: its values get the mean and the standard deviation of the *first* batch, and its own are a little different.
 #
-# After training, BN uses stored numbers for $\mu$ and $\sigma^2$, the same for every batch (lesson 05). Then it can give back all of them.
+# After training, BN uses stored numbers for $\mu$ and $\sigma^2$, the same for every batch (lesson 05). Then it can give back every batch.
 #
 # ## Lab: move γ and β
-#
-# As in lesson 02, a value is **saturated** where the activation is nearly flat.
 #
 # 1. Press *Undo the normalization*. How large is the difference that is left?
 # 2. Set $\gamma = 0$. What does the next layer get?
@@ -100,181 +95,188 @@ labs.GammaBeta()
 #
 # 1. Only rounding errors.
 # 2. The same number for every sample: what the activation gives for $\beta$. The channel is switched off.
-# 3. How many values the ReLU lets through: few with $\beta = -2$, and with $\beta = 2$ nearly all, so the layer is almost linear.
+# 3. How many values the ReLU lets through: few with $\beta = -2$, nearly all with $\beta = 2$. Then the layer is almost linear.
 #
 # </details>
 #
 # ## "If γ and β can undo it, why bother?"
 #
-# After training, BN only multiplies each channel by a number and adds another one. So it computes nothing that a network without BN could not. What changes is
-# **which parameter controls what**: whatever changes in the layers below, $\beta$ and $\gamma$ keep the unit where they say.
+# After training, BN multiplies each channel by a fixed number and adds another one. A linear layer with a bias, right before it, could do both. So
+# BN lets the network compute nothing new.
 #
-# Take one unit in the second layer of a network with random weights. Sixty times we add noise to its **first** layer, with half the
-# standard deviation of the weights, and draw a histogram of the unit's values, without BN and with BN ($\gamma = 1$, $\beta = 0.5$).
+# The difference is in **training**: there, $\beta$ and $|\gamma|$ are the mean and the standard deviation of a unit over each batch, whatever
+# the weights before it are.
+#
+# Take one unit in the second layer of a network with random weights, and the digits as one batch. Sixty times we add noise to the same weights of
+# layer 1, and look at the unit without BN and with BN.
+#
+# **Predict.** With BN the mean of the unit stays the same all 60 times. Does its value for one single picture stay the same, too?
 
 # %%
 pictures = digits().x_train
 w_1, w_2 = rng.normal(size=(64, 50)) / 4, rng.normal(size=50) / 4
-without, with_bn = [], []
-for _ in range(60):
-    change = 0.5 * rng.normal(size=(64, 50)) / 4
-    layer_1 = np.maximum(pictures @ (w_1 + change), 0)  # linear, ReLU
-    without.append(layer_1 @ w_2)
-    with_bn.append(batch_norm(without[-1], gamma=1.0, beta=0.5))
+noise = 0.5 * rng.normal(size=(60, 64, 50)) / 4
+layer_1 = np.maximum(pictures @ (w_1 + noise), 0)  # linear, ReLU
+without = layer_1 @ w_2  # 60 rows, a column for each picture
+gamma, beta = without.std(axis=1).mean(), without.mean()  # the average of the 60
+with_bn = np.array([batch_norm(row, gamma, beta) for row in without])
+for name, rows in (("without BN", without), ("with BN", with_bn)):
+    mean, first = np.ptp(rows.mean(axis=1)), np.ptp(rows[:, 0])  # ptp: largest minus smallest
+    print(f"{name:10}  the mean varies by {mean:.2f}, the value of the first picture by {first:.2f}")
 
-# %% tags=["draws"] alt="Two panels on the same axes with 60 thin histograms each. Without BN they form a broad fan: each has another center and another width. With BN they lie on each other in one narrow bundle around 0.5."
-assert np.allclose(np.mean(with_bn, axis=1), 0.5)
-assert np.allclose(np.std(with_bn, axis=1), 1, atol=1e-3)
-figure, axes = figures.new_figure(columns=2, size=(7.0, 2.8))
-edges = np.linspace(-4.5, 4.5, 31)
-for ax, units, role in zip(axes, (without, with_bn), ("without_bn", "with_bn"), strict=True):
-    for unit in units:
-        density, _ = np.histogram(unit, edges, density=True)
-        ax.plot((edges[1:] + edges[:-1]) / 2, density, lw=0.9, alpha=0.6, color=figures.role(role).color)
-    ax.set_yticks([])
-figures.frame(axes[0], title="Layer 1 changed 60 times, without BN", x="value of the unit", ylim=(0, 0.9))
-figures.frame(axes[1], title="The same 60 changes, with BN", x="value of the unit", ylim=(0, 0.9))
+# %% tags=["draws"] alt="Two panels on the same axes with 60 thin histograms each, and a vertical line at beta = -0.59. Without BN the histograms form a broad fan: each has another center and another width. With BN they lie on each other in one narrow bundle around the line."
+figure, axes = figures.new_figure(columns=2, size=(7.0, 2.6))
+panels = {"without_bn": (without, "60 changes, without BN"), "with_bn": (with_bn, "The same with BN")}
+for ax, (role, (rows, title)) in zip(axes, panels.items(), strict=True):
+    look = {"color": [figures.role(role).color] * 60, "histtype": "step", "lw": 0.9, "alpha": 0.6}
+    ax.hist(rows.T, bins=30, range=(-3.5, 2.5), density=True, **look)
+    ax.axvline(beta, color="black", lw=1)
+    figures.frame(ax, title=title, x="value of the unit (line: β)", ylim=(0, 1)).set_yticks([])
 figures.show(figure)
 
 # %% [markdown]
-# Without BN, thousands of weights together decide the unit's mean and standard deviation. (A bias moves the mean, but does not hold it.) With BN each of the two has
-# a parameter of its own. Does this help training? Lesson 07 measures it. The weights below still decide which samples are high and which are low. To describe the same functions by other parameters is called a
-# **reparameterization**.
+# <details><summary>Answer</summary>
+#
+# No. Only the mean and the standard deviation over all pictures stay. The weights still decide which pictures get high values.
+#
+# </details>
+#
+# Without BN, 3 250 weights together decide the mean and the standard deviation. With BN each has a parameter of its own. This is a
+# **reparameterization**: the same functions, described by other parameters. Does it help training? Lesson 07 measures that.
 #
 # ## Are γ and β needed?
 #
-# Two rings of points lie around 0. A network should say on which ring a point lies. With each point $p$, its opposite $-p$ is there as well, on the same ring.
+# Two rings of points lie around 0. A network should say whether a point lies on the inner one. Each point $p$ has an opposite, $-p$, on the same ring.
 
 
 # %%
-def rings(seed):
-    """300 points p, then their opposites −p; and the ring of each point: 1 is the inner ring."""
+def rings(seed, radii=(0.5, 1.0)):
+    """300 points p, then their opposites −p; and the labels: 1 for the inner ring (and for a third one)."""
     rng = np.random.default_rng(seed)
-    ring, angle = rng.integers(0, 2, 300), rng.uniform(0, 2 * np.pi, 300)
-    radius = np.where(ring == 1, 0.5, 1.0) + 0.08 * rng.normal(size=300)
+    ring, angle = rng.integers(0, len(radii), 300), rng.uniform(0, 2 * np.pi, 300)
+    radius = np.array(radii)[ring] + 0.08 * rng.normal(size=300)
     p = torch.tensor(radius * [np.cos(angle), np.sin(angle)], dtype=torch.float32).T
-    return torch.cat([p, -p]), torch.tensor(ring).repeat(2)
-
-
-new_points, new_ring = rings(100)  # to test with
+    return torch.cat([p, -p]), torch.tensor(ring % 2 == 0).float().repeat(2)
 
 
 # %% [markdown]
-# Each network has one hidden layer, linear → BN → activation, and a linear output layer with a bias. The hidden layer has none: BN would subtract it (lesson
-# 02). A $\gamma$ that is not learned stays at 1, a $\beta$ at 0.
+# The network has one hidden layer, linear → BN → sigmoid, and a linear output layer with a bias. Its output is one number, the **score**: above 0 it
+# means "inner". (The hidden linear layer has no bias: BN would subtract it.) A $\gamma$ that is not learned stays at 1, a $\beta$ at 0.
 
 
-# %%
-def trained(seed, activation, gamma, beta):
-    """A network that learns gamma or not, beta or not; its last loss; the share of new points it gets right."""
-    net = mlp([2, 50, 2], activation, batch_norm=True, seed=seed)
+# %% tags=["nbval-ignore-output"]
+def trained(seed, activation, gamma, beta, radii=(0.5, 1.0)):
+    """A network that learns γ or not, β or not; the share of new points it gets right."""
+    net = mlp([2, 50, 1], activation, batch_norm=True, seed=seed)
     net.bn_1.weight.requires_grad_(gamma)  # PyTorch calls γ weight,
     net.bn_1.bias.requires_grad_(beta)  # and β bias
-    points, ring = rings(seed)
+    points, label = rings(seed, radii)
     optimizer = torch.optim.Adam(net.parameters(), lr=0.03)
     for _ in range(300):
-        loss = nn.functional.cross_entropy(net(points), ring)
+        loss = nn.functional.binary_cross_entropy_with_logits(net(points)[:, 0], label)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-    net.eval()  # now with stored means and variances, lesson 05
-    return net, loss.item(), (net(new_points).argmax(dim=1) == new_ring).numpy().mean()
+    new_points, new_label = rings(100, radii)
+    right = (net.eval()(new_points)[:, 0] > 0) == new_label  # with stored statistics, lesson 05
+    return net, right.numpy().mean()
 
 
-# %% [markdown]
-# We train four kinds of networks, with five seeds each, and test them on the new points.
-#
-# **Predict.** Which of the four solve the problem: sigmoid with $\gamma$ and $\beta$, with $\beta$ only, with $\gamma$ only, and ReLU with neither?
+def five_seeds(name, *kind):
+    nets, right = zip(*(trained(seed, *kind) for seed in range(5)), strict=True)
+    print(f"{name:20}  right:", *(f"{share:4.0%}" for share in right))
+    return nets, right
 
-# %% tags=["nbval-ignore-output"]
+
 torch.set_num_threads(1)  # so small a network is fastest on one thread
-kinds = {
-    "sigmoid, γ and β": (nn.Sigmoid, True, True),
-    "sigmoid, β only": (nn.Sigmoid, False, True),
-    "sigmoid, γ only": (nn.Sigmoid, True, False),
-    "ReLU, neither": (nn.ReLU, False, False),
-}
-nets, losses, accuracy = {}, {}, {}
-for name, kind in kinds.items():
-    runs = [trained(seed, *kind) for seed in range(5)]
-    nets[name], losses[name], accuracy[name] = zip(*runs, strict=True)
-    loss_row = " ".join(f"{loss:.2f}" for loss in losses[name])
-    accuracy_row = " ".join(f"{value:4.0%}" for value in accuracy[name])
-    print(f"{name:16}  loss {loss_row}   right {accuracy_row}")
+kinds = {"γ and β": (True, True), "β only": (False, True), "γ only": (True, False), "neither": (False, False)}
+results = {name: five_seeds(name, nn.Sigmoid, *kind) for name, kind in kinds.items()}
 
-# %% tags=["draws"] alt="Three pictures of the two rings with the region that the network takes for the inner ring. Sigmoid with beta: a disk around the inner ring. Sigmoid with gamma only: the whole plane belongs to one class. ReLU with neither: a disk again."
-fails = "sigmoid, γ only"
-assert max(accuracy[fails]) < 0.6
-assert max(abs(loss - np.log(2)) for loss in losses[fails]) < 0.01
-assert min(min(accuracy[name]) for name in kinds if name != fails) > 0.95
-figure, axes = figures.new_figure(columns=3, size=(7.0, 2.9))
-side = np.linspace(-1.4, 1.4, 141, dtype=np.float32)
-grid = torch.from_numpy(np.stack(np.meshgrid(side, side), axis=-1).reshape(-1, 2))
-points, ring = rings(0)
-inner = figures.role("biased").color
-for ax, name in zip(axes, list(kinds)[1:], strict=True):
-    answers = nets[name][0](grid).argmax(dim=1).reshape(141, 141)
-    ax.contourf(side, side, answers, levels=[0.5, 1.5], colors=[inner], alpha=0.3)
+
+# %% tags=["draws"] alt="Four pictures of the two rings with the region where the network says: inner. With gamma and beta, and with beta only: a disk around the inner ring. With gamma only and with neither: the whole plane."
+assert all(min(right) > 0.95 if kinds[name][1] else max(right) < 0.6 for name, (_, right) in results.items())
+figure, axes = figures.new_figure(columns=4, size=(7.0, 2.4))
+side = torch.linspace(-1.4, 1.4, 141)
+(points, label), grid = rings(0), torch.cartesian_prod(side, side)
+look = {"levels": [-0.5, 0.5, 1.5], "colors": ["#E6E6E6", "#EFC9DF"]}
+for ax, (name, (nets, _)) in zip(axes, results.items(), strict=True):
+    regions = ax.contourf(side, side, nets[0](grid).reshape(141, 141).T > 0, **look)
     for number, role in ((1, "biased"), (0, "population")):
-        figures.points(*points[ring == number].numpy().T, ax=ax, role=role)
-    figures.frame(ax, title=name, xlim=(-1.4, 1.4), ylim=(-1.4, 1.4))
-    ax.set(aspect="equal", xticks=[], yticks=[])
-caption = "Seed 0 of five. Squares: the inner ring. Shaded: what the network takes for it."
-figure.supxlabel(caption, fontsize=10)
+        figures.points(*points[label == number][::3].numpy().T, ax=ax, role=role)
+    figures.frame(ax, title=name).set(aspect="equal", xticks=[], yticks=[])
+handles = [*reversed(axes[0].lines), *regions.legend_elements()[0]]
+words = ["outer ring", "inner ring", "network says outer", "network says inner"]
+figure.legend(handles, words, loc="outside lower center", ncols=4, frameon=False)
 figures.show(figure)
 
 # %% [markdown]
-# <details><summary>Answer</summary>
-#
-# All but the sigmoid with $\gamma$ only, for every seed. It gives one answer for all points: the inner ring is right for 56 % of the new points, the outer for 44 %. Its
-# loss is about $\ln 2 \approx 0.69$, as if it guessed.
-#
-# </details>
+# Without $\beta$ the network gives one answer for all points: "outer" is right for 56 % of them, "inner" for 44 %.
 #
 # ## Why it fails without β
 #
-# The points $p$ and $-p$ lie on the same ring, but a sigmoid network without $\beta$ treats them as opposites. In three steps:
+# Take a point $p$, its opposite $-p$, and one hidden unit. The linear layer gives opposite values for the two. All points come in such pairs, so
+# their mean is 0, and BN without $\beta$ only multiplies by a number. So if the sigmoid gets 1.2 for $p$, it gets −1.2 for $-p$.
 #
-# 1. **BN gives opposite values.** A hidden unit computes $w \cdot p$, and for $-p$ the opposite. So its mean over the batch is 0, and BN only multiplies it by
-#    a number. If this gives $z$ for $p$, it gives $-z$ for $-p$.
-# 2. **The sigmoid gives values opposite around $\frac{1}{2}$.** If it gives $\frac{1}{2} + s$ for $p$, it gives $\frac{1}{2} - s$ for $-p$. The **score** is the output for "inner" minus the one for
-#    "outer": a weighted sum of all units, plus a bias. The halves and the bias add up to the same number $c$ for all points; the $s$ add up to some $f$ for $p$, and to
-#    $-f$ for $-p$. So the scores are $c + f$ and $c - f$.
-# 3. **So $f$ does more harm than good.** $p$ and $-p$ have the same label, so if $f$ makes one score better, it makes the other worse. The loss is a convex function of
-#    the score, so the worse score costs more than the better one saves. Training makes $f$ small, and $c$ is left: one answer for all points.
-#
-# Step 2 can be measured: as the correlation between the scores of $p$ and $-p$, over the 300 pairs of new points.
-#
-# **Predict.** With $\gamma$ only it is −1: where one score is above the average, the other is below it by as much. What is it, about, for the three that solve the problem?
+# What does the sigmoid make of this pair? And what are the scores of a whole network? (This one is not trained yet: each $\beta$ is 0.)
 
+# %%
+print("sigmoid of 1.2 and −1.2:", torch.sigmoid(torch.tensor([1.2, -1.2])).numpy().round(2))
+scores = mlp([2, 50, 1], nn.Sigmoid, batch_norm=True, seed=1)(rings(0)[0])
+of_p, of_opposite = scores.detach().numpy().reshape(2, 300)
+print("scores of four points p:", of_p[:4].round(3))
+print("scores of the four −p:  ", of_opposite[:4].round(3))
+print("sums:                   ", (of_p + of_opposite)[:4].round(3))
+
+# %% [markdown]
+# The sigmoid's two values always add up to 1. The score is a weighted sum of such values, plus a bias. So the two scores of a pair add up to the same
+# number for *all* pairs. Call it $2c$: if $p$ has the score $c + f$, then $-p$ has $c - f$.
+#
+# But both lie on the same ring, say the inner one. Then the loss of each is $\ln(1 + e^{-\text{score}})$: small if the score is high. Take $c = 0$, and compare
+# $f = 2$ with $f = 0$:
+
+# %% tags=["draws"] alt="The loss of a point of the inner ring over its score: a curve that falls and bends upward. Two dots on it at the scores -2 and 2, joined by a dashed line. The middle of this line, at 1.13, lies above the dot on the curve at score 0, at 0.69."
+assert np.ptp(of_p + of_opposite) < 1e-5
+ax, score = figures.new_axes(size=(5.0, 2.8)), np.linspace(-3.5, 3.5, 141)
+loss = np.log1p(np.exp(-score))
+pair, zero, middle = [30, 110], loss[70], loss[[30, 110]].mean()  # scores −2 and 2; score 0
+ax.plot(score, loss, "k-", [0, 0], [zero, middle], "ko")
+ax.plot(score[pair], loss[pair], "o--", color=figures.role("moved").color)
+ax.text(0.2, middle + 0.05, f"f = 2: {middle:.2f} on average")
+ax.text(-0.2, zero - 0.3, f"f = 0: {zero:.2f}", ha="right")
+figures.frame(ax, title="A pair loses least with f = 0", x="score of a point of the inner ring", y="loss")
+figures.show(ax)
+
+# %% [markdown]
+# The curve is **convex** (it bends upward): with $f = 2$ one point gains less than the other loses. This holds for every $c$ and on the outer
+# ring, too. So training makes $f$ small for all pairs. What is left is $c$: one score for all points.
+#
+# With $\beta$ the first step fails: BN adds the same number for $p$ and for $-p$, so its outputs are not opposite.
+#
+# ## And with ReLU?
+#
+# We also try three rings: the third lies outside and has the label of the inner one.
+#
+# **Predict.** Does a ReLU network with neither $\gamma$ nor $\beta$ fail on two rings?
 
 # %% tags=["nbval-ignore-output"]
-def correlation(net):
-    """Of the scores at the points p, and at their opposites −p."""
-    outputs = net(new_points).detach()
-    score = outputs[:, 1] - outputs[:, 0]
-    return np.corrcoef(score[:300], score[300:])[0, 1]
-
-
-for name, five in nets.items():
-    print(f"{name:16}", *(f"{correlation(net):5.2f}" for net in five))
-assert max(correlation(net) for net in nets["sigmoid, γ only"]) < -0.99
+three = (0.5, 1.0, 1.5)
+_, two_neither = five_seeds("two rings, neither", nn.ReLU, False, False)
+_, three_neither = five_seeds("three rings, neither", nn.ReLU, False, False, three)
+_, three_beta = five_seeds("three rings, β only", nn.ReLU, False, True, three)
+assert min(two_neither + three_beta) > 0.9 > 0.7 > max(three_neither)
 
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# About 1: both points of a pair lie on the same ring, so both scores are high or both are low.
+# No. Two units with the weights $w$ and $-w$ together give $\text{ReLU}(z) + \text{ReLU}(-z) = |z|$, the same for $p$ and $-p$.
 #
 # </details>
 #
-# What is different in the three others?
+# On three rings it fails without $\beta$. Go straight outward from the middle: $z$ grows in proportion to the distance, and so does $\text{ReLU}(z)$. So the score
+# is a straight line, which crosses 0 once at most. Three rings need two crossings.
 #
-# - **With $\beta$**, step 1 fails: the same number is added for $p$ and for $-p$. Here $\beta$ is the only **bias** before the activation.
-# - **With ReLU**, step 2 fails: of the values $z$ and $-z$, one becomes 0. Two units with the weights $w$ and $-w$ together give
-#   $\text{ReLU}(z) + \text{ReLU}(-z) = |z|$, the same for $p$ and $-p$.
-#
-# And **$\gamma$**? Here $\beta$ alone is enough; with $\gamma$ the loss is lower after these 300 steps. If a ReLU follows, the next linear layer can do the work of a positive
-# $\gamma$: $\text{ReLU}(\gamma \hat{x} + \beta) = \gamma\,\text{ReLU}(\hat{x} + \beta/\gamma)$.
+# And $\gamma$? These networks do without it. Before a ReLU, the next linear layer can take over a positive $\gamma$:
+# $\text{ReLU}(\gamma \hat{x} + \beta) = \gamma\,\text{ReLU}(\hat{x} + \beta/\gamma)$. Then $\beta/\gamma$ is the new shift.
 #
 # ## The gradients of γ and β
 #
@@ -305,8 +307,7 @@ assert np.allclose([dgamma, dbeta], batch_norm_backward(dy, cache)[1:])  # whate
 # So a slightly larger $\gamma$ would lower the loss. The third gradient, $dx$, takes longer: lesson 04.
 #
 # ---
-# **Shown:** in training, $\beta$ is the mean of $y$ and $|\gamma|$ its standard deviation, whatever the layers below do. $\gamma$ and $\beta$ can undo the normalization. A sigmoid network
-# can need $\beta$: it is the only bias before the activation.
+# **Shown:** in training, $\beta$ is the mean of $y$ and $|\gamma|$ its standard deviation. They can undo the normalization. A network can need $\beta$: it was the only bias before the activation.
 #
 # **Practice:** [the exercises](exercises/03_scale_and_shift.ipynb), 30 minutes.
 #
