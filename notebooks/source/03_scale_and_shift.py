@@ -5,7 +5,7 @@
 # [exercises](exercises/03_scale_and_shift.ipynb)*
 #
 # After normalizing, BN multiplies by $\gamma$ and adds $\beta$. These two steps can undo the whole normalization. You write the complete forward
-# pass, see what $\gamma$ and $\beta$ control, and train networks to find out which of the two is needed.
+# pass, and train networks to find out which of the two is needed.
 
 # %%
 import numpy as np
@@ -35,8 +35,7 @@ def batch_norm(x, gamma, beta, eps=1e-5):
 x = np.random.default_rng(0).exponential(4, size=(1000, 1))  # one channel, skewed
 y = batch_norm(x, gamma=-3, beta=-2)
 print(f"mean {y.mean():.2f}, standard deviation {y.std():.2f}")
-theirs, _ = batch_norm_forward(x, gamma=np.array([-3.0]), beta=np.array([-2.0]))
-assert np.allclose(y, theirs)  # the package's BN gives the same
+assert np.allclose(y, batch_norm_forward(x, np.array([-3.0]), np.array([-2.0]))[0])  # the package's BN
 
 # %% [markdown]
 # <details><summary>Answer</summary>
@@ -46,7 +45,7 @@ assert np.allclose(y, theirs)  # the package's BN gives the same
 #
 # </details>
 #
-# The picture changes one of the two at a time, from $\gamma = 1$ and $\beta = 0$.
+# The picture changes one at a time, from $\gamma = 1$ and $\beta = 0$:
 
 # %% tags=["draws"] alt="Three panels. Each has the same skewed histogram of x̂ around 0 and, over it, y. With gamma = 2 and beta = 0, y is twice as wide. With gamma = 1 and beta = 3, y has the same shape, moved to the right by 3. With gamma = -1 and beta = 0, y is mirrored."
 figure, axes = figures.new_figure(columns=3, size=(7.0, 2.5))
@@ -59,7 +58,7 @@ figures.key(axes[2], {"before": "x̂", "with_bn": "y"}, place="upper right")
 figures.show(figure)
 
 # %% [markdown]
-# So $\beta$ is where $y$ lies, and $|\gamma|$ is how wide it is. Both are **parameters**, like weights: $\gamma$ starts at 1 and $\beta$ at 0, and the optimizer changes them
+# $\gamma$ and $\beta$ are **parameters**, like weights: $\gamma$ starts at 1 and $\beta$ at 0, and the optimizer changes them
 # after each backward pass. BN itself returns $y$ and changes no parameter.
 #
 # ## Undo it
@@ -78,8 +77,7 @@ for name, batch in (("this batch", x), ("the next one", x_next)):
 
 # %% [markdown]
 # The next batch comes back only roughly: its values get the mean and the standard deviation of the *first* batch, and its own are a little different.
-#
-# After training, BN uses stored numbers for $\mu$ and $\sigma^2$, the same for every batch (lesson 05). Then it can give back every batch.
+# After training, BN uses stored numbers for $\mu$ and $\sigma^2$ (lesson 05). With these every batch can come back.
 #
 # ## Lab: move γ and β
 #
@@ -95,7 +93,7 @@ labs.GammaBeta()
 #
 # 1. Only rounding errors.
 # 2. The same number for every sample: what the activation gives for $\beta$. The channel is switched off.
-# 3. How many values the ReLU lets through: few with $\beta = -2$, nearly all with $\beta = 2$. Then the layer is almost linear.
+# 3. How many values the ReLU lets through: few with $\beta = -2$, nearly all with $\beta = 2$ (then it is almost linear).
 #
 # </details>
 #
@@ -121,15 +119,16 @@ without = layer_1 @ w_2  # 60 rows, a column for each picture
 gamma, beta = without.std(axis=1).mean(), without.mean()  # the average of the 60
 with_bn = np.array([batch_norm(row, gamma, beta) for row in without])
 for name, rows in (("without BN", without), ("with BN", with_bn)):
-    mean, first = np.ptp(rows.mean(axis=1)), np.ptp(rows[:, 0])  # ptp: largest minus smallest
-    print(f"{name:10}  the mean varies by {mean:.2f}, the value of the first picture by {first:.2f}")
+    mean, single = np.ptp(rows.mean(axis=1)), np.ptp(rows[:, 7])  # ptp: largest minus smallest
+    print(f"{name:10}  the mean varies by {mean:.2f}, the value of a picture by {single:.2f}")
 
-# %% tags=["draws"] alt="Two panels on the same axes with 60 thin histograms each, and a vertical line at beta = -0.59. Without BN the histograms form a broad fan: each has another center and another width. With BN they lie on each other in one narrow bundle around the line."
+# %% tags=["draws"] alt="Two panels on the same axes with 60 thin histograms each, and a vertical line at beta = -0.73. Without BN the histograms form a broad fan: each has another center and another width. With BN they lie on each other in one narrow bundle around the line."
 figure, axes = figures.new_figure(columns=2, size=(7.0, 2.6))
+edges = np.linspace(-3.5, 2.5, 31)
 panels = {"without_bn": (without, "60 changes, without BN"), "with_bn": (with_bn, "The same with BN")}
 for ax, (role, (rows, title)) in zip(axes, panels.items(), strict=True):
-    look = {"color": [figures.role(role).color] * 60, "histtype": "step", "lw": 0.9, "alpha": 0.6}
-    ax.hist(rows.T, bins=30, range=(-3.5, 2.5), density=True, **look)
+    heights = np.transpose([np.histogram(row, edges, density=True)[0] for row in rows])
+    ax.plot(edges[1:] - 0.1, heights, color=figures.role(role).color, lw=0.9, alpha=0.6)
     ax.axvline(beta, color="black", lw=1)
     figures.frame(ax, title=title, x="value of the unit (line: β)", ylim=(0, 1)).set_yticks([])
 figures.show(figure)
@@ -193,14 +192,13 @@ kinds = {"γ and β": (True, True), "β only": (False, True), "γ only": (True, 
 results = {name: five_seeds(name, nn.Sigmoid, *kind) for name, kind in kinds.items()}
 
 
-# %% tags=["draws"] alt="Four pictures of the two rings with the region where the network says: inner. With gamma and beta, and with beta only: a disk around the inner ring. With gamma only and with neither: the whole plane."
+# %% tags=["draws"] alt="Four pictures of the two rings with the regions where the network says inner and outer. With gamma and beta, and with beta only, it says inner in a disk that holds the inner ring. With gamma only and with neither it says outer everywhere."
 assert all(min(right) > 0.95 if kinds[name][1] else max(right) < 0.6 for name, (_, right) in results.items())
 figure, axes = figures.new_figure(columns=4, size=(7.0, 2.4))
-side = torch.linspace(-1.4, 1.4, 141)
-(points, label), grid = rings(0), torch.cartesian_prod(side, side)
-look = {"levels": [-0.5, 0.5, 1.5], "colors": ["#E6E6E6", "#EFC9DF"]}
+side, (points, label) = torch.linspace(-1.4, 1.4, 141), rings(0)
+grid, colors = torch.cartesian_prod(side, side), ["#E6E6E6", "#EFC9DF"]
 for ax, (name, (nets, _)) in zip(axes, results.items(), strict=True):
-    regions = ax.contourf(side, side, nets[0](grid).reshape(141, 141).T > 0, **look)
+    regions = ax.contourf(side, side, nets[0](grid).reshape(141, 141).T > 0, [-0.5, 0.5, 1.5], colors=colors)
     for number, role in ((1, "biased"), (0, "population")):
         figures.points(*points[label == number][::3].numpy().T, ax=ax, role=role)
     figures.frame(ax, title=name).set(aspect="equal", xticks=[], yticks=[])
@@ -210,14 +208,14 @@ figure.legend(handles, words, loc="outside lower center", ncols=4, frameon=False
 figures.show(figure)
 
 # %% [markdown]
-# Without $\beta$ the network gives one answer for all points: "outer" is right for 56 % of them, "inner" for 44 %.
+# Without $\beta$ the network gives one answer for all points: "outer" is right for 56 % of the new points, "inner" for 44 %.
 #
 # ## Why it fails without β
 #
 # Take a point $p$, its opposite $-p$, and one hidden unit. The linear layer gives opposite values for the two. All points come in such pairs, so
 # their mean is 0, and BN without $\beta$ only multiplies by a number. So if the sigmoid gets 1.2 for $p$, it gets −1.2 for $-p$.
 #
-# What does the sigmoid make of this pair? And what are the scores of a whole network? (This one is not trained yet: each $\beta$ is 0.)
+# What does the sigmoid make of this pair? And what are the scores of a whole network? (Untrained: each $\beta$ is 0.)
 
 # %%
 print("sigmoid of 1.2 and −1.2:", torch.sigmoid(torch.tensor([1.2, -1.2])).numpy().round(2))
@@ -247,8 +245,8 @@ figures.frame(ax, title="A pair loses least with f = 0", x="score of a point of 
 figures.show(ax)
 
 # %% [markdown]
-# The curve is **convex** (it bends upward): with $f = 2$ one point gains less than the other loses. This holds for every $c$ and on the outer
-# ring, too. So training makes $f$ small for all pairs. What is left is $c$: one score for all points.
+# The curve is **convex** (it bends upward): with $f = 2$ one point gains less than the other loses. This holds for every $c$, and for the outer
+# ring. So training makes $f$ small for all pairs. What is left is $c$: one score for all points.
 #
 # With $\beta$ the first step fails: BN adds the same number for $p$ and for $-p$, so its outputs are not opposite.
 #
@@ -275,8 +273,8 @@ assert min(two_neither + three_beta) > 0.9 > 0.7 > max(three_neither)
 # On three rings it fails without $\beta$. Go straight outward from the middle: $z$ grows in proportion to the distance, and so does $\text{ReLU}(z)$. So the score
 # is a straight line, which crosses 0 once at most. Three rings need two crossings.
 #
-# And $\gamma$? These networks do without it. Before a ReLU, the next linear layer can take over a positive $\gamma$:
-# $\text{ReLU}(\gamma \hat{x} + \beta) = \gamma\,\text{ReLU}(\hat{x} + \beta/\gamma)$. Then $\beta/\gamma$ is the new shift.
+# And $\gamma$? These networks do without it. Before a ReLU, the next linear layer can take over a positive $\gamma$, if $\beta$ becomes
+# $\beta/\gamma$: $\text{ReLU}(\gamma \hat{x} + \beta) = \gamma\,\text{ReLU}(\hat{x} + \beta/\gamma)$.
 #
 # ## The gradients of γ and β
 #
@@ -304,7 +302,7 @@ assert np.allclose([dgamma, dbeta], batch_norm_backward(dy, cache)[1:])  # whate
 #
 # </details>
 #
-# So a slightly larger $\gamma$ would lower the loss. The third gradient, $dx$, takes longer: lesson 04.
+# So a slightly larger $\gamma$ would lower the loss. The gradient $dx$ takes longer: lesson 04.
 #
 # ---
 # **Shown:** in training, $\beta$ is the mean of $y$ and $|\gamma|$ its standard deviation. They can undo the normalization. A network can need $\beta$: it was the only bias before the activation.
