@@ -126,7 +126,7 @@ class GammaBeta(Lab):
         groups = [(frame.x, "population"), (frame.x_hat, "data"), (frame.y, "with_bn")]
         activation = ACTIVATIONS[frame.state.activation]
         figures.ridges(groups, limits=SHOWN, ax=rows)
-        figures.note(f"gray: {frame.flat:.0%} {activation.flat_word}", top=0.32, ax=rows)
+        figures.note(f"gray: {frame.flat:.0%} {activation.flat_word}", top=0.31, ax=rows)
         figures.outline(frame.h, limits=activation.outputs, ax=after, bins=40, role="with_bn")
 
     def read(self, frame):

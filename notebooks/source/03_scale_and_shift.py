@@ -4,7 +4,7 @@
 # *35 minutes · previous: [02 · Normalize](02_normalize.ipynb) · next: [04 · Derive the backward pass](04_derive_the_backward_pass.ipynb) ·
 # [exercises](exercises/03_scale_and_shift.ipynb)*
 #
-# After normalizing, BN multiplies by $\gamma$ and adds $\beta$. These two steps can undo the whole normalization. You write the complete forward
+# After normalizing, BN multiplies by $\gamma$ and adds $\beta$. These steps can undo the normalization. You write the complete forward
 # pass, and train networks to find out which of the two is needed.
 
 # %%
@@ -141,7 +141,7 @@ figures.show(figure)
 # </details>
 #
 # Without BN, 3 250 weights together decide the mean and the standard deviation. With BN each has a parameter of its own. This is a
-# **reparameterization**: the same functions, described by other parameters. Does it help training? Lesson 07 measures that.
+# **reparameterization**: the same functions, described by other parameters. Lesson 07 measures whether it helps training.
 #
 # ## Are γ and β needed?
 #
@@ -194,7 +194,7 @@ results = {name: five_seeds(name, nn.Sigmoid, *kind) for name, kind in kinds.ite
 
 # %% tags=["draws"] alt="Four pictures of the two rings with the regions where the network says inner and outer. With gamma and beta, and with beta only, it says inner in a disk that holds the inner ring. With gamma only and with neither it says outer everywhere."
 assert all(min(right) > 0.95 if kinds[name][1] else max(right) < 0.6 for name, (_, right) in results.items())
-figure, axes = figures.new_figure(columns=4, size=(7.0, 2.4))
+figure, axes = figures.new_figure(columns=4, size=(7.0, 2.7))
 side, (points, label) = torch.linspace(-1.4, 1.4, 141), rings(0)
 grid, colors = torch.cartesian_prod(side, side), ["#E6E6E6", "#EFC9DF"]
 for ax, (name, (nets, _)) in zip(axes, results.items(), strict=True):
@@ -204,7 +204,7 @@ for ax, (name, (nets, _)) in zip(axes, results.items(), strict=True):
     figures.frame(ax, title=name).set(aspect="equal", xticks=[], yticks=[])
 handles = [*reversed(axes[0].lines), *regions.legend_elements()[0]]
 words = ["outer ring", "inner ring", "network says outer", "network says inner"]
-figure.legend(handles, words, loc="outside lower center", ncols=4, frameon=False)
+figure.legend(handles, words, loc="outside lower center", ncols=4, frameon=False, title="seed 0")
 figures.show(figure)
 
 # %% [markdown]
@@ -213,9 +213,9 @@ figures.show(figure)
 # ## Why it fails without β
 #
 # Take a point $p$, its opposite $-p$, and one hidden unit. The linear layer gives opposite values for the two. All points come in such pairs, so
-# their mean is 0, and BN without $\beta$ only multiplies by a number. So if the sigmoid gets 1.2 for $p$, it gets −1.2 for $-p$.
+# the unit's mean is 0, and BN without $\beta$ only multiplies by a number. So if the sigmoid gets 1.2 for $p$, it gets −1.2 for $-p$.
 #
-# What does the sigmoid make of this pair? And what are the scores of a whole network? (Untrained: each $\beta$ is 0.)
+# What does the sigmoid give for this pair? And a whole network (not trained yet, so each $\beta$ is 0)?
 
 # %%
 print("sigmoid of 1.2 and −1.2:", torch.sigmoid(torch.tensor([1.2, -1.2])).numpy().round(2))
@@ -270,8 +270,8 @@ assert min(two_neither + three_beta) > 0.9 > 0.7 > max(three_neither)
 #
 # </details>
 #
-# On three rings it fails without $\beta$. Go straight outward from the middle: $z$ grows in proportion to the distance, and so does $\text{ReLU}(z)$. So the score
-# is a straight line, which crosses 0 once at most. Three rings need two crossings.
+# On three rings it fails. From the middle straight outward, $z$ grows in proportion to the distance, and so does $\text{ReLU}(z)$. So the score
+# is a straight line and crosses 0 once at most. Three rings need two crossings.
 #
 # And $\gamma$? These networks do without it. Before a ReLU, the next linear layer can take over a positive $\gamma$, if $\beta$ becomes
 # $\beta/\gamma$: $\text{ReLU}(\gamma \hat{x} + \beta) = \gamma\,\text{ReLU}(\hat{x} + \beta/\gamma)$.
