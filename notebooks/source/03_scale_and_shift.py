@@ -149,11 +149,11 @@ figures.show(figure)
 
 
 # %%
-def rings(seed, radii=(0.5, 1.0)):
+def rings(seed, number=2):
     """300 points p, then their opposites −p; and the labels: 1 for the inner ring (and for a third one)."""
     rng = np.random.default_rng(seed)
-    ring, angle = rng.integers(0, len(radii), 300), rng.uniform(0, 2 * np.pi, 300)
-    radius = np.array(radii)[ring] + 0.08 * rng.normal(size=300)
+    ring, angle = rng.integers(0, number, 300), rng.uniform(0, 2 * np.pi, 300)
+    radius = (ring + 1) / 2 + 0.08 * rng.normal(size=300)
     p = torch.tensor(radius * [np.cos(angle), np.sin(angle)], dtype=torch.float32).T
     return torch.cat([p, -p]), torch.tensor(ring % 2 == 0).float().repeat(2)
 
@@ -164,19 +164,19 @@ def rings(seed, radii=(0.5, 1.0)):
 
 
 # %% tags=["nbval-ignore-output"]
-def trained(seed, activation, gamma, beta, radii=(0.5, 1.0)):
+def trained(seed, activation, gamma, beta, number=2):
     """A network that learns γ or not, β or not; the share of new points it gets right."""
     net = mlp([2, 50, 1], activation, batch_norm=True, seed=seed)
     net.bn_1.weight.requires_grad_(gamma)  # PyTorch calls γ weight,
     net.bn_1.bias.requires_grad_(beta)  # and β bias
-    points, label = rings(seed, radii)
+    points, label = rings(seed, number)
     optimizer = torch.optim.Adam(net.parameters(), lr=0.03)
     for _ in range(300):
         loss = nn.functional.binary_cross_entropy_with_logits(net(points)[:, 0], label)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-    new_points, new_label = rings(100, radii)
+    new_points, new_label = rings(100, number)
     right = (net.eval()(new_points)[:, 0] > 0) == new_label  # with stored statistics, lesson 05
     return net, right.numpy().mean()
 
@@ -227,7 +227,7 @@ print("sums:                   ", (of_p + of_opposite)[:4].round(3))
 
 # %% [markdown]
 # The sigmoid's two values always add up to 1. The score is a weighted sum of such values, plus a bias. So the two scores of a pair add up to the same
-# number for *all* pairs. Call it $2c$: if $p$ has the score $c + f$, then $-p$ has $c - f$.
+# number for *all* pairs. Call it $2c$: if $p$ has the score $c + f$, then $-p$ has $c - f$. Only $f$ depends on $p$.
 #
 # But both lie on the same ring, say the inner one. Then the loss of each is $\ln(1 + e^{-\text{score}})$: small if the score is high. Take $c = 0$, and compare
 # $f = 2$ with $f = 0$:
@@ -252,15 +252,14 @@ figures.show(ax)
 #
 # ## And with ReLU?
 #
-# We also try three rings: the third lies outside and has the label of the inner one.
+# A ReLU replaces the sigmoid. We also try three rings: the third lies outside and has the label of the inner one.
 #
 # **Predict.** Does a ReLU network with neither $\gamma$ nor $\beta$ fail on two rings?
 
 # %% tags=["nbval-ignore-output"]
-three = (0.5, 1.0, 1.5)
 _, two_neither = five_seeds("two rings, neither", nn.ReLU, False, False)
-_, three_neither = five_seeds("three rings, neither", nn.ReLU, False, False, three)
-_, three_beta = five_seeds("three rings, β only", nn.ReLU, False, True, three)
+_, three_neither = five_seeds("three rings, neither", nn.ReLU, False, False, 3)
+_, three_beta = five_seeds("three rings, β only", nn.ReLU, False, True, 3)
 assert min(two_neither + three_beta) > 0.9 > 0.7 > max(three_neither)
 
 # %% [markdown]
@@ -270,7 +269,7 @@ assert min(two_neither + three_beta) > 0.9 > 0.7 > max(three_neither)
 #
 # </details>
 #
-# On three rings it fails. From the middle straight outward, $z$ grows in proportion to the distance, and so does $\text{ReLU}(z)$. So the score
+# On three rings it fails without $\beta$. From the middle straight outward, $z$ grows in proportion to the distance, and so does $\text{ReLU}(z)$. So the score
 # is a straight line and crosses 0 once at most. Three rings need two crossings.
 #
 # And $\gamma$? These networks do without it. Before a ReLU, the next linear layer can take over a positive $\gamma$, if $\beta$ becomes
@@ -278,7 +277,7 @@ assert min(two_neither + three_beta) > 0.9 > 0.7 > max(three_neither)
 #
 # ## The gradients of γ and β
 #
-# From $y = \gamma\,\hat{x} + \beta$, $\partial y_i/\partial\gamma = \hat{x}_i$ and $\partial y_i/\partial\beta = 1$. With $dy_i$ for the gradient of the loss with respect to $y_i$, the chain rule gives
+# From $y = \gamma\,\hat{x} + \beta$, $\partial y_i/\partial\gamma = \hat{x}_i$ and $\partial y_i/\partial\beta = 1$. With $dy_i = \partial L/\partial y_i$, where $L$ is the loss, the chain rule gives
 #
 # $$d\gamma = \sum_i dy_i\,\hat{x}_i \qquad\qquad d\beta = \sum_i dy_i$$
 #
