@@ -70,7 +70,7 @@ class GammaBeta(Lab):
     title = "y = γ·x̂ + β"
     look = (
         "Move γ, then β, and say beforehand what y will do; try a negative γ, and γ = 0. Can you make y the "
-        "same as x? Gray: there the activation is flat."
+        "same as x? Gray: saturated. There the activation's slope is less than a tenth of its largest."
     )
     State = State
     panels = (1.6, 1)

@@ -40,12 +40,11 @@ assert np.allclose(y, batch_norm_forward(x, np.array([-3.0]), np.array([-2.0]))[
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# The mean is $\beta$ and the standard deviation is $|\gamma|$, whatever $x$ was (unless it varies so little that $\varepsilon$ matters). A
-# negative $\gamma$ also mirrors the values.
+# The mean is $\beta$, whatever $x$ was. The standard deviation is $|\gamma|$, unless $x$ varies so little that $\varepsilon$ matters.
 #
 # </details>
 #
-# The picture changes one at a time, from $\gamma = 1$ and $\beta = 0$:
+# Each panel starts from $\gamma = 1$ and $\beta = 0$ and changes one of the two numbers:
 
 # %% tags=["draws"] alt="Three panels. Each has the same skewed histogram of x̂ around 0 and, over it, y. With gamma = 2 and beta = 0, y is twice as wide. With gamma = 1 and beta = 3, y has the same shape, moved to the right by 3. With gamma = -1 and beta = 0, y is mirrored."
 figure, axes = figures.new_figure(columns=3, size=(7.0, 2.5))
@@ -58,32 +57,30 @@ figures.key(axes[2], {"before": "x̂", "with_bn": "y"}, place="upper right")
 figures.show(figure)
 
 # %% [markdown]
-# $\gamma$ and $\beta$ are **parameters**, like weights: $\gamma$ starts at 1 and $\beta$ at 0, and the optimizer changes them
-# after each backward pass. BN itself returns $y$ and changes no parameter.
+# $\gamma$ and $\beta$ are **parameters**, like weights: $\gamma$ starts at 1 and $\beta$ at 0, and the optimizer (not BN) changes them
+# after each backward pass.
 #
 # ## Undo it
 #
-# Multiply by what you divided by, and add what you subtracted: $\gamma = \sqrt{\sigma^2 + \varepsilon}$ and $\beta = \mu$ give back $x$. We try it with three
-# channels, and then use the same $\gamma$ and $\beta$ for the next batch.
+# Multiply by what you divided by, and add what you subtracted: $\gamma = \sqrt{\sigma^2 + \varepsilon}$ and $\beta = \mu$ give back $x$. Do
+# the same $\gamma$ and $\beta$ also give back the next batch?
 
 # %%
 rng = np.random.default_rng(1)
-means, stds = [5, -20, 300], [2, 0.1, 40]  # of three channels
-x, x_next = rng.normal(means, stds, (64, 3)), rng.normal(means, stds, (64, 3))
+x, x_next = rng.normal([5, -20, 300], [2, 0.1, 40], (2, 64, 3))  # three channels: means and spreads
 gamma, beta = np.sqrt(x.var(axis=0) + 1e-5), x.mean(axis=0)
 for name, batch in (("this batch", x), ("the next one", x_next)):
     difference = abs(batch_norm(batch, gamma, beta) - batch).max(axis=0)
     print(f"{name:12}  largest difference, in σ: {(difference / x.std(axis=0)).round(3)}")
 
 # %% [markdown]
-# The next batch comes back only roughly: its values get the mean and the standard deviation of the *first* batch, and its own are a little different.
-# After training, BN uses stored numbers for $\mu$ and $\sigma^2$ (lesson 05). With these every batch can come back.
+# The next batch comes back only roughly: it gets the mean and the standard deviation of the *first*. After training, BN uses stored numbers for
+# $\mu$ and $\sigma^2$ (lesson 05): $\gamma$ and $\beta$ computed from these give back every batch.
 #
 # ## Lab: move γ and β
 #
-# 1. Press *Undo the normalization*. How large is the difference that is left?
-# 2. Set $\gamma = 0$. What does the next layer get?
-# 3. Choose ReLU and $\gamma = 1$. Move $\beta$ to −2, and to 2. What does $\beta$ decide?
+# 1. Set $\gamma = 0$. What does the next layer get?
+# 2. Choose ReLU and $\gamma = 1$. Move $\beta$ to −2, and to 2. What does $\beta$ decide?
 
 # %% tags=["nbval-ignore-output"]
 labs.GammaBeta()
@@ -91,57 +88,48 @@ labs.GammaBeta()
 # %% [markdown]
 # <details><summary>What you may have found</summary>
 #
-# 1. Only rounding errors.
-# 2. The same number for every sample: what the activation gives for $\beta$. The channel is switched off.
-# 3. How many values the ReLU lets through: few with $\beta = -2$, nearly all with $\beta = 2$ (then it is almost linear).
+# 1. The same number for every sample: the channel is switched off.
+# 2. How many values the ReLU lets through: few with $\beta = -2$, nearly all with $\beta = 2$.
 #
 # </details>
 #
 # ## "If γ and β can undo it, why bother?"
 #
-# After training, BN multiplies each channel by a fixed number and adds another one. A linear layer with a bias, right before it, could do both. So
-# BN lets the network compute nothing new.
+# After training, BN multiplies each channel by a fixed number $a$ and adds another one, $d$. The linear layer before it could do that itself:
+# $a\,(wx + b) + d = (aw)\,x + (ab + d)$. So BN adds no new functions.
 #
-# The difference is in **training**: there, $\beta$ and $|\gamma|$ are the mean and the standard deviation of a unit over each batch, whatever
-# the weights before it are.
+# But in **training**, $\beta$ and $|\gamma|$ are the mean and the standard deviation of a unit over each batch, whatever the weights before
+# it are.
 #
-# Take one unit in the second layer of a network with random weights, and the digits as one batch. Sixty times we add noise to the same weights of
-# layer 1, and look at the unit without BN and with BN.
-#
-# **Predict.** With BN the mean of the unit stays the same all 60 times. Does its value for one single picture stay the same, too?
+# We look at one unit in layer 2 of 60 copies of a network, each with its own noise in the weights of layer 1. The batch is all
+# digits.
 
 # %%
-pictures = digits().x_train
 w_1, w_2 = rng.normal(size=(64, 50)) / 4, rng.normal(size=50) / 4
 noise = 0.5 * rng.normal(size=(60, 64, 50)) / 4
-layer_1 = np.maximum(pictures @ (w_1 + noise), 0)  # linear, ReLU
+layer_1 = np.maximum(digits().x_train @ (w_1 + noise), 0)  # linear, ReLU
 without = layer_1 @ w_2  # 60 rows, a column for each picture
-gamma, beta = without.std(axis=1).mean(), without.mean()  # the average of the 60
+gamma, beta = without.std(axis=1).mean(), without.mean()  # averages: so the two panels are comparable
 with_bn = np.array([batch_norm(row, gamma, beta) for row in without])
 for name, rows in (("without BN", without), ("with BN", with_bn)):
     mean, single = np.ptp(rows.mean(axis=1)), np.ptp(rows[:, 7])  # ptp: largest minus smallest
     print(f"{name:10}  the mean varies by {mean:.2f}, the value of a picture by {single:.2f}")
 
-# %% tags=["draws"] alt="Two panels on the same axes with 60 thin histograms each, and a vertical line at beta = -0.73. Without BN the histograms form a broad fan: each has another center and another width. With BN they lie on each other in one narrow bundle around the line."
+# %% tags=["draws"] alt="Two panels on the same axes with 60 thin histograms each. Without BN the histograms form a broad fan: each has another center and another width. With BN they lie on each other in one narrow bundle around a vertical line at beta = -0.73."
 figure, axes = figures.new_figure(columns=2, size=(7.0, 2.6))
 edges = np.linspace(-3.5, 2.5, 31)
-panels = {"without_bn": (without, "60 changes, without BN"), "with_bn": (with_bn, "The same with BN")}
+panels = {"without_bn": (without, "60 copies, without BN"), "with_bn": (with_bn, "With BN (line: β)")}
 for ax, (role, (rows, title)) in zip(axes, panels.items(), strict=True):
     heights = np.transpose([np.histogram(row, edges, density=True)[0] for row in rows])
     ax.plot(edges[1:] - 0.1, heights, color=figures.role(role).color, lw=0.9, alpha=0.6)
-    ax.axvline(beta, color="black", lw=1)
-    figures.frame(ax, title=title, x="value of the unit (line: β)", ylim=(0, 1)).set_yticks([])
+    figures.frame(ax, title=title, x="value of the unit", y="density", ylim=(0, 1)).set_yticks([])
+axes[1].axvline(beta, color="black", lw=1)
 figures.show(figure)
 
 # %% [markdown]
-# <details><summary>Answer</summary>
-#
-# No. Only the mean and the standard deviation over all pictures stay. The weights still decide which pictures get high values.
-#
-# </details>
-#
-# Without BN, 3 250 weights together decide the mean and the standard deviation. With BN each has a parameter of its own. This is a
-# **reparameterization**: the same functions, described by other parameters. Lesson 07 measures whether it helps training.
+# With BN, only the value of a single picture varies. All copies have the same mean and standard deviation: without BN, 3 250 weights decide these two
+# numbers, with BN each has a parameter of its own. This is a **reparameterization**: the trained network computes the same kind of
+# function, but training moves other parameters. Lesson 07 measures whether it helps.
 #
 # ## Are γ and β needed?
 #
@@ -150,25 +138,28 @@ figures.show(figure)
 
 # %%
 def rings(seed, number=2):
-    """300 points p, then their opposites −p; and the labels: 1 for the inner ring (and for a third one)."""
+    """300 points p, then their opposites −p; the label is 0 on the second ring, 1 on the others."""
     rng = np.random.default_rng(seed)
-    ring, angle = rng.integers(0, number, 300), rng.uniform(0, 2 * np.pi, 300)
-    radius = (ring + 1) / 2 + 0.08 * rng.normal(size=300)
-    p = torch.tensor(radius * [np.cos(angle), np.sin(angle)], dtype=torch.float32).T
-    return torch.cat([p, -p]), torch.tensor(ring % 2 == 0).float().repeat(2)
+    ring, angle = rng.integers(1, number + 1, 300), rng.uniform(0, 2 * np.pi, 300)
+    radius = ring / 2 + 0.08 * rng.normal(size=300)
+    p = np.column_stack([radius * np.cos(angle), radius * np.sin(angle)])
+    points, label = np.concatenate([p, -p]), np.concatenate([ring, ring]) != 2
+    return torch.tensor(points).float(), torch.tensor(label).float()
 
 
 # %% [markdown]
-# The network has one hidden layer, linear → BN → sigmoid, and a linear output layer with a bias. Its output is one number, the **score**: above 0 it
+# The network has one hidden layer, linear → BN → sigmoid, and a linear output layer with a bias. Its output is the **score**: above 0 it
 # means "inner". (The hidden linear layer has no bias: BN would subtract it.) A $\gamma$ that is not learned stays at 1, a $\beta$ at 0.
+#
+# **Predict.** Which of $\gamma$ and $\beta$ can be left out? Remember that each point has an opposite.
 
 
 # %% tags=["nbval-ignore-output"]
-def trained(seed, activation, gamma, beta, number=2):
+def trained(seed, activation=nn.Sigmoid, learn_gamma=True, learn_beta=True, number=2):
     """A network that learns γ or not, β or not; the share of new points it gets right."""
     net = mlp([2, 50, 1], activation, batch_norm=True, seed=seed)
-    net.bn_1.weight.requires_grad_(gamma)  # PyTorch calls γ weight,
-    net.bn_1.bias.requires_grad_(beta)  # and β bias
+    net.bn_1.weight.requires_grad_(learn_gamma)  # PyTorch calls γ weight,
+    net.bn_1.bias.requires_grad_(learn_beta)  # and β bias
     points, label = rings(seed, number)
     optimizer = torch.optim.Adam(net.parameters(), lr=0.03)
     for _ in range(300):
@@ -181,20 +172,24 @@ def trained(seed, activation, gamma, beta, number=2):
     return net, right.numpy().mean()
 
 
-def five_seeds(name, *kind):
-    nets, right = zip(*(trained(seed, *kind) for seed in range(5)), strict=True)
-    print(f"{name:20}  right:", *(f"{share:4.0%}" for share in right))
-    return nets, right
+def five_seeds(name, **options):
+    runs = [trained(seed, **options) for seed in range(5)]
+    print(f"{name:20}  right:", *(f"{share:4.0%}" for net, share in runs))
+    return [net for net, share in runs], [share for net, share in runs]
 
 
 torch.set_num_threads(1)  # so small a network is fastest on one thread
-kinds = {"γ and β": (True, True), "β only": (False, True), "γ only": (True, False), "neither": (False, False)}
-results = {name: five_seeds(name, nn.Sigmoid, *kind) for name, kind in kinds.items()}
+both = five_seeds("γ and β")
+beta_only = five_seeds("β only", learn_gamma=False)
+gamma_only = five_seeds("γ only", learn_beta=False)
+neither = five_seeds("neither", learn_gamma=False, learn_beta=False)
+print("inner points in training:  ", *(f"{rings(seed)[1].mean():4.0%}" for seed in range(5)))
+assert min(both[1] + beta_only[1]) > 0.95 > 0.6 > max(gamma_only[1] + neither[1])
 
 
 # %% tags=["draws"] alt="Four pictures of the two rings with the regions where the network says inner and outer. With gamma and beta, and with beta only, it says inner in a disk that holds the inner ring. With gamma only and with neither it says outer everywhere."
-assert all(min(right) > 0.95 if kinds[name][1] else max(right) < 0.6 for name, (_, right) in results.items())
-figure, axes = figures.new_figure(columns=4, size=(7.0, 2.7))
+figure, axes = figures.new_figure(columns=4, size=(7.0, 2.5))
+results = {"γ and β": both, "β only": beta_only, "γ only": gamma_only, "neither": neither}
 side, (points, label) = torch.linspace(-1.4, 1.4, 141), rings(0)
 grid, colors = torch.cartesian_prod(side, side), ["#E6E6E6", "#EFC9DF"]
 for ax, (name, (nets, _)) in zip(axes, results.items(), strict=True):
@@ -204,86 +199,107 @@ for ax, (name, (nets, _)) in zip(axes, results.items(), strict=True):
     figures.frame(ax, title=name).set(aspect="equal", xticks=[], yticks=[])
 handles = [*reversed(axes[0].lines), *regions.legend_elements()[0]]
 words = ["outer ring", "inner ring", "network says outer", "network says inner"]
-figure.legend(handles, words, loc="outside lower center", ncols=4, frameon=False, title="seed 0")
+figure.legend(handles, words, loc="outside lower center", ncols=4, frameon=False)
 figures.show(figure)
 
 # %% [markdown]
-# Without $\beta$ the network gives one answer for all points: "outer" is right for 56 % of the new points, "inner" for 44 %.
+# <details><summary>Answer</summary>
 #
-# ## Why it fails without β
+# $\gamma$ can be left out, $\beta$ cannot. Without $\beta$ the network gives all points the label that is more frequent in training: "inner" for seed 3,
+# "outer" for the others (seed 0 in the picture).
 #
-# Take a point $p$, its opposite $-p$, and one hidden unit. The linear layer gives opposite values for the two. All points come in such pairs, so
-# the unit's mean is 0, and BN without $\beta$ only multiplies by a number. So if the sigmoid gets 1.2 for $p$, it gets −1.2 for $-p$.
+# </details>
 #
-# What does the sigmoid give for this pair? And a whole network (not trained yet, so each $\beta$ is 0)?
+# ## A point and its opposite
+#
+# Leave out $\beta$, and take a point $p$, its opposite $-p$, and one hidden unit:
+#
+# - The linear layer gives $z$ for $p$ and $-z$ for $-p$.
+# - All points come in such pairs, so the mean of $z$ is 0. BN subtracts 0 and multiplies each $z$ by the same number.
+# - So the sigmoid, too, gets opposite values. Its outputs for $a$ and $-a$ always add up to 1.
+#
+# The score is a weighted sum of 50 such outputs, plus a bias. What do the two scores of *any* pair have in common?
 
 # %%
-print("sigmoid of 1.2 and −1.2:", torch.sigmoid(torch.tensor([1.2, -1.2])).numpy().round(2))
-scores = mlp([2, 50, 1], nn.Sigmoid, batch_norm=True, seed=1)(rings(0)[0])
-of_p, of_opposite = scores.detach().numpy().reshape(2, 300)
+net = mlp([2, 50, 1], nn.Sigmoid, batch_norm=True, seed=0)  # not trained yet: each β is 0
+of_p, of_opposite = net(rings(0)[0])[:, 0].detach().numpy().reshape(2, 300)
 print("scores of four points p:", of_p[:4].round(3))
 print("scores of the four −p:  ", of_opposite[:4].round(3))
 print("sums:                   ", (of_p + of_opposite)[:4].round(3))
+assert np.ptp(of_p + of_opposite) < 1e-5
 
 # %% [markdown]
-# The sigmoid's two values always add up to 1. The score is a weighted sum of such values, plus a bias. So the two scores of a pair add up to the same
-# number for *all* pairs. Call it $2c$: if $p$ has the score $c + f$, then $-p$ has $c - f$. Only $f$ depends on $p$.
+# All pairs have the same sum. Call half of it $c$. The scores of a pair lie equally far above and below $c$: they are $c + f$ and $c - f$. All pairs
+# share $c$, and each has its own $f$.
 #
-# But both lie on the same ring, say the inner one. Then the loss of each is $\ln(1 + e^{-\text{score}})$: small if the score is high. Take $c = 0$, and compare
-# $f = 2$ with $f = 0$:
+# But both points of a pair need the same answer. On the inner ring, the loss of a point is $\ln(1 + e^{-\text{score}})$: small if the score is
+# high. For $c = 0$, the figure compares $f = 2$ (the scores 2 and −2) with $f = 0$ (twice the score 0).
 
-# %% tags=["draws"] alt="The loss of a point of the inner ring over its score: a curve that falls and bends upward. Two dots on it at the scores -2 and 2, joined by a dashed line. The middle of this line, at 1.13, lies above the dot on the curve at score 0, at 0.69."
-assert np.ptp(of_p + of_opposite) < 1e-5
+# %% tags=["draws"] alt="The loss of a point of the inner ring over its score: a curve that falls and bends upward. Two orange dots on it at the scores -2 and 2, named c - f and c + f, joined by a dashed line. The middle of this line, an orange dot at 1.13, lies above the black dot on the curve at score 0, at 0.69."
 ax, score = figures.new_axes(size=(5.0, 2.8)), np.linspace(-3.5, 3.5, 141)
-loss = np.log1p(np.exp(-score))
-pair, zero, middle = [30, 110], loss[70], loss[[30, 110]].mean()  # scores −2 and 2; score 0
-ax.plot(score, loss, "k-", [0, 0], [zero, middle], "ko")
-ax.plot(score[pair], loss[pair], "o--", color=figures.role("moved").color)
-ax.text(0.2, middle + 0.05, f"f = 2: {middle:.2f} on average")
+loss, orange = np.log1p(np.exp(-score)), figures.role("moved").color
+zero, middle = loss[70], loss[[30, 110]].mean()  # at the scores 0; −2 and 2
+ax.plot(score, loss, "k-", 0, zero, "ko")
+ax.plot([-2, 0, 2], [loss[30], middle, loss[110]], "o--", color=orange)
+for x, y, words in ((-1.9, 2.2, "c − f"), (2, 0.3, "c + f"), (0.15, 1.2, f"f = 2: {middle:.2f} on average")):
+    ax.text(x, y, words, color=orange)
 ax.text(-0.2, zero - 0.3, f"f = 0: {zero:.2f}", ha="right")
 figures.frame(ax, title="A pair loses least with f = 0", x="score of a point of the inner ring", y="loss")
 figures.show(ax)
 
 # %% [markdown]
 # The curve is **convex** (it bends upward): with $f = 2$ one point gains less than the other loses. This holds for every $c$, and for the outer
-# ring. So training makes $f$ small for all pairs. What is left is $c$: one score for all points.
-#
-# With $\beta$ the first step fails: BN adds the same number for $p$ and for $-p$, so its outputs are not opposite.
+# ring. So training makes $f$ small, and all scores come close to $c$:
+
+# %% tags=["nbval-ignore-output"]
+after = gamma_only[0][0](rings(0)[0]).detach().numpy()
+print(f"seed 0 after training: all scores lie between {after.min():.2f} and {after.max():.2f}")
+assert np.ptp(after) < 0.05 < np.ptp(of_p)
+
+# %% [markdown]
+# With $\beta$, BN adds the same number for $p$ and for $-p$: the sigmoid gets no opposite values. The bias of the next layer cannot replace
+# $\beta$: it acts *after* the activation, and only changes $c$.
 #
 # ## And with ReLU?
 #
-# A ReLU replaces the sigmoid. We also try three rings: the third lies outside and has the label of the inner one.
+# On two rings, a ReLU network needs neither $\gamma$ nor $\beta$: two units with the weights $w$ and $-w$ give
+# $\text{ReLU}(z) + \text{ReLU}(-z) = |z|$, the same for $p$ and $-p$.
 #
-# **Predict.** Does a ReLU network with neither $\gamma$ nor $\beta$ fail on two rings?
+# **Predict.** A third ring lies outside and has the label of the inner one: 1. Does the ReLU network need $\beta$ now? How does the score change from
+# the middle straight outward?
 
 # %% tags=["nbval-ignore-output"]
-_, two_neither = five_seeds("two rings, neither", nn.ReLU, False, False)
-_, three_neither = five_seeds("three rings, neither", nn.ReLU, False, False, 3)
-_, three_beta = five_seeds("three rings, β only", nn.ReLU, False, True, 3)
-assert min(two_neither + three_beta) > 0.9 > 0.7 > max(three_neither)
+fixed = {"learn_gamma": False, "learn_beta": False}
+_, two_rings = five_seeds("2 rings, neither", activation=nn.ReLU, **fixed)
+_, with_beta = five_seeds("3 rings, β only", activation=nn.ReLU, learn_gamma=False, number=3)
+nets, three_rings = five_seeds("3 rings, neither", activation=nn.ReLU, number=3, **fixed)
+points, label = rings(100, 3)
+print("  share of the answers 1:  ", *(f"{(net(points) > 0).float().mean():4.0%}" for net in nets))
+print(f"3 rings, always 1     right: {label.mean():4.0%}")
+assert min(two_rings + with_beta) > 0.9 > label.mean() > max(three_rings)
 
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# No. Two units with the weights $w$ and $-w$ together give $\text{ReLU}(z) + \text{ReLU}(-z) = |z|$, the same for $p$ and $-p$.
+# Yes. Straight outward, $z$ grows in proportion to the distance, and so does $\text{ReLU}(z)$. So without $\beta$ the score is a straight line and
+# crosses 0 once at most. Three rings need two crossings: in each direction at least one ring is wrong. These networks mostly answer
+# 1, and are no better than the constant answer 1 (66 %).
 #
 # </details>
 #
-# On three rings it fails without $\beta$. From the middle straight outward, $z$ grows in proportion to the distance, and so does $\text{ReLU}(z)$. So the score
-# is a straight line and crosses 0 once at most. Three rings need two crossings.
-#
-# And $\gamma$? These networks do without it. Before a ReLU, the next linear layer can take over a positive $\gamma$, if $\beta$ becomes
-# $\beta/\gamma$: $\text{ReLU}(\gamma \hat{x} + \beta) = \gamma\,\text{ReLU}(\hat{x} + \beta/\gamma)$.
+# And $\gamma$? None of our networks needed it. For a ReLU and $\gamma > 0$ there is a reason:
+# $\text{ReLU}(\gamma \hat{x} + \beta) = \gamma\,\text{ReLU}(\hat{x} + \beta/\gamma)$. A network without $\gamma$ gives the same with the shift $\beta/\gamma$, if the
+# next layer's weights are multiplied by $\gamma$.
 #
 # ## The gradients of γ and β
 #
-# From $y = \gamma\,\hat{x} + \beta$, $\partial y_i/\partial\gamma = \hat{x}_i$ and $\partial y_i/\partial\beta = 1$. With $dy_i = \partial L/\partial y_i$, where $L$ is the loss, the chain rule gives
+# From $y = \gamma\,\hat{x} + \beta$, $\partial y_i/\partial\gamma = \hat{x}_i$ and $\partial y_i/\partial\beta = 1$. With $dy_i = \partial L/\partial y_i$ ($L$: the loss), the chain rule gives
 #
 # $$d\gamma = \sum_i dy_i\,\hat{x}_i \qquad\qquad d\beta = \sum_i dy_i$$
 #
 # Both are **sums** over the batch, because one $\gamma$ and one $\beta$ serve all samples.
 #
-# **Predict.** A channel has the values 1, 1, 3, 3, so $\hat{x}$ is −1, −1, 1, 1. The gradient $dy$ is 1, 0, 0, −1. What are $d\gamma$ and $d\beta$?
+# A channel has the values 1, 1, 3, 3, so $\hat{x}$ is −1, −1, 1, 1. The gradient $dy$ is 1, 0, 0, −1. Calculate $d\gamma$ and $d\beta$ by hand.
 
 # %%
 x = np.array([[1.0], [1.0], [3.0], [3.0]])
@@ -301,10 +317,11 @@ assert np.allclose([dgamma, dbeta], batch_norm_backward(dy, cache)[1:])  # whate
 #
 # </details>
 #
-# So a slightly larger $\gamma$ would lower the loss. The gradient $dx$ takes longer: lesson 04.
+# So a slightly larger $\gamma$ would lower the loss. A small change of $\beta$ would leave it (almost) as it is.
 #
 # ---
-# **Shown:** in training, $\beta$ is the mean of $y$ and $|\gamma|$ its standard deviation. They can undo the normalization. A network can need $\beta$: it was the only bias before the activation.
+# **Shown:** in training, $\beta$ is the mean of $y$ and $|\gamma|$ its standard deviation (unless $\varepsilon$ matters). They can undo the
+# normalization. A network can need $\beta$, the only bias before the activation. These networks did not need $\gamma$.
 #
 # **Practice:** [the exercises](exercises/03_scale_and_shift.ipynb), 30 minutes.
 #

@@ -132,8 +132,8 @@ check.switched_off(switched_off)
 # $(3, -1)$, spread evenly over a square. You choose their labels, 0 or 1, in two ways. Write `two_labelings(points)`.
 #
 # - `points` has shape $(600, 2)$. Return two arrays of 600 labels.
-# - The first, `hard`: labels that a sigmoid network **without β cannot learn**, but with β can. No rings this time: of the points that lie far from the middle, some should
-#   have the label 0 and some 1, and so should those that lie near it.
+# - The first, `hard`: labels that a sigmoid network **without β cannot learn**, but with β can. No rings this time: both
+#   labels should occur far from the middle of the points, and both near it.
 # - The second, `easy`: labels that the network **without β learns**.
 # - Of each label there should be at least a quarter. (The check uses squares around other points too.)
 #
