@@ -63,7 +63,7 @@ figures.show(figure)
 # ## Undo it
 #
 # Multiply by what you divided by, and add what you subtracted: $\gamma = \sqrt{\sigma^2 + \varepsilon}$ and $\beta = \mu$ give back $x$. Do
-# the same $\gamma$ and $\beta$ also give back the next batch?
+# the same $\gamma$ and $\beta$ give back the next batch, too?
 
 # %%
 rng = np.random.default_rng(1)
@@ -283,7 +283,7 @@ assert min(two_rings + with_beta) > 0.9 > label.mean() > max(three_rings)
 #
 # Yes. Straight outward, $z$ grows in proportion to the distance, and so does $\text{ReLU}(z)$. So without $\beta$ the score is a straight line and
 # crosses 0 once at most. Three rings need two crossings: in each direction at least one ring is wrong. These networks mostly answer
-# 1, and are no better than the constant answer 1 (66 %).
+# 1, and are no better than always 1 (66 %).
 #
 # </details>
 #
@@ -317,7 +317,7 @@ assert np.allclose([dgamma, dbeta], batch_norm_backward(dy, cache)[1:])  # whate
 #
 # </details>
 #
-# So a slightly larger $\gamma$ would lower the loss. A small change of $\beta$ would leave it (almost) as it is.
+# $d\gamma < 0$: a slightly larger $\gamma$ would lower the loss. $d\beta = 0$: a small change of $\beta$ (almost) keeps the loss.
 #
 # ---
 # **Shown:** in training, $\beta$ is the mean of $y$ and $|\gamma|$ its standard deviation (unless $\varepsilon$ matters). They can undo the
