@@ -4,8 +4,8 @@
 # *25 minutes · previous: [01b · See why it may help](01b_see_why_it_helps.ipynb) · next: [02 · Normalize](02_normalize.ipynb) ·
 # [exercises](exercises/01c_see_why_in_a_network.ipynb)*
 #
-# For a layer, the outputs of the layer before it are features. You measure their curvatures, with BN and without, over five
-# seeds. From them you predict how fast the next layer learns. Then you let it learn, and see how much comes true.
+# For a layer, the outputs of the layer before it are features. You measure their curvatures with BN and without, over five seeds, and predict
+# how fast the next layer learns. Then you let it learn, and see how much comes true.
 
 # %%
 import numpy as np
@@ -19,8 +19,8 @@ from bnteach.data import digits
 # We send 1 347 pictures of digits through four layers of 100 units: linear, then BN or not, then **ReLU**, $\max(0, z)$. A BN
 # layer starts with $\gamma = 1$ and $\beta = 0$, so it is a z-score of each channel.
 #
-# The weights are random. Without BN, the 2 in their size makes up for the ReLU, which drops about half of the squares. So the outputs
-# neither grow nor shrink much.
+# The weights are random. The 2 in their size makes up for the ReLU, which makes about half of the values 0. So without BN the outputs
+# neither grow nor shrink much from layer to layer.
 
 
 # %%
@@ -61,17 +61,17 @@ for name, five in features.items():
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# C: about a tenth. What all pictures share is nearly as large as with BN, and what makes them differ is much smaller.
+# C: about a tenth. What all pictures share is at most a third smaller than with BN; what makes them differ is ten times smaller.
 #
 # </details>
 #
-# And without BN, 7 to 16 of the 100 outputs are **dead**: they are 0 for all pictures. With BN none is: in each
-# channel some values lie above the mean, and the ReLU lets them through.
+# And without BN, 7 to 16 of the 100 outputs are **dead**: they are 0 for all pictures. With BN none is: some values of each
+# channel lie above its mean, and the ReLU lets them through.
 #
 # ## The curvatures
 #
-# A fifth layer, linear with one output, gets these features. With the squared loss it is the fit of 01b: 100 weights and $b$, so 101
-# curvatures, and they depend on the features alone. What is to be learned does not matter yet.
+# A fifth layer, linear with one output, gets these features. With the squared loss it is the fit of 01b, with 100 weights and $b$: 101
+# curvatures. They depend on the features alone, and not on what is to be learned.
 #
 # - The largest belongs to the means, as for the age: it is about the squared means plus 1 (for $b$).
 # - The others share the variances.
@@ -80,8 +80,8 @@ for name, five in features.items():
 # Therefore we divide the largest by the **middle** one, the 51st. This is the number of steps until a good third is left along the
 # middle direction.
 #
-# **Predict.** With BN this ratio is about 120. Without BN the largest is nearly the same, and the variances are a tenth. Is the ratio (A) about 120, (B) about
-# 1 200, or (C) far more than 1 200?
+# **Predict.** With BN this ratio is about 120. Without BN the variances are a tenth. Is the ratio (A) about 120, (B) about 1 200, or
+# (C) far more than 1 200?
 
 
 # %%
@@ -100,12 +100,12 @@ for name, five in curvatures.items():
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# C: 3 800 to 5 000, some 40 times as many.
+# C: 3 800 to 5 000, that is 33 to 43 times as many.
 #
 # </details>
 #
-# The smaller variances explain a factor of 10. Where does the other factor of 4 come from? Perhaps the variances are shared out
-# less evenly. If all 100 directions had the same share, the middle one would have a hundredth of the variances:
+# The smaller variances explain a factor of about 10. Where does the other factor of 4 come from? Perhaps they are shared out
+# less evenly. If all 100 directions had the same share, each curvature would be a hundredth of the variances:
 
 # %%
 for name in features:
@@ -113,8 +113,8 @@ for name in features:
     print(f"{name:10}: middle / (variances / 100):", (curvatures[name][:, 50] / (variances / 100)).round(2))
 
 # %% [markdown]
-# That is it: with BN the middle direction has nearly half of an equal share, without BN a tenth. A few directions take most, and the rest is
-# almost flat. The picture shows all 101 directions:
+# Yes: with BN the middle direction has nearly half of an equal share, without BN a tenth. There, a few directions take most of
+# the variances. All 101 directions:
 
 # %% tags=["draws"] alt="Steps until a third is left, for each of the 101 directions, the steepest first, on a logarithmic axis. Five lines with BN lie close together: they rise from 1 to about 500, and pass 120 in the middle. Five lines without BN rise faster: 4 000 to 5 000 in the middle, and far above 10 000 for the last thirty, where they end, because the curvature is 0 there."
 ax = figures.new_axes(size=(6.4, 3.2))
@@ -139,10 +139,10 @@ figures.show(ax)
 #
 # Now the fifth layer learns: is the digit odd (1) or even (0)? We use the rate 1/largest of each network.
 #
-# What remains of the loss above its lowest value? With BN, 2 to 3 % after 100 steps, for all five seeds.
+# We look at how far the loss is above its lowest value. With BN, 2 to 3 % of this remains after 100 steps.
 #
-# **Predict.** Without BN the middle direction needs 40 times as many steps. What remains after 100 steps: (A) also 2 to 3 %, (B) 10 to 20 %, or
-# (C) more than half?
+# **Predict.** Without BN the middle direction needs some 40 times as many steps. What remains after 100 steps: (A) also 2 to 3 %, (B) 10 to
+# 20 %, or (C) more than half?
 
 # %%
 odd = digits().y_train % 2
@@ -173,8 +173,8 @@ for name, five in learned.items():
 #
 # </details>
 #
-# BN is faster for all five seeds, as predicted. But the middle direction alone promised a much larger difference. Perhaps
-# the slow directions matter little: along each direction the loss is $\frac{1}{2} c\,d^2$, and we can add that up.
+# With BN less remains for all five seeds, as predicted. But the middle direction promised a much larger difference. Perhaps
+# little of the loss lies along the slow directions. Along each one it is $\frac{1}{2} c\,d^2$, so we can count it.
 
 
 # %%
@@ -195,13 +195,13 @@ for name, five in features.items():
     print("  the 50 flattest:       ", *(f"{share[:50].sum():4.0%}" for share in shared))
 
 # %% [markdown]
-# So it is. More than half of the loss lies along the steepest direction, which is done in one step. (It moves all
-# answers from 0 toward a half: about half of the digits are odd.) The 50 flattest directions have at most 6 %, with
-# BN or without. So curvatures tell which network is faster, but not by how much: that depends on what is to be learned.
+# So it is. More than half of the loss lies along the steepest direction, which is done in one step. (This step moves all
+# answers from 0 toward a half: about half of the digits are odd.) The 50 flattest directions have at most 7 %, with
+# BN or without. So the curvatures told which network is faster, but not by how much: that depends on what is to be learned, too.
 #
 # ## How low is another question
 #
-# Until here we measured from the lowest loss of each network. Here is the loss itself:
+# Until here we counted from the lowest loss that each network can reach. Here is the loss itself, with this lowest loss on the right:
 
 # %% tags=["draws"] alt="The training loss over 300 steps, five lines for each network, with dots on the right for the lowest loss possible. All fall steeply in the first steps. With BN the lines are lower after 100 steps, and then nearly level, just above their dots. Without BN they still fall slowly after 300 steps, far above their dots, most of which lie lower than those with BN."
 ax = figures.new_axes(size=(6.4, 3.2))
@@ -209,9 +209,17 @@ for role, name in {"without_bn": "without BN", "with_bn": "with BN"}.items():
     look = figures.role(role)
     for loss, lowest in learned[name]:
         ax.plot(loss, ls=look.line, lw=1.4, color=look.color)
-        ax.plot(325, lowest, look.marker, ms=5, color=look.color)
-figures.frame(ax, title="Training loss; on the right the lowest possible", x="step", y="loss", ylim=(0.03, 0.1))
-ax.set_xticks([0, 100, 200, 300, 325], ["0", "100", "200", "300", "lowest"])
+        ax.plot(345, lowest, look.marker, ms=5, color=look.color, alpha=0.7)
+figures.frame(
+    ax, title="Faster with BN, but not lower in the end", x="step", y="loss", ylim=(0.03, 0.25), log="y"
+)
+ax.set_xticks([0, 100, 200, 300, 345], ["0", "100", "200", "300", "lowest"])
+ax.set_yticks([0.03, 0.05, 0.1, 0.2], ["0.03", "0.05", "0.1", "0.2"])
+ax.minorticks_off()
+without, with_bn = learned["without BN"], learned["with BN"]
+assert all(w[0][100] < p[0][100] for p, w in zip(without, with_bn, strict=True))
+assert sum(w[0][300] < p[0][300] for p, w in zip(without, with_bn, strict=True)) == 4
+assert sum(w[1] > p[1] for p, w in zip(without, with_bn, strict=True)) == 4
 figures.key(ax, {"without_bn": "without BN", "with_bn": "with BN"}, place="upper right")
 figures.show(ax)
 
@@ -223,14 +231,15 @@ for name, five in learned.items():
     print("  lowest possible:", *(f"{lowest:.3f}" for _, lowest in five))
 
 # %% [markdown]
-# Compare seed by seed, column by column. After 100 steps the loss is lower with BN for all five seeds, and after 300 steps for four. But the lowest
-# loss possible is lower *without* BN for four of the five. BN made the way faster here; it did not make the goal better.
+# Each column is a seed. After 100 steps the loss is lower with BN for all five, after 300 steps for four. But the lowest possible loss
+# is lower *without* BN for four of them. Curvatures say how fast the loss falls, and nothing about how low.
 #
-# This is one reason why BN may help, measured before any training of the four layers, and for the squared loss. Lesson 07 measures whole trainings.
+# This is one reason why BN may help. We measured it before any training of the four layers, and for the squared loss; lesson 07 measures
+# whole trainings.
 #
-# **What was shown.** Without BN the outputs of a layer differ little from picture to picture beside what they share: one large curvature, and many
-# tiny ones. With BN the ratio largest/middle is 40 times smaller. The next layer learned faster, by less than this ratio promised, because the
-# flattest directions have little of the loss.
+# **What was shown.** Without BN the pictures differ little in a layer's outputs, beside what they share: one large curvature, and many
+# tiny ones. With BN largest/middle is some 40 times smaller. The next layer learned faster, by less than this ratio promised, because little
+# of the loss lies along the flattest directions.
 #
 # **Exercises.** Which part of BN does it? [See why in a network](exercises/01c_see_why_in_a_network.ipynb): 15 minutes.
 #

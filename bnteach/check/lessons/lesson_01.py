@@ -206,6 +206,6 @@ EXERCISES = [
         steps,
         "effect_on_steps",
         such_as="after_relu=True",
-        lesson=("01b_see_why_it_helps", "Inside a network"),
+        lesson=("01c_see_why_in_a_network", "The curvatures"),
     ),
 ]
