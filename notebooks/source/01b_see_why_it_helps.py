@@ -16,9 +16,8 @@ from bnteach.data import rental_cars
 # %% [markdown]
 # ## One line, two scales
 #
-# We want to tell the daily price of a car from its age $x$: `price ≈ w · age + b`. The loss is half the mean of the squared errors. Its
-# derivative with respect to $w$ is the mean of error times $x$, and with respect to $b$ the mean of the error. `descend` is gradient descent with
-# these two.
+# We fit the daily price of a car to its age $x$: `price ≈ w · age + b`. The loss is half the mean of the squared errors. Its
+# derivatives with respect to $w$ and $b$ are the means of error · $x$ and of the error. `descend` is gradient descent with them.
 
 
 # %%
@@ -41,13 +40,13 @@ print("lowest loss at w, b:  ", best.round(2))
 print("rate 0.007, 100 steps:", descend(age, price, 0.007, 100)[-1].round(2))
 
 # %% [markdown]
-# After 100 steps $b$ is 14, and it should be 72. That is slow.
+# After 100 steps $b$ is 14, and it should be 72.
 #
-# **Predict.** We take about twice the rate, 0.015. After 100 steps, is $w$ (A) nearer to −1.76, (B) as far from it as now, or (C) much farther?
+# **Predict.** We take about twice the rate, 0.015. After 100 steps, is $w$ (A) nearer to −1.76, (B) as far away as now, or (C) much farther?
 
 # %%
 w = descend(age, price, 0.015, 100)[:, 0]
-print("rate 0.015: w after 1, 10, 11 and 100 steps:", w[[1, 10, 11, 100]].round())
+print(f"rate 0.015: w after 1, 10, 11 and 100 steps: {w[1]:.0f}, {w[10]:.0f}, {w[11]:.0f}, {w[100]:.0f}")
 
 # %% [markdown]
 # <details><summary>Answer</summary>
@@ -71,8 +70,8 @@ print(
 )
 
 # %% [markdown]
-# One step arrives. It is the same fit in other units: now $w$ belongs to one standard deviation of age, and $b$ is the price at the mean
-# age. In the picture each gray line joins points of equal loss; white is low.
+# One step arrives. It is the same fit: now $w$ is for one standard deviation of age, and $b$ is the price at the mean age. In the
+# picture each gray line joins points of equal loss; white is low.
 
 # %% tags=["draws"] alt="Two contour plots of the loss over w and b. Left, with the age in years: the lines are long and narrow, a ravine. The path goes sideways in its first step, to the floor, then slowly up along the floor, and after 100 steps it is still far from the lowest point. Right, with the z-score of the age: circles, a bowl, and one step arrives in the center."
 figure, axes = figures.new_figure(columns=2, size=(5.6, 3.7))
@@ -92,30 +91,29 @@ figures.frame(axes[1], title="z-score, rate 1: 1 step", x="w", y="b")
 figures.show(figure)
 
 # %% [markdown]
-# On the left the loss is a **ravine**, a narrow valley with steep walls. The first step goes down the wall, the others creep along the
-# floor. On the right it is a round **bowl**.
+# On the left the loss is a **ravine**: the first step goes down its steep wall, the others creep along its floor. On the right it is a
+# round **bowl**.
 #
 # ## How steep: the curvatures
 #
 # Walk on a straight line through the lowest point. The loss is quadratic in $w$ and $b$, so on this line it is a parabola: at the distance $d$
-# from the lowest point it is higher by $\frac{1}{2} c\,d^2$, and its slope is $c\,d$. The second derivative $c$ is called the **curvature**. A step of
-# gradient descent that stays on this line gives
+# from the lowest point it is higher by $\frac{1}{2} c\,d^2$, and its slope is $c\,d$. The second derivative $c$ is the **curvature**. A step
+# that stays on this line gives
 #
 # $$\text{new } d = d - \text{rate}\cdot c\,d = (1 - \text{rate}\cdot c)\,d$$
 #
 # - With the rate $1/c$ it arrives at 0.
-# - With a rate above $2/c$ it lands farther away than before: it diverges.
+# - With a rate above $2/c$ it lands farther away: it diverges.
 #
-# On which lines does a step stay? On those where the gradient points along the line. We are at $v = (v_w, v_b)$, seen from the lowest point. There each
-# error is larger by $v_w x + v_b$ than at the lowest point, where the gradient is 0. So here the gradient is the mean of $(v_w x + v_b)\,x$, and
-# the mean of $v_w x + v_b$. That is a matrix times $v$:
+# On which lines does a step stay? Where the gradient points along the line. Seen from the lowest point we are at $v = (v_w, v_b)$. At the
+# lowest point the gradient is 0, and at $v$ each error is larger by $v_w x + v_b$. So our gradient is the mean of $(v_w x + v_b)\,x$ and
+# of $v_w x + v_b$. That is a matrix times $v$:
 #
 # $$\text{gradient} = \begin{pmatrix} \text{mean of } x^2 & \text{mean of } x \\ \text{mean of } x & 1 \end{pmatrix}
 # \begin{pmatrix} v_w \\ v_b \end{pmatrix}$$
 #
-# (Its entries are the second derivatives of the loss.) It turns most $v$ into another direction. But there are two, at a right angle, that it only
-# *stretches*: there the gradient is $c\,v$. These directions are its **eigenvectors**, and the factors $c$ its **eigenvalues**. They are the
-# curvatures that we look for.
+# (Its entries are the second derivatives of the loss.) Most $v$ it turns into another direction. In two directions, at a right angle, it
+# only *stretches* $v$: there the gradient is $c\,v$. These $v$ are its **eigenvectors**. The factors $c$, our curvatures, are its **eigenvalues**.
 #
 # **Predict.** With the age, the rate 0.007 does not diverge, and 0.015 does. Between which two numbers is the larger curvature?
 
@@ -129,29 +127,29 @@ for c, v in zip(curvatures, directions.T, strict=True):  # each column is one di
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# Between $2/0.015 = 133$ and $2/0.007 = 286$. It is 143.
+# Between $2/0.015 = 133$ and $2/0.007 = 286$. It is 143, so 0.007 was about $1/c$.
 #
 # </details>
 #
-# The first $v$ is the floor of the ravine: up, and a little to the left. The second goes down the wall, to the side.
+# The first $v$ is the floor of the ravine: up, and a little to the left. The second is the wall, to the side.
 #
 # ## How many steps: the condition number
 #
-# Both directions share one rate. With 1/largest one step is enough for the wall. On the floor each step then leaves
+# Both directions share one rate. With 1/largest one step is enough for the wall, and on the floor it leaves
 # $1 - \text{smallest}/\text{largest}$ of the distance. The largest curvature divided by the smallest is the **condition
-# number** $\kappa$ (kappa). So a step leaves $1 - 1/\kappa$. And $\kappa$ steps?
+# number** $\kappa$ (kappa), 467 for the age. So a step leaves $1 - 1/\kappa$. And $\kappa$ steps?
 
 # %%
-for kappa in (10, 100, 467):
-    print(f"κ = {kappa:3}: κ steps leave {(1 - 1 / kappa) ** kappa:.2f} of the distance")
+for kappa in (10, 100, 1000):
+    print(f"κ = {kappa:4}: κ steps leave {(1 - 1 / kappa) ** kappa:.2f} of the distance")
 path = descend(age, price, 1 / curvatures[-1], 468)
 distance = np.sqrt(((path - best) ** 2).sum(axis=1))
 print(f"age: step 1 leads to the floor, and 467 more leave {distance[468] / distance[1]:.2f}")
 
 # %% [markdown]
-# A good third. So $\kappa$ is **the number of steps until a good third of the distance is left**, and the cars agree. A bowl has $\kappa = 1$.
+# So $\kappa$ is **the number of steps until a good third is left**. A bowl has $\kappa = 1$.
 #
-# `curvatures_of` makes the same matrix for any number of features. The column of ones belongs to $b$.
+# `curvatures_of` takes any number of features. Its column of ones belongs to $b$.
 #
 # **Predict.** The variance of the age is 44. We subtract its mean, and do not divide. What is $\kappa$ then: (A) 467 as before, (B) 44, or
 # (C) 1?
@@ -170,17 +168,15 @@ for name, x in {"age": age, "mean subtracted": age - age.mean(), "z-score": z_sc
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# B. The mean of $x$ is 0, so the matrix has 44 and 1 on its diagonal and zeros elsewhere. The z-score makes 1 of the 44.
+# B. With the mean 0 the matrix has 44 and 1 on its diagonal and zeros elsewhere. Dividing makes 1 of the 44.
 #
 # </details>
 #
 # ## Lab: from a ravine to a bowl
 #
-# One feature, with any mean and standard deviation.
-#
-# 1. Start with mean 2, standard deviation 0.5 and the rate 0.3. Make the mean 0 in steps. What becomes of the lines?
-# 2. Now the standard deviation 1. Which rate arrives in one step, and which ones diverge?
-# 3. Move the mean alone, to 3. Which is the largest rate of the slider that does not diverge now?
+# 1. Start with mean 2, standard deviation 0.5, rate 0.3. Make the mean 0 in steps. What becomes of the lines?
+# 2. Make the standard deviation 1. Which rate arrives in one step?
+# 3. Move the mean to 3. Which is the largest rate of the slider that does not diverge now?
 
 # %%
 labs.Ravine()
@@ -188,35 +184,34 @@ labs.Ravine()
 # %% [markdown]
 # <details><summary>What you may have found</summary>
 #
-# 1. They turn and become rounder, but are not yet circles: the standard deviation is not 1.
-# 2. The rate 1 arrives. Above 2 it diverges, and with 2 it jumps to and fro for ever.
-# 3. 0.1. The limit $2/c$ is 0.18, and the slider's next rate is 0.2.
+# 1. They turn and become rounder, but not yet circles.
+# 2. The rate 1.
+# 3. 0.1. The limit $2/c$ is 0.18.
 #
 # </details>
 #
 # ## Two features
 #
-# The second feature of the cars is their mileage. Now there are two weights and $b$, so three curvatures. With z-scores the matrix has ones on
+# With the mileage as a second feature there are two weights and $b$, so three curvatures. For z-scores the matrix has ones on
 # its diagonal, and the correlation $r = 0.8$ of age and mileage:
 #
 # $$\begin{pmatrix} 1 & r & 0 \\ r & 1 & 0 \\ 0 & 0 & 1 \end{pmatrix}$$
 #
-# Multiply it by $(1, 1, 0)$, by $(1, -1, 0)$ and by $(0, 0, 1)$: it only stretches them, by $1 + r = 1.8$, $1 - r = 0.2$ and 1. So $\kappa$ is
+# Multiply it by $(1, 1, 0)$, $(1, -1, 0)$ and $(0, 0, 1)$: it only stretches them, by $1 + r = 1.8$, $1 - r = 0.2$ and 1. So $\kappa$ is
 # about 9.
 
 # %%
 in_km = cars.features  # shape (500, 2): age in years, mileage in km
-in_10_000_km = in_km / [1, 10_000]
-for name, x in {"km": in_km, "10 000 km": in_10_000_km, "z-scores": z_score(in_km)}.items():
+for name, x in {"km": in_km, "10 000 km": in_km / [1, 10_000], "z-scores": z_score(in_km)}.items():
     three = curvatures_of(x)
     print(f"{name:9}: κ = {three[-1] / three[0]:.3g}")
 
 # %% [markdown]
-# Another unit for the mileage changes $\kappa$ by a factor of many millions. With z-scores the unit does not matter. But the correlation
+# Another unit changes $\kappa$ by a factor of many millions; with z-scores the unit does not matter. But the correlation
 # stays: a z-score treats each feature alone, and so does BN.
 #
-# **What was shown.** One rate must serve the largest and the smallest curvature, so a large $\kappa$ means many steps. The curvatures
-# come from the features alone. A mean far from 0, unequal scales and correlation make $\kappa$ large; z-scores remove the first two.
+# **What was shown.** One rate must serve the largest and the smallest curvature, so a large $\kappa$ means many steps. A
+# mean far from 0, unequal scales and correlation make $\kappa$ large; z-scores remove the first two.
 #
 # **Exercises.** [See why it may help](exercises/01b_see_why_it_helps.ipynb): 15 minutes.
 #

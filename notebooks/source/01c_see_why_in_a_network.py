@@ -211,7 +211,7 @@ for role, name in {"without_bn": "without BN", "with_bn": "with BN"}.items():
         ax.plot(loss, ls=look.line, lw=1.4, color=look.color)
         ax.plot(345, lowest, look.marker, ms=5, color=look.color, alpha=0.7)
 figures.frame(
-    ax, title="Faster with BN, but not lower in the end", x="step", y="loss", ylim=(0.03, 0.25), log="y"
+    ax, title="Faster with BN, but in the end seldom lower", x="step", y="loss", ylim=(0.03, 0.25), log="y"
 )
 ax.set_xticks([0, 100, 200, 300, 345], ["0", "100", "200", "300", "lowest"])
 ax.set_yticks([0.03, 0.05, 0.1, 0.2], ["0.03", "0.05", "0.1", "0.2"])
