@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 01b · See why it may help
 #
-# *25 minutes · previous: [01 · Measure a batch](01_measure_a_batch.ipynb) · next:
+# *30 minutes · previous: [01 · Measure a batch](01_measure_a_batch.ipynb) · next:
 # [01c · See why in a network](01c_see_why_in_a_network.ipynb) · [exercises](exercises/01b_see_why_it_helps.ipynb)*
 #
 # Does it matter that numbers have mean 0 and standard deviation 1? You fit one line to 500 cars twice: with their age in years it takes
@@ -55,7 +55,7 @@ print(f"rate 0.015: w after 1, 10, 11 and 100 steps: {w[1]:.0f}, {w[10]:.0f}, {w
 #
 # </details>
 #
-# Now the same with the **z-score** of the age: minus the mean, divided by the standard deviation.
+# Now with the **z-score** of the age: minus the mean, divided by the standard deviation.
 
 
 # %%
@@ -70,7 +70,7 @@ print(
 )
 
 # %% [markdown]
-# One step arrives. It is the same fit: now $w$ is for one standard deviation of age, and $b$ is the price at the mean age. In the
+# One step arrives. Now $w$ is for one standard deviation of age, and $b$ is the price at the mean age. In the
 # picture each gray line joins points of equal loss; white is low.
 
 # %% tags=["draws"] alt="Two contour plots of the loss over w and b. Left, with the age in years: the lines are long and narrow, a ravine. The path goes sideways in its first step, to the floor, then slowly up along the floor, and after 100 steps it is still far from the lowest point. Right, with the z-score of the age: circles, a bowl, and one step arrives in the center."
@@ -112,7 +112,7 @@ figures.show(figure)
 # $$\text{gradient} = \begin{pmatrix} \text{mean of } x^2 & \text{mean of } x \\ \text{mean of } x & 1 \end{pmatrix}
 # \begin{pmatrix} v_w \\ v_b \end{pmatrix}$$
 #
-# (Its entries are the second derivatives of the loss.) Most $v$ it turns into another direction. In two directions, at a right angle, it
+# (It holds the second derivatives of the loss.) Most $v$ it turns into another direction. In two directions, at a right angle, it
 # only *stretches* $v$: there the gradient is $c\,v$. These $v$ are its **eigenvectors**. The factors $c$, our curvatures, are its **eigenvalues**.
 #
 # **Predict.** With the age, the rate 0.007 does not diverge, and 0.015 does. Between which two numbers is the larger curvature?
@@ -140,8 +140,8 @@ for c, v in zip(curvatures, directions.T, strict=True):  # each column is one di
 # number** $\kappa$ (kappa), 467 for the age. So a step leaves $1 - 1/\kappa$. And $\kappa$ steps?
 
 # %%
-for kappa in (10, 100, 1000):
-    print(f"κ = {kappa:4}: κ steps leave {(1 - 1 / kappa) ** kappa:.2f} of the distance")
+for kappa in (10, 100):
+    print(f"κ = {kappa:3}: κ steps leave {(1 - 1 / kappa) ** kappa:.2f} of the distance")
 path = descend(age, price, 1 / curvatures[-1], 468)
 distance = np.sqrt(((path - best) ** 2).sum(axis=1))
 print(f"age: step 1 leads to the floor, and 467 more leave {distance[468] / distance[1]:.2f}")
@@ -151,7 +151,7 @@ print(f"age: step 1 leads to the floor, and 467 more leave {distance[468] / dist
 #
 # `curvatures_of` takes any number of features. Its column of ones belongs to $b$.
 #
-# **Predict.** The variance of the age is 44. We subtract its mean, and do not divide. What is $\kappa$ then: (A) 467 as before, (B) 44, or
+# **Predict.** The variance of the age is 44. We only subtract its mean. What is $\kappa$ then: (A) 467 as before, (B) 44, or
 # (C) 1?
 
 
@@ -176,7 +176,7 @@ for name, x in {"age": age, "mean subtracted": age - age.mean(), "z-score": z_sc
 #
 # 1. Start with mean 2, standard deviation 0.5, rate 0.3. Make the mean 0 in steps. What becomes of the lines?
 # 2. Make the standard deviation 1. Which rate arrives in one step?
-# 3. Move the mean to 3. Which is the largest rate of the slider that does not diverge now?
+# 3. Move the mean to 3. Which is now the largest rate that does not diverge?
 
 # %%
 labs.Ravine()

@@ -73,8 +73,8 @@ for name, five in features.items():
 # A fifth layer, linear with one output, gets these features. With the squared loss it is the fit of 01b, with 100 weights and $b$: 101
 # curvatures. They depend on the features alone, and not on what is to be learned.
 #
-# - The largest belongs to the means, as for the age: it is about the squared means plus 1 (for $b$).
-# - The others share the variances.
+# - The largest belongs to the means: along it all answers change alike. It is about the squared means plus 1 (for $b$).
+# - The others share the variances: along them the answers for different pictures change differently.
 # - A dead output adds a curvature of 0, because its weight changes no answer. So $\kappa$ would be infinite.
 #
 # Therefore we divide the largest by the **middle** one, the 51st. This is the number of steps until a good third is left along the
@@ -173,7 +173,7 @@ for name, five in learned.items():
 #
 # </details>
 #
-# With BN less remains for all five seeds, as predicted. But the middle direction promised a much larger difference. Perhaps
+# With BN less remains for all five seeds, as predicted. But by the middle direction the difference should be much larger. Perhaps
 # little of the loss lies along the slow directions. Along each one it is $\frac{1}{2} c\,d^2$, so we can count it.
 
 
@@ -238,7 +238,7 @@ for name, five in learned.items():
 # whole trainings.
 #
 # **What was shown.** Without BN the pictures differ little in a layer's outputs, beside what they share: one large curvature, and many
-# tiny ones. With BN largest/middle is some 40 times smaller. The next layer learned faster, by less than this ratio promised, because little
+# tiny ones. With BN largest/middle is some 40 times smaller. The next layer learned faster, by less than this ratio suggests, because little
 # of the loss lies along the flattest directions.
 #
 # **Exercises.** Which part of BN does it? [See why in a network](exercises/01c_see_why_in_a_network.ipynb): 15 minutes.
