@@ -65,9 +65,7 @@ def z_score(x):
 
 print("lowest loss at w, b:", np.polyfit(z_score(age), price, 1).round(2))
 print("rate 1, 1 step:     ", descend(z_score(age), price, 1, 1)[-1].round(2))
-print(
-    f"w for a year, times the standard deviation: {best[0]:.2f} · {age.std():.2f} = {best[0] * age.std():.2f}"
-)
+print(f"w for a year · std of the age: {best[0]:.2f} · {age.std():.2f} = {best[0] * age.std():.2f}")
 
 # %% [markdown]
 # One step arrives. Now $w$ is for one standard deviation of age, and $b$ is the price at the mean age. In the

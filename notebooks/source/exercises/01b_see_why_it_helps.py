@@ -86,7 +86,8 @@ for name, x in {"min–max": min_max, "mean subtracted": min_max - min_max.mean(
 # correlation.
 #
 # </details>
-#
+
+# %% [markdown]
 # ## How far you are
 
 # %%
