@@ -100,11 +100,11 @@ for name, five in curvatures.items():
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# C: 3 800 to 5 000, that is 33 to 43 times as many.
+# C: 3 800 to 5 000, that is 33 to 43 times as large.
 #
 # </details>
 #
-# The smaller variances explain a factor of about 10. Where does the other factor of 4 come from? Perhaps they are shared out
+# The smaller variances explain a factor of about 10. Where does the other factor of 4 come from? Perhaps the variances are shared out
 # less evenly. If all 100 directions had the same share, each curvature would be a hundredth of the variances:
 
 # %%
@@ -197,7 +197,9 @@ for name, five in features.items():
 # %% [markdown]
 # So it is. More than half of the loss lies along the steepest direction, which is done in one step. (This step moves all
 # answers from 0 toward a half: about half of the digits are odd.) The 50 flattest directions have at most 7 %, with
-# BN or without. So the curvatures told which network is faster, but not by how much: that depends on what is to be learned, too.
+# BN or without. So what remains without BN lies mostly along the 50 directions between.
+#
+# The curvatures told which network is faster, but not by how much. That depends on what is to be learned, too.
 #
 # ## How low is another question
 #
