@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -92,7 +93,14 @@ class Ravine(Lab):
 
     def background(self, axes, state):
         loss, course = axes
-        figures.frame(loss, title="Lines of equal loss", x="w", y="b", xlim=(-SIDE, SIDE), ylim=(-SIDE, SIDE))
+        figures.frame(
+            loss,
+            title="Lines of equal loss",
+            x="w, from the lowest point",
+            y="b, from the lowest point",
+            xlim=(-SIDE, SIDE),
+            ylim=(-SIDE, SIDE),
+        )
         loss.plot([], [], color="#8A8A8A", linewidth=1, label="equal loss")
         look = figures.role("moved")
         loss.plot([], [], color=look.color, linewidth=1.2, marker="o", markersize=4, label="steps")
@@ -119,6 +127,9 @@ class Ravine(Lab):
         path = np.clip(frame.path, -1e3, 1e3)
         look = figures.role("moved")
         loss.plot(*path.T, color=look.color, linewidth=1.2, marker="o", markersize=4)
+        for step, (before, here) in enumerate(itertools.pairwise(path[:4]), start=1):
+            if np.abs(here).max() < SIDE and np.abs(here - before).max() > 0.4:  # inside, and room for it
+                loss.text(*(here + 0.2), f"{step}", fontsize=9, color=look.color)
         figures.curve(np.arange(len(path)), np.clip(frame.losses, *LOSSES), ax=course, role="moved")
         rate, limit = frame.state.rate, 2 / frame.curvatures[-1]
         course.text(

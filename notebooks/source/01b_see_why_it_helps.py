@@ -1,11 +1,11 @@
 # %% [markdown]
-# # 01b · See why it may help
+# # 01b · See why BN may help
 #
 # *30 minutes · previous: [01 · Measure a batch](01_measure_a_batch.ipynb) · next:
 # [01c · See why in a network](01c_see_why_in_a_network.ipynb) · [exercises](exercises/01b_see_why_it_helps.ipynb)*
 #
-# Does it matter that numbers have mean 0 and standard deviation 1? You fit one line to 500 cars twice: with their age in years it takes
-# more than a thousand steps, with its z-score one. At the end you can tell this from the feature alone.
+# BN gives each channel the mean 0 and the standard deviation 1: why should this help? You fit one line to 500 cars, and with their age
+# in years 1 000 steps are not enough, while with the normalized age one step is. At the end you can tell this from the feature alone.
 
 # %%
 import numpy as np
@@ -16,8 +16,10 @@ from bnteach.data import rental_cars
 # %% [markdown]
 # ## One line, two scales
 #
-# We fit the daily price of a car to its age $x$: `price ≈ w · age + b`. The loss is half the mean of the squared errors. Its
-# derivatives with respect to $w$ and $b$ are the means of error · $x$ and of the error. `descend` is gradient descent with them.
+# We fit the daily price of a car to its age $x$ with a line: `price ≈ w · age + b`. The loss is half the mean of the squared errors. Its
+# derivative with respect to $w$ is the mean of error · $x$, and its derivative with respect to $b$ is the mean of the error.
+#
+# The function `descend` is gradient descent from $w = b = 0$. The cell prints the best $w$ and $b$, and those that gradient descent reaches.
 
 
 # %%
@@ -35,27 +37,34 @@ def descend(x, price, rate, steps):
 
 cars = rental_cars(500)
 age, price = cars.age, cars.price  # shape (500,) each
-best = np.polyfit(age, price, 1)  # where the loss is lowest
-print("lowest loss at w, b:  ", best.round(2))
-print("rate 0.007, 100 steps:", descend(age, price, 0.007, 100)[-1].round(2))
+best = np.polyfit(age, price, 1)  # w and b where the loss is lowest
+path = descend(age, price, 0.007, 1000)
+print("lowest loss at w, b:", best.round(1))
+for steps in (1, 2, 100, 1000):
+    print(f"rate 0.007, after {steps:4} steps: w {path[steps, 0]:4.1f}, b {path[steps, 1]:4.1f}")
 
 # %% [markdown]
-# After 100 steps $b$ is 14, and it should be 72.
+# After 1 000 steps $b$ is still far from 72.3. The first step moves $w$ at once from 0 to 3.3, and from there $w$ and $b$ creep.
 #
-# **Predict.** We take about twice the rate, 0.015. After 100 steps, is $w$ (A) nearer to −1.76, (B) as far away as now, or (C) much farther?
+# **Predict.** We take a little more than twice the rate, 0.015, so the first step is a little more than twice as long. Does $w$
+# (A) settle sooner, (B) jump from side to side, nearer each time, or (C) jump from side to side, farther each time?
 
 # %%
 w = descend(age, price, 0.015, 100)[:, 0]
-print(f"rate 0.015: w after 1, 10, 11 and 100 steps: {w[1]:.0f}, {w[10]:.0f}, {w[11]:.0f}, {w[100]:.0f}")
+print(
+    f"rate 0.015: w after 1, 2, 3, 4 and 100 steps: {w[1]:.1f}, {w[2]:.1f}, {w[3]:.1f}, {w[4]:.1f}, {w[100]:.0f}"
+)
 
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# C. It jumps from side to side, farther each time: it **diverges**.
+# C. A step of more than twice the right length lands farther away on the other side, and so does the next step. Gradient descent
+# **diverges**.
 #
 # </details>
 #
-# Now with the **z-score** of the age: minus the mean, divided by the standard deviation.
+# A larger rate does not help, so we change the feature. We take the **z-score** of the age: we subtract the mean, and divide by the standard
+# deviation.
 
 
 # %%
@@ -63,94 +72,118 @@ def z_score(x):
     return (x - x.mean(axis=0)) / x.std(axis=0)
 
 
-print("lowest loss at w, b:", np.polyfit(z_score(age), price, 1).round(2))
-print("rate 1, 1 step:     ", descend(z_score(age), price, 1, 1)[-1].round(2))
-print(f"w for a year · std of the age: {best[0]:.2f} · {age.std():.2f} = {best[0] * age.std():.2f}")
+print("lowest loss at w, b:", np.polyfit(z_score(age), price, 1).round(1))
+print("rate 1, after 1 step:", descend(z_score(age), price, 1, 1)[-1].round(1))
 
 # %% [markdown]
-# One step arrives. Now $w$ is for one standard deviation of age, and $b$ is the price at the mean age. In the
-# picture each gray line joins points of equal loss; white is low.
+# One step arrives. Now $w$ is the change for one standard deviation of age, and $b$ is the price at the mean age.
+#
+# The picture shows the loss for both features. Each gray line joins points of equal loss, and white is low.
 
-# %% tags=["draws"] alt="Two contour plots of the loss over w and b. Left, with the age in years: the lines are long and narrow, a ravine. The path goes sideways in its first step, to the floor, then slowly up along the floor, and after 100 steps it is still far from the lowest point. Right, with the z-score of the age: circles, a bowl, and one step arrives in the center."
-figure, axes = figures.new_figure(columns=2, size=(5.6, 3.7))
+# %% tags=["draws"] alt="Two contour plots of the loss over w and b. Left, with the age in years: the lines are long and narrow, a ravine. A dotted line goes along its floor, nearly upright, and another one up its walls, nearly level. The path goes sideways in its first step, to the floor, then slowly up along the floor, and after 100 steps it is still far from the lowest point. Right, with the z-score of the age: circles, a bowl, and one step arrives in the center."
+figure, axes = figures.new_figure(columns=2, size=(5.8, 3.9))
 w, b = np.meshgrid(np.linspace(-30, 30, 120), np.linspace(-15, 90, 120))
 for ax, x, rate, steps in zip(axes, (age, z_score(age)), (0.007, 1), (100, 1), strict=True):
-    error = np.sqrt(np.mean((w[..., None] * x + b[..., None] - price) ** 2, axis=-1))
-    ax.contourf(w, b, error, levels=14, cmap="gray_r", alpha=0.6)
-    ax.contour(w, b, error, levels=14, colors="#8A8A8A", linewidths=0.8)
-    path = descend(x, price, rate, steps)
-    ax.plot(*path.T, color=figures.role("moved").color, label="path")
-    ax.plot(*path[[0, 1]].T, "o", ms=5, color=figures.role("moved").color, label="start, and after 1 step")
-    ax.plot(*np.polyfit(x, price, 1), "k*", ms=13, ls="", label="lowest loss")
+    loss = np.mean((w[..., None] * x + b[..., None] - price) ** 2, axis=-1) / 2
+    levels = np.linspace(loss.min() ** 0.5, loss.max() ** 0.5, 15) ** 2
+    ax.contourf(w, b, loss, levels=levels, cmap="gray_r", alpha=0.6, vmax=2 * levels[-1])
+    ax.contour(w, b, loss, levels=levels, colors="#8A8A8A", linewidths=0.8)
+    walk, (w_low, b_low) = descend(x, price, rate, steps), np.polyfit(x, price, 1)
+    ax.plot(w_low, b_low, "k*", ms=15, ls="", label="lowest loss")
+    ax.plot(*walk.T, color=figures.role("moved").color, label="path")
+    ax.plot(*walk[[0, 1]].T, "o", ms=5, color=figures.role("moved").color, label="start and step 1")
     ax.set_aspect("equal")
+for along in ((-0.070, 0.998), (0.998, 0.070)):
+    axes[0].axline(best, best + along, color="k", lw=1, ls=":")
+axes[0].text(6, 25, "floor")
+axes[0].text(29, 77, "wall", ha="right")
+axes[0].set(xlim=(-30, 30), ylim=(-15, 90))
 figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False)
-figures.frame(axes[0], title="Age, rate 0.007: 100 steps", x="w", y="b")
-figures.frame(axes[1], title="z-score, rate 1: 1 step", x="w", y="b")
+figures.frame(axes[0], title="Age: 100 steps", x="w", y="b")
+figures.frame(axes[1], title="z-score: 1 step", x="w", y="b")
 figures.show(figure)
 
 # %% [markdown]
-# On the left the loss is a **ravine**: the first step goes down its steep wall, the others creep along its floor. On the right it is a
-# round **bowl**.
+# On the left the loss is a **ravine**: the first step goes down its steep wall, and the other steps creep along its floor. On the right the
+# loss is a round **bowl**.
 #
 # ## How steep: the curvatures
 #
-# Walk on a straight line through the lowest point. The loss is quadratic in $w$ and $b$, so on this line it is a parabola: at the distance $d$
-# from the lowest point it is higher by $\frac{1}{2} c\,d^2$, and its slope is $c\,d$. The second derivative $c$ is the **curvature**. A step
-# that stays on this line gives
+# Take a straight line through the lowest point. The loss is quadratic in $w$ and $b$, so along this line it is a parabola. At the distance
+# $d$ from the lowest point the loss is higher by $\frac{1}{2} c\,d^2$, and its slope is $c\,d$. The number $c$ is the second
+# derivative along the line, the **curvature** of the loss in this direction. Each direction has its own curvature: along the floor of a
+# ravine it is small, and along its wall it is large.
+#
+# A step of gradient descent on such a parabola gives
 #
 # $$\text{new } d = d - \text{rate}\cdot c\,d = (1 - \text{rate}\cdot c)\,d$$
 #
-# - With the rate $1/c$ it arrives at 0.
-# - With a rate above $2/c$ it lands farther away: it diverges.
+# So each step multiplies $d$ by $1 - \text{rate}\cdot c$:
 #
-# On which lines does a step stay? Where the gradient points along the line. Seen from the lowest point we are at $v = (v_w, v_b)$. At the
-# lowest point the gradient is 0, and at $v$ each error is larger by $v_w x + v_b$. So our gradient is the mean of $(v_w x + v_b)\,x$ and
-# of $v_w x + v_b$. That is a matrix times $v$:
+# - With the rate $1/c$ this factor is 0: one step arrives.
+# - With a rate between $1/c$ and $2/c$ the step jumps to the other side, but it lands nearer.
+# - With a rate above $2/c$ the step lands farther away: gradient descent diverges.
+#
+# This is one direction. Now let $v = (v_w, v_b)$ be our place in the plane of $w$ and $b$, seen from the lowest point. The gradient at the
+# lowest point is 0. At $v$ each error is larger by $v_w x + v_b$, so the gradient there is the mean of $(v_w x + v_b)\,x$ and the mean of
+# $v_w x + v_b$. That is a matrix times $v$:
 #
 # $$\text{gradient} = \begin{pmatrix} \text{mean of } x^2 & \text{mean of } x \\ \text{mean of } x & 1 \end{pmatrix}
 # \begin{pmatrix} v_w \\ v_b \end{pmatrix}$$
 #
-# (It holds the second derivatives of the loss.) Most $v$ it turns into another direction. In two directions, at a right angle, it
-# only *stretches* $v$: there the gradient is $c\,v$. These $v$ are its **eigenvectors**. The factors $c$, our curvatures, are its **eigenvalues**.
+# The matrix holds the second derivatives of the loss. It is symmetric, so it has two directions at a right angle in which it only multiplies $v$
+# by a number $c$: there the gradient is $c\,v$, as on our parabola. These directions are the **eigenvectors** of the matrix. Their
+# numbers $c$ are its **eigenvalues**, and they are the curvatures in these directions.
 #
-# **Predict.** With the age, the rate 0.007 does not diverge, and 0.015 does. Between which two numbers is the larger curvature?
+# Any start is the sum of two parts, one in each of these two directions. Each step multiplies each part by its own factor
+# $1 - \text{rate}\cdot c$.
+#
+# The cell prints both directions of the age and their curvatures.
 
 # %%
 matrix = np.array([[(age**2).mean(), age.mean()], [age.mean(), 1.0]])
 curvatures, directions = np.linalg.eigh(matrix)  # the smallest curvature first
 for c, v in zip(curvatures, directions.T, strict=True):  # each column is one direction
-    v = v / v[np.argmax(abs(v))]  # so long that its larger entry is 1
-    print(f"v = {v.round(2)}, matrix times v = {(matrix @ v).round(2)}: curvature {c:.2f}")
+    v = v * np.sign(v[1])  # of the two ways along it, the one with a positive v_b
+    print(f"v = {v.round(2)}, matrix times v = {(matrix @ v).round(2)}, curvature {c:.4g}")
+
+# %% [markdown]
+# The first direction is the floor and the second one is the wall: they are the dotted lines in the picture. For the wall $1/c$ is
+# $1/143.1 = 0.007$. So the rate 0.007 did the wall in one step, and 0.015 is above the limit $2/c$.
+#
+# ## How many steps: the condition number
+#
+# Both directions share one rate. With 1/largest, one step is enough for the wall, and along the floor each step multiplies the distance by
+# $1 - \text{smallest}/\text{largest}$.
+#
+# The largest curvature divided by the smallest is the **condition number** $\kappa$ (kappa). For the age it is
+# 143.1 / 0.3067 = 467, and for a round bowl it is 1. So along the floor a step multiplies the distance by $1 - 1/\kappa$.
+#
+# **Predict.** The first step leads to the floor. After 467 more steps, is (A) nearly nothing, (B) about a third, or (C) nearly all of the
+# distance left? Think of $(1 - 1/\kappa)^\kappa$.
+
+# %%
+path = descend(age, price, 1 / curvatures[1], 1 + 2 * 467)
+distance = np.sqrt(((path - best) ** 2).sum(axis=1))  # from the lowest point
+for steps in (10, 467, 2 * 467):
+    print(f"age: {steps:3} more steps leave {distance[1 + steps] / distance[1]:.2f} of the distance")
+for kappa in (10, 100):
+    print(f"κ = {kappa:3}: κ steps leave {(1 - 1 / kappa) ** kappa:.2f}")
 
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# Between $2/0.015 = 133$ and $2/0.007 = 286$. It is 143, so 0.007 was about $1/c$.
+# B. For a large $\kappa$ the number $(1 - 1/\kappa)^\kappa$ is close to $1/e = 0.37$.
 #
 # </details>
 #
-# The first $v$ is the floor of the ravine: up, and a little to the left. The second is the wall, to the side.
+# So for a large $\kappa$, with the rate 1/largest, **about $\kappa$ steps leave $1/e$ of the distance along the floor**.
 #
-# ## How many steps: the condition number
+# Which part of the z-score makes $\kappa$ small? The function `curvatures_of` takes any number of features and builds the same matrix. Its column
+# of ones belongs to $b$.
 #
-# Both directions share one rate. With 1/largest one step is enough for the wall, and on the floor it leaves
-# $1 - \text{smallest}/\text{largest}$ of the distance. The largest curvature divided by the smallest is the **condition
-# number** $\kappa$ (kappa), 467 for the age. So a step leaves $1 - 1/\kappa$. And $\kappa$ steps?
-
-# %%
-for kappa in (10, 100):
-    print(f"κ = {kappa:3}: κ steps leave {(1 - 1 / kappa) ** kappa:.2f} of the distance")
-path = descend(age, price, 1 / curvatures[-1], 468)
-distance = np.sqrt(((path - best) ** 2).sum(axis=1))
-print(f"age: step 1 leads to the floor, and 467 more leave {distance[468] / distance[1]:.2f}")
-
-# %% [markdown]
-# So $\kappa$ is **the number of steps until a good third is left**. A bowl has $\kappa = 1$.
-#
-# `curvatures_of` takes any number of features. Its column of ones belongs to $b$.
-#
-# **Predict.** The variance of the age is 44. We only subtract its mean. What is $\kappa$ then: (A) 467 as before, (B) 44, or
-# (C) 1?
+# **Predict.** The variance of the age is 44. We subtract only its mean. What does the matrix above become, and what is $\kappa$: (A) 467 as before,
+# (B) 44, or (C) 1?
 
 
 # %%
@@ -166,15 +199,19 @@ for name, x in {"age": age, "mean subtracted": age - age.mean(), "z-score": z_sc
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# B. With the mean 0 the matrix has 44 and 1 on its diagonal and zeros elsewhere. Dividing makes 1 of the 44.
+# B. With the mean 0 the mean of $x^2$ is the variance. So the matrix has 44 and 1 on its diagonal, and zeros elsewhere.
 #
 # </details>
 #
+# Dividing by the standard deviation then makes 1 of the 44, and the loss a bowl.
+#
 # ## Lab: from a ravine to a bowl
 #
-# 1. Start with mean 2, standard deviation 0.5, rate 0.3. Make the mean 0 in steps. What becomes of the lines?
-# 2. Make the standard deviation 1. Which rate arrives in one step?
-# 3. Move the mean to 3. Which is now the largest rate that does not diverge?
+# The lab measures $w$ and $b$ from the lowest point, so this point lies at (0, 0). The first three steps have numbers.
+#
+# 1. Start with mean 2, standard deviation 0.5, rate 0.3. Make the mean smaller until it is 0. What becomes of the lines?
+# 2. Make the standard deviation 1. Which rate arrives in one step? What happens at 1.5?
+# 3. Move the mean to 3. Which of the lab's rates is now the largest that does not diverge?
 
 # %%
 labs.Ravine()
@@ -182,36 +219,39 @@ labs.Ravine()
 # %% [markdown]
 # <details><summary>What you may have found</summary>
 #
-# 1. They turn and become rounder, but not yet circles.
-# 2. The rate 1.
-# 3. 0.1. The limit $2/c$ is 0.18.
+# 1. They turn and become rounder, but not circles.
+# 2. The rate 1. At 1.5 each step jumps over the lowest point and lands nearer.
+# 3. The rate 0.1. The limit $2/c$ is 0.18.
 #
 # </details>
 #
 # ## Two features
 #
 # With the mileage as a second feature there are two weights and $b$, so three curvatures. For z-scores the matrix has ones on
-# its diagonal, and the correlation $r = 0.8$ of age and mileage:
+# its diagonal, and the correlation $r = 0.8$ of age and mileage beside it:
 #
 # $$\begin{pmatrix} 1 & r & 0 \\ r & 1 & 0 \\ 0 & 0 & 1 \end{pmatrix}$$
 #
-# Multiply it by $(1, 1, 0)$, $(1, -1, 0)$ and $(0, 0, 1)$: it only stretches them, by $1 + r = 1.8$, $1 - r = 0.2$ and 1. So $\kappa$ is
-# about 9.
+# It multiplies $(1, 1, 0)$ by $1 + r = 1.8$, $(1, -1, 0)$ by $1 - r = 0.2$ and $(0, 0, 1)$ by 1. These numbers are the three curvatures, so
+# $\kappa$ is $1.8 / 0.2 = 9$.
+#
+# Without z-scores the unit of the mileage matters. We compare km with units of 10 000 km:
 
 # %%
 in_km = cars.features  # shape (500, 2): age in years, mileage in km
 for name, x in {"km": in_km, "10 000 km": in_km / [1, 10_000], "z-scores": z_score(in_km)}.items():
     three = curvatures_of(x)
-    print(f"{name:9}: κ = {three[-1] / three[0]:.3g}")
+    print(f"{name:9}: smallest {three[0]:.2f}, largest {three[-1]:.4g}, κ = {three[-1] / three[0]:.2g}")
 
 # %% [markdown]
-# Another unit changes $\kappa$ by a factor of many millions; with z-scores the unit does not matter. But the correlation
-# stays: a z-score treats each feature alone, and so does BN.
+# The largest curvature is about a mean of $x^2$, so it changes with the square of the unit, and $\kappa$ changes with it. With z-scores the unit
+# does not matter, because each feature has the same scale as the 1 of $b$. But the correlation stays: a z-score treats each feature alone,
+# and so does BN.
 #
-# **What was shown.** One rate must serve the largest and the smallest curvature, so a large $\kappa$ means many steps. A
-# mean far from 0, unequal scales and correlation make $\kappa$ large; z-scores remove the first two.
+# **What was shown.** One rate must serve the largest and the smallest curvature, so a large $\kappa$ means many steps. Three things make $\kappa$
+# large: means far from 0, unequal scales, and correlation. z-scores remove the first two.
 #
-# **Exercises.** [See why it may help](exercises/01b_see_why_it_helps.ipynb): 15 minutes.
+# **Exercises.** [See why BN may help](exercises/01b_see_why_it_helps.ipynb): 15 minutes.
 #
 # **Next.** [01c · See why in a network](01c_see_why_in_a_network.ipynb)
 #

@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 01c · See why in a network
 #
-# *25 minutes · previous: [01b · See why it may help](01b_see_why_it_helps.ipynb) · next: [02 · Normalize](02_normalize.ipynb) ·
+# *25 minutes · previous: [01b · See why BN may help](01b_see_why_it_helps.ipynb) · next: [02 · Normalize](02_normalize.ipynb) ·
 # [exercises](exercises/01c_see_why_in_a_network.ipynb)*
 #
 # For a layer, the outputs of the layer before it are features. You measure their curvatures with BN and without, over five seeds, and predict

@@ -1,7 +1,7 @@
 # %% [markdown]
-# # 01b · See why it may help: exercises
+# # 01b · See why BN may help: exercises
 #
-# *15 minutes · after the lesson [01b · See why it may help](../01b_see_why_it_helps.ipynb)*
+# *15 minutes · after the lesson [01b · See why BN may help](../01b_see_why_it_helps.ipynb)*
 #
 # The largest rate for a loss of PyTorch, and a question to answer in words.
 #
