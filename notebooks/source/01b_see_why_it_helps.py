@@ -17,9 +17,9 @@ from bnteach.data import rental_cars
 # ## One line, two scales
 #
 # We fit the daily price of a car to its age $x$ with a line: `price ≈ w · age + b`. The loss is half the mean of the squared errors. Its
-# derivative with respect to $w$ is the mean of error · $x$, and its derivative with respect to $b$ is the mean of the error.
+# derivative with respect to $w$ is the mean of error · $x$, and that with respect to $b$ is the mean of the error.
 #
-# The function `descend` is gradient descent from $w = b = 0$. The cell prints the best $w$ and $b$, and those that gradient descent reaches.
+# `descend` is gradient descent from $w = b = 0$. The cell prints the best $w$ and $b$, and those that gradient descent reaches.
 
 
 # %%
@@ -40,20 +40,18 @@ age, price = cars.age, cars.price  # shape (500,) each
 best = np.polyfit(age, price, 1)  # w and b where the loss is lowest
 path = descend(age, price, 0.007, 1000)
 print("lowest loss at w, b:", best.round(1))
-for steps in (1, 2, 100, 1000):
+for steps in (1, 100, 1000):
     print(f"rate 0.007, after {steps:4} steps: w {path[steps, 0]:4.1f}, b {path[steps, 1]:4.1f}")
 
 # %% [markdown]
-# After 1 000 steps $b$ is still far from 72.3. The first step moves $w$ at once from 0 to 3.3, and from there $w$ and $b$ creep.
+# After 1 000 steps $b$ is still far from 72.3. The first step moves $w$ from 0 to 3.3, and from there $w$ and $b$ change slowly.
 #
 # **Predict.** We take a little more than twice the rate, 0.015, so the first step is a little more than twice as long. Does $w$
 # (A) settle sooner, (B) jump from side to side, nearer each time, or (C) jump from side to side, farther each time?
 
 # %%
 w = descend(age, price, 0.015, 100)[:, 0]
-print(
-    f"rate 0.015: w after 1, 2, 3, 4 and 100 steps: {w[1]:.1f}, {w[2]:.1f}, {w[3]:.1f}, {w[4]:.1f}, {w[100]:.0f}"
-)
+print("rate 0.015: w after 1, 2, 3 and 4 steps:", w[1:5].round(1), f"and after 100: {w[100]:.0f}")
 
 # %% [markdown]
 # <details><summary>Answer</summary>
@@ -63,8 +61,7 @@ print(
 #
 # </details>
 #
-# A larger rate does not help, so we change the feature. We take the **z-score** of the age: we subtract the mean, and divide by the standard
-# deviation.
+# A larger rate does not help, so we change the feature. Its **z-score** is $x$ minus the mean, divided by the standard deviation.
 
 
 # %%
@@ -110,9 +107,9 @@ figures.show(figure)
 # ## How steep: the curvatures
 #
 # Take a straight line through the lowest point. The loss is quadratic in $w$ and $b$, so along this line it is a parabola. At the distance
-# $d$ from the lowest point the loss is higher by $\frac{1}{2} c\,d^2$, and its slope is $c\,d$. The number $c$ is the second
-# derivative along the line, the **curvature** of the loss in this direction. Each direction has its own curvature: along the floor of a
-# ravine it is small, and along its wall it is large.
+# $d$ from the lowest point the loss is higher by $\frac{1}{2} c\,d^2$, and its slope is $c\,d$. The second derivative $c$ is the
+# **curvature** of the loss in this direction. Each direction has its own curvature: along the floor of a ravine it is small, and along the
+# wall it is large.
 #
 # A step of gradient descent on such a parabola gives
 #
@@ -136,9 +133,7 @@ figures.show(figure)
 # numbers $c$ are its **eigenvalues**, and they are the curvatures in these directions.
 #
 # Any start is the sum of two parts, one in each of these two directions. Each step multiplies each part by its own factor
-# $1 - \text{rate}\cdot c$.
-#
-# The cell prints both directions of the age and their curvatures.
+# $1 - \text{rate}\cdot c$, with the $c$ of its direction. The cell prints the two directions for the age and their curvatures.
 
 # %%
 matrix = np.array([[(age**2).mean(), age.mean()], [age.mean(), 1.0]])
@@ -148,8 +143,8 @@ for c, v in zip(curvatures, directions.T, strict=True):  # each column is one di
     print(f"v = {v.round(2)}, matrix times v = {(matrix @ v).round(2)}, curvature {c:.4g}")
 
 # %% [markdown]
-# The first direction is the floor and the second one is the wall: they are the dotted lines in the picture. For the wall $1/c$ is
-# $1/143.1 = 0.007$. So the rate 0.007 did the wall in one step, and 0.015 is above the limit $2/c$.
+# The first direction is the floor, and the second one is the wall: the dotted lines in the picture. For the wall $1/c$ is
+# $1/143.1 = 0.007$. So the rate 0.007 needs one step for the wall, and 0.015 is above the limit $2/c$.
 #
 # ## How many steps: the condition number
 #
@@ -165,8 +160,8 @@ for c, v in zip(curvatures, directions.T, strict=True):  # each column is one di
 # %%
 path = descend(age, price, 1 / curvatures[1], 1 + 2 * 467)
 distance = np.sqrt(((path - best) ** 2).sum(axis=1))  # from the lowest point
-for steps in (10, 467, 2 * 467):
-    print(f"age: {steps:3} more steps leave {distance[1 + steps] / distance[1]:.2f} of the distance")
+for steps in (467, 2 * 467):
+    print(f"age: {steps} more steps leave {distance[1 + steps] / distance[1]:.2f} of the distance")
 for kappa in (10, 100):
     print(f"κ = {kappa:3}: κ steps leave {(1 - 1 / kappa) ** kappa:.2f}")
 
@@ -179,8 +174,8 @@ for kappa in (10, 100):
 #
 # So for a large $\kappa$, with the rate 1/largest, **about $\kappa$ steps leave $1/e$ of the distance along the floor**.
 #
-# Which part of the z-score makes $\kappa$ small? The function `curvatures_of` takes any number of features and builds the same matrix. Its column
-# of ones belongs to $b$.
+# Which part of the z-score makes $\kappa$ small? `curvatures_of` builds the same matrix for any number of features. Its column of ones
+# belongs to $b$.
 #
 # **Predict.** The variance of the age is 44. We subtract only its mean. What does the matrix above become, and what is $\kappa$: (A) 467 as before,
 # (B) 44, or (C) 1?
@@ -203,7 +198,7 @@ for name, x in {"age": age, "mean subtracted": age - age.mean(), "z-score": z_sc
 #
 # </details>
 #
-# Dividing by the standard deviation then makes 1 of the 44, and the loss a bowl.
+# Dividing by the standard deviation then makes 1 of the 44: the loss is a bowl.
 #
 # ## Lab: from a ravine to a bowl
 #

@@ -66,24 +66,34 @@ check.largest_rate(largest_rate)
 #
 # *5 minutes*
 #
-# **Min–max scaling** moves each feature to 0 … 1: minus its smallest value, divided by the difference of its largest and smallest. For the age and
-# the mileage of the cars $\kappa$ is then 137, and with z-scores 9. The next cell shows what is left when only the means are subtracted after it. Which
-# of two causes counts more, the means or the standard deviations, and why? Answer in two or three sentences, then compare.
+# **Min–max scaling** moves each feature to 0 … 1: minus its smallest value, divided by the difference of its largest and smallest. A z-score after it
+# consists of two steps: subtract the mean, and divide by the standard deviation. The next cell applies to the age and the mileage neither step,
+# each step alone, and both. Why is one step alone not enough? Say for each of the two what keeps $\kappa$ large. Answer in two or three
+# sentences, then compare.
 
 # %%
 cars = rental_cars(500).features  # age and mileage
 min_max = (cars - cars.min(axis=0)) / (cars.max(axis=0) - cars.min(axis=0))
-for name, x in {"min–max": min_max, "mean subtracted": min_max - min_max.mean(axis=0)}.items():
+mean, std = min_max.mean(axis=0), min_max.std(axis=0)
+variants = {
+    "neither step": min_max,
+    "only subtracted": min_max - mean,
+    "only divided": min_max / std,
+    "both": (min_max - mean) / std,
+}
+for name, x in variants.items():
     columns = np.column_stack([x, np.ones(len(x))])
     c = np.linalg.eigvalsh(columns.T @ columns / len(x))
-    print(f"{name:15}: standard deviations {x.std(axis=0).round(2)}, κ = {c[-1] / c[0]:.0f}")
+    print(
+        f"{name:15}: means {x.mean(axis=0).round(2) + 0}, stds {x.std(axis=0).round(2)}, κ = {c[-1] / c[0]:.0f}"
+    )
 
 # %% [markdown]
 # <details><summary>A model answer</summary>
 #
-# The standard deviations: with the means subtracted $\kappa$ is still 109. The feature of $b$ is always 1, and beside it standard deviations of 0.2 are small, so
-# the curvatures of the two weights are small beside the 1 of $b$. Dividing by the standard deviation makes all of them equal to 1, but for the
-# correlation.
+# If only the means are subtracted, the scales stay unequal: the feature of $b$ is always 1, and the standard deviations of the other two are only about 0.2. So
+# their curvatures are small beside the 1 of $b$. If the features are only divided, the means grow as well, to 1.5 and 1.8: they stay far from 0
+# beside a standard deviation of 1. With both steps only the correlation is left.
 #
 # </details>
 
