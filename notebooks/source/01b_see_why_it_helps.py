@@ -4,8 +4,8 @@
 # *30 minutes · previous: [01 · Measure a batch](01_measure_a_batch.ipynb) · next:
 # [01c · See why in a network](01c_see_why_in_a_network.ipynb) · [exercises](exercises/01b_see_why_it_helps.ipynb)*
 #
-# BN gives each channel the mean 0 and the standard deviation 1: why should this help? You fit one line to 500 cars, and with their age
-# in years 1 000 steps are not enough, while with the normalized age one step is. At the end you can tell this from the feature alone.
+# BN gives each channel the mean 0 and the standard deviation 1: why should this help? You fit one line to 500 cars: 1 000 steps are not enough
+# with their age in years, and one step is enough with the normalized age. At the end you can tell this from the feature alone.
 
 # %%
 import numpy as np
@@ -56,8 +56,8 @@ print("rate 0.015: w after 1, 2, 3 and 4 steps:", w[1:5].round(1), f"and after 1
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# C. A step of more than twice the right length lands farther away on the other side, and so does the next step. Gradient descent
-# **diverges**.
+# C. The step with 0.007 had the right length for $w$. A step of more than twice this length lands farther away on the other side, and so
+# does the next step. Gradient descent **diverges**.
 #
 # </details>
 #
@@ -222,13 +222,9 @@ labs.Ravine()
 #
 # ## Two features
 #
-# With the mileage as a second feature there are two weights and $b$, so three curvatures. For z-scores the matrix has ones on
-# its diagonal, and the correlation $r = 0.8$ of age and mileage beside it:
-#
-# $$\begin{pmatrix} 1 & r & 0 \\ r & 1 & 0 \\ 0 & 0 & 1 \end{pmatrix}$$
-#
-# It multiplies $(1, 1, 0)$ by $1 + r = 1.8$, $(1, -1, 0)$ by $1 - r = 0.2$ and $(0, 0, 1)$ by 1. These numbers are the three curvatures, so
-# $\kappa$ is $1.8 / 0.2 = 9$.
+# With the mileage as a second feature there are two weights and $b$, so three curvatures. For z-scores the rows of the matrix are $(1, r, 0)$,
+# $(r, 1, 0)$ and $(0, 0, 1)$, where $r = 0.8$ is the correlation of age and mileage. The matrix multiplies $(1, 1, 0)$ by $1 + r = 1.8$,
+# $(1, -1, 0)$ by $1 - r = 0.2$, and $(0, 0, 1)$ by 1. These numbers are the three curvatures, so $\kappa$ is $1.8 / 0.2 = 9$.
 #
 # Without z-scores the unit of the mileage matters. We compare km with units of 10 000 km:
 
@@ -236,12 +232,11 @@ labs.Ravine()
 in_km = cars.features  # shape (500, 2): age in years, mileage in km
 for name, x in {"km": in_km, "10 000 km": in_km / [1, 10_000], "z-scores": z_score(in_km)}.items():
     three = curvatures_of(x)
-    print(f"{name:9}: smallest {three[0]:.2f}, largest {three[-1]:.4g}, κ = {three[-1] / three[0]:.2g}")
+    print(f"{name:9}: smallest {three[0]:.2f}, largest {three[-1]:.4g}, κ = {three[-1] / three[0]:.3g}")
 
 # %% [markdown]
-# The largest curvature is about a mean of $x^2$, so it changes with the square of the unit, and $\kappa$ changes with it. With z-scores the unit
-# does not matter, because each feature has the same scale as the 1 of $b$. But the correlation stays: a z-score treats each feature alone,
-# and so does BN.
+# In km the mean of $x^2$ is enormous, because the unit enters squared, and so is the largest curvature. With z-scores the unit does not matter: each
+# feature has the scale of the 1 that belongs to $b$. But the correlation stays, because a z-score treats each feature alone, and so does BN.
 #
 # **What was shown.** One rate must serve the largest and the smallest curvature, so a large $\kappa$ means many steps. Three things make $\kappa$
 # large: means far from 0, unequal scales, and correlation. z-scores remove the first two.
