@@ -71,14 +71,6 @@ def test_one_changed_setting_passes_however_it_is_written():
     assert check.effect_of_a_default(lambda learn, seed: (learn(seed), learn(seed, eps=1))).state == "passed"
 
 
-@pytest.mark.parametrize(("momentum", "mistakes"), [(0.5, ()), (0.4, ("other_change",))])
-def test_where_the_changes_are_listed_another_one_is_named(momentum, mistakes):
-    def answer(distance, seed):
-        return distance(seed), distance(seed, momentum=momentum)
-
-    assert check.effect_on_distance(answer).mistakes == mistakes
-
-
 def cut_twice(right_after_cut, seed):
     network = slimming.new_network("fully connected", seed)
     for bn in (network.bn_1, network.bn_2):
