@@ -56,8 +56,8 @@ print("rate 0.015: w after 1, 2, 3 and 4 steps:", w[1:5].round(1), f"and after 1
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# C. The step with 0.007 had the right length for $w$. A step of more than twice this length lands farther away on the other side, and so
-# does the next step. Gradient descent **diverges**.
+# C. With 0.007 the first step brought $w$ nearly to the place from which it only creeps. A step of more than twice this length lands
+# farther away on the other side, and so does the next step. Gradient descent **diverges**.
 #
 # </details>
 #
@@ -106,40 +106,40 @@ figures.show(figure)
 #
 # ## How steep: the curvatures
 #
-# Take a straight line through the lowest point. The loss is quadratic in $w$ and $b$, so along this line it is a parabola. At the distance
-# $d$ from the lowest point the loss is higher by $\frac{1}{2} c\,d^2$, and its slope is $c\,d$. The second derivative $c$ is the
-# **curvature** of the loss in this direction. Each direction has its own curvature: along the floor of a ravine it is small, and along the
-# wall it is large.
+# We begin with a single weight. The loss is quadratic, so it is a parabola. Let $d$ say how far we are from the lowest point, with a sign:
+# on which side. There the loss is higher by $\frac{1}{2} c\,d^2$, and its slope is $c\,d$. The second derivative $c$ is the
+# **curvature**: small for the floor of a ravine, large for its wall.
 #
-# A step of gradient descent on such a parabola gives
+# A step of gradient descent on this parabola gives
 #
 # $$\text{new } d = d - \text{rate}\cdot c\,d = (1 - \text{rate}\cdot c)\,d$$
 #
 # So each step multiplies $d$ by $1 - \text{rate}\cdot c$:
 #
+# - With a rate below $1/c$ the step stays on its side, and lands nearer.
 # - With the rate $1/c$ this factor is 0: one step arrives.
 # - With a rate between $1/c$ and $2/c$ the step jumps to the other side, but it lands nearer.
 # - With a rate above $2/c$ the step lands farther away: gradient descent diverges.
 #
-# This is one direction. Now let $v = (v_w, v_b)$ be our place in the plane of $w$ and $b$, seen from the lowest point. The gradient at the
-# lowest point is 0. At $v$ each error is larger by $v_w x + v_b$, so the gradient there is the mean of $(v_w x + v_b)\,x$ and the mean of
-# $v_w x + v_b$. That is a matrix times $v$:
+# Now there are two weights. Let $v = (v_w, v_b)$ be our place, seen from the lowest point. The gradient has two parts: the mean of
+# error times $x$, and the mean of the error. At the lowest point both are 0. At $v$ each error is larger by $v_w x + v_b$. So the
+# gradient at $v$ is the mean of $(v_w x + v_b)\,x$, and the mean of $v_w x + v_b$. That is a matrix times $v$:
 #
 # $$\text{gradient} = \begin{pmatrix} \text{mean of } x^2 & \text{mean of } x \\ \text{mean of } x & 1 \end{pmatrix}
 # \begin{pmatrix} v_w \\ v_b \end{pmatrix}$$
 #
-# The matrix holds the second derivatives of the loss. It is symmetric, so it has two directions at a right angle in which it only multiplies $v$
-# by a number $c$: there the gradient is $c\,v$, as on our parabola. These directions are the **eigenvectors** of the matrix. Their
-# numbers $c$ are its **eigenvalues**, and they are the curvatures in these directions.
+# For most $v$ the gradient points in another direction than $v$, and a step leaves the line to the lowest point. But linear algebra says:
+# a symmetric matrix like this one has two directions, at a right angle, in which it only multiplies $v$ by a number $c$. In these
+# directions the gradient is $c\,v$, as on our parabola. They are the **eigenvectors** of the matrix, and the numbers $c$ are its
+# **eigenvalues**: the curvatures in the two directions.
 #
 # Any start is the sum of two parts, one in each of these two directions. Each step multiplies each part by its own factor
-# $1 - \text{rate}\cdot c$, with the $c$ of its direction. The cell prints the two directions for the age and their curvatures.
+# $1 - \text{rate}\cdot c$. The cell prints the two directions for the age, and their curvatures.
 
 # %%
 matrix = np.array([[(age**2).mean(), age.mean()], [age.mean(), 1.0]])
 curvatures, directions = np.linalg.eigh(matrix)  # the smallest curvature first
 for c, v in zip(curvatures, directions.T, strict=True):  # each column is one direction
-    v = v * np.sign(v[1])  # of the two ways along it, the one with a positive v_b
     print(f"v = {v.round(2)}, matrix times v = {(matrix @ v).round(2)}, curvature {c:.4g}")
 
 # %% [markdown]
@@ -177,8 +177,8 @@ for kappa in (10, 100):
 # Which part of the z-score makes $\kappa$ small? `curvatures_of` builds the same matrix for any number of features. Its column of ones
 # belongs to $b$.
 #
-# **Predict.** The variance of the age is 44. We subtract only its mean. What does the matrix above become, and what is $\kappa$: (A) 467 as before,
-# (B) 44, or (C) 1?
+# **Predict.** We subtract only the mean of the age; its variance is 44. Put this into the matrix with the mean of $x^2$ and the mean of
+# $x$. What is $\kappa$: (A) 467 as before, (B) 44, or (C) 1?
 
 
 # %%
@@ -222,8 +222,9 @@ labs.Ravine()
 #
 # ## Two features
 #
-# With the mileage as a second feature there are two weights and $b$, so three curvatures. For z-scores the rows of the matrix are $(1, r, 0)$,
-# $(r, 1, 0)$ and $(0, 0, 1)$, where $r = 0.8$ is the correlation of age and mileage. The matrix multiplies $(1, 1, 0)$ by $1 + r = 1.8$,
+# With the mileage as a second feature there are two weights and $b$, so three curvatures. The matrix holds the means of all products of
+# two columns. z-scores have the mean 0 and the mean square 1, and the mean of their product is their correlation, here $r = 0.8$. So
+# the rows are $(1, r, 0)$, $(r, 1, 0)$ and $(0, 0, 1)$. The matrix multiplies $(1, 1, 0)$ by $1 + r = 1.8$,
 # $(1, -1, 0)$ by $1 - r = 0.2$, and $(0, 0, 1)$ by 1. These numbers are the three curvatures, so $\kappa$ is $1.8 / 0.2 = 9$.
 #
 # Without z-scores the unit of the mileage matters. We compare km with units of 10 000 km:
@@ -235,11 +236,14 @@ for name, x in {"km": in_km, "10 000 km": in_km / [1, 10_000], "z-scores": z_sco
     print(f"{name:9}: smallest {three[0]:.2f}, largest {three[-1]:.4g}, κ = {three[-1] / three[0]:.3g}")
 
 # %% [markdown]
-# In km the mean of $x^2$ is enormous, because the unit enters squared, and so is the largest curvature. With z-scores the unit does not matter: each
-# feature has the scale of the 1 that belongs to $b$. But the correlation stays, because a z-score treats each feature alone, and so does BN.
+# In km the mean of $x^2$ is enormous, and with it the largest curvature. With z-scores the unit does not matter, because each feature
+# then has the mean square 1, as the column of ones has that belongs to $b$. But the correlation stays: a z-score treats each feature
+# alone, and so does BN.
 #
-# **What was shown.** One rate must serve the largest and the smallest curvature, so a large $\kappa$ means many steps. Three things make $\kappa$
-# large: means far from 0, unequal scales, and correlation. z-scores remove the first two.
+# **What was shown.** One rate must serve the largest and the smallest curvature. So with plain gradient descent a large $\kappa$ means many
+# steps. Three things make $\kappa$ large: means far from 0, compared with the standard deviation; unequal scales; and correlation.
+# z-scores remove the first two. All this was for a single straight line: the [next lesson](01c_see_why_in_a_network.ipynb) looks into a
+# network.
 #
 # **Exercises.** [See why BN may help](exercises/01b_see_why_it_helps.ipynb): 15 minutes.
 #
