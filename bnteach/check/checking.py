@@ -26,7 +26,7 @@ from .evidence import Evidence
 from .exercise import Exercise, in_double
 from .naming import diagnose, named
 from .running import FATAL, Observed, Runs
-from .settings import settings_kept
+from .shelter import settings_kept
 from .verdict import NOT_ATTEMPTED, NOT_YET, PASSED, Verdict
 
 CHANGEABLE = (

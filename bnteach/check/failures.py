@@ -12,7 +12,7 @@ import numpy as np
 import bnteach
 
 from .answers import NotWritten, OddAnswer
-from .limits import TimeUp
+from .shelter import TimeUp
 from .recipe import STEP
 
 # Where the code is that is not the learner's.

@@ -13,8 +13,7 @@ import numpy as np
 from .answers import as_array
 from .comparing import ROUNDING, Values, same
 from .failures import failed
-from .limits import time_limit
-from .settings import kept_quiet
+from .shelter import kept_quiet, time_limit
 
 SECONDS = 5.0  # for all that a check runs of a learner's code
 AT_LEAST = 0.1
