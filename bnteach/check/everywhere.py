@@ -5,9 +5,7 @@ from __future__ import annotations
 import inspect
 from typing import Any
 
-import numpy as np
-
-from .comparing import IMPRECISE, agree, same
+from .comparing import agree, same
 from .evidence import Evidence
 from .exercise import Exercise
 from .mistakes import Mistake
@@ -28,12 +26,6 @@ DIGITS_LOST = Mistake(
     "is large, and their difference keeps few digits, or is negative. Make the values small before you "
     "square them: subtract the mean, or, where it is not known yet, one of the values.",
     ("deeper/which_variance_survives_float32", "Three ways to a variance"),
-)
-HALF_PRECISION = Mistake(
-    "half_precision",
-    "the formula seems right, but the values have only the three digits of float16",
-    {},
-    "Compute in float32 or float64, and do not round what is returned.",
 )
 
 # Numbers that are typed where an input belongs.
@@ -66,26 +58,10 @@ def returns_swapped(evidence: Evidence) -> Mistake | None:
     return Mistake("returns_swapped", title, {}, words)
 
 
-def half_precision(evidence: Evidence) -> Mistake | None:
-    """Are all values near the right ones, and fractions that float16 can hold?"""
-
-    def are_halves(mine: np.ndarray, right: np.ndarray) -> bool:
-        return same(mine, right, IMPRECISE) and np.array_equal(mine, mine.astype(np.float16))
-
-    wrong = evidence.wrong
-    if not wrong or not all(evidence.holds(are_halves, name) for name in wrong):
-        return None
-    return (
-        HALF_PRECISION
-        if any((run.values[name] % 1).any() for run in evidence.seen for name in wrong)
-        else None
-    )
-
-
 def without_effect(evidence: Evidence, runs: Runs) -> Mistake | None:
     """Is there one number among the inputs, such as ε, that changes nothing? Without a key where no usual
     number in its place explains the answer."""
-    numbers = [name for name, value in evidence.probes[0].items() if isinstance(value, float)]
+    numbers = [name for name, value in evidence.runs[0].inputs.items() if isinstance(value, float)]
     idle = [name for name in numbers if is_idle(evidence, runs, name)]
     if len(idle) != 1:
         return None
@@ -97,13 +73,16 @@ def without_effect(evidence: Evidence, runs: Runs) -> Mistake | None:
 
 def is_idle(evidence: Evidence, runs: Runs, name: str) -> bool:
     """True when another value of this input changes the right answer, and not the learner's."""
-    probe, seen = evidence.probes[0], evidence.seen[0]
-    other = {**probe, name: probe[name] / 3}
-    matters = not agree(evidence.expected[0], evidence.check.run_with(other).values)
+    inputs, right, seen = evidence.runs[0]
+    other = {**inputs, name: inputs[name] / 3}
+    matters = not agree(right, evidence.check.run_with(other).values)
     return bool(seen.values) and matters and agree(runs.on([other])[0].values, seen.values)
 
 
 def is_typed_in(evidence: Evidence, name: str) -> bool:
     """True when a usual number in the place of this input gives what was observed, on every probe."""
-    runs, right = evidence.runs, evidence.check.run_with
-    return any(all(agree(right(p, **{name: n}).values, run.values) for p, _, run in runs) for n in USUAL)
+    right = evidence.check.run_with
+    return any(
+        all(agree(right(inputs, **{name: number}).values, seen.values) for inputs, _, seen in evidence.runs)
+        for number in USUAL
+    )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import linecache
 import sysconfig
 import traceback
 from pathlib import Path
@@ -12,8 +11,8 @@ import numpy as np
 import bnteach
 
 from .answers import NotWritten, OddAnswer
-from .shelter import TimeUp
 from .recipe import STEP
+from .shelter import TimeUp
 
 # Where the code is that is not the learner's.
 ELSEWHERE = (
@@ -24,8 +23,8 @@ ELSEWHERE = (
     "dist-packages",
     "<frozen",
 )
+CELLS = ("<", "ipykernel", "ipython-input")  # a part of the name that a cell has as a file
 LENGTH = 300  # characters of an error's own message
-
 
 # Type of an exception -> the kind of failure, and what to say; {at} stands for the learner's own line.
 KINDS: dict[type[BaseException], tuple[str, str]] = {
@@ -69,32 +68,19 @@ def about(message: str) -> str:
 
 
 def own_words(error: BaseException) -> str:
-    """The message of an exception, without its full stop; empty when it has none that can be read."""
-    try:
-        message = str(error).strip()
-    except Exception:
-        return ""
-    if isinstance(error, OddAnswer):
-        return message
-    return message[:LENGTH].removesuffix(".")
+    """The message of an exception, without its full stop."""
+    message = str(traceback.TracebackException.from_exception(error, limit=0)).strip()
+    return message if isinstance(error, OddAnswer) else message[:LENGTH].removesuffix(".")
 
 
 def at(error: BaseException) -> str:
     """The learner's own line at which it happened, as words; empty when there is none."""
-    frames = [
-        frame
-        for frame in traceback.extract_tb(error.__traceback__, limit=-200)
-        if not any(place in frame.filename for place in ELSEWHERE)
-    ]
-    if not frames:
+    frames = traceback.extract_tb(error.__traceback__, limit=-200)
+    own = [frame for frame in frames if not any(place in frame.filename for place in ELSEWHERE)]
+    if not own:
         return ""
-    if frames[-1].filename.startswith(STEP):
-        return f", at {frames[-1].filename.removeprefix(STEP)}"
-    line = linecache.getline(frames[-1].filename, frames[-1].lineno).strip()
-    return f", at line {frames[-1].lineno} of {place_of(frames[-1].filename)}: {line}" if line else ""
-
-
-def place_of(filename: str) -> str:
-    """The cell, or the name of the file."""
-    is_cell = any(sign in filename for sign in ("<", "ipykernel", "ipython-input"))
-    return "the cell" if is_cell else Path(filename).name
+    file, number, _, line = own[-1]
+    if file.startswith(STEP):
+        return f", at {file.removeprefix(STEP)}"
+    place = "the cell" if any(sign in file for sign in CELLS) else Path(file).name
+    return f", at line {number} of {place}: {line}" if line else ""

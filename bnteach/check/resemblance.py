@@ -16,9 +16,9 @@ from .example import grouped
 from .recipe import Recipe
 from .running import Probe
 
-# Steps of recipes that the lessons name too, as the lessons name them.
-TAUGHT = {"mean": "the mean", "var": "the variance", "inv_std": "1/√(σ² + ε)"}
-TAUGHT |= {name: name for name in ("x_hat", "dx_hat")}
+# Steps of recipes as the lessons name them.
+STEPS = {"mean": "the mean", "var": "the variance", "inv_std": "1/√(σ² + ε)"}
+STEPS |= {name: name for name in ("x_hat", "dx_hat")}
 # How a factor may depend on a number, such as n, the number of values in a channel.
 OF_A_NUMBER: dict[str, Callable[[float], float]] = {
     "{0}": lambda n: n,
@@ -29,7 +29,6 @@ OF_A_NUMBER: dict[str, Callable[[float], float]] = {
     "({0} − 1)/{0}": lambda n: (n - 1) / n,
 }
 NUMBERS = (int, float, np.number, np.ndarray)
-MEASURED = 0.05  # what is measured on some thousand random numbers is this near
 
 
 @dataclass(frozen=True)
@@ -54,7 +53,7 @@ class Case:
     def known(self) -> dict[str, np.ndarray]:
         """What the learner knows by name: inputs, results, and steps on the way."""
         steps = {}
-        for step, words in TAUGHT.items():
+        for step, words in STEPS.items():
             try:
                 steps[words] = self.recipe.values(self.inputs, [step])[step]
             except Exception:  # a step that needs what this probe does not give
@@ -194,18 +193,3 @@ def how_far(case: Case) -> str:
         return f"it is {worst}, with {', '.join(grouped(case.inputs)) or 'this input'}."
     share = np.mean(apart > ROUNDING * np.sqrt(np.mean(wanted**2)))
     return f"{share:.0%} of its values differ. The farthest off is {worst}."
-
-
-def measured(cases: list[Case]) -> str:
-    """Is every value near the right one, but hardly any right, with some above and some below?"""
-    found, right = (
-        np.concatenate([value.ravel() for value in values])
-        for values in ([case.found for case in cases], [case.right for case in cases])
-    )
-    apart = found / np.where(right == 0, np.nan, right) - 1
-    if not np.abs(apart).max() < MEASURED or not 0.1 < np.mean(apart > 0) < 0.9:
-        return ""
-    if np.array_equal(found, np.round(found, 3)):
-        return " It looks rounded."
-    is_far = len(apart) >= 10 and np.median(np.abs(apart)) > 1e-3
-    return " It looks measured, not computed: a formula is asked for." * bool(is_far)

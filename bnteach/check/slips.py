@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from itertools import permutations
 
 from .mistakes import Mistake
-from .recipe import Recipe
+from .recipe import TAUGHT, Recipe
 
 Slip = tuple[str, str]  # in words, and what stands in the place of the expression
 SIGNS = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.Pow: "**"}
@@ -42,11 +42,18 @@ def slips_of(recipe: Recipe) -> list[Mistake]:
         for step, text in recipe.steps.items():
             for words, line in changed(text, kind, above[step]):
                 if line != text:
-                    found.setdefault((step, line), f"in `{step}` {words}")
+                    found.setdefault((step, line), told(recipe, step, words))
     for step in steps:
         for name in above[step]:
             found.setdefault((step, name), f"`{step}` is simply {name}")
     return [Mistake(f"slip_in_{step}", words, {step: line}) for (step, line), words in found.items()]
+
+
+def told(recipe: Recipe, step: str, words: str) -> str:
+    """The slip with its place: by the name of the step where a learner knows it, else by its line."""
+    if step in (*recipe.returns, *TAUGHT):
+        return f"in `{step}` {words}"
+    return words if recipe.steps[step] in words else f"in `{recipe.steps[step]}` {words}"
 
 
 def changed(text: str, kind: Callable[..., Iterator[Slip]], above: list[str]) -> Iterator[Slip]:

@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from bnteach import check
-from bnteach.check.code import is_blank
+from bnteach.check.answers import is_blank
 
 
 def right(x, eps):
@@ -149,18 +149,6 @@ def test_a_forward_pass_without_its_mode_is_explained():
     assert "The check calls forward(x, training=True); yours is forward(x)." in check.BatchNorm(Layer).why
 
 
-@pytest.mark.parametrize(
-    "rounded",
-    [
-        lambda y: y.astype(np.float16),
-        lambda y: torch.tensor(y).half(),
-        lambda y: torch.tensor(y).bfloat16(),
-    ],
-)
-def test_half_precision_is_named_as_such(rounded):
-    assert check.standardize(lambda x, eps: rounded(right(x, eps))).mistakes == ("half_precision",)
-
-
 def test_failing_on_some_inputs_alone_is_told():
     def answer(x, eps):
         if len(x) == 9:
@@ -174,13 +162,9 @@ def test_failing_on_some_inputs_alone_is_told():
 @pytest.mark.parametrize(
     ("answer", "words"),
     [
-        (lambda x: x, "takes 1 argument: x. The check calls it with 2: x, eps."),
-        (lambda: 1, "takes 0 arguments. The check calls it with 2: x, eps."),
-        (lambda x, gamma, beta, eps: x, "takes 4 arguments: x, gamma, beta, eps. The check calls it with 2"),
-        (
-            lambda x, *, eps: x,
-            "takes 1 argument: x. The check calls it with 2: x, eps. Take away the `*` in front of eps.",
-        ),
+        (lambda x: x, "takes (x). The check calls it with 2 arguments: x, eps."),
+        (lambda: 1, "takes (). The check calls it with 2 arguments: x, eps."),
+        (lambda x, *, eps: x, "takes (x, *, eps). The check calls it with 2"),
     ],
 )
 def test_the_wrong_arguments(answer, words):
@@ -227,17 +211,6 @@ def test_an_empty_class_is_not_attempted(two_values):
 
     assert dataclasses.replace(two_values, name="TwoValues")(Empty).state == "not attempted"
     assert not is_blank(Begun)
-
-
-def test_generators_and_coroutines():
-    def yields(x, eps):
-        yield right(x, eps)
-
-    async def waits(x, eps):
-        return right(x, eps)
-
-    assert "gives a generator. Use `def` and `return`, no `async` or `yield`." in why(yields)
-    assert "gives a coroutine." in why(waits)
 
 
 def test_different_results_for_the_same_input():
