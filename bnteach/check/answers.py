@@ -50,11 +50,12 @@ def plain(value: Any) -> Any:
 
 def unpacked(names: tuple[str, ...], value: Any) -> list[Any]:
     """What a function returned, as one value for each name. Raises OddAnswer when the number is not right."""
-    refuse_nothing(names, value)
+    if value is None:
+        raise OddAnswer(f"Your function returns None, expected {', '.join(names)}. Is a `return` missing?")
     how_many = f"{len(names)} values" if len(names) > 1 else "one"
     wanted = f"expected {how_many}: {', '.join(names)}."
-    if len(names) == 1 and not isinstance(value, tuple):
-        return [value]
+    if value is ... or (len(names) == 1 and not isinstance(value, tuple)):
+        return [value] * len(names)
     rows = plain(value)
     if isinstance(rows, np.ndarray) and rows.shape[:1] == (len(names),):
         return list(rows)
@@ -64,14 +65,6 @@ def unpacked(names: tuple[str, ...], value: Any) -> list[Any]:
         in_tuple = "a tuple of " * (len(value) == len(names))  # a comma behind a single value
         raise OddAnswer(f"Your function returns {in_tuple}{counted(len(value))}, {wanted}")
     return list(value)
-
-
-def refuse_nothing(names: tuple[str, ...], value: Any) -> None:
-    """Raise OddAnswer for what a function gives that returns nothing, or nothing yet."""
-    if value is None:
-        raise OddAnswer(f"Your function returns None, expected {', '.join(names)}. Is a `return` missing?")
-    if value is ...:
-        raise NotWritten("Your function still returns `...`: it is not written yet.")
 
 
 def counted(number: int) -> str:

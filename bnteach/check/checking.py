@@ -74,7 +74,7 @@ class Check(Exercise):
             expected = [self.expected(probe) for probe in probes]
             *seen, again = runs.on([*probes, probes[0]])
             evidence = Evidence(self, list(map(Run, probes, expected, seen)))
-            verdict = self.if_odd(evidence, again) or self.if_wrong(evidence, runs, answer)
+            verdict = self.if_odd(evidence, again) or self.if_wrong(evidence, answer)
             verdict = verdict or self.if_imprecise(evidence, runs, seed) or self.verdict(PASSED)
             return replace(verdict, printed=next((run.printed for run in seen if run.printed), ""))
 
@@ -97,7 +97,7 @@ class Check(Exercise):
             return self.verdict(NOT_YET, facts.why(evidence))
         return None
 
-    def if_wrong(self, evidence: Evidence, runs: Runs, answer: Any) -> Verdict | None:
+    def if_wrong(self, evidence: Evidence, answer: Any) -> Verdict | None:
         """What can go wrong in every exercise, or in this one. None if all is right."""
         if all(run.seen.has(run.right) for run in evidence.runs):
             modified = ", ".join(sorted({name for run in evidence.runs for name in run.seen.modified}))
@@ -105,11 +105,9 @@ class Check(Exercise):
         if found := arguments_swapped(self, answer) or returns_swapped(evidence):
             return named(evidence, (found,))
         verdict = diagnose(evidence)
-        if verdict.mistakes or evidence.is_failed() or not (found := without_effect(evidence, runs)):
+        if verdict.mistakes or evidence.is_failed() or not (found := without_effect(evidence)):
             return verdict
-        if found.key:
-            return named(evidence, (found,), verdict.why, verdict.details)
-        return replace(verdict, why=f"{verdict.why}\nAnd {found.title}. {found.why}")
+        return named(evidence, (found,), verdict.why, verdict.details)
 
     def if_imprecise(self, evidence: Evidence, runs: Runs, seed: int) -> Verdict | None:
         """Of code that is right so far: are digits lost where the mean is large?"""

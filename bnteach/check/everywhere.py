@@ -9,7 +9,6 @@ from .comparing import agree, same
 from .evidence import Evidence
 from .exercise import Exercise
 from .mistakes import Mistake
-from .running import Runs
 
 INPUT_MODIFIED = Mistake(
     "input_modified",
@@ -29,7 +28,7 @@ DIGITS_LOST = Mistake(
 )
 
 # Numbers that are typed where an input belongs.
-USUAL = (1e-12, 1e-10, 1e-8, 1e-7, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 0.1, 0.5, 0.9, 0.99, 1.0)
+USUAL = [digit * 10.0**power for power in range(-12, 0) for digit in range(1, 10)] + [0.95, 0.99, 1.0]
 
 
 def arguments_swapped(check: Exercise, answer: Any) -> Mistake | None:
@@ -58,31 +57,17 @@ def returns_swapped(evidence: Evidence) -> Mistake | None:
     return Mistake("returns_swapped", title, {}, words)
 
 
-def without_effect(evidence: Evidence, runs: Runs) -> Mistake | None:
-    """Is there one number among the inputs, such as ε, that changes nothing? Without a key where no usual
-    number in its place explains the answer."""
+def without_effect(evidence: Evidence) -> Mistake | None:
+    """Does one number among the inputs, such as ε, change nothing, since a number is typed in its place?"""
     numbers = [name for name, value in evidence.runs[0].inputs.items() if isinstance(value, float)]
-    idle = [name for name in numbers if is_idle(evidence, runs, name)]
-    if len(idle) != 1:
+    typed = [name for name in numbers if any(is_typed(evidence, name, number) for number in USUAL)]
+    if len(typed) != 1:
         return None
-    (name,) = idle
-    key = f"{name}_without_effect" if is_typed_in(evidence, name) else ""
-    words = f"Your code does not use {name}, or has a number typed in its place."
-    return Mistake(key, f"changing {name} changes nothing", {}, words)
+    words = f"Your code does not use {typed[0]}, or has a number typed in its place."
+    return Mistake(f"{typed[0]}_without_effect", f"changing {typed[0]} changes nothing", {}, words)
 
 
-def is_idle(evidence: Evidence, runs: Runs, name: str) -> bool:
-    """True when another value of this input changes the right answer, and not the learner's."""
-    inputs, right, seen = evidence.runs[0]
-    other = {**inputs, name: inputs[name] / 3}
-    matters = not agree(right, evidence.check.run_with(other).values)
-    return bool(seen.values) and matters and agree(runs.on([other])[0].values, seen.values)
-
-
-def is_typed_in(evidence: Evidence, name: str) -> bool:
-    """True when a usual number in the place of this input gives what was observed, on every probe."""
+def is_typed(evidence: Evidence, name: str, number: float) -> bool:
+    """True when this number in the place of the input gives what was observed, on every probe."""
     right = evidence.check.run_with
-    return any(
-        all(agree(right(inputs, **{name: number}).values, seen.values) for inputs, _, seen in evidence.runs)
-        for number in USUAL
-    )
+    return all(agree(right(run.inputs, **{name: number}).values, run.seen.values) for run in evidence.runs)

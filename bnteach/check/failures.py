@@ -6,8 +6,6 @@ import sysconfig
 import traceback
 from pathlib import Path
 
-import numpy as np
-
 import bnteach
 
 from .answers import NotWritten, OddAnswer
@@ -15,14 +13,8 @@ from .recipe import STEP
 from .shelter import TimeUp
 
 # Where the code is that is not the learner's.
-ELSEWHERE = (
-    str(Path(bnteach.__file__).parent),
-    str(Path(np.__file__).parents[1]),
-    sysconfig.get_path("stdlib"),
-    "site-packages",
-    "dist-packages",
-    "<frozen",
-)
+LIBRARIES = (str(Path(bnteach.__file__).parent), sysconfig.get_path("stdlib"))
+ELSEWHERE = (*LIBRARIES, "site-packages", "dist-packages", "<frozen")
 CELLS = ("<", "ipykernel", "ipython-input")  # a part of the name that a cell has as a file
 LENGTH = 300  # characters of an error's own message
 

@@ -6,18 +6,17 @@ from collections.abc import Iterable, Iterator
 from itertools import combinations, product
 
 from . import facts
-from .comparing import Values, agree, off_by, same
+from .comparing import ROUNDING, Values, agree, same
 from .evidence import Evidence
 from .example import example, listed
 from .mistakes import Mistake
 from .running import Observed
 from .verdict import NOT_YET, Verdict
 
-NEARER = 50  # a match must be this much nearer to the learner's values than the right ones are
+FAR = 50 * ROUNDING  # where a mistake is named, one value at least is as wrong as this
 PAIRS = 1500  # of a mistake and a slip that are looked for together
 
 Together = tuple[Mistake, ...]  # mistakes that one learner makes
-Made = tuple[Values, Observed, Observed]  # what is right, what mistakes give, what was observed
 
 
 def named(evidence: Evidence, mistakes: Together, more: str = "", details: tuple[str, ...] = ()) -> Verdict:
@@ -81,23 +80,18 @@ def is_match(evidence: Evidence, mistakes: Together) -> bool:
     recipe = evidence.check.recipe
     for mistake in mistakes:
         recipe = mistake.in_recipe(recipe)
-    runs: list[Made] = []
+    is_wrong = False
     for inputs, right, seen in evidence.runs:
         made = evidence.check.observed_of(recipe, inputs, like=seen)
         if (made.failure, made.error) != (seen.failure, seen.error) or not agree(seen.values, made.values):
             return False
-        runs.append((right, made, seen))
-    return is_sure(runs, {name for _, _, seen in runs for name in seen.values})
+        is_wrong = is_wrong or any(is_far(seen, right, name) for name in seen.values)
+    return is_wrong
 
 
-def is_sure(runs: list[Made], names: Iterable[str]) -> bool:
-    """True when what the mistakes give is near, and what is right is so far that rounding can't decide."""
-    near = far = 0.0
-    for right, made, seen in runs:
-        for name in seen.values.keys() & names:
-            near = max(near, off_by(seen.values[name], made.values[name]))
-            far = max(far, off_by(seen.values[name], right[name]) if name in right else 0.0)
-    return far > max(NEARER * near, 1e-3)
+def is_far(seen: Observed, right: Values, name: str) -> bool:
+    """True when a value is so wrong that rounding can't be the cause."""
+    return name in right and not same(seen.values[name], right[name], FAR)
 
 
 def partly(evidence: Evidence, mistakes: list[Mistake], numbers: tuple[str, ...]) -> Verdict | None:
@@ -115,15 +109,15 @@ def partly(evidence: Evidence, mistakes: list[Mistake], numbers: tuple[str, ...]
 def explained(evidence: Evidence, mistake: Mistake) -> set[str]:
     """The wrong quantities that a mistake explains; none when it would spoil one that is right, or when it
     explains less than half of what it would spoil: then it may be chance."""
-    explained, spoiled, runs = set(evidence.wrong) - evidence.misplaced, set(), []
+    explained, spoiled = set(evidence.wrong) - evidence.misplaced, set()
     for inputs, right, seen in evidence.runs:
         made = evidence.check.observed_of(mistake.in_recipe(evidence.check.recipe), inputs)
         explained = {name for name in explained if is_made(made, seen.values, name)}
         if not explained or not all(is_made(made, right, name) for name in evidence.right):
             return set()
         spoiled |= {name for name in evidence.wrong if not is_made(made, right, name)}
-        runs.append((right, made, seen))
-    explained = {name for name in explained if is_sure(runs, {name})}
+    runs = evidence.runs
+    explained = {name for name in explained if any(is_far(run.seen, run.right, name) for run in runs)}
     return explained if 2 * len(explained) >= len(spoiled) else set()
 
 

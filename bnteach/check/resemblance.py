@@ -28,6 +28,13 @@ OF_A_NUMBER: dict[str, Callable[[float], float]] = {
     "{0}/({0} − 1)": lambda n: n / (n - 1),
     "({0} − 1)/{0}": lambda n: (n - 1) / n,
 }
+# Is the sum of dx wrong, and that of dx·x_hat? -> where to look.
+LOOK = {
+    (True, True): "Look at both paths, the one through the mean and the one through the variance.",
+    (True, False): "Look at the path through the mean.",
+    (False, True): "Look at the path through the variance.",
+    (False, False): "Both paths seem to be there. Look at the factors.",
+}
 NUMBERS = (int, float, np.number, np.ndarray)
 
 
@@ -85,8 +92,8 @@ def about(cases: list[Case]) -> str:
     """The first thing to say about a quantity that is true in each of these cases; else how far it is off."""
     with np.errstate(all="ignore"):
         odd = (words for case in cases for test in (odd_shape, not_finite) if (words := test(case)))
-        common = (words for test in (whole, multiple, by_channel) if (words := in_common(test, cases)))
-        return next(odd, "") or next(common, "") or paths_of_dx(cases) or how_far(cases[0])
+        common = (words for test in COMMON if (words := in_common(test, cases)))
+        return next(odd, "") or next(common, "") or how_far(cases[0])
 
 
 def in_common(test: Callable[[Case], Iterator[str]], cases: list[Case]) -> str:
@@ -157,31 +164,21 @@ def by_channel(case: Case) -> Iterator[str]:
             yield f"{where}all values are the same multiple of the right ones. Look at the factors."
 
 
-def paths_of_dx(cases: list[Case]) -> str:
+def paths_of_dx(case: Case) -> Iterator[str]:
     """Sums of dx, and of dx·x_hat, over the batch: which path of the gradient may be missing in training?"""
-    sums = [sums_of_dx(case) for case in cases]
-    if None in sums:
-        return ""
-    through_mean, through_var = (any(off) for off in zip(*sums, strict=True))
-    words = f"its sum is {'not ' * through_mean}0, and its sum times x_hat is {'not ' * through_var}right."
-    if through_mean and through_var:
-        return f"{words} Look at both paths, the one through the mean and the one through the variance."
-    if through_mean or through_var:
-        return f"{words} Look at the path through the {'mean' if through_mean else 'variance'}."
-    return f"{words} Both paths seem to be there. Look at the factors."
-
-
-def sums_of_dx(case: Case) -> tuple[bool, bool] | None:
-    """Is the sum of dx wrong, and of dx·x_hat? None where the question makes no sense."""
     x_hat = case.known.get("x_hat")
     if case.name != "dx" or x_hat is None or x_hat.shape != case.right.shape:
-        return None
-    right, found, hat = map(case.channels, (case.right, case.found, x_hat))
+        return
+    right, off, hat = map(case.channels, (case.right, case.found - case.right, x_hat))
     scale = np.sqrt(np.mean(right**2)) * right.shape[1]
-    if np.abs(right.sum(axis=1)).max() > 1e-6 * scale:
-        return None
-    off = [np.abs(((found - right) * other).sum(axis=1)).max() > 1e-3 * scale for other in (1.0, hat)]
-    return bool(off[0]), bool(off[1])
+    if np.abs(right.sum(axis=1)).max() < 1e-6 * scale:
+        mean, var = (bool(np.abs((off * other).sum(axis=1)).max() > 1e-3 * scale) for other in (1.0, hat))
+        yield (
+            f"its sum is {'not ' * mean}0, and its sum times x_hat is {'not ' * var}right. {LOOK[mean, var]}"
+        )
+
+
+COMMON = (whole, multiple, by_channel, paths_of_dx)
 
 
 def how_far(case: Case) -> str:

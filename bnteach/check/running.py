@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -56,7 +56,7 @@ class Runs:
         seen: list[Observed] = []
         for probe in probes:
             if seen and seen[-1].failure in FATAL:
-                seen.append(Observed(failure=seen[-1].failure, words=seen[-1].words, error=seen[-1].error))
+                seen.append(replace(seen[-1], values={}))
             else:
                 left = max(self.end - time.monotonic(), AT_LEAST)
                 seen.append(observe(self.trial, self.answer, probe, left))
