@@ -51,12 +51,8 @@ def failed(error: BaseException, seconds: float) -> tuple[str, str]:
     kind, words = next(found for known, found in KINDS.items() if isinstance(error, known))
     named = f"{type(error).__name__}{': ' * bool(message)}" if kind == "raised" else ""
     after = f"{seconds:g} second{'s' * (seconds != 1)}"
-    return kind, words.format(type=named, message=message, at=at(error), after=after, about=about(message))
-
-
-def about(message: str) -> str:
-    """What a usual message means, where it says only half."""
-    return next((f" ({words})" for part, words in MEANINGS.items() if part in message), "")
+    about = next((f" ({meaning})" for part, meaning in MEANINGS.items() if part in message), "")
+    return kind, words.format(type=named, message=message, at=at(error), after=after, about=about)
 
 
 def own_words(error: BaseException) -> str:

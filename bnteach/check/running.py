@@ -65,7 +65,7 @@ class Runs:
 
 def observe(trial: Trial, answer: Any, inputs: Probe, seconds: float) -> Observed:
     """Run the trial on a copy of the inputs, and keep what came. Only Ctrl-C gets through."""
-    seen, lent = Observed(), copied(inputs)
+    seen, lent = Observed(), copy.deepcopy(inputs)
     with kept_quiet() as printed:
         try:
             with time_limit(seconds):
@@ -85,7 +85,7 @@ def rehearse(trial: Trial, answer: Any, inputs: Probe, like: Observed | None = N
     seen = Observed()
     try:
         with np.errstate(all="ignore"):
-            collect(trial, answer, copied(inputs), seen.values, like)
+            collect(trial, answer, copy.deepcopy(inputs), seen.values, like)
     except Exception as error:
         seen.fail(error)
     return seen
@@ -97,14 +97,6 @@ def collect(trial: Trial, answer: Any, inputs: Probe, values: Values, like: Obse
         values[name] = as_array(name, value)
         if like and not (name in like.values and same(like.values[name], values[name])):
             return
-
-
-def copied(inputs: Mapping[str, Any]) -> Probe:
-    """A copy of the inputs that shares nothing with them, and keeps the order of arrays in memory."""
-    return {
-        name: value.copy(order="K") if type(value) is np.ndarray else copy.deepcopy(value)
-        for name, value in inputs.items()
-    }
 
 
 def differ(lent: Any, value: Any) -> bool:

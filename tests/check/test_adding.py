@@ -47,8 +47,12 @@ def test_it_is_named_then_removed():
         ("var + 3", "vra + 3", "eps_thrice: inv_std is made of vra, expected some of eps, mean, n"),
         ("var + 3", "inv_std + 3", "eps_thrice: inv_std is made of inv_std, expected some of"),
         ("var + 3 * eps", "eps + var", "the probes of standardize cannot tell it from the right answer"),
-        ("np.sqrt(var + 3 * eps)", "(np.sqrt(var) + eps)", "cannot tell it from another mistake; it says:"),
-        ("np.sqrt(var", "np.squirt(var", "its code stops: AttributeError: module 'numpy' has no attribute"),
+        (
+            "np.sqrt(var + 3 * eps)",
+            "(np.sqrt(var) + eps)",
+            "cannot tell that it is this mistake; it says:",
+        ),
+        ("np.sqrt(var", "np.squirt(var", "it says: AttributeError: module 'numpy' has no attribute"),
         ("3 * eps)", "3 * eps", "eps_thrice: '(' was never closed"),
     ],
 )
