@@ -13,13 +13,7 @@ import numpy as np
 from . import facts, standing
 from .answers import OddAnswer, as_function, described, is_blank
 from .comparing import IMPRECISE, agree
-from .everywhere import (
-    DIGITS_LOST,
-    INPUT_MODIFIED,
-    arguments_swapped,
-    returns_swapped,
-    without_effect,
-)
+from .everywhere import DIGITS_LOST, INPUT_MODIFIED, arguments_swapped, returns_swapped, without_effect
 from .evidence import Evidence, Run
 from .exercise import Exercise, in_double
 from .naming import diagnose, named

@@ -41,15 +41,14 @@ class Evidence:
             for _, right, seen in self.runs
         )
 
+    def came(self, name: str) -> list[tuple[np.ndarray, np.ndarray]]:
+        """The values of a quantity, and the right ones, on each probe where it came."""
+        return [(seen.values[name], right[name]) for _, right, seen in self.runs if name in seen.values]
+
     @cached_property
     def wrong(self) -> list[str]:
         """The quantities that are wrong on one probe at least."""
-
-        def is_wrong(name: str) -> bool:
-            came = ((run.seen.values[name], run.right[name]) for run in self.runs if name in run.seen.values)
-            return not all(same(*pair) for pair in came)
-
-        return list(filter(is_wrong, self.names))
+        return [name for name in self.names if not all(same(*pair) for pair in self.came(name))]
 
     @cached_property
     def right(self) -> list[str]:
@@ -68,7 +67,5 @@ class Evidence:
 
     def varies(self) -> bool:
         """False where nothing came, or one number everywhere: that is what many slips give."""
-        values = [
-            run.seen.values[name] for run in self.runs for name in self.wrong if name in run.seen.values
-        ]
+        values = [found for name in self.wrong for found, _ in self.came(name)]
         return bool(values) and all(value.size < 2 or np.ptp(value) > 1e-12 for value in values)

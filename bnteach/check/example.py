@@ -22,11 +22,8 @@ def example(evidence: Evidence) -> tuple[str, ...]:
         if found is not None and not same(found, right):
             shown = [assigned(f"  {key}", value) for key, value in readable(inputs)]
             places = enough_places(found, right)
-            both = [
-                assigned(f"{word} {name}", v, places)
-                for word, v in (("expected", right), ("yours   ", found))
-            ]
-            return ("\n".join(["For", *shown, *both]),)
+            wanted = assigned(f"expected {name}", right, places)
+            return ("\n".join(["For", *shown, wanted, assigned(f"yours    {name}", found, places)]),)
     return ()
 
 

@@ -151,17 +151,17 @@ def multiple(case: Case) -> Iterator[str]:
 
 
 def by_channel(case: Case) -> Iterator[str]:
-    """Is it right but for a shift or a factor, the same everywhere, or one for each channel?"""
-    pairs = {"": [(case.found.ravel(), case.right.ravel())]}
+    """Is it right but for a shift or a factor in each channel, or in all values where there are none?"""
+    where, found, right = "", case.found[None], case.right[None]
     if case.right.ndim > 1:
-        pairs["in each channel "] = [*zip(case.channels(case.found), case.channels(case.right), strict=True)]
-    for where, both in pairs.items():
-        if any(len(b) < 3 or np.ptp(b) == 0 for _, b in both):
-            continue
-        if all(same(a - a.mean() + b.mean(), b) for a, b in both):
-            yield f"{where}all values are off by the same amount. Look at what is subtracted or added."
-        if all(same(a, b * np.vdot(a, b) / np.vdot(b, b)) for a, b in both):
-            yield f"{where}all values are the same multiple of the right ones. Look at the factors."
+        where, found, right = "in each channel ", case.channels(case.found), case.channels(case.right)
+    pairs = list(zip(found, right, strict=True))
+    if any(b.size < 3 or np.ptp(b) == 0 for _, b in pairs):
+        return
+    if all(same(a - a.mean() + b.mean(), b) for a, b in pairs):
+        yield f"{where}all values are off by the same amount. Look at what is subtracted or added."
+    if all(same(a, b * np.vdot(a, b) / np.vdot(b, b)) for a, b in pairs):
+        yield f"{where}all values are the same multiple of the right ones. Look at the factors."
 
 
 def paths_of_dx(case: Case) -> Iterator[str]:

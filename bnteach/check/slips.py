@@ -31,13 +31,10 @@ OF_A_VALUE = {
 
 def slips_of(recipe: Recipe) -> list[Mistake]:
     """Every slip in one line of the recipe, each once, and those that people make most often first."""
-    found: dict[tuple[str, str], str] = {}
     steps = list(recipe.steps)
     above = {step: [*recipe.takes, *steps[:number]] for number, step in enumerate(steps)}
-    for step in reversed(recipe.returns):  # of two that give the same, the later one is the nearer
-        found[step, ast.unparse(ast.parse(f"-({recipe.steps.get(step, step)})"))] = (
-            f"`{step}` has the wrong sign"
-        )
+    last = [step for step in reversed(steps) if step in recipe.returns]
+    found = {(step, f"-({recipe.steps[step]})"): f"`{step}` has the wrong sign" for step in last}
     for kind in (operations, comparisons, functions, axes, brackets, values, names):
         for step, text in recipe.steps.items():
             for words, line in changed(text, kind, above[step]):
@@ -59,14 +56,11 @@ def told(recipe: Recipe, step: str, words: str) -> str:
 def changed(text: str, kind: Callable[..., Iterator[Slip]], above: list[str]) -> Iterator[Slip]:
     """A line with a slip of this kind in one place, for each place. `above`: the values that it may use."""
     for node in ast.walk(ast.parse(text, mode="eval")):
-        if isinstance(node, ast.expr) and not isinstance(node, ast.Slice) and is_read(node):
+        is_read = isinstance(getattr(node, "ctx", ast.Load()), ast.Load)
+        if isinstance(node, ast.expr) and not isinstance(node, ast.Slice) and is_read:
             for words, new in kind(node, above):
                 whole = f"{text[: node.col_offset]}({new}){text[node.end_col_offset :]}"
                 yield words, ast.unparse(ast.parse(whole, mode="eval"))
-
-
-def is_read(node: ast.expr) -> bool:
-    return isinstance(getattr(node, "ctx", ast.Load()), ast.Load)
 
 
 def operations(node: ast.expr, above: list[str]) -> Iterator[Slip]:
@@ -94,11 +88,8 @@ def comparisons(node: ast.expr, above: list[str]) -> Iterator[Slip]:
     """Above for below; the limit itself counts, or does not."""
     if isinstance(node, ast.Compare) and len(node.ops) == 1 and type(node.ops[0]) in COMPARED:
         left, right = ast.unparse(node.left), ast.unparse(node.comparators[0])
-        for sign in COMPARED.values():
-            yield (
-                f"`{sign}` stands where `{COMPARED[type(node.ops[0])]}` belongs",
-                f"({left}) {sign} ({right})",
-            )
+        words = f"stands where `{COMPARED[type(node.ops[0])]}` belongs"
+        yield from ((f"`{sign}` {words}", f"({left}) {sign} ({right})") for sign in COMPARED.values())
 
 
 def functions(node: ast.expr, above: list[str]) -> Iterator[Slip]:
@@ -136,24 +127,14 @@ def axes(node: ast.expr, above: list[str]) -> Iterator[Slip]:
 
 
 def brackets(node: ast.expr, above: list[str]) -> Iterator[Slip]:
-    """Brackets around a sum are missing, or are set where there are none."""
-    if not isinstance(node, ast.BinOp):
+    """The brackets around a sum are missing."""
+    sign = SIGNS.get(type(node.op)) if isinstance(node, ast.BinOp) else None
+    if sign not in ("*", "/", "**"):
         return
-    sign = SIGNS.get(type(node.op))
-    for inner, other in ((node.left, ast.unparse(node.right)), (node.right, ast.unparse(node.left))):
-        if not isinstance(inner, ast.BinOp):
-            continue
-        within, is_left = SIGNS.get(type(inner.op)), inner is node.left
-        a, b = ast.unparse(inner.left), ast.unparse(inner.right)
-        if within in ("+", "-") and sign in ("*", "/", "**"):
-            late = (
-                f"{a} {within} ({b}) {sign} ({other})" if is_left else f"({other}) {sign} ({a}) {within} {b}"
-            )
-            yield f"the brackets around {ast.unparse(inner)} are missing", late
-        if within in ("*", "/") and sign in ("+", "-"):
-            early = f"({a}) {within} (({b}) {sign} ({other}))"
-            early = early if is_left else f"(({other}) {sign} ({a})) {within} ({b})"
-            yield f"{other} comes in before {within} is worked out", early
+    left, right = ast.unparse(node.left), ast.unparse(node.right)
+    for part, new in ((node.left, f"{left} {sign} ({right})"), (node.right, f"({left}) {sign} {right}")):
+        if isinstance(part, ast.BinOp) and isinstance(part.op, (ast.Add, ast.Sub)):
+            yield f"the brackets around {ast.unparse(part)} are missing", new
 
 
 def names(node: ast.expr, above: list[str]) -> Iterator[Slip]:

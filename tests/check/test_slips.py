@@ -21,7 +21,6 @@ from bnteach.check.slips import slips_of
         ("a.mean(axis=0)", "a.mean(axis=1, keepdims=True)", "a.mean(axis=0) runs along axis 1"),
         ("a[:, None]", "a", "a[:, None] stands without its [:, None]"),
         ("(a - b) * c", "a - b * c", "the brackets around a - b are missing"),
-        ("a * b + c", "a * (b + c)", "c comes in before * is worked out"),
         ("a + b", "a ** 2 + b", "a is squared"),
         ("a + b", "a + c", "c stands where b belongs"),
         ("a + b", "a - 1 + b", "1 is subtracted from a"),

@@ -94,7 +94,7 @@ def backward(change):
         (lambda dx, h, s, g, d: dx.T, "dx: it has shape (2, 3), expected (3, 2)"),
         (lambda dx, h, s, g, d: dx.T, "It is the transpose of the right array."),
         (lambda dx, h, s, g, d: dx[None], "The numbers are right: only the shape is not."),
-        (lambda dx, h, s, g, d: dx + 0.5, "dx: all values are off by the same amount."),
+        (lambda dx, h, s, g, d: dx + 0.5, "dx: in each channel all values are off by the same amount."),
         (lambda dx, h, s, g, d: dx + 0.3 * g, "dx: in each channel all values are off by the same amount."),
         (lambda dx, h, s, g, d: dx + 0.3 * h**2, "Look at both paths"),
         (lambda dx, h, s, g, d: dx + 0.3 * h * (d * h).mean(0), "Look at the path through the variance."),
