@@ -28,7 +28,7 @@ def add(name: str, text: str) -> None:
     ... ''')
     >>> check.standardize.judge(lambda x, eps: (x - x.mean(0)) / np.sqrt(x.var(0) + 3 * eps)).mistake
     'eps_thrice'
-    >>> check.remove("standardize", "eps_thrice")
+    >>> del check.standardize.known["eps_thrice"]
 
     Args:
         name: the name of the check.
@@ -49,22 +49,6 @@ def add(name: str, text: str) -> None:
         if problem := not_told_apart(trial, known[key], seed):
             raise ValueError(f"{name}, {key}: {problem}")
     check.known.update(known)
-
-
-def remove(name: str, key: str) -> None:
-    """Take a mistake away from a check.
-
-    >>> remove("standardize", "forgot_the_cat")
-    Traceback (most recent call last):
-    KeyError: "key is 'forgot_the_cat', which standardize has not"
-
-    Raises:
-        KeyError: there is no such check, or it has no such mistake.
-    """
-    check = check_named(name)
-    if key not in check.known:
-        raise KeyError(f"key is {key!r}, which {name} has not")
-    del check.known[key]
 
 
 def check_named(name: str) -> Check:

@@ -63,12 +63,9 @@ def unpacked(names: tuple[str, ...], value: Any) -> list[Any]:
         raise OddAnswer(f"Your function returns {described(value)}, {wanted}")
     if len(names) == 1 or len(value) != len(names):
         in_tuple = "a tuple of " * (len(value) == len(names))  # a comma behind a single value
-        raise OddAnswer(f"Your function returns {in_tuple}{counted(len(value))}, {wanted}")
+        given = f"{in_tuple}{len(value)} value{'s' * (len(value) != 1)}"
+        raise OddAnswer(f"Your function returns {given}, {wanted}")
     return list(value)
-
-
-def counted(number: int) -> str:
-    return f"{number} value{'s' * (number != 1)}"
 
 
 def described(value: Any) -> str:

@@ -94,8 +94,8 @@ class Check(Exercise):
     def if_wrong(self, evidence: Evidence, answer: Any) -> Verdict | None:
         """What can go wrong in every exercise, or in this one. None if all is right."""
         if all(run.seen.has(run.right) for run in evidence.runs):
-            modified = ", ".join(sorted({name for run in evidence.runs for name in run.seen.modified}))
-            return named(evidence, (INPUT_MODIFIED,), f"It changes {modified}.") if modified else None
+            changes = f"It changes {', '.join(evidence.modified)}."
+            return named(evidence, (INPUT_MODIFIED,), changes) if evidence.modified else None
         if found := arguments_swapped(self, answer) or returns_swapped(evidence):
             return named(evidence, (found,))
         verdict = diagnose(evidence)

@@ -62,6 +62,11 @@ class Evidence:
         swapped = {name for name, other in permutations(self.wrong, 2) if self.holds(same, name, other)}
         return swapped | {name for name in self.wrong if self.holds(is_reshaped, name)}
 
+    @cached_property
+    def modified(self) -> list[str]:
+        """The inputs that the learner's code changes in place."""
+        return sorted({name for run in self.runs for name in run.seen.modified})
+
     def is_failed(self) -> bool:
         return any(run.seen.failure for run in self.runs)
 

@@ -21,9 +21,8 @@ def example(evidence: Evidence) -> tuple[str, ...]:
         found = seen.values.get(name)
         if found is not None and not same(found, right):
             shown = [assigned(f"  {key}", value) for key, value in readable(inputs)]
-            places = enough_places(found, right)
-            wanted = assigned(f"expected {name}", right, places)
-            return ("\n".join(["For", *shown, wanted, assigned(f"yours    {name}", found, places)]),)
+            both = [assigned(f"expected {name}", right), assigned(f"yours    {name}", found)]
+            return ("\n".join(["For", *shown, *both]),)
     return ()
 
 
@@ -32,12 +31,12 @@ def readable(probe: Probe) -> list[tuple[str, Any]]:
     return [(name, value) for name, value in probe.items() if not callable(value)]
 
 
-def assigned(name: str, value: Any, places: int | None = None) -> str:
+def assigned(name: str, value: Any) -> str:
     """A line such as `eps = 0.5`, or several for an array, with the columns one below the other."""
-    return f"{name} = {numbers(value, places, start=len(name) + 3)}"
+    return f"{name} = {numbers(value, start=len(name) + 3)}"
 
 
-def numbers(value: Any, places: int | None = None, start: int = 0) -> str:
+def numbers(value: Any, start: int = 0) -> str:
     """A number or an array, in decimals where that is readable. `start`: column of the first character."""
     if isinstance(value, float):
         return np.format_float_positional(value, precision=4, fractional=False, trim="0")
@@ -45,7 +44,7 @@ def numbers(value: Any, places: int | None = None, start: int = 0) -> str:
         return repr(value).replace("\n", "")[:100]
     if value.size > READABLE:
         return f"an array of shape {value.shape}"
-    places = places or enough_places(value)
+    places = enough_places(value)
     if value.dtype != bool:
         value = value.astype(int) if is_whole(value) else np.round(value, places) + 0.0  # no −0
     style = {"precision": places, "floatmode": "maxprec_equal", "suppress_small": True, "separator": ", "}
@@ -58,14 +57,10 @@ def is_whole(value: np.ndarray) -> bool:
     return bool(np.all(np.abs(value) < LARGE) and np.all(value == np.round(value)))
 
 
-def enough_places(*arrays: np.ndarray) -> int:
-    """Decimal places that show four digits, and two of the difference of two arrays."""
-    shown = [(4, array.astype(float)) for array in arrays]
-    if len({array.shape for array in arrays}) < len(arrays):
-        shown.append((2, arrays[0] - arrays[1]))
-    sizes = [(digits, np.abs(a).max(initial=0.0, where=np.isfinite(a))) for digits, a in shown]
-    places = [digits - 1 - np.floor(np.log10(size)) for digits, size in sizes if size > 0]
-    return int(np.clip(max(places, default=1), 1, 9))
+def enough_places(value: np.ndarray) -> int:
+    """Decimal places that show five digits: what differs by less is right."""
+    largest = np.abs(value).max(initial=0.0, where=np.isfinite(value))
+    return int(np.clip(4 - np.floor(np.log10(largest or 1)), 1, 9))
 
 
 def shapes(probe: Probe) -> str:

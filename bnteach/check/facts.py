@@ -54,8 +54,8 @@ def facts_of(evidence: Evidence, name: str) -> str:
 
 def changes(evidence: Evidence) -> list[str]:
     """Says so when inputs are changed: a value that is used again later is then another one."""
-    modified = sorted({name for run in evidence.runs for name in run.seen.modified})
-    return [f"Your code changes {listed(modified)} in place; work on a copy."] if modified else []
+    words = f"Your code changes {listed(evidence.modified)} in place; work on a copy."
+    return [words] if evidence.modified else []
 
 
 def failure(evidence: Evidence) -> list[str]:
@@ -68,7 +68,5 @@ def failure(evidence: Evidence) -> list[str]:
 
 
 def before_it(evidence: Evidence) -> list[str]:
-    """How the values are that came before a failure."""
-    wrong = [name for name in evidence.wrong if all(name in run.seen.values for run in evidence.runs)]
-    told = (("wrong", wrong), ("right", evidence.right))
-    return [f"Before that, {listed(names)} came out {state}." for state, names in told if names]
+    """What is right already of code that stops."""
+    return [f"Before that, {listed(evidence.right)} came out right."] if evidence.right else []

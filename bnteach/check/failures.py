@@ -25,7 +25,6 @@ KINDS: dict[type[BaseException], tuple[str, str]] = {
     NotImplementedError: ("not written", "Not written yet{at}."),
     TimeUp: ("time", "Stopped after {after}{at}. Is there a loop that never ends?"),
     RecursionError: ("recursion", "Your function calls itself without end{at}."),
-    MemoryError: ("raised", "Your code asks for more memory than there is{at}."),
     SystemExit: ("exit", "Your code ends the kernel{at}. Return a value instead."),
     BaseException: ("raised", "{type}{message}{at}.{about}"),
 }

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from itertools import combinations, product
 
 from . import facts
-from .comparing import ROUNDING, Values, agree, same
+from .comparing import ROUNDING, Values, agree, alike, same
 from .evidence import Evidence
 from .example import example, listed
 from .mistakes import Mistake
@@ -49,16 +49,13 @@ def diagnose(evidence: Evidence) -> Verdict:
     check, numbers = evidence.check, () if evidence.check.tell else example(evidence)
     known, is_told = list(check.known.values()), evidence.misplaced or not evidence.varies()
     slips = [] if is_told else check.slips
+    told = check.verdict(NOT_YET, facts.why(evidence), details=numbers)
     for groups in candidates(known, slips):
         matching = [group for group in groups if is_match(evidence, group)]
-        if len(matching) == 1:
-            return named(evidence, matching[0], facts.what_happens(evidence), numbers)
         if matching:
-            choice = ["- " + "; and ".join(one.title for one in group) + "." for group in matching]
-            words = [facts.what_happens(evidence), "It may be one of these:", *choice]
-            return check.verdict(NOT_YET, "\n".join(words), details=numbers)
-    part = partly(evidence, known, numbers) or partly(evidence, slips, numbers)
-    return part or check.verdict(NOT_YET, facts.why(evidence), details=numbers)
+            first = named(evidence, matching[0], facts.what_happens(evidence), numbers)
+            return first if len(matching) == 1 else told
+    return partly(evidence, known, numbers) or partly(evidence, slips, numbers) or told
 
 
 def candidates(known: list[Mistake], slips: list[Mistake]) -> Iterator[Iterable[Together]]:
@@ -111,16 +108,11 @@ def explained(evidence: Evidence, mistake: Mistake) -> set[str]:
     explains less than half of what it would spoil: then it may be chance."""
     explained, spoiled = set(evidence.wrong) - evidence.misplaced, set()
     for inputs, right, seen in evidence.runs:
-        made = evidence.check.observed_of(mistake.in_recipe(evidence.check.recipe), inputs)
-        explained = {name for name in explained if is_made(made, seen.values, name)}
-        if not explained or not all(is_made(made, right, name) for name in evidence.right):
+        made = evidence.check.observed_of(mistake.in_recipe(evidence.check.recipe), inputs).values
+        explained &= alike(seen.values, made)
+        if not explained or not (kept := alike(right, made)).issuperset(evidence.right):
             return set()
-        spoiled |= {name for name in evidence.wrong if not is_made(made, right, name)}
+        spoiled |= set(evidence.wrong) - kept
     runs = evidence.runs
     explained = {name for name in explained if any(is_far(run.seen, run.right, name) for run in runs)}
     return explained if 2 * len(explained) >= len(spoiled) else set()
-
-
-def is_made(made: Observed, values: Values, name: str) -> bool:
-    """True when a run gave this value of this quantity."""
-    return name in made.values and name in values and same(values[name], made.values[name])

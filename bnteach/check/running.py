@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from .answers import as_array
-from .comparing import ROUNDING, Values, same
+from .comparing import ROUNDING, Values, agree, same
 from .failures import failed
 from .shelter import kept_quiet, time_limit
 
@@ -39,9 +39,8 @@ class Observed:
         self.error = type(error).__name__
 
     def has(self, values: Values, within: float = ROUNDING) -> bool:
-        """True when nothing failed and all these values came."""
-        came = (name in self.values and same(self.values[name], values[name], within) for name in values)
-        return self.failure is None and all(came)
+        """True when nothing failed and these values came."""
+        return self.failure is None and agree(self.values, values, within)
 
 
 class Runs:

@@ -11,15 +11,11 @@ def eps_outside(x, eps):
     return (x - x.mean(axis=0)) / (x.std(axis=0) + eps)
 
 
-def test_two_mistakes_that_look_the_same_are_both_offered(monkeypatch):
+def test_of_two_mistakes_that_look_the_same_none_is_named(monkeypatch):
     known = check.standardize.known["eps_outside"]
     twin = dataclasses.replace(known, key="twin", title="a twin of it")
     monkeypatch.setitem(check.standardize.known, "twin", twin)
-    verdict = check.standardize(eps_outside)
-    assert verdict.mistakes == ()
-    assert "It may be one of these:" in verdict.why
-    assert known.title in verdict.why
-    assert "a twin of it" in verdict.why
+    assert check.standardize(eps_outside).mistakes == ()
 
 
 def test_what_is_true_on_one_probe_alone_is_not_said():

@@ -93,7 +93,6 @@ def test_the_wrong_number_of_values(two_values, value, words):
 
 def test_what_came_before_a_failure_is_told(two_values):
     assert "Before that, total came out right." in why(lambda dy, x: (dy.sum(0), None), two_values)
-    assert "Before that, total came out wrong." in why(lambda dy, x: (dy.sum(1), None), two_values)
 
 
 def test_an_exception_is_told_with_the_learners_own_line():
@@ -326,10 +325,6 @@ def test_recursion_without_end():
         return again(x, eps)
 
     assert "Your function calls itself without end, at line" in why(again)
-
-
-def test_more_memory_than_there_is():
-    assert "Your code asks for more memory than there is" in why(lambda x, eps: np.ones(2**48))
 
 
 def test_a_check_in_the_function_that_it_checks_answers_at_once():
