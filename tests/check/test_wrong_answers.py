@@ -19,7 +19,6 @@ def noise(value, scale):
 SPOILED = {
     "times 1.37": lambda value: 1.37 * value,
     "a little noise": lambda value: value + noise(value, 0.003),
-    "much noise": lambda value: value + noise(value, 1),
     "tanh": lambda value: np.tanh(0.7 * value),
     "one value": lambda value: np.where(
         np.arange(value.size).reshape(value.shape) == value.size // 2, 7.77, value
