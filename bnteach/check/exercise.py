@@ -29,7 +29,7 @@ class Exercise:
     right: the right answer, as a plain function: lines `name = expression`, then `return` and names.
     probes: from a random generator to a list of inputs. The first is small enough to read; the others have
         random values, off-center, with N ≥ 3 and unequal sizes.
-    hints: three, the last nearly the answer.
+    hints: a text of three lines, the last nearly the answer; kept as a tuple.
     lesson: the lesson and section that the exercise belongs to.
     mistakes: texts that `mistakes_in` reads.
     hard_probes: the same as probes, for float32 inputs on which right formulas lose digits.
@@ -44,7 +44,7 @@ class Exercise:
 
     right: Callable[..., Any]
     probes: Callable[[np.random.Generator], list[Probe]]
-    hints: tuple[str, str, str]
+    hints: str | tuple[str, ...]
     lesson: tuple[str, str]
     mistakes: tuple[str, ...] = ()
     hard_probes: Callable[[np.random.Generator], list[Probe]] = lambda rng: []
@@ -57,8 +57,11 @@ class Exercise:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "name", self.name or self.right.__name__)
+        if isinstance(self.hints, str):  # in a copy by dataclasses.replace it is a tuple already
+            lines = (" ".join(line.split()) for line in self.hints.splitlines())
+            object.__setattr__(self, "hints", tuple(lines))
         for field, number, texts in (
-            ("hints", 3, "3 texts"),
+            ("hints", 3, "3 lines"),
             ("lesson", 2, "2 texts"),
             ("mistakes", None, "texts"),
         ):

@@ -45,7 +45,7 @@ def rows(rng):
 MISTAKE = "over_batch: the mean runs over the batch\n    mean_square = (x**2).mean(axis=0)\n    | Two axes."
 
 
-def checked(right=rms_norm, probes=rows, hints=("1", "2", "3"), lesson=("08", "Norms"), **more):
+def checked(right=rms_norm, probes=rows, hints="1\n2\n3", lesson=("08", "Norms"), **more):
     """A check that is made so, and has judged a wrong answer."""
     one = Check(right, probes, hints=hints, lesson=lesson, **more)
     one(lambda x, gamma, eps: np.tanh(x))
@@ -71,7 +71,7 @@ def test_one_that_works_passes():
         ({"mistakes": MISTAKE}, "rms_norm: mistakes is 'over_batch.* expected a tuple of texts"),
         ({"mistakes": (MISTAKE, MISTAKE)}, "rms_norm, over_batch: there is such a key already"),
         ({"mistakes": (MISTAKE.replace("_square", ""),)}, "over_batch: it gives mean, expected one of mean_"),
-        ({"hints": ("1", "2")}, r"hints is \('1', '2'\), expected a tuple of 3 texts"),
+        ({"hints": "1\n2"}, r"hints is \('1', '2'\), expected a tuple of 3 lines"),
         ({"lesson": ("08",)}, r"lesson is \('08',\), expected a tuple of 2 texts"),
     ],
 )

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from bnteach import check
-from bnteach.check.lessons.lesson_08 import CHOICES
+
+CHOICES = check.choose_norms.answer_from(check.choose_norms.recipe)()
 
 
 def masked_batch_norm(x_hat):

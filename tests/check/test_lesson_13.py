@@ -16,24 +16,9 @@ def sums(blocks, has_shift=True):
     return n, shift, total / n, squares / n
 
 
-def shift_not_added(blocks):
-    _, _, average, squares = sums(blocks)
-    return average, squares - average**2
-
-
-def around_the_shift(blocks):
-    _, shift, average, squares = sums(blocks)
-    return shift + average, squares
-
-
 def whole_mean_subtracted(blocks):
     _, shift, average, squares = sums(blocks)
     return shift + average, squares - (shift + average) ** 2
-
-
-def shift_in_the_variance(blocks):
-    _, shift, average, squares = sums(blocks)
-    return shift + average, shift + squares - average**2
 
 
 def n_minus_one(blocks):
@@ -52,10 +37,7 @@ def blocks_read_twice(blocks):
 
 
 MEANT = [
-    shift_not_added,
-    around_the_shift,
     whole_mean_subtracted,
-    shift_in_the_variance,
     n_minus_one,
     digits_lost,
     blocks_read_twice,

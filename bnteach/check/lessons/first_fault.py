@@ -1,7 +1,5 @@
 """Exercises that are judged by facts, one after the other: the first that does not hold is the mistake."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
@@ -10,7 +8,7 @@ from typing import Any
 from ..checking import Check
 from ..mistakes import mistakes_in
 from ..recipe import Recipe
-from ..running import Observed
+from ..running import Observed, Probe
 from ..verdict import Verdict
 
 HEAD_OF_ONE = re.compile(r"^(?P<indent> *)(?P<key>[a-z][a-z0-9_]*): .+$", re.MULTILINE)
@@ -33,10 +31,8 @@ def first_fault():
 
 
 def with_fault(recipe: Recipe) -> Callable[..., Any]:
-    fault = recipe.values({}, ["fault"])["fault"]
-
     def answer(*inputs: Any) -> Any:
-        raise KnownFault(fault)
+        raise KnownFault(recipe.values({}, ["fault"])["fault"])
 
     return answer
 
@@ -55,7 +51,7 @@ def judged_by(
     others = list(others)
     names = ["none", *titles, *others]
 
-    def trial(answer: Any, inputs: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:
+    def trial(answer: Any, inputs: Probe) -> Iterable[tuple[str, Any]]:
         try:
             found = next((name for name, holds in facts(answer, inputs) if not holds), "none")
         except KnownFault as known:
