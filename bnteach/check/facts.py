@@ -33,7 +33,8 @@ def what_happens(evidence: Evidence) -> str:
 def why(evidence: Evidence) -> str:
     """Everything known, as sentences: failures first, then each wrong quantity."""
     if evidence.is_failed():
-        return " ".join([*failure(evidence), *before_it(evidence), *changes(evidence)])
+        before = [f"Before that, {listed(evidence.right)} came out right."] if evidence.right else []
+        return " ".join([*failure(evidence), *before, *changes(evidence)])
     sentences = [what_is_off(evidence), *changes(evidence)]
     if not evidence.check.tell:
         sentences += [f"{name}: {facts_of(evidence, name)}" for name in evidence.wrong[:FEW]]
@@ -65,8 +66,3 @@ def failure(evidence: Evidence) -> list[str]:
     if 0 < len(failed) < len(evidence.runs):
         words += [f"It happens with {shapes(failed[0].inputs)}, but not with every input."]
     return words
-
-
-def before_it(evidence: Evidence) -> list[str]:
-    """What is right already of code that stops."""
-    return [f"Before that, {listed(evidence.right)} came out right."] if evidence.right else []

@@ -44,20 +44,16 @@ MEANINGS = {
 
 def failed(error: BaseException, seconds: float) -> tuple[str, str]:
     """The kind of a failure, and the failure in words."""
-    message = own_words(error)
-    if "ellipsis" in message and not isinstance(error, OddAnswer):
+    message = str(traceback.TracebackException.from_exception(error, limit=0)).strip()
+    if not isinstance(error, OddAnswer):
+        message = message[:LENGTH].removesuffix(".")
+    if "ellipsis" in message:
         return "not written", f"A `...` is still there{at(error)}."
     kind, words = next(found for known, found in KINDS.items() if isinstance(error, known))
     named = f"{type(error).__name__}{': ' * bool(message)}" if kind == "raised" else ""
     after = f"{seconds:g} second{'s' * (seconds != 1)}"
     about = next((f" ({meaning})" for part, meaning in MEANINGS.items() if part in message), "")
     return kind, words.format(type=named, message=message, at=at(error), after=after, about=about)
-
-
-def own_words(error: BaseException) -> str:
-    """The message of an exception, without its full stop."""
-    message = str(traceback.TracebackException.from_exception(error, limit=0)).strip()
-    return message if isinstance(error, OddAnswer) else message[:LENGTH].removesuffix(".")
 
 
 def at(error: BaseException) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import builtins
 import inspect
 import re
 import textwrap
@@ -59,13 +58,6 @@ class Recipe:
         new = [name for name in self.steps if name not in (*self.returns, *TAUGHT)]
         said = [name for name in new if name in re.findall(r"\w+", words) and self.steps[name] not in words]
         return f"Here {', '.join(f'{name} is {self.steps[name]}' for name in said)}." if said else ""
-
-    def problem_in(self, name: str, text: str) -> str:
-        """Why `name = text` cannot be a line of the recipe, in words; empty when it can."""
-        values, read = {*self.takes, *self.steps}, names_in(text)
-        unknown = read - values - {*self.scope, *vars(builtins)} or read & {name}
-        expected = f"expected some of {', '.join(sorted(values - {name}))}"
-        return f"{name} is made of {min(unknown)}, {expected}" if unknown else ""
 
 
 def recipe_of(function: Callable[..., Any]) -> Recipe:
