@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .comparing import same
 from .evidence import Evidence
 from .example import listed, shapes
 from .resemblance import Case, about
@@ -44,8 +45,11 @@ def why(evidence: Evidence) -> str:
 def facts_of(evidence: Evidence, name: str) -> str:
     """What is known about one wrong quantity, and on which probes it is wrong."""
     recipe = evidence.check.recipe
-    cases = [Case(name, inputs, right, seen.values[name], recipe) for inputs, right, seen in evidence.runs]
-    right, wrong = ([case for case in cases if case.is_right == is_right] for is_right in (True, False))
+    cases = [
+        Case(name, inputs, expected, expected[name], seen.values[name], recipe)
+        for inputs, expected, seen in evidence.runs
+    ]
+    right, wrong = ([one for one in cases if same(one.found, one.right) is it] for it in (True, False))
     if not right:
         return about(wrong)
     few, many, fewer = ("right", "wrong", right) if len(right) < len(wrong) else ("wrong", "right", wrong)

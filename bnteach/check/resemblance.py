@@ -45,16 +45,9 @@ class Case:
     name: str
     inputs: Probe
     expected: Values
+    right: np.ndarray
     found: np.ndarray
     recipe: Recipe
-
-    @property
-    def right(self) -> np.ndarray:
-        return self.expected[self.name]
-
-    @property
-    def is_right(self) -> bool:
-        return same(self.found, self.right)
 
     @cached_property
     def known(self) -> dict[str, np.ndarray]:

@@ -64,9 +64,7 @@ class Verdict:
 
     def paragraphs(self) -> list[str]:
         """All that it says below its headline."""
-        printed = f"Your code printed:\n{textwrap.indent(first_lines(self.printed), '  ')}" * bool(
-            self.printed.strip()
-        )
+        printed = f"Your code printed:\n{first_lines(self.printed)}" * bool(self.printed.strip())
         hint = "For a hint, write behind the check: .hint(1), then .hint(2), then .hint(3)"
         hint *= bool(self.state == NOT_YET and self.hints)
         return list(filter(None, [*self.why.split("\n"), *self.details, printed, hint]))
