@@ -14,8 +14,6 @@ CHECKS: name -> check. Each check is an attribute of this module too.
 A teacher adds a mistake with `check.add`.
 """
 
-from __future__ import annotations
-
 from .adding import add
 from .checking import Check
 from .lessons import CHECKS

@@ -1,7 +1,5 @@
 """Mistakes of your own: a teacher adds what the own class gets wrong."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from itertools import product
 

@@ -1,7 +1,5 @@
 """What a learner hands in and what it returns, made comparable; or words that say what is odd about it."""
 
-from __future__ import annotations
-
 import dis
 import inspect
 from collections.abc import Callable

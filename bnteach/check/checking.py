@@ -1,7 +1,5 @@
 """A check: runs a learner's answer on probes, and says what it sees."""
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -1,7 +1,5 @@
 """When two arrays are the same, to rounding."""
 
-from __future__ import annotations
-
 import numpy as np
 
 # float32 arithmetic on the probes is within 1e-5 of float64; mistakes are 1e-2 and more away.

@@ -1,7 +1,5 @@
 """Mistakes of every exercise, which show in other ways than by a line that is wrong."""
 
-from __future__ import annotations
-
 import inspect
 from typing import Any
 

@@ -1,7 +1,5 @@
 """What a diagnosis stands on: for each probe what is right, and what a learner's code gave."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property

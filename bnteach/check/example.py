@@ -1,7 +1,5 @@
 """Inputs and values in words and numbers that a student can read."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

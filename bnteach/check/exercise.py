@@ -1,7 +1,5 @@
 """What an exercise is: the right answer, inputs, hints, mistakes, and how an answer is run."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property, reduce

@@ -1,7 +1,5 @@
 """What can be said for sure about a wrong answer that matches no mistake."""
 
-from __future__ import annotations
-
 from .comparing import same
 from .evidence import Evidence
 from .example import listed, shapes

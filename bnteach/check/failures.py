@@ -1,7 +1,5 @@
 """An exception of a learner's code, in words, with the learner's own line."""
 
-from __future__ import annotations
-
 import sysconfig
 import traceback
 from pathlib import Path

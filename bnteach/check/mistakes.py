@@ -1,7 +1,5 @@
 """A mistake: the wrong line as a learner writes it, and what is confused in it."""
 
-from __future__ import annotations
-
 import ast
 import builtins
 import re

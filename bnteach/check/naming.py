@@ -1,7 +1,5 @@
 """Finds the mistake behind a wrong answer: in words that teach, or as a slip; else tells what is sure."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 from itertools import combinations, product
 

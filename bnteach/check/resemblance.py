@@ -3,8 +3,6 @@
 Said is only what is true on every probe on which the quantity is wrong.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property

@@ -1,7 +1,5 @@
 """Runs a learner's code on a probe, and brings back what it computed or how it failed."""
 
-from __future__ import annotations
-
 import copy
 import time
 from collections.abc import Callable, Iterable, Mapping

@@ -1,7 +1,5 @@
 """Runs a learner's code so that it ends, prints nothing, and leaves everything around it as it was."""
 
-from __future__ import annotations
-
 import ctypes
 import io
 import os

@@ -1,7 +1,5 @@
 """Small slips, made from the right lines: a sign, a forgotten factor, another axis, a wrong power."""
 
-from __future__ import annotations
-
 import ast
 from collections.abc import Callable, Iterator
 from itertools import permutations

@@ -1,7 +1,5 @@
 """Which exercises have been checked in this session, and how they stand."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from .verdict import PASSED, SIGNS, Verdict

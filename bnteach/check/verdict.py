@@ -1,7 +1,5 @@
 """What a check says."""
 
-from __future__ import annotations
-
 import html
 import textwrap
 from dataclasses import dataclass, field
