@@ -77,10 +77,6 @@ IN_BATCHES = """
     one_mean_for_all_batches: all batches share one mean
         mean = batches.mean(axis=(0, 1), keepdims=True)
         | Then the light counts as a difference between cars. Each batch has a mean of its own.
-
-    deviations_averaged: standard deviations are averaged, and squared at the end
-        within = np.sqrt(var).mean(axis=0) ** 2
-        | Each variance is right on average; its root is not. Average first.
 """
 
 
@@ -118,8 +114,8 @@ IN_RATE = """
 
 
 def features(rng: np.random.Generator) -> list[Probe]:
-    """Three samples to read; then features off-center, as many as samples, and small beside the 1 for b."""
-    sizes = ((3, 2), (8, 2), (5, 3), (4, 4), (6, 2))
+    """Three samples to read; then features off-center, as many as samples, and one below the 1 of b."""
+    sizes = ((3, 2), (8, 2), (5, 3), (4, 4), (6, 1))
     read, *others, small = ({"x": values(rng, *size)} for size in sizes)
     return [readable(read), *others, {"x": 0.1 * small["x"]}]
 

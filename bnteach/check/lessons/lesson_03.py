@@ -51,10 +51,6 @@ SWITCHES = """
     beta_switched_off: β is set to 0 as well
         new_beta = np.where(keep, beta, 0)
         | Then the channel gives 0, where it gave β on average: the next layer gets another mean.
-
-    mask_inverted: the channels to keep are switched off
-        new_gamma = np.where(keep, 0, gamma)
-        | `keep` is True for the channels that stay as they are.
 """
 
 

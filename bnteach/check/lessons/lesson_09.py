@@ -124,7 +124,7 @@ def networks(rng: np.random.Generator) -> list[Probe]:
     """One to read; then random ones, with a γ of 0, one at the threshold and one just above it."""
 
     def random(inputs: int, hidden: int, outputs: int, cut: int) -> Probe:
-        gamma = rng.choice([-1, 1], hidden) * rng.uniform(0.8, 2.5, hidden)
+        gamma = np.resize([-1, 1], hidden) * rng.uniform(0.8, 2.5, hidden)
         gamma[:cut] *= 0.1
         gamma[[0, 1, -1]] = 0, 0.5, 0.51
         beta = np.resize([1, -1], hidden) * rng.uniform(0.5, 2, hidden)
@@ -136,7 +136,11 @@ def networks(rng: np.random.Generator) -> list[Probe]:
         second = {"w_2": rng.normal(size=(outputs, hidden)), "b_2": rng.normal(size=outputs)}
         return {**first, **running, **second, "threshold": 0.5}
 
-    return [readable(random(2, 4, 2, 2)), random(4, 7, 5, 3), random(6, 6, 6, 2), random(3, 9, 4, 5)]
+    first = {"w_1": np.arange(1.0, 9).reshape(4, 2), "gamma": np.array([1.5, 0.0, -2.0, 0.1])}
+    running = {"mean": np.array([0.5, 1.5, 2.5, 3.5]), "var": np.array([1.0, 2.0, 3.0, 4.0])}
+    second = {"w_2": np.array([[1.0, 10, 3, 4], [5, 20, 7, 8]]), "b_2": np.array([0.5, -0.5])}
+    read = {**first, "beta": np.array([1.0, 2.0, 3.0, -4.0]), **running, **second, "threshold": 0.2}
+    return [read, random(4, 7, 5, 3), random(6, 6, 6, 2), random(3, 9, 4, 5)]
 
 
 def fold_into_next(gamma, beta, running_mean, running_var, eps, weight, bias):
@@ -176,8 +180,8 @@ def linear_layers(rng: np.random.Generator) -> list[Probe]:
         linear = {"weight": rng.normal(1, 1, size=(outputs, inputs)), "bias": rng.normal(1, 1, size=outputs)}
         return {**of_layer(rng, inputs, scale), "eps": eps, **linear}
 
-    read = readable(random(3, 2, 0.5))
-    return [read, random(5, 3, 0.2), random(3, 4, 0.01, 1e-5), random(4, 4, 1e-5)]
+    others = [random(5, 3, 0.2), random(3, 4, 0.01, 1e-5), random(4, 4, 1e-5)]
+    return [readable(random(3, 2, 0.5)), *others]
 
 
 def cut_by(network: Any, sizes: Any) -> Call:

@@ -142,9 +142,9 @@ def upstreams(rng: np.random.Generator) -> list[Probe]:
 
 def sums_to_add(given: tuple[Any, ...], shape: tuple[int, ...], means: np.ndarray) -> np.ndarray:
     """What all_reduce was given. Raises OddAnswer for anything but two rows of sums."""
-    sums = np.asarray(given[0]) if len(given) == 1 else None
-    if sums is None:
+    if len(given) != 1:
         raise OddAnswer(f"all_reduce takes one array, of shape (2, C), here {shape}; it got {len(given)}.")
+    sums = np.asarray(given[0])
     if sums.shape != shape:
         raise OddAnswer(
             f"all_reduce got an array of shape {sums.shape}. It wants both sums at once, in shape "

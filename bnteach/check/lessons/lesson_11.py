@@ -117,10 +117,6 @@ OTHER_LOSSES = """
         place = ((boxes[:, :2] - center) ** 2).sum()
         roots = ((boxes[:, 2:4] - np.sqrt(size)) ** 2).sum()
         | Only the responsible box must lie right; of the others only the confidence counts.
-
-    responsible_counted_as_other: the confidence of the responsible box is pulled to 0 as well
-        others = (boxes[:, 4] ** 2).sum()
-        | It has a target of its own. Only the other boxes should say: nothing here.
 """
 
 

@@ -25,10 +25,6 @@ OF_SKIPS = """
 
     > 14_deep_enough_to_break: Five kinds of blocks
 
-    variance_after_the_block: each BN divides by the variance behind its block
-        variances = start + added * np.arange(1, blocks + 1)
-        | BN stands at the start of the branch: it sees what comes in. At the first block that is `start`.
-
     stream_does_not_grow: each block gets the same variance
         variances = np.full(blocks, start)
         | Each block adds its branch to h, so the next one gets more. That is why the growth slows down.
