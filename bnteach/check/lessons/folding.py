@@ -32,13 +32,8 @@ NOT_FOLDED = """
         | Somebody may want to train it further. Make new convolutions.
 """
 
-
 LAYERS = "BN, conv, BN, LeakyReLU, conv, BN, max-pool, conv, LeakyReLU, BN"  # of `network_from`
 OTHER_ANSWERS = f"The folded network does not give the same answers as the given one: {LAYERS}."
-
-
-def seeds(rng: np.random.Generator) -> list[Probe]:
-    return [{"seed": int(rng.integers(1000))} for _ in range(3)]
 
 
 def network_from(seed: int) -> Any:

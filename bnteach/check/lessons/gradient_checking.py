@@ -56,8 +56,7 @@ SEES_LITTLE = """
         | A forgotten γ does not show where γ is 1. Take other values: rng.uniform(0.5, 2, size=C).
 
     sum_of_dx_compared: of dx only the sum is compared
-        | In BN each column of dx adds up to 0. That holds too when its length is wrong, or when the path
-        | through the variance is missing. Compare dx entry by entry.
+        | Each column of a right dx adds up to 0, and so does one of a wrong length. Compare entry by entry.
 
     only_dx_compared: only dx is compared
         | dγ and dβ can be wrong while dx is right.
@@ -84,7 +83,10 @@ def facts(answer: Any, inputs: Probe) -> Facts:
     eps, tried = inputs["eps"], Tried(inputs["eps"])
 
     def accepts(name: str) -> bool:
-        return decision(answer(tried.forward, tried.watching(backward_by(PASSES[name], eps))))
+        verdict = answer(tried.forward, tried.watching(backward_by(PASSES[name], eps)))
+        if not isinstance(verdict, (bool, np.bool_)):
+            raise OddAnswer(f"Your function returns {described(verdict)}, expected True or False.")
+        return bool(verdict)
 
     yield from tried.facts(is_accepted=accepts("a right one"))
     accepted = {name: accepts(name) for name in PASSES}
@@ -94,12 +96,6 @@ def facts(answer: Any, inputs: Probe) -> Facts:
     yield "tolerance_too_large", not accepted[SLIGHT] or accepted[HUGE]
     yield "only_dx_compared", not all(accepted[name] for name in OF_PARAMETERS)
     yield from ((ACCEPTED.format(name), not accepted[name]) for name in WRONG)
-
-
-def decision(verdict: Any) -> bool:
-    if not isinstance(verdict, (bool, np.bool_)):
-        raise OddAnswer(f"Your function returns {described(verdict)}, expected True or False.")
-    return bool(verdict)
 
 
 def backward_by(recipe: Recipe, eps: float) -> Callable[..., tuple]:

@@ -19,17 +19,13 @@ LABELINGS = """
         | Labels without a pattern show nothing about β. A network with β must learn them.
 
     hard_too_easy: a network without β learns `hard`
-        | Its score is c + f(p) with f(−p) = −f(p), where p is seen from the mean: BN subtracts it. What if a
-        | point and its opposite have the same label?
+        | Its score is c + f(p) with f(−p) = −f(p), seen from the mean. May opposite points be labeled alike?
 
     easy_too_hard: a network without β does not learn `easy`
         | Opposite points, seen from the mean, need different labels.
 """
 
-
-def clouds(rng: np.random.Generator) -> list[Probe]:
-    """Where the middle of the points is: never at 0."""
-    return [{"middle": np.array(middle)} for middle in ([3.0, -1.0], [-2.0, 5.0], [4.0, 4.0])]
+MIDDLES = [3.0, -1.0], [-2.0, 5.0], [4.0, 4.0]  # never at 0
 
 
 def learned(points: np.ndarray, labels: np.ndarray, with_beta: bool) -> float:
@@ -67,7 +63,7 @@ def as_labels(name: str, value: Any, number: int) -> np.ndarray:
 TWO_LABELINGS = judged_by(
     facts,
     LABELINGS,
-    probes=clouds,
+    probes=lambda rng: [{"middle": np.array(place)} for place in MIDDLES],
     name="two_labelings",
     takes=("points",),
     hints="""Without β the score is c + f(p), with f(−p) = −f(p). Which labels can such a score not give?

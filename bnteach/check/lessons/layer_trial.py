@@ -13,7 +13,6 @@ from ..running import Probe
 GRADIENTS = ("dx", "dgamma", "dbeta")
 # Name of an attribute -> how it begins.
 STARTS = {"gamma": "ones", "beta": "zeros", "running_mean": "zeros", "running_var": "ones"}
-STORED = ("running_mean", "running_var")
 TAKES = {"BatchNorm": "num_features", "forward": "x"}
 DEFAULTS = {"eps": 1e-5, "momentum": 0.1}  # with these values an option is left out
 
@@ -75,7 +74,7 @@ def first_values(layer: Any) -> Iterable[tuple[str, Any]]:
 
 def stored(layer: Any, when: str) -> Iterable[tuple[str, Any]]:
     """The running statistics as they are now."""
-    return ((f"{name}_{when}", getattr(layer, name)) for name in STORED)
+    return ((f"{name}_{when}", getattr(layer, name)) for name in ("running_mean", "running_var"))
 
 
 def give(layer: Any, name: str, value: np.ndarray) -> None:

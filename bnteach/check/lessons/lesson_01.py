@@ -16,8 +16,7 @@ def scale_like_training(train, test):
     mean = train.mean(axis=0)
     sum_of_squares = ((train - mean) ** 2).sum(axis=0)
     var = sum_of_squares / n
-    inv_std = 1 / np.sqrt(var)
-    scaled = (test - mean) * inv_std
+    scaled = (test - mean) / np.sqrt(var)
     return scaled
 
 
@@ -27,11 +26,10 @@ IN_SCALING = """
     own_statistics: the test set is scaled with its own mean and standard deviation
         mean = test.mean(axis=0)
         var = test.var(axis=0)
-        | Then a test value is placed among its neighbors in the test set, and the model gets other numbers
-        | for the same thing. A single sample could not be scaled at all.
+        | Then the model gets other numbers for the same thing. And a single sample could not be scaled.
 
     mean_of_the_test_set: the mean is that of the test set, the standard deviation that of the training set
-        scaled = (test - test.mean(axis=0)) * inv_std
+        scaled = (test - test.mean(axis=0)) / np.sqrt(var)
         | If all test values are higher, the model should see that. Subtracting their own mean hides it.
 
     std_of_the_test_set: the mean is that of the training set, but the standard deviation that of the test set
@@ -67,8 +65,7 @@ def variance_within(batches):
 IN_BATCHES = """
     divided_by_n: the squared distances of a batch are divided by N
         var = sum_of_squares / n
-        | Each batch knows only its own mean, which lies in the middle of its own samples. So its squared
-        | distances are too small, and N − 1 makes up for it.
+        | The mean of a batch lies in its middle: the squared distances are too small. N − 1 makes up for it.
 
     divided_once: one is subtracted once, not once for each batch
         within = sum_of_squares.sum(axis=0) / (number * n - 1)

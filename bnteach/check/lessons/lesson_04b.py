@@ -16,8 +16,7 @@ PASSES = {missing: recipe_of(batch_norm_backward).with_lines(lines) for missing,
 CALLED = "Missing is {}, and your function returns {}."
 MISJUDGED = """
     right_one_accused: of a right backward pass it says that a path is missing
-        | Rounding leaves a little of the sum of dx, and ε leaves more of the sum of dx · x̂. Call 0 what is
-        | below 0.01. And is your x̂ that of the same x?
+        | Rounding leaves a little of both sums, and ε more of the second. Call 0 what is below 0.01.
 
     paths_swapped: the names of the two paths are swapped
         | The path through the mean makes the sum of dx 0, the path through the variance the sum of dx · x̂.
@@ -27,8 +26,7 @@ MISJUDGED = """
         | And dy must have a part along 1 and along x̂. Ones have none: draw it at random, for eight samples.
 
     mean_path_seen_twice: where the path through the mean is missing, it says "both"
-        | Then your second number is not made with x̂. Subtract the mean of x first: x itself has a part
-        | along 1, so the sum of dx · x shows the path through the mean as well.
+        | Then your second number is not made with x̂: x itself has a part along 1. Subtract its mean first.
 """
 
 
@@ -50,8 +48,7 @@ CHANGED = {"shift": 0.08, "momentum": 0.5, "batch_size": 600}
 
 def not_to_choose(**given: float) -> str:
     """What is neither usual nor in the list of the exercise, if anything is."""
-    allowed = {name: (USUAL[name], CHANGED[name]) for name in given}
-    odd = [name for name, value in given.items() if value not in allowed[name]]
+    odd = [name for name, value in given.items() if value not in (USUAL[name], CHANGED[name])]
     return "; ".join(f"{name} is {given[name]}, expected {USUAL[name]} or {CHANGED[name]}" for name in odd)
 
 

@@ -157,7 +157,6 @@ FAULTS = """
     D buffers_not_loaded: no batch is counted, but the loss is that of a trained network.
 """
 
-
 EXERCISES = [
     named_letters(
         "diagnose",

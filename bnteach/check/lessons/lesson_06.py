@@ -149,7 +149,6 @@ BUGS = """
     H count_of_samples: the standard deviation of a channel is much less than γ, most in large pictures.
 """
 
-
 EXERCISES = [
     Check(
         batch_norm_channels,
@@ -173,9 +172,7 @@ EXERCISES = [
         "share_right",
         {"right": 0, "down": 0, "contrast": 1.0, "negative": False},
         name="effect_of_change",
-        hints="""Make two measurements that differ in one thing only. What must be the same in both?
-        `share_right(seed)` is the share before the change.
-        The share after it has one argument more: `right`, `down`, `contrast` or `negative`.""",
+        such_as="right=1",
         lesson=("06_normalize_channels", "The mistake: statistics for each position"),
     ),
     named_letters(

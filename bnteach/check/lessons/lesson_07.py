@@ -179,14 +179,8 @@ def outcomes_in_words(seen: list[Observed]) -> str:
 
 
 # What the lesson has tried of each setting, the usual value first.
-TRIED = {
-    "layers": (3,),
-    "width": (50,),
-    "activation": ("ReLU", "tanh"),
-    "batch_size": (60,),
-    "learning_rate": (0.1, 0.3, 1, 3, 10),
-    "steps": (110, 80),
-}
+TRIED = {"layers": (3,), "width": (50,), "activation": ("ReLU", "tanh"), "batch_size": (60,)}
+TRIED |= {"learning_rate": (0.1, 0.3, 1, 3, 10), "steps": (110, 80)}
 
 
 def dropout_variance(mean, var, p):

@@ -147,14 +147,11 @@ def sums_to_add(given: tuple[Any, ...], shape: tuple[int, ...], means: np.ndarra
     sums = np.asarray(given[0])
     if sums.shape != shape:
         raise OddAnswer(
-            f"all_reduce got an array of shape {sums.shape}. It wants both sums at once, in shape "
-            f"(2, C), here {shape}: Σ dy·x̂ in row 0 and Σ dy in row 1."
+            f"all_reduce got an array of shape {sums.shape}. It wants both sums at once, in shape {shape}: "
+            "Σ dy·x̂ in row 0 and Σ dy in row 1."
         )
     if np.allclose(sums, means) or np.allclose(sums, means[::-1]):
-        raise OddAnswer(
-            "all_reduce got means. The devices have unequal numbers of values, so the sum of their means "
-            "says nothing. Send the sums, and divide by count afterward."
-        )
+        raise OddAnswer("all_reduce got means. The counts are unequal: send sums, and divide them afterward.")
     return sums
 
 

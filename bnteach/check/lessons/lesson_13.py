@@ -52,27 +52,19 @@ OF_SHIFTING = """
 """
 
 
-def columns(rng: np.random.Generator) -> list[Probe]:
-    """One channel to read; then random ones, off-center."""
-    return [{"x": np.array([[2.0], [3], [7]])}, {"x": values(rng, 5, 3)}, {"x": values(rng, 8, 2)}]
-
-
 def far_columns(rng: np.random.Generator) -> list[Probe]:
     """Mean over standard deviation is 10 000 in float32; in float64 so much that its digits do not help."""
     x = rng.normal(0, 1, size=(500, 3))
     return [{"x": (x + 1e4).astype(np.float32)}, {"x": x + 1e8}]
 
 
-ROWS = 2  # in a block
-
-
 def one_look(x: np.ndarray) -> Iterator[np.ndarray]:
-    """x in blocks; whoever keeps more than the first and the last of them is stopped."""
+    """x in blocks of two rows; whoever keeps more than the first and the last of them is stopped."""
     given: list[weakref.ref[np.ndarray]] = []
-    for start in range(0, len(x), ROWS):
+    for start in range(0, len(x), 2):
         if sum(block() is not None for block in given) > 2:
             raise OddAnswer("Your function keeps the blocks; they may not fit the memory: let each one go.")
-        block = x[start : start + ROWS].copy()
+        block = x[start : start + 2].copy()
         given.append(weakref.ref(block))
         yield block
 
@@ -105,7 +97,7 @@ EXERCISES = [
     ),
     Check(
         shifted_statistics,
-        columns,
+        lambda rng: [{"x": np.array([[2.0], [3], [7]])}, {"x": values(rng, 5, 3)}, {"x": values(rng, 8, 2)}],
         hard_probes=far_columns,
         takes=("blocks",),
         answer=of_blocks,

@@ -20,8 +20,7 @@ OF_SKIPS = """
 
     mean_square_added: the branch adds its mean square, not its variance
         added = 1
-        | The mean square of ReLU(x̂) is 1/2, but its variance is smaller: the mean is no difference between
-        | pictures. Twice 1/2 − 1/(2π) is added.
+        | A mean is no difference between pictures. The variance of ReLU(x̂) is 1/2 − 1/(2π): add twice that.
 
     > 14_deep_enough_to_break: Five kinds of blocks
 

@@ -29,8 +29,7 @@ NOT_RECALIBRATED = """
 
     count_kept: num_batches_tracked is not set back to 0
         forgets = ("running_mean", "running_var")
-        | With momentum None each batch weighs 1 / num_batches_tracked. So the zeros and ones count as old
-        | batches. layer.reset_running_stats() sets all three back.
+        | With momentum None a batch weighs 1 / num_batches_tracked: zeros and ones count as old batches.
 
     momentum_left: the momentum is left as it was
         momentum = "as it was"

@@ -35,10 +35,6 @@ class Trainings:
         column = self.columns.setdefault(seed, len(self.columns))
         return float(self.results[setting][column % SEEDS])
 
-    def fewest_seeds(self) -> int:
-        """How many seeds each setting was tried with; 5 are enough."""
-        return min([ENOUGH, *map(len, self.tried.values())]) if self.tried else 0
-
 
 def signature_of(*names: str, **usual: Any) -> Signature:
     """That of a function: names of arguments, then those that have a usual value."""
@@ -48,11 +44,12 @@ def signature_of(*names: str, **usual: Any) -> Signature:
 
 
 def choice_of(what: str, among: str) -> Callable[..., Iterable[tuple[str, Any]]]:
-    """The trial of an exercise that chooses one of several: how many seeds it tries, and what it chooses."""
+    """The trial of an exercise that chooses one of several: the number of seeds, up to 5, and the choice."""
 
     def trial(answer: Any, inputs: Probe) -> Iterable[tuple[str, Any]]:
         (chosen,) = unpacked((what,), answer(inputs["train"], inputs[among]))
-        yield "number of seeds", inputs["train"].fewest_seeds()
+        tried = [len(seeds) for seeds in inputs["train"].tried.values()]
+        yield "number of seeds", min([ENOUGH, *tried]) if tried else 0
         yield what, chosen
 
     return trial

@@ -262,17 +262,17 @@ with_bn, per_position = measure(nn.BatchNorm2d), measure(PerPosition)
 # </details>
 # <details><summary>Hint 1</summary>
 #
-# Make two measurements that differ in one thing only. What must be the same in both?
+# An experiment compares two runs that differ in one thing. How many calls is that?
 #
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# `share_right(seed)` is the share before the change.
+# The usual run needs the seed alone. What must be the same in the other one?
 #
 # </details>
 # <details><summary>Hint 3</summary>
 #
-# The share after it has one argument more: `right`, `down`, `contrast` or `negative`.
+# `usual = share_right(seed)`. The second call has one more argument, such as `right=1`.
 #
 # </details>
 
