@@ -41,7 +41,7 @@ def largest_x_hat_batch(n, mean, std):
 STANDING_OUT = """
     half_and_half: half of the values are at one end and half at the other
         pattern = np.arange(n) < n // 2
-        | The spread is large then, and every |x_hat| is about 1. Let one stand out: the others are equal.
+        | The spread is large then, and every |x_hat| is about 1. Let one stand out, make all others equal.
 
     evenly_spaced: the values are evenly spaced
         pattern = np.arange(n)

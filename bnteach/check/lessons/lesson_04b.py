@@ -60,7 +60,8 @@ EXERCISES = [
         probes=lambda rng: [{"eps": eps} for eps in (1e-5, *rng.uniform(1e-5, 1e-4, size=2))],
         name="missing_path",
         takes=("backward",),
-        hints="""What do the two paths take out of dx? (Lesson 04: along which directions is a right dx 0?)
+        hints="""What do the two paths take out of dx? (Lesson 04: along which two directions is a right \
+        dx 0?)
         Draw `dy` at random: ones have no part along x̂. How small is 0, with rounding and ε?
         For each channel, `abs(dx.sum(axis=0))` and `abs((dx * x_hat).sum(axis=0))`: above 0.01 or not?""",
         lesson=("04_derive_the_backward_pass", "The formula is a picture"),

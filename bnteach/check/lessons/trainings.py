@@ -39,8 +39,7 @@ class Trainings:
 def signature_of(*names: str, **usual: Any) -> Signature:
     """That of a function: names of arguments, then those that have a usual value."""
     values = {**dict.fromkeys(names, Parameter.empty), **usual}
-    kind = Parameter.POSITIONAL_OR_KEYWORD
-    return Signature([Parameter(name, kind, default=value) for name, value in values.items()])
+    return Signature([Parameter(n, Parameter.POSITIONAL_OR_KEYWORD, default=v) for n, v in values.items()])
 
 
 def choice_of(what: str, among: str) -> Callable[..., Iterable[tuple[str, Any]]]:

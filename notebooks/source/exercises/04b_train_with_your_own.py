@@ -29,7 +29,7 @@ from bnteach import check
 #
 # <details><summary>Hint 1</summary>
 #
-# What do the two paths take out of dx? (Lesson 04: along which directions is a right dx 0?)
+# What do the two paths take out of dx? (Lesson 04: along which two directions is a right dx 0?)
 #
 # </details>
 # <details><summary>Hint 2</summary>
