@@ -102,15 +102,11 @@ def partly(evidence: Evidence, mistakes: list[Mistake], numbers: tuple[str, ...]
 
 
 def explained(evidence: Evidence, mistake: Mistake) -> set[str]:
-    """The wrong quantities that a mistake explains; none when it would spoil one that is right, or when it
-    explains less than half of what it would spoil: then it may be chance."""
-    explained, spoiled = set(evidence.wrong) - evidence.misplaced, set()
-    for inputs, right, seen in evidence.runs:
+    """The wrong quantities that a mistake explains; none when it would spoil one that is right."""
+    explained, runs = set(evidence.wrong), evidence.runs
+    for inputs, right, seen in runs:
         made = evidence.check.observed_of(mistake.in_recipe(evidence.check.recipe), inputs).values
         explained &= alike(seen.values, made)
-        if not explained or not (kept := alike(right, made)).issuperset(evidence.right):
+        if not explained or not alike(right, made).issuperset(evidence.right):
             return set()
-        spoiled |= set(evidence.wrong) - kept
-    runs = evidence.runs
-    explained = {name for name in explained if any(is_far(run.seen, run.right, name) for run in runs)}
-    return explained if 2 * len(explained) >= len(spoiled) else set()
+    return {name for name in explained if any(is_far(run.seen, run.right, name) for run in runs)}

@@ -20,12 +20,11 @@ def plain_loop(x, eps):
         x = x + 0
 
 
-def bare_except(x, eps):
-    while True:
-        try:
-            x = x + 0
-        except:  # noqa: E722
-            pass
+def goes_on(x, eps):
+    try:
+        plain_loop(x, eps)
+    except:  # noqa: E722
+        plain_loop(x, eps)
 
 
 def sleeps(x, eps):
@@ -38,7 +37,7 @@ def prints(x, eps):
         print("a" * 50)
 
 
-LOOPS = [plain_loop, bare_except, sleeps, prints]
+LOOPS = [plain_loop, goes_on, sleeps, prints]
 
 
 def in_another_thread(call):
