@@ -205,7 +205,7 @@ print_errors("engine", speed.engine)
 # While the arrays do not fit in the cache, no way is faster than five passes through memory. Each bar is the time of one way. Its orange part is the passes through memory that we counted, each
 # taken as one unit. The rest is the cache, the calls and slow sums. PyTorch's passes are not counted. Where Numba is not installed, the bar of the compiled loops is the stored number.
 
-# %% tags=["draws", "nbval-ignore-output"] alt="A bar for each way, the slowest on top: textbook, in place, PyTorch, folded, blocked, engine, compiled. Each is its measured time, in passes, and is split into the passes through memory and the rest; PyTorch's is in one piece. For textbook, in place and folded nearly all is memory. For blocked, engine and compiled most of the bar is the rest. A dashed line at 5 passes is the limit, and no bar reaches it."
+# %% tags=["draws", "nbval-ignore-output"] alt="A bar for each way, the slowest on top: textbook, PyTorch, in place, blocked, folded, engine, compiled. Each is its measured time, in passes, and is split into the passes through memory and the rest; PyTorch's is in one piece. For textbook, in place and folded all or nearly all is memory. For blocked most of the bar is the rest, for engine and compiled about half. A dashed line at 5 passes is the limit, and no bar reaches it."
 passes |= {"textbook": 29, "in place": 22, "compiled": 5}
 ways = {"textbook": speed.textbook, "in place": speed.in_place, "folded": speed.folded}
 ways |= {"blocked": blocked, "engine": speed.engine, "PyTorch": speed.pytorch}
@@ -228,7 +228,7 @@ figures.frame(
     ax,
     title="The time of each way: memory and the rest",
     x="time, in passes",
-    xlim=(0, 50),
+    xlim=(0, 40),
     ylim=(len(names), -0.6),
 )
 ax.set_yticks(rows, names)
@@ -237,7 +237,7 @@ ax.legend(loc="lower right", bbox_to_anchor=(1, 0.15), frameon=False)
 figures.show(ax)
 
 # %% [markdown]
-# With whole arrays most of the time is memory. With blocks memory is the smaller part, and the rest is the cache and the calls. The compiled loops make few calls and need few passes
+# With whole arrays nearly all of the time is memory. With blocks and tiles a large part is the cache and the calls. The compiled loops make few calls and need few passes
 # through the cache, so they come nearest to the limit.
 #
 # **What was shown.** Subtracting a value near the mean keeps the digits. A block in the cache makes this affordable: here it takes about the time of the fold. A good block fits in the cache, and
