@@ -13,8 +13,7 @@
 # %%
 import numpy as np
 
-from bnteach import check
-from bnteach.training import SeedSummary, outcome
+from bnteach import check, training
 from bnteach.trials.claims import learn
 
 # %% [markdown]
@@ -84,8 +83,8 @@ check.trial_of_bn(trial_of_bn)
 if check.trial_of_bn(trial_of_bn).state == "passed":
     with_bn, without = np.array([trial_of_bn(accuracy, seed) for seed in range(20)]).T
     print("the first five seeds:", (with_bn - without)[:5].round(1))
-    effect = SeedSummary(with_bn - without)
-    print(f"20 seeds: {effect.mean:.2f} ± {effect.half_width:.2f}:", outcome(effect, margin=1))
+    effect = training.SeedSummary(with_bn - without)
+    print(f"20 seeds: {effect.mean:.2f} ± {effect.half_width:.2f}:", training.outcome(effect, margin=1))
 
 # %% [markdown] tags=["solution"]
 # ### The solution, explained
