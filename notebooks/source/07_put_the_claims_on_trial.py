@@ -78,12 +78,13 @@ figures.show(ax)
 # $$\text{mean} \pm t\,\frac{s}{\sqrt{n}}$$
 #
 # With $t = 2.09$ for $n = 20$, about 95 of 100 such intervals contain the mean of all seeds. (Student's distribution gives $t$, and $s$ is divided by $n - 1$.)
-# Its place beside the band gives one of the same four answers. `judge` prints the answer of the rule:
+# The place of the interval beside the band gives one of the same four answers. `outcome` is this rule:
 
 
 # %% tags=["nbval-ignore-output"]
 def judge(name, effect, margin):
-    answer = training.outcome(training.SeedSummary(np.array(effect)), margin)
+    summary = training.SeedSummary(np.array(effect))  # of the seeds: mean, interval
+    answer = training.outcome(summary, margin)
     print(f"{name}: lowest effect {min(effect):.1f}, highest {max(effect):.1f} → {answer}")
     return answer
 
@@ -109,7 +110,7 @@ figures.show(ax)
 #
 # ## 1 · "Higher learning rates work"
 #
-# We say that a rate *works* if more than 85 % of the test digits are right after 110 steps. We try five rates; `run_seeds` calls `accuracy` for five seeds and all
+# A rate *works* if more than 85 % of the test digits are right after 110 steps. We try five rates; `run_seeds` calls `accuracy` for five seeds and all
 # combinations. The effect is how many more rates work with BN than without. The margin is 1: if a rate ends near 85 %, chance decides whether it works.
 #
 # **Predict.** Without BN, the rates 0.1 and 0.3 work. What is the highest rate that works with BN: (A) 0.3, (B) 1, (C) 3, (D) 10?
@@ -130,7 +131,7 @@ judge_working(by_rate)
 
 
 # %% tags=["draws", "nbval-ignore-output"] alt="Two panels, ReLU and tanh: test accuracy after 110 steps against the learning rate from 0.1 to 10, one mark for each of five seeds. Without BN the marks lie above the dotted line at 85 percent for 0.1 and 0.3, and fall to 35 percent and less from 1 on. With BN they lie above the line up to 3, and fall to 25 percent and less at 10."
-def show_working(runs, setting, words):
+def show_working(runs, setting, words, place):
     figure, axes = figures.new_figure(columns=2, size=(7.4, 2.8))
     for ax, activation in zip(axes, ("ReLU", "tanh"), strict=True):
         for bn, role in ((False, "without_bn"), (True, "with_bn")):
@@ -143,16 +144,16 @@ def show_working(runs, setting, words):
         ax.text(x[0], 83, "works ↑", va="top", fontsize=9)
         ax.set_xticks(x, [f"{value:g}" for value in x])
         ax.minorticks_off()
-    figures.key(axes[0], {"with_bn": "with BN", "without_bn": "without BN"}, markers=True, place="lower left")
+    figures.key(axes[0], {"with_bn": "with BN", "without_bn": "without BN"}, markers=True, place=place)
     figures.show(figure)
 
 
-show_working(by_rate, "rate", "learning rate")
+show_working(by_rate, "rate", "learning rate", "lower left")
 
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# (C). At 10 it is near 10 %, that is, near guessing. (A mark at 0: the outputs are no numbers.)
+# (C). At a rate of 10 it is near guessing, 10 %. (At a mark at 0, the outputs are NaN.)
 #
 # </details>
 #
@@ -170,7 +171,7 @@ by_scale = training.run_seeds(accuracy, scale=[0.03, 0.1, 0.3, 1, 3, 10], rate=0
 judge_working(by_scale)
 
 # %% tags=["draws", "nbval-ignore-output"] alt="Two panels, ReLU and tanh: test accuracy after 110 steps against a factor on the initial weights from 0.03 to 10. Without BN there is a narrow peak at 1, with tanh at 1 and 3, and at the smallest factors 10 percent. With BN the accuracy is above 85 percent nearly everywhere; it is lowest at 10, where ReLU falls to 80 percent."
-show_working(by_scale, "scale", "initial weights ×")
+show_working(by_scale, "scale", "initial weights ×", "center left")
 with_bn_by_scale = by_scale[by_scale.bn].groupby(["activation", "scale"]).result.mean().unstack()
 assert (with_bn_by_scale.idxmin(axis=1) == 10).all()
 assert (np.ptp(with_bn_by_scale, axis=1) > 7).all()
@@ -189,7 +190,7 @@ assert (np.ptp(with_bn_by_scale, axis=1) > 7).all()
 # How many steps does a network need until 90 % of the *training* digits are right? A rate that is good for one network may be bad for the other, so we try four, and
 # take the best one for each. The effect is the number of steps that BN saves. We look every 5 steps, so the margin is 5.
 #
-# **Predict.** Without BN, the ReLU network needs about 60 steps, at the rate 0.3. How many with BN: (A) about 60, (B) about 30, (C) about 15?
+# **Predict.** Without BN, the ReLU network needs about 60 steps. How many with BN: (A) about 60, (B) about 30, (C) about 15?
 
 
 # %% tags=["nbval-ignore-output"]
@@ -203,14 +204,14 @@ def steps_to_90_percent(seed, bn, activation, rate):
 
 needed = training.run_seeds(steps_to_90_percent, rate=[0.1, 0.3, 1, 3], **both)
 fewest = needed.groupby(["activation", "bn", "seed"]).result.min()  # the best of the four rates
-print(fewest.groupby(["activation", "bn"]).mean())
+print(fewest.groupby(["activation", "bn"]).mean().unstack())
 for name in ("ReLU", "tanh"):
     assert judge(name, fewest[name, False] - fewest[name, True], margin=5) == "for it"
 
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# (C). With BN the best rate is often 1, and few long steps are enough.
+# (C): 14 on average.
 #
 # </details>
 #

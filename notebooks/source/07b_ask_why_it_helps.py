@@ -4,8 +4,8 @@
 # *30 minutes · previous: [07 · Put the claims on trial](07_put_the_claims_on_trial.ipynb) · next: [08 · Choose a norm](08_choose_a_norm.ipynb) ·
 # [exercises](exercises/07b_ask_why_it_helps.ipynb)*
 #
-# Lesson 07 has shown that BN makes training faster and less delicate. People give three reasons: the inputs of the layers move less, the loss is
-# smoother, and BN regularizes. You try them by the same rule, and see all six claims in one picture.
+# Why does BN make training faster and less delicate? People give three reasons: the inputs of the layers move less, the loss is
+# smoother, and BN regularizes. You try them as claims 4 to 6, by the rule of lesson 07.
 
 # %%
 import numpy as np
@@ -46,7 +46,7 @@ def network(seed, kind, activation="ReLU"):
 # ### Does the noise move the inputs?
 #
 # We watch the inputs of the last layer for one batch. How far do their means move in a step, in standard deviations? (Margin 0.05: hardly a
-# move.) We take 20 seeds at once; `judge` prints their mean ± half of the 95 % interval.
+# move.) We take 20 seeds at once; `judge` prints mean ± half of the interval.
 
 # %%
 digits, kinds, activations = data.digits(), ["without BN", "BN", "BN + noise"], ["ReLU", "tanh"]
@@ -101,16 +101,16 @@ judge(learned, "BN + noise", "without BN", margin=1)
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# (A): the noise costs about 0.2 points.
+# (A): the noise costs only 0.2 points.
 #
 # </details>
 #
-# "BN needs still inputs": **no difference** at this rate. "BN gains in spite of the noise" **holds**. So in these networks, less shift is not the reason.
+# "BN needs still inputs": **no difference** at this rate. "BN gains in spite of the noise" **holds**. So here, the gain does not come from less shift.
 # (But noise has no direction, as learning has. And in [eight layers of ReLU](deeper/which_claims_hold.ipynb) it costs more.)
 #
 # ## 5 · "It makes the loss smoother"
 #
-# Santurkar and others propose this reason. A loss is **smooth** if its gradient changes little along a step. Then a step may be long.
+# This is the reason of Santurkar and others. A loss is **smooth** if its gradient changes little along a step. Then a step may be long.
 #
 # We compare the gradients of one batch before and after a step with the rate 0.3, by the cosine of the angle between them: 1 is the same direction, 0
 # perpendicular, −1 opposite. (Margin 0.1: a small part of this range.)
@@ -145,7 +145,7 @@ judge(cosines, "BN", "without BN", margin=0.1)
 # A large mark is the rate that you choose. Steps up to the dotted line lower the loss. A triangle is a value outside.
 #
 # 1. Make the *learning rate of the next step* larger. Which loss turns up first?
-# 2. Go on to 160 *training steps*. Where are the dotted lines now? Compare with the rate of the training, 0.1.
+# 2. Go on to 160 *training steps*. Where are the dotted lines now? The rate of the training is 0.1.
 # 3. Choose *ReLU, 8 layers*, 20 *training steps*, and 0.1 as the *learning rate of the next step*. Which cosine is larger?
 
 # %% tags=["nbval-ignore-output"]
@@ -163,8 +163,8 @@ labs.Landscape()
 #
 # ## 6 · "It regularizes"
 #
-# To **regularize** is to keep a network from memorizing its training set, so that it does better on the test. BN is faster at both. So we stop
-# each network at the **same training accuracy**, and compare the test accuracy then.
+# To **regularize** is to keep a network from memorizing its training set, so that it does better on the test. With BN it is faster at both. So we stop
+# at the **same training accuracy**, and compare the test accuracy then, in three tasks:
 
 
 # %%
@@ -185,8 +185,7 @@ def when_learned(seed, task, kind):
     model, (data, level) = network(seed, kind), task_of(task, seed)
     for step in training.training_steps(model, data, learning_rate=0.1, epochs=1000, seed=seed):
         if step.number % 5 == 0 and training.accuracy(model, data.x_train, data.y_train) >= level:
-            break
-    return 100 * training.accuracy(model, data.x_test, data.y_test)
+            return 100 * training.accuracy(model, data.x_test, data.y_test)
 
 
 tasks = ["all digits", "a fifth of 400 labels wrong", "200 noisy digits"]
@@ -203,12 +202,12 @@ for task in tasks:
 #
 # </details>
 #
-# With ReLU and the rate 0.1, no task is for the claim: **no difference** with all digits, **undecided** with wrong labels, **against it** with noisy digits.
+# With ReLU and the rate 0.1, no task is for it: **no difference** with all digits, **undecided** with wrong labels, **against it** with noisy digits.
 # [Which noise regularizes?](deeper/which_noise_regularizes.ipynb) shows what does help.
 #
 # ## All six claims
 #
-# For ReLU and all digits, with 1 to 3 from lesson 07. Each effect is divided by its margin, so that one band fits all.
+# With ReLU and all digits; 1 to 3 are from lesson 07. Each effect is divided by its margin, so that one band fits all.
 
 
 # %% tags=["draws", "nbval-ignore-output"] alt="Six rows of dots, each effect divided by its margin, beside the gray band. Higher rates work, initial weights matter less, training is faster, the loss is smoother: for it, all dots right of the band. BN needs still inputs and BN regularizes: no difference, with dots on both sides of 0 and the dark bar of the interval inside the band."
@@ -247,13 +246,12 @@ assert (training.outcome(labels, 1), training.outcome(noisy, 1)) == ("undecided"
 
 # %% [markdown]
 # **What was shown.** In three layers, BN gains although the inputs move, and the loss is smoother along one step. It was not shown to regularize.
-# [Which of eighteen claims hold?](deeper/which_claims_hold.ipynb) tries other networks.
 #
 # **Exercises.** [Ask why it helps](exercises/07b_ask_why_it_helps.ipynb), 10 minutes, and 15 for the deeper one.
 #
-# **Next.** [08 · Choose a norm](08_choose_a_norm.ipynb).
+# **Next.** [08 · Choose a norm](08_choose_a_norm.ipynb). **Deeper.** [Which of eighteen claims hold?](deeper/which_claims_hold.ipynb)
 #
 # Sources:
 #
 # - S. Santurkar and others, "How Does Batch Normalization Help Optimization?", 2018, arXiv:1805.11604.
-# - J. Cohen and others, "Gradient Descent on Neural Networks Typically Occurs at the Edge of Stability", 2021, arXiv:2103.00065.
+# - J. Cohen and others, 2021, arXiv:2103.00065 (the edge of stability).
