@@ -51,7 +51,7 @@ print("effect for each of the first five seeds, in points:", after_110[:5].round
 # ## A margin and four answers
 #
 # All five effects are above 0. But an effect can be too small to matter. So we choose the largest effect that does not matter
-# to us, the **margin**. For accuracies it is 1 point in this lesson: four or five of the 450 test digits. Five effects get one of four answers:
+# to us, the **margin**. For accuracies it is 1 point here: four or five of the 450 test digits. Five effects get one of four answers:
 #
 # - **for it**: all effects are above the margin;
 # - **against it**: all effects are below minus the margin;
@@ -75,15 +75,15 @@ assert judge("110 steps, 5 seeds", after_110[:5], margin=1) == "undecided"
 #
 # ## When five seeds do not decide
 #
-# Then we take 20 seeds and judge their mean. With other seeds a mean of $n$ effects would be a bit different, by about $s/\sqrt{n}$, where $s$ is the
-# standard deviation of the effects (lesson 01). So we put a range around it, the **95 % interval**:
+# Then we take 20 seeds and judge their mean. With other seeds the mean of $n$ effects would differ by about $s/\sqrt{n}$, where $s$ is the
+# standard deviation of the effects (lesson 01). So we put a range around the mean, the **95 % interval**:
 #
 # $$\text{mean} \pm t\,\frac{s}{\sqrt{n}}$$
 #
 # For $n = 20$, $t$ is 2.09, and $s$ is computed with $n - 1$. About 95 of 100 such intervals contain the mean of all possible seeds.
 #
-# `outcome` first asks the same four questions about the 20 single effects. If the answer is undecided, it asks them about the interval: *for it* if the whole
-# interval is above the margin, *against it* if it is below minus the margin, *no difference* if it lies between the two, else *undecided*.
+# If the 20 single effects are undecided, `outcome` judges the interval: **for it** if the whole
+# interval is above the margin, **against it** if it is below minus the margin, **no difference** if it lies between the two, else **undecided**.
 #
 # **Predict.** After 660 steps both networks have learned nearly all training digits. Will the answer then be the same as after 110 steps?
 
@@ -96,13 +96,12 @@ assert judge("110 steps, 20 seeds", after_110, margin=1) == "for it"
 assert judge("660 steps, 20 seeds", after_660, margin=1) == "no difference"
 
 # %% tags=["draws", "nbval-ignore-output"] alt="Three rows of dots beside a gray band from −1 to 1 point. 110 steps, 5 seeds: four dots right of the band and one just inside it, undecided. 110 steps, 20 seeds: dots from 1 to 17, and under them a dark bar, the interval of the mean, from 1.9 to 5.2, right of the band: for it. 660 steps, 20 seeds: dots from −2 to 2, and a short dark bar inside the band: no difference."
-rows = {
-    "110 steps, 5 seeds: undecided": after_110[:5],
-    "110 steps, 20 seeds: for it": after_110,
-    "660 steps, 20 seeds: no difference": after_660,
-}
-names = list(rows)[1:]
-bars = {name: training.SeedSummary(rows[name]).interval for name in names}
+bars, rows = {}, {"110 steps, 5 seeds: undecided": after_110[:5]}
+for name, effects in (
+    ("110 steps, 20 seeds: for it", after_110),
+    ("660 steps, 20 seeds: no difference", after_660),
+):
+    rows[name], bars[name] = effects, training.SeedSummary(effects).interval
 ax = figures.new_axes(size=(7.4, 2.7))
 figures.effects(rows, margin=1, limits=(-3, 18), intervals=bars, ax=ax)
 words = "effect, points (gray: too small to matter; bar: interval, with the mean)"
@@ -127,8 +126,7 @@ figures.show(ax)
 # A rate *works* if more than 85 % of the test digits are right after 110 steps. We try five rates. The effect is counted in rates: how
 # many more of the five work with BN. The margin is 1 rate.
 #
-# The next cell trains 100 networks. For each kind of network it makes a table with a row for each seed and a column for each rate. Then it counts, in
-# each row, the rates that work.
+# The next cell trains 100 networks. For each kind of network it makes a table, and counts in each row the rates that work.
 
 
 # %% tags=["nbval-ignore-output"]
@@ -145,8 +143,8 @@ def accuracy_at(seed, activation, bn, rate):
 def judge_working(found):
     for name in ("ReLU", "tanh"):
         with_bn, without = ((found[name, bn] > 85).sum(axis=1) for bn in (True, False))
-        print(f"{name}, how many work for each seed: with BN {with_bn}, without BN {without}")
-        assert judge(name, with_bn - without, margin=1) == "for it"
+        seen = f"{name}, for each seed: {with_bn} work with BN, {without} without"
+        assert judge(seen, with_bn - without, margin=1) == "for it"
 
 
 rates = [0.1, 0.3, 1, 3, 10]
@@ -155,7 +153,7 @@ judge_working(by_rate)
 
 
 # %% tags=["draws", "nbval-ignore-output"] alt="Two panels, ReLU and tanh: test accuracy after 110 steps against the learning rate from 0.1 to 10, one mark for each of five seeds. Without BN the marks lie above the dotted line at 85 percent for 0.1 and 0.3, and fall to 35 percent and less from 1 on. With BN they lie above the line up to 3, and fall to 25 percent and less at 10."
-def show_all(found, values, title, x, top=104, place="lower left"):
+def show_all(found, values, title, x, top=104, limit=None, place="center left"):
     figure, axes = figures.new_figure(columns=2, size=(7.4, 2.8))
     for ax, activation in zip(axes, ("ReLU", "tanh"), strict=True):
         for bn, role, beside in ((False, "without_bn", 0.95), (True, "with_bn", 1.05)):
@@ -166,23 +164,18 @@ def show_all(found, values, title, x, top=104, place="lower left"):
         figures.frame(ax, title=f"{activation}: {title}", x=x, ylim=(0, top), log="x")
         ax.set_xticks(values, [f"{value:g}" for value in values])
         ax.minorticks_off()
+        if limit:
+            ax.axhline(limit, color="black", linewidth=1, linestyle=":")
+            ax.text(values[0], limit - 2, "above the line: works", va="top", fontsize=8)
     figures.key(axes[0], {"with_bn": "with BN", "without_bn": "without BN"}, markers=True, place=place)
-    return figure, axes
-
-
-def show_working(*what, **how):
-    figure, axes = show_all(*what, **how)
-    for ax in axes:
-        ax.axhline(85, color="black", linewidth=1, linestyle=":")
-        ax.text(0.02, 83, "above the line: works", va="top", fontsize=8, transform=ax.get_yaxis_transform())
     figures.show(figure)
 
 
-show_working(by_rate, rates, "test accuracy, %", "learning rate")
+show_all(by_rate, rates, "test accuracy, %", "learning rate", limit=85, place="lower left")
 
 # %% [markdown]
-# In each seed four rates work with BN, and two work without BN. The claim **holds**. The difference of 2 depends on our list: with more rates between 0.3 and
-# 3 in it, it would probably be larger. So look at the highest rate that works, too: 0.3 without BN, 3 with BN.
+# In each seed four rates work with BN, and two without BN. The claim **holds**. The effect of 2 rates depends on our list: more rates between 0.3 and
+# 3 would probably make it larger. The highest rate of the list that works is 0.3 without BN, and 3 with BN.
 #
 # ## 2 · "The initial weights matter less"
 #
@@ -207,7 +200,7 @@ judge_working(by_scale)
 print("ReLU with BN, mean for each scale, %:", by_scale["ReLU", True].mean(axis=0).round(1))
 
 # %% tags=["draws", "nbval-ignore-output"] alt="Two panels, ReLU and tanh: test accuracy after 110 steps against a factor on the initial weights from 0.03 to 10. Without BN the marks lie above the dotted line at 85 percent only at 1, with tanh at 1 and 3; at 0.03 and 0.1 they lie near 10 percent. With BN they lie above 90 percent up to 3, and fall to about 86 percent with ReLU and 89 percent with tanh at 10."
-show_working(by_scale, scales, "test accuracy, %", "initial weights ×", place="center left")
+show_all(by_scale, scales, "test accuracy, %", "initial weights ×", limit=85)
 for name in ("ReLU", "tanh"):
     means = by_scale[name, True].mean(axis=0)
     assert means.argmin() == 5
@@ -225,8 +218,8 @@ for name in ("ReLU", "tanh"):
 #
 # ## 3 · "Training is faster"
 #
-# How many steps does a network need until 90 % of the *training* digits are right? Every 5 steps we look, in evaluation mode. A good rate for one network may
-# be bad for the other. So each network is trained with four rates, and for each seed we keep its smallest number of steps. The effect is the number of
+# How many steps does a network need until 90 % of the *training* digits are right? We look every 5 steps, in evaluation mode. A good rate for one network may
+# be bad for the other. So each network is trained with four rates, and for each seed we keep its smallest number of steps. The effect is counted in
 # steps that BN saves. The margin is 5 steps.
 #
 # **Predict.** Somebody tries the rate 1 only, with ReLU. Does BN then seem to save more steps than in our trial, or fewer? The figure of claim 1 helps.
@@ -245,16 +238,13 @@ four_rates = [0.1, 0.3, 1, 3]
 needed = try_all(steps_to_90_percent, four_rates)
 for name in ("ReLU", "tanh"):
     with_bn, without = (needed[name, bn].min(axis=1) for bn in (True, False))  # the best rate, for each seed
-    print(f"{name}: with BN {with_bn.mean():.0f} steps, without BN {without.mean():.0f}")
-    assert judge(name, without - with_bn, margin=5) == "for it"
+    seen = f"{name}: {with_bn.mean():.0f} steps with BN, {without.mean():.0f} without"
+    assert judge(seen, without - with_bn, margin=5) == "for it"
 
 # %% tags=["draws", "nbval-ignore-output"] alt="Two panels, ReLU and tanh: steps until 90 percent of the training digits are right, against the learning rate from 0.1 to 3. Without BN the curve is lowest at 0.3, about 60 and 40 steps, and is at the upper end, 308 steps, from 1 on. With BN it is lowest at 1, about 15 steps, and is below 50 everywhere."
-assert all(
-    needed[name, True].min(axis=1).mean() < needed[name, False].min(axis=1).mean() / 2
-    for name in ("ReLU", "tanh")
-)
-figure, _ = show_all(needed, four_rates, "steps to 90 %", "learning rate", top=320, place="center left")
-figures.show(figure)
+for name in ("ReLU", "tanh"):
+    assert 2 * needed[name, True].min(axis=1).mean() < needed[name, False].min(axis=1).mean()
+show_all(needed, four_rates, "steps to 90 %", "learning rate", top=320)
 
 # %% [markdown]
 # <details><summary>Answer</summary>
@@ -283,8 +273,8 @@ lab
 # <details><summary>What you may have found</summary>
 #
 # 1. B, in the first epochs. A needs about 15 epochs. (Claim 3 counted training digits, the lab shows test digits.)
-# 2. A stays there at 10. B does at no rate: at 10 it ends above 90 %. In claim 1, the rate 10 did not work with BN. But those networks had another activation and 5 epochs;
-#    this one has 30. Which rates work depends on the network.
+# 2. A stays there at 10. B does at no rate: at 10 it ends above 90 %. In claim 1, the rate 10 did not work with BN. But those networks had another activation, and 5 epochs
+#    in place of 30.
 # 3. A does not learn, and no rate helps it. B learns as before.
 #
 # </details>
