@@ -4,8 +4,8 @@
 # *30 minutes · previous: [07 · Put the claims on trial](07_put_the_claims_on_trial.ipynb) · next: [08 · Choose a norm](08_choose_a_norm.ipynb) ·
 # [exercises](exercises/07b_ask_why_it_helps.ipynb)*
 #
-# Why does BN make training faster and less delicate? People give three reasons: the inputs of the layers move less, the loss is
-# smoother, and BN regularizes. You try them as claims 4 to 6, by the rule of lesson 07.
+# In lesson 07, networks with BN learned faster and tolerated higher rates. Why? People give three reasons: the inputs of the layers move less, the loss is
+# smoother, and BN regularizes. In this lesson you try the three reasons, as claims 4 to 6.
 
 # %%
 import numpy as np
@@ -16,13 +16,18 @@ from bnteach import data, figures, labs, training
 from bnteach.trials.claims import along_gradient, fewer, insert_after, noisy_pixels, wrong_labels
 
 # %% [markdown]
+# We keep the networks of lesson 07 and its rule. Each effect is measured with 20 seeds. It is *for* the claim if all 20 effects, or the 95 % interval of
+# their mean, lie above the margin. It is *against* the claim if they lie below minus the margin, there is *no difference* if they lie between the
+# two, and anything else is *undecided*. All networks train with the rate 0.1.
+#
 # ## 4 · "It helps because the inputs move less"
 #
-# While a layer learns, the layers below it learn too, and so its inputs move. The title of the BN paper calls this
+# While a layer learns, the layers below it learn too, and so its inputs move. The title of the BN paper calls this movement
 # **internal covariate shift**, and says that BN reduces it.
 #
-# If this is *why* BN helps, then the gain must go when the inputs move again. Santurkar and others (2018) tried it: behind each BN layer they put
-# **noise**, which moves and stretches every channel at random in each step.
+# Is this *why* BN helps? Then the gain of BN must disappear if we make the inputs move again. Santurkar and others (2018) tried this with **noise** behind each
+# BN layer. In training mode the noise moves and stretches each channel at random. The random numbers are new each time the network is used. In evaluation
+# mode the noise does nothing.
 
 
 # %%
@@ -34,7 +39,6 @@ class Noise(nn.Module):
         return (1 + stretch / 4) * x + move - 0.5
 
 
-# %%
 def network(seed, kind, activation="ReLU"):
     layer, scale = (nn.Tanh, 1) if activation == "tanh" else (nn.ReLU, 2**0.5)
     model = training.mlp([64, 50, 50, 50, 10], layer, kind != "without BN", init_scale=scale, seed=seed)
@@ -43,79 +47,120 @@ def network(seed, kind, activation="ReLU"):
 
 
 # %% [markdown]
-# ### Does the noise move the inputs?
+# ### How far do the inputs move?
 #
-# We watch the inputs of the last layer for one batch. How far do their means move in a step, in standard deviations? (Margin 0.05: hardly a
-# move.) We take 20 seeds at once; `judge` prints mean ± half of the interval.
+# First we check that the noise does what it should. We watch the 50 inputs of the last layer: the outputs of the third activation, in training mode, for one fixed
+# batch of 60 digits. After each training step we compute the mean of each input over the batch. The **shift** of a step is how far these means
+# move, counted in standard deviations. The margin is 0.05 standard deviations.
+#
+# **Predict.** In each batch, BN gives a channel the mean $\beta$ and the standard deviation $\gamma$; then comes the activation. Without BN and with
+# ReLU, the means move by 0.3 standard deviations in a step. With BN, do they move by (A) about 0.3, (B) about 0.1, (C) almost 0?
 
 # %%
-digits, kinds, activations = data.digits(), ["without BN", "BN", "BN + noise"], ["ReLU", "tanh"]
+digits, activations = data.digits(), ("ReLU", "tanh")
+kinds = ("without BN", "BN", "BN + noise")
 x, y = torch.from_numpy(digits.x_train[:60]), torch.from_numpy(digits.y_train[:60])
 
 
-def mean_shift(seed, kind, activation):
+def watch(seed, kind, activation):
+    """Mean and standard deviation of each input of the last layer: a row for each step."""
     model, means, stds = network(seed, kind, activation), [], []
     for _ in training.training_steps(model, digits, learning_rate=0.1, epochs=4, seed=seed):
         inputs = model[:-1](x).detach()  # all layers but the last
-        means.append(inputs.mean(axis=0).numpy())
-        stds.append(inputs.std(axis=0).numpy())
-    moves = np.diff(means, axis=0)  # from step to step
-    return np.mean(np.linalg.norm(moves, axis=1) / np.linalg.norm(stds[1:], axis=1))
+        means.append(inputs.mean(axis=0))
+        stds.append(inputs.std(axis=0))
+    return np.stack(means), np.stack(stds)
+
+
+def shift(seed, kind, activation):
+    means, stds = watch(seed, kind, activation)
+    moves = np.linalg.norm(np.diff(means, axis=0), axis=1)  # one length for each step
+    return (moves / np.linalg.norm(stds[1:], axis=1)).mean()
+
+
+# %% [markdown]
+# `try_all` runs such a function for 20 seeds. `judge` compares two kinds of networks, and prints both means, the interval of their difference, and
+# the answer.
 
 
 # %% tags=["nbval-ignore-output"]
-def judge(runs, first, second, margin):
+def try_all(run, kinds=kinds):
+    return {(k, a): np.array([run(seed, k, a) for seed in range(20)]) for k in kinds for a in activations}
+
+
+def judge(found, first, second, margin):
     for name in activations:
-        effect = training.paired_difference(runs, "result", kind=(first, second), activation=name)
-        interval = f"{effect.mean:.2f} ± {effect.half_width:.2f}"
-        print(f"{name}, {first} minus {second}: {interval} →", training.outcome(effect, margin))
+        one, other = found[first, name], found[second, name]
+        effect = training.SeedSummary(one - other)
+        low, high = effect.interval
+        means = f"{first} {one.mean():.2f}, {second} {other.mean():.2f}"
+        answer = training.outcome(effect, margin)
+        print(f"{name}: {means}, difference {low:.2f} to {high:.2f} → {answer}")
 
 
-shifts = training.run_seeds(mean_shift, range(20), kind=kinds, activation=activations, progress=False)
-print(shifts.pivot_table("result", "activation", "kind").round(3))
+shifts = try_all(shift)
 judge(shifts, "without BN", "BN", margin=0.05)
+judge(shifts, "BN + noise", "without BN", margin=0.05)
+
+# %% tags=["draws", "nbval-ignore-output"] alt="Mean of one input of the last layer, in standard deviations, over 88 training steps. Without BN the dashed curve wanders and jumps between 0.9 and 2.5. With BN the curve is a nearly flat line near 0.7. With BN and noise the curve jumps up and down in each step, between 0.4 and 1.2."
+ax = figures.new_axes(size=(6.6, 2.8))
+for kind, role in zip(kinds, ("without_bn", "with_bn", "biased"), strict=True):
+    means, stds = watch(0, kind, "ReLU")
+    figures.curve(np.arange(1, 89), means[:, 1] / stds[:, 1], ax=ax, role=role, label=kind)
+figures.frame(ax, title="One input of the last layer", x="step", y="mean ÷ standard deviation")
+ax.legend(loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)
+figures.show(ax)
 
 # %% [markdown]
-# "BN reduces this shift" **holds**. It can hardly fail: behind a BN layer, only $\gamma$ and $\beta$ change the standard deviation and the mean.
-# With the noise, the inputs move about as much as without BN, or more.
+# <details><summary>Answer</summary>
+#
+# (C). BN fixes the mean and the standard deviation before the activation, and $\beta$ and $\gamma$ change little in a step. The activation
+# leaves a small movement.
+#
+# </details>
+#
+# The claim "BN reduces this shift" **holds**. And the noise works: with it the inputs move as much as without BN (ReLU: no difference), or more (tanh).
 #
 # ### Does BN still help?
 #
-# We compare the test accuracy after 110 steps, with the margin of 1 point. The rate is 0.3, the best one without BN in lesson 07.
+# Now we compare the test accuracy after 110 steps. The margin is 1 point.
 #
-# **Predict.** How good is the network with BN and noise: (A) about as good as with BN, (B) about as good as without BN, (C) worse than both?
+# **Predict.** Suppose that the reason is right: BN helps because the inputs move less. Which accuracy must the network with BN and noise then
+# have: (A) about that with BN, (B) about that without BN?
 
 
 # %% tags=["nbval-ignore-output"]
 def accuracy(seed, kind, activation):
     model = network(seed, kind, activation)
-    training.train(model, digits, learning_rate=0.3, epochs=5, seed=seed, progress=False)
+    training.train(model, digits, learning_rate=0.1, epochs=5, seed=seed, progress=False)
     return 100 * training.accuracy(model, digits.x_test, digits.y_test)
 
 
-learned = training.run_seeds(accuracy, range(20), kind=kinds, activation=activations, progress=False)
-print(learned.pivot_table("result", "activation", "kind").round(1))
-judge(learned, "BN", "BN + noise", margin=1)
-judge(learned, "BN + noise", "without BN", margin=1)
+accuracies = try_all(accuracy)
+judge(accuracies, "BN", "BN + noise", margin=1)
+judge(accuracies, "BN + noise", "without BN", margin=1)
 
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# (A): the noise costs only 0.2 points.
+# (B). But the measurement says (A).
 #
 # </details>
 #
-# "BN needs still inputs": **no difference** at this rate. "BN gains in spite of the noise" **holds**. So here, the gain does not come from less shift.
-# (But noise has no direction, as learning has. And in [eight layers of ReLU](deeper/which_claims_hold.ipynb) it costs more.)
+# Between BN and BN with noise there is **no difference**, and "BN helps in spite of the noise" **holds**. So in these networks, the gain of BN does not need
+# less shift. Two limits: noise has no direction, as learning has. And in
+# [eight layers of ReLU](deeper/which_claims_hold.ipynb) the noise costs more.
 #
 # ## 5 · "It makes the loss smoother"
 #
-# This is the reason of Santurkar and others. A loss is **smooth** if its gradient changes little along a step. Then a step may be long.
+# This is the reason that Santurkar and others give. A loss is **smooth** if its gradient changes little along a step. Then the gradient can be trusted
+# for a long step.
 #
-# We compare the gradients of one batch before and after a step with the rate 0.3, by the cosine of the angle between them: 1 is the same direction, 0
-# perpendicular, −1 opposite. (Margin 0.1: a small part of this range.)
+# We compare the gradients of one batch before and after a step, by the cosine of the angle between them: 1 is the same direction, 0 is perpendicular, −1 is
+# opposite. The step has the same length in all networks, 0.1, which is about a training step. The margin is 0.1.
 #
-# **Predict.** In the ReLU network with BN the cosine is about 0.85. Without BN, is it (A) about 0.6, (B) about 0, (C) clearly below 0?
+# **Predict.** With BN the cosine is about 0.95. In lesson 07, networks without BN failed at high rates. Do you expect their cosine to be (A) nearer to 1, (B)
+# the same, (C) clearly smaller?
 
 
 # %% tags=["nbval-ignore-output"]
@@ -123,29 +168,30 @@ def mean_cosine(seed, kind, activation):
     model, cosines = network(seed, kind, activation), []
     for step in training.training_steps(model, digits, learning_rate=0.1, epochs=4, seed=seed):
         if step.number in (20, 40, 60, 80):
-            cosines.append(along_gradient(model, x, y, rates=[0.3]).cosine)
+            rate = 0.1 / along_gradient(model, x, y, rates=[0.1]).length  # of the gradient
+            cosines.append(along_gradient(model, x, y, rates=[rate]).cosine)
     return np.mean(cosines)
 
 
-cosines = training.run_seeds(mean_cosine, range(20), kind=kinds[:2], activation=activations, progress=False)
-print(cosines.pivot_table("result", "activation", "kind").round(2))
+cosines = try_all(mean_cosine, kinds[:2])
 judge(cosines, "BN", "without BN", margin=0.1)
 
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# (C). The step goes so far that the gradient turns back.
+# (C). With ReLU and without BN, the gradient turns a lot within one step.
 #
 # </details>
 #
-# For this depth and this step, the claim **holds**. Whether it is *why* BN helps is not tried here.
+# For this depth and this length of step, the claim **holds**. We have not tried whether it is *why* BN helps.
 #
 # ### Lab: how far may a step go?
 #
-# A large mark is the rate that you choose. Steps up to the dotted line lower the loss. A triangle is a value outside.
+# The lab has one seed. It steps with the same *rate* in both networks, and a larger gradient then makes a longer step. The large marks show the rate that you choose.
+# Up to the dotted line, a step makes the loss lower than before.
 #
-# 1. Make the *learning rate of the next step* larger. Which loss turns up first?
-# 2. Go on to 160 *training steps*. Where are the dotted lines now? The rate of the training is 0.1.
+# 1. Which network has its dotted line at the smaller rate?
+# 2. Go on to 160 *training steps*. The training has the rate 0.1. Where are the dotted lines now?
 # 3. Choose *ReLU, 8 layers*, 20 *training steps*, and 0.1 as the *learning rate of the next step*. Which cosine is larger?
 
 # %% tags=["nbval-ignore-output"]
@@ -154,98 +200,115 @@ labs.Landscape()
 # %% [markdown]
 # <details><summary>What you may have found</summary>
 #
-# 1. The one without BN: steps up to 0.68 lower the loss, with BN up to 3.3.
-# 2. Without BN at 0.1, the rate of the training; with BN still at 3.3. (A training whose rate is only just stable is at the **edge of stability**: Cohen and others,
-#    2021, for steps with *all* pictures.)
-# 3. That without BN: 0.47, with BN 0.20. So "smoother" depends on depth and rate.
+# 1. The network without BN: its line is at 0.68, with BN at 3.3.
+# 2. Without BN the line is at 0.1, the rate of the training; with BN it is still at 3.3. A training that comes to the point where its own rate is just small enough is at the
+#    **edge of stability** (Cohen and others, 2021).
+# 3. The cosine without BN, 0.47; with BN it is 0.20. So in this one network, the loss with BN is not smoother at this rate.
 #
 # </details>
 #
 # ## 6 · "It regularizes"
 #
-# To **regularize** is to keep a network from memorizing its training set, so that it does better on the test. With BN it is faster at both. So we stop
-# at the **same training accuracy**, and compare the test accuracy then, in three tasks:
+# To **regularize** is to keep a network from memorizing its training set, so that it does better on the test set. A network with BN learns sooner, so after the same
+# number of steps it knows more of its training set. To be fair, we stop both networks at the **same training accuracy**. Then we compare their test
+# accuracies, in three tasks. The margin is 1 point.
 
 
 # %%
 def task_of(name, seed):
-    if name == "a fifth of 400 labels wrong":
-        return wrong_labels(fewer(digits, 400, seed), 0.2, seed), 0.9  # 0.9: where to stop
-    if name == "200 noisy digits":
-        return noisy_pixels(fewer(digits, 200, seed), 0.5, seed), 0.99  # in the test, too
+    """The digits, and the training accuracy at which we stop."""
+    if name == "400 digits, a fifth of the labels wrong":
+        return wrong_labels(fewer(digits, 400, seed), 0.2, seed), 0.9
+    if name == "200 digits with noisy pixels":
+        return noisy_pixels(fewer(digits, 200, seed), 0.5, seed), 0.99  # noisy test digits, too
     return digits, 0.99
 
 
 # %% [markdown]
-# **Predict.** Both networks have learned 99 % of their 200 noisy digits. Is the test accuracy with BN (A) clearly higher, (B) the same, (C) clearly lower?
+# **Predict.** After 110 steps with all digits, BN was 4 to 5 points ahead (claim 4). If both networks stop at 99 % of the training digits, is BN's
+# lead (A) larger, (B) about the same, (C) gone?
 
 
 # %% tags=["nbval-ignore-output"]
-def when_learned(seed, task, kind):
-    model, (data, level) = network(seed, kind), task_of(task, seed)
-    for step in training.training_steps(model, data, learning_rate=0.1, epochs=1000, seed=seed):
-        if step.number % 5 == 0 and training.accuracy(model, data.x_train, data.y_train) >= level:
-            return 100 * training.accuracy(model, data.x_test, data.y_test)
+def when_learned(seed, task, kind, recalibrate=False):
+    model, (chosen, level) = network(seed, kind), task_of(task, seed)
+    for step in training.training_steps(model, chosen, learning_rate=0.1, epochs=1000, seed=seed):
+        if step.number % 5 == 0 and training.accuracy(model, chosen.x_train, chosen.y_train) >= level:
+            break
+    if recalibrate:  # lesson 05: measure the stored averages again
+        for layer in (model.bn_1, model.bn_2, model.bn_3):
+            layer.momentum = 1.0
+        model(torch.from_numpy(chosen.x_train))
+    return 100 * training.accuracy(model, chosen.x_test, chosen.y_test)
 
 
-tasks = ["all digits", "a fifth of 400 labels wrong", "200 noisy digits"]
-ends = training.run_seeds(when_learned, range(20), task=tasks, kind=kinds[:2], progress=False)
-print(ends.pivot_table("result", "task", "kind").round(1))
-for task in tasks:
-    gain = training.paired_difference(ends, "result", task=task, kind=("BN", "without BN"))
-    print(f"{task}: {gain.mean:.2f} ± {gain.half_width:.2f} →", training.outcome(gain, margin=1))
+ends = {}
+for task in ("all digits", "400 digits, a fifth of the labels wrong", "200 digits with noisy pixels"):
+    with_bn, without = (
+        np.array([when_learned(seed, task, kind) for seed in range(20)]) for kind in ("BN", "without BN")
+    )
+    ends[task] = training.SeedSummary(with_bn - without)
+    low, high = ends[task].interval
+    print(f"{task}: difference {low:.1f} to {high:.1f} → {training.outcome(ends[task], margin=1)}")
+again = np.array([when_learned(seed, task, "BN", recalibrate=True) for seed in range(20)])
+print(
+    f"noisy pixels: {without.mean():.0f} % without BN, {with_bn.mean():.0f} % with, {again.mean():.0f} % recalibrated"
+)
 
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# (C): about 12 points lower. We do not know why.
+# (C). The lead came from learning sooner.
 #
 # </details>
 #
-# With ReLU and the rate 0.1, no task is for it: **no difference** with all digits, **undecided** with wrong labels, **against it** with noisy digits.
-# [Which noise regularizes?](deeper/which_noise_regularizes.ipynb) shows what does help.
+# In none of the three tasks does BN regularize: **no difference** with all digits, **undecided** with wrong labels, **against it** with noisy pixels.
+# There BN loses about 12 points. We do not know why. The stored averages are not the reason, because recalibrating changes nothing. Another suspect, not tried here, is
+# that BN's training is shorter. What does help is in
+# [Which noise regularizes?](deeper/which_noise_regularizes.ipynb)
 #
 # ## All six claims
 #
-# With ReLU and all digits; 1 to 3 are from lesson 07. Each effect is divided by its margin, so that one band fits all.
+# The picture shows all claims of lessons 07 and 07b for ReLU. Each effect is divided by its margin, so one gray band from −1 to 1 fits all. Claims 1 to 3
+# have five seeds, and claims 4 to 6 have 20. A black bar is an interval; it is drawn where the single seeds did not decide.
 
 
-# %% tags=["draws", "nbval-ignore-output"] alt="Six rows of dots, each effect divided by its margin, beside the gray band. Higher rates work, initial weights matter less, training is faster, the loss is smoother: for it, all dots right of the band. BN needs still inputs and BN regularizes: no difference, with dots on both sides of 0 and the dark bar of the interval inside the band."
-def effect(runs, first, second, **condition):
-    return training.paired_difference(runs, "result", kind=(first, second), **condition).values
+# %% tags=["draws", "nbval-ignore-output"] alt="Seven rows of dots, each effect divided by its margin, beside the gray band from −1 to 1. Claims 1, 2, 3 and 5, higher rates, initial weights, faster, smoother: all dots right of the band. Claim 4, BN needs still inputs, and claim 6, BN regularizes, with all digits: dots on both sides of 0 and the black bar inside the band, no difference. Claim 6 with noisy pixels: all dots far left of the band, against it."
+def effect(found, first, second, activation="ReLU"):
+    return found[first, activation] - found[second, activation]
 
 
-effects = {
-    "1 higher rates work": np.array([2, 2, 2, 2, 2]),  # 1 to 3: as printed in lesson 07
-    "2 initial weights matter less": np.array([4, 4, 4, 4, 4]),
+effects = {  # 1 to 3: as printed in lesson 07
+    "1 higher rates work": np.array([2, 2, 2, 2, 2]),
+    "2 initial weights matter less": np.array([5, 5, 5, 5, 4]),
     "3 training is faster": np.array([50, 45, 50, 50, 50]) / 5,
-    "4 BN needs still inputs": effect(learned, "BN", "BN + noise", activation="ReLU"),
-    "5 the loss is smoother": effect(cosines, "BN", "without BN", activation="ReLU") / 0.1,
-    "6 BN regularizes": effect(ends, "BN", "without BN", task="all digits"),
+    "4 BN needs inputs that move less": effect(accuracies, "BN", "BN + noise"),
+    "5 the loss is smoother": effect(cosines, "BN", "without BN") / 0.1,
+    "6 BN regularizes, all digits": ends["all digits"].values,
+    "6 BN regularizes, noisy pixels": ends["200 digits with noisy pixels"].values,
 }
 answers = [training.outcome(training.SeedSummary(values), margin=1) for values in effects.values()]
-assert answers == ["for it", "for it", "for it", "no difference", "for it", "no difference"]
+assert answers == [*["for it"] * 3, "no difference", "for it", "no difference", "against it"]
 rows = dict(zip(map(": ".join, zip(effects, answers, strict=True)), effects.values(), strict=True))
 bars = {row: training.SeedSummary(rows[row]).interval for row in rows if "no difference" in row}
-ax = figures.effects(rows, margin=1, limits=(-4, 18), intervals=bars, ax=figures.new_axes(size=(7.4, 3.0)))
-words = "effect ÷ margin (gray: does not count; dark: interval)"
-figures.frame(ax, title="Four of the six claims are seen in these networks", x=words)
-ax.set_xticks(range(-4, 19, 2))
+ax = figures.effects(rows, margin=1, limits=(-18, 18), intervals=bars, ax=figures.new_axes(size=(7.4, 3.6)))
+figures.frame(ax, title="Four of the six claims are seen in these networks", x="effect ÷ margin")
+ax.set_xticks(range(-18, 19, 3))
 figures.show(ax)
 
 # What the text says of tanh, and of the other tasks.
 for name in activations:
-    assert min(effect(shifts, "without BN", "BN", activation=name)) > 0.05
-    assert min(effect(cosines, "BN", "without BN", activation=name)) > 0.1
-    noise = training.SeedSummary(effect(learned, "BN + noise", "without BN", activation=name))
-    assert training.outcome(noise, margin=1) == "for it"
-still = training.SeedSummary(effect(learned, "BN", "BN + noise", activation="tanh"))
-assert training.outcome(still, margin=1) == "no difference"
-labels, noisy = (training.SeedSummary(effect(ends, "BN", "without BN", task=t)) for t in tasks[1:])
-assert (training.outcome(labels, 1), training.outcome(noisy, 1)) == ("undecided", "against it")
+    assert min(effect(shifts, "without BN", "BN", name)) > 0.05
+    still = training.SeedSummary(effect(accuracies, "BN", "BN + noise", name))
+    helps = training.SeedSummary(effect(accuracies, "BN + noise", "without BN", name))
+    smooth = training.SeedSummary(effect(cosines, "BN", "without BN", name))
+    assert training.outcome(still, 1) == "no difference"
+    assert training.outcome(helps, 1) == training.outcome(smooth, 0.1) == "for it"
+assert training.outcome(ends["400 digits, a fifth of the labels wrong"], 1) == "undecided"
+assert abs(again - with_bn).mean() < 2
 
 # %% [markdown]
-# **What was shown.** In three layers, BN gains although the inputs move, and the loss is smoother along one step. It was not shown to regularize.
+# **What was shown.** In three layers, BN helps although the inputs move, and the loss is smoother along one step. BN was not shown to regularize.
 #
 # **Exercises.** [Ask why it helps](exercises/07b_ask_why_it_helps.ipynb), 10 minutes, and 15 for the deeper one.
 #
