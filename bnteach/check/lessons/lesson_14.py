@@ -60,7 +60,7 @@ def equilibrium(rate, decay, gradient):
 
 
 OF_EQUILIBRIUM = """
-    > 14_deep_enough_to_break: Weight decay in front of BN
+    > 14b_decay_in_front_of_bn: The equilibrium
 
     nearly: 2ηλ stands for what decay takes
         lost = 2 * rate * decay
@@ -130,13 +130,13 @@ EXERCISES = [
             "s is `rate * gradient / np.sqrt(1 - keep**2)`. The new weights have the old length, and `keep` "
             "of it along the old direction: a cosine.",
         ),
-        lesson=("14_deep_enough_to_break", "Weight decay in front of BN"),
+        lesson=("14b_decay_in_front_of_bn", "The equilibrium"),
         mistakes=(OF_EQUILIBRIUM,),
     ),
     one_change(
         learn,
         "effect_in_depth",
         such_as="depth=50",
-        lesson=("14_deep_enough_to_break", "Does it matter for learning?"),
+        lesson=("14_deep_enough_to_break", "Which of them learn?"),
     ),
 ]

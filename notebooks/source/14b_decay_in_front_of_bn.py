@@ -1,0 +1,250 @@
+# %% [markdown]
+# # 14b · Weight decay in front of BN
+#
+# *30 minutes · previous: [14 · Deep enough to break](14_deep_enough_to_break.ipynb) · next:
+# [15 · Fine-tune and adapt](15_fine_tune_and_adapt.ipynb) · [exercises](exercises/14b_decay_in_front_of_bn.ipynb)*
+#
+# **Weight decay** makes the weights a little shorter in each step, and is meant to keep a network simple. But right before BN the length of the weights does not change the
+# function ([lesson 02](02_normalize.ipynb)). You find out what decay does there.
+
+# %%
+import numpy as np
+import torch
+from torch import nn
+
+from bnteach import data, figures, labs, training
+
+# %% [markdown]
+# ## A network and its training
+#
+# The network has four linear layers with BN behind them, and a last one without. With the learning rate $\eta$ and the decay $\lambda$, a step is
+#
+# $$w \leftarrow (1 - \eta\lambda)\,w - \eta\,dw$$
+#
+# Only the weights in front of BN decay. We follow those of the second layer: $w$ is all of them, 10 000 numbers, read as one arrow.
+
+# %% tags=["nbval-ignore-output"]
+torch.set_num_threads(1)  # the fastest for networks this small
+torch.set_default_dtype(torch.float64)
+digits = data.digits(dtype=np.float64)
+x_train, y_train = torch.from_numpy(digits.x_train), torch.from_numpy(digits.y_train)
+
+
+def linear(inputs, outputs):
+    layer = nn.Linear(inputs, outputs, bias=False)
+    nn.init.normal_(layer.weight, std=(2 / inputs) ** 0.5)  # He's weights
+    return layer
+
+
+def network(seed, batch_norm=True):
+    torch.manual_seed(seed)
+    parts = [nn.Sequential(linear(64, 100), nn.BatchNorm1d(100, eps=1e-12))]  # ε is nearly 0
+    for _ in range(3):
+        norm = [nn.BatchNorm1d(100, eps=1e-12)] if batch_norm else []
+        parts.append(nn.Sequential(linear(100, 100), *norm, nn.ReLU()))
+    return nn.Sequential(*parts, linear(100, 10))
+
+
+# %%
+def train(net, rate, decay, epochs, rates_of_weights=None):
+    """Return the loss of each step, and w before the first step and after each."""
+    weights = [part[0].weight for part in net[:-1]]
+    others = [p for p in net.parameters() if p.ndim == 1] + [net[-1].weight]  # with γ and β
+    groups = [{"params": weights, "weight_decay": decay}, {"params": others}]
+    optimizer = torch.optim.SGD(groups, lr=rate)
+    losses, w = [], [weights[1].detach().clone().flatten()]
+    for _ in range(epochs):
+        for batch in torch.randperm(len(x_train)).split(60)[:22]:  # 22 full batches
+            if rates_of_weights is not None:  # for later
+                optimizer.param_groups[0]["lr"] = rates_of_weights[len(losses)]
+            loss = nn.functional.cross_entropy(net(x_train[batch]), y_train[batch])
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            losses.append(loss.item())
+            w.append(weights[1].detach().clone().flatten())
+    return np.array(losses), torch.stack(w)
+
+
+# %% [markdown]
+# ## Three starts
+#
+# We train three times, with the same batches. The weights start with their usual length, with three times that length, and with a tenth of it. Because of BN, all three
+# start as the same function.
+#
+# **Predict.** At the start the longest $w$ is 30 times as long as the shortest. And after 660 steps with decay: still about 30 times, about 5 times, or about as long?
+
+# %% tags=["nbval-ignore-output"]
+lengths, turns = {}, {}
+for start in (3, 1, 0.1):
+    net = network(seed=0)
+    for part in net[:-1]:
+        part[0].weight.data *= start
+    _, w = train(net, rate=0.5, decay=0.02, epochs=30)
+    lengths[start] = w.norm(dim=1)
+    turns[start] = torch.rad2deg(torch.cosine_similarity(w[:-1], w[1:]).arccos())  # for later
+    print(f"start × {start:3}: length {lengths[start][0]:4.1f}, after 660 steps {lengths[start][-1]:.1f}")
+
+# %% [markdown]
+# <details><summary>Answer</summary>
+#
+# About as long: all three are near 3.
+#
+# </details>
+#
+# ## The equilibrium
+#
+# Why do they meet? Each step changes the squared length $\|w\|^2$ twice:
+#
+# - **The gradient adds to it.** In front of BN, $dw$ is [perpendicular](deeper/do_the_weights_grow.ipynb) to $w$. So by Pythagoras the step adds $\eta^2\|dw\|^2$.
+# - **Decay takes from it.** It leaves $(1 - \eta\lambda)^2\|w\|^2$, so it takes about $2\eta\lambda\|w\|^2$.
+#
+# How much is that in one step, on average?
+
+# %% tags=["nbval-ignore-output"]
+for start, length in lengths.items():
+    taken = (1 - (1 - 0.5 * 0.02) ** 2) * length[:-1] ** 2
+    added = length[1:] ** 2 - length[:-1] ** 2 + taken
+    for name, steps in (("first epoch", slice(22)), ("last ten epochs", slice(-220, None))):
+        print(f"start × {start:3}, {name:15}: {added[steps].mean():5.2f} added, {taken[steps].mean():5.2f} taken")
+
+# %% [markdown]
+# From long weights decay takes much, and their gradient is short (lesson 02): they become shorter. To short weights the steps add more than decay takes. In the end both
+# amounts are equal: an **equilibrium**.
+#
+# It tells how far a step *turns* $w$, and only turning changes the function. The **turn** is the angle between $w$ before and after the step, in radians about
+# $\eta\|dw\|/\|w\|$:
+#
+# $$\eta^2\|dw\|^2 = 2\eta\lambda\,\|w\|^2 \quad\Rightarrow\quad \text{turn} \approx \frac{\eta\,\|dw\|}{\|w\|} = \sqrt{2\eta\lambda}$$
+#
+# With $\eta = 0.5$ and $\lambda = 0.02$ it is $\sqrt{0.02} \approx 0.141$, or 8.1°.
+
+# %% tags=["draws", "nbval-ignore-output"] alt="Two panels over 660 steps, for weights from three starts, up to 30 times apart. Left, their length on a logarithmic axis: after about 350 steps all three curves have met, near 3. Right, the turn of a step: all three curves come to the dash-dotted line at 8.1 degrees and stay there."
+figure, (left, right) = figures.new_figure(columns=2, size=(7.2, 3))
+each_epoch = {start: turn.reshape(30, 22).square().mean(dim=1).sqrt() for start, turn in turns.items()}
+for start, look in zip(lengths, ("without_bn", "with_bn", "biased"), strict=True):
+    figures.curve(range(661), lengths[start], ax=left, role=look)
+    figures.curve(np.arange(30) * 22 + 11, each_epoch[start], ax=right, role=look)
+figures.curve([0, 660], [8.1, 8.1], ax=right, role="theory")
+figures.frame(left, title="The lengths meet …", x="step", y="length of w", log="y", ylim=(1, 100))
+figures.frame(right, title="… and so do the turns", x="step", y="turn of a step, degrees", log="y", ylim=(0.1, 100))
+names = {"without_bn": "start × 3", "with_bn": "start × 1", "biased": "start × 0.1"}
+figures.key(left, names, place="upper right")
+figures.key(right, {"theory": "equilibrium: 8.1°"}, place="lower right")
+ends = [length[-1].item() for length in lengths.values()]
+assert max(ends) < 1.5 * min(ends)
+assert all(abs(turn[-10:].mean() - 8.1) < 0.5 for turn in each_epoch.values())
+figures.show(figure)
+
+# %% [markdown]
+# The start is forgotten. For the turn, neither the length nor the gradient counts in the end: only the product of rate and decay.
+#
+# ## Can a rate do the same?
+#
+# How far a step turns the weights is usually the task of the learning rate. So we try to replace decay: *without* it, can other rates give $w$ the same **direction** after
+# each step? Then the function is the same, too.
+#
+# Decay multiplies $w$ by $k = 1 - \eta\lambda$ in each step. Without it, after $t$ steps $w$ must therefore be $c = 1/k^t$ times as long as with it.
+#
+# **Predict.** Once $w$ is twice as long ($c = 2$), which rate turns it by the same angle: the same rate, 2 times, or 4 times the rate?
+
+# %% tags=["nbval-ignore-output"]
+k = 1 - 0.2 * 0.01
+loss_decay, w_decay = train(network(seed=0), rate=0.2, decay=0.01, epochs=20)
+c = k ** -np.arange(440.0)
+rates = 0.2 * c**2 / k  # / k: decay has already shrunk w when the step is added
+loss_rates, w_rates = train(network(seed=0), rate=0.2, decay=0, epochs=20, rates_of_weights=rates)
+for t in (0, 100, 347, 439):
+    longer = w_rates[t].norm() / w_decay[t].norm()
+    print(f"after {t:3} steps: w × {longer:.2f}, rate × {rates[t] / 0.2:.2f}", end="")
+    print(f"   loss with decay {loss_decay[t]:.6f}, with the growing rate {loss_rates[t]:.6f}")
+assert np.allclose(loss_decay, loss_rates, rtol=0, atol=1e-6)
+
+# %% [markdown]
+# <details><summary>Answer</summary>
+#
+# 4 times. The step must be $c$ times as long as with decay. And at $c$ times the length the gradient is $c$ times *shorter* (lesson 02). So the rate must be $c^2$ times as large.
+#
+# </details>
+#
+# All 440 losses are the same, but for rounding. In front of BN, decay *is* a growing rate: for plain gradient descent, and a tiny ε.
+#
+# ## Does decay restrain the training?
+#
+# It is meant to: the training loss should become larger, and the test better. We train 20 networks each, with and without decay, and judge by the rule of
+# [lesson 07](07_put_the_claims_on_trial.ipynb). The margin is a factor of 2 in the loss, and one point of accuracy in the test.
+#
+# **Predict.** Does decay make the training loss more than twice as large: without BN? With BN?
+
+
+# %% tags=["nbval-ignore-output"]
+def trial(batch_norm, decay, seed):
+    net = network(seed, batch_norm)
+    losses, _ = train(net, rate=0.1, decay=decay, epochs=20)
+    return losses[-22:].mean(), training.accuracy(net, digits.x_test, digits.y_test)
+
+
+def trials():
+    results = {}
+    for name, batch_norm in (("no BN", False), ("BN", True)):
+        for decay in (0.0, 0.02):
+            results[f"{name}, decay {decay}"] = [trial(batch_norm, decay, seed) for seed in range(20)]
+    return results
+
+
+kept = training.stored("results/14b_decay.json", trials, again=False)["results"]  # True: train for a minute
+doublings, points = {}, {}
+for name in ("no BN", "BN"):
+    loss, right = np.transpose(kept[f"{name}, decay 0.02"])
+    usual_loss, usual_right = np.transpose(kept[f"{name}, decay 0.0"])
+    doublings[name] = np.log2(loss / usual_loss)
+    points[name] = 100 * (right - usual_right)
+    verdicts = [training.outcome(training.SeedSummary(x[name]), margin=1) for x in (doublings, points)]
+    print(f"{name:5} larger loss: {verdicts[0]:13}  better test: {verdicts[1]}")
+
+# %% tags=["draws"] alt="TODO"
+left_rows = {f"{name}": values for name, values in doublings.items()}
+ax = figures.effects(left_rows, margin=1, limits=(-2, 5), ax=figures.new_axes(size=(6.6, 2.0)))
+figures.frame(ax, title="Decay makes the training loss larger without BN", x="how many times the loss doubles; gray: margin")
+figures.show(ax)
+
+# %% [markdown]
+# <details><summary>Answer</summary>
+#
+# Without BN it does, in each seed: the loss becomes 7 to 13 times as large. With BN it makes a difference of less than a factor of 2 on average; single seeds go both ways.
+#
+# </details>
+#
+# Without BN, decay holds the function back. In front of BN it only shortens the weights, and the function does not see that. (In the test it makes no difference here, with or without BN.)
+#
+# ## Lab: rate, decay, and the turn of a step
+#
+# A linear layer with BN reads the digits. With the first settings a step turns its weights by about 25°, and the accuracy (axis from 70 %) ends at 85 %.
+#
+# 1. Make the decay smaller, until the accuracy ends at 95 %. How large is the turn then?
+# 2. Find the same accuracy with the rates 0.3 and 3. What do all three settings share?
+# 3. Weight decay 0: what becomes of length and turn?
+
+# %% tags=["nbval-ignore-output"]
+labs.WeightDecay()
+
+# %% [markdown]
+# <details><summary>What you may have found</summary>
+#
+# 1. About 8°, with the decay 0.01. With larger turns it is less.
+# 2. The turn, and the product of rate and decay (decays 0.03 and 0.003). Only the length differs.
+# 3. Each step makes the weights longer, and the later ones turn them less.
+#
+# </details>
+#
+# ---
+# **Shown:** in front of BN, decay and steps come to an equilibrium, in which a step turns the weights by $\sqrt{2\eta\lambda}$. With plain gradient descent a growing rate
+# does the same. Decay did not hold the training back there.
+#
+# **Practice:** [the exercises](exercises/14b_decay_in_front_of_bn.ipynb), 15 minutes.
+#
+# **Next:** [15 · Fine-tune and adapt](15_fine_tune_and_adapt.ipynb), BN on other data.
+#
+# Sources:
+#
+# - Decay: van Laarhoven 2017, arXiv:1706.05350. Growing rate: Li and Arora 2019, arXiv:1910.07454. Equilibrium: Wan et al. 2021, arXiv:2006.08419.

@@ -1,0 +1,85 @@
+# %% [markdown]
+# # 14b · Weight decay in front of BN: exercises
+#
+# *15 minutes · after the lesson [14b · Weight decay in front of BN](../14b_decay_in_front_of_bn.ipynb)*
+#
+# You find the equilibrium of weight decay exactly, and look for another reason why decay may have helped.
+#
+# **How it works.** Write your code in the place of `raise NotImplementedError()`, and run the cell. Its last line
+# checks your code and says what it sees. If you are stuck, open a hint. When you are done, see
+# [the solutions, explained](../solutions/14b_decay_in_front_of_bn.ipynb).
+
+# %%
+import numpy as np
+
+from bnteach import check
+
+# %% [markdown]
+# ## Exercise: the equilibrium, exactly
+#
+# *10 minutes · difficulty: 3 of 4*
+#
+# A step with decay is $w \leftarrow (1 - \eta\lambda)\,w - \eta\,dw$, and in front of BN $dw$ is perpendicular to $w$. Weights of length 1 have a gradient of length `gradient`. Longer weights
+# have a shorter gradient: at length $\|w\|$ it is `gradient` $/\ \|w\|$.
+#
+# Write `equilibrium(rate, decay, gradient)`. Return the length that a step does not change, and the angle in radians by which the step turns such weights. The lesson has the
+# angle for a small product $\eta\lambda$; here it must be exact.
+#
+# <details><summary>Hint 1</summary>
+#
+# Write down $\|w\|^2$ after a step, from $\|w\|^2$ before it. In the equilibrium both are the same.
+#
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# `keep**2 * s + rate**2 * gradient**2 / s == s`, where s is $\|w\|^2$ and keep is $1 - \eta\lambda$.
+#
+# </details>
+# <details><summary>Hint 3</summary>
+#
+# s is `rate * gradient / np.sqrt(1 - keep**2)`. The new weights have the old length, and `keep` of it along the old direction: a cosine.
+#
+# </details>
+
+
+# %% tags=["solution", "points-3"]
+def equilibrium(rate, decay, gradient):
+    """The length that a step keeps, and its turn in radians."""
+    ### BEGIN SOLUTION
+    keep = 1 - rate * decay
+    length = np.sqrt(rate * gradient / np.sqrt(1 - keep**2))
+    return length, np.arccos(keep)
+    ### END SOLUTION
+
+
+check.equilibrium(equilibrium)
+
+# %% [markdown] tags=["solution"]
+# ### The solution, explained
+#
+# The decayed weights, the step and the new weights form a right triangle. In equilibrium the new weights have the old length, so the cosine of the angle is $1 - \eta\lambda$. For a small angle
+# $\cos\alpha \approx 1 - \alpha^2/2$, and that gives the lesson's $\sqrt{2\eta\lambda}$. The lesson's other ratio, $\eta\|dw\|/\|w\|$, is the sine of the angle.
+#
+# The turn does not depend on the gradient at all: a layer with large gradients has longer weights. The length is nearly $\sqrt[4]{\eta\,\text{gradient}^2/(2\lambda)}$.
+#
+# What goes wrong most often: the same gradient for every length. Then the square of the right length comes out.
+
+# %% [markdown]
+# ## In words
+#
+# *5 minutes*
+#
+# A colleague adds `weight_decay=0.05` to the optimizer of a network with BN, and the test accuracy rises in all five seeds. "Decay keeps my network
+# simple." What else could it be, and which experiment would tell? Answer in three sentences before you open the answer.
+#
+# <details><summary>A model answer</summary>
+#
+# In front of BN decay only turns the weights further in each step, so it may have been a learning rate that was too small. Train without decay, with several larger rates, and with a rate that grows: if one of them gets as far, it was
+# the rate. And the optimizer also decays γ, β and the last layer, which do not stand in front of BN: give them a group of their own without decay, and see whether the gain stays.
+#
+# </details>
+#
+# ## How far you are
+
+# %%
+check.report()
