@@ -40,8 +40,7 @@ def network(block, seed):
 # %% [markdown]
 # 256 digits go forward through the blocks. A random gradient starts at the output of block 50 and goes back. We measure its length at the output of each block.
 #
-# **Predict.** After 10 blocks it is about 6 times as long as at the start. And after 49 blocks: about 30 times, about 300 times, or about
-# 10 000 times?
+# **Predict.** After 10 blocks it is about 7 times as long as at the start. And after 49 blocks: about 35, about 350, or about 10 000 times?
 
 # %% tags=["nbval-ignore-output"]
 torch.set_num_threads(1)  # the fastest for networks this small
@@ -70,13 +69,13 @@ for b in (1, 10, 24, 49):
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# About 10 000 times. Each block multiplies, so it is about $6^{4.9}$ and not 4.9 times 6.
+# About 10 000 times. Each block multiplies, so it is about $7^{4.9}$ and not 4.9 times 7.
 #
 # </details>
 #
 # ## Where the 1.21 comes from
 #
-# We follow the **mean square** of the gradient's entries back through one block.
+# We follow the **mean square** of the gradient's entries back through one block. (BN comes last here, because it needs one more number.)
 #
 # 1. **ReLU.** Its input $\hat{x}$ comes from BN: it has mean 0 and variance 1, and in a wide layer it is nearly normal. The gradient passes where
 #    $\hat{x} > 0$, so for half of the values. The mean square is multiplied by $\frac12$.
@@ -88,13 +87,12 @@ for b in (1, 10, 24, 49):
 # $\sigma^2 = 100 \cdot \frac{2}{100} \cdot \mathrm{Var}(h) = 2\,\mathrm{Var}(h)$. We take a million normal numbers for $\hat{x}$:
 
 # %%
-torch.manual_seed(0)
 x_hat = torch.randn(1_000_000)
 h = x_hat.relu()
 print(f"share of the values that is above 0: {(h > 0).double().mean():.2f}")
 print(f"mean square of h {h.square().mean():.2f}, mean {h.mean():.2f}, variance {h.var():.2f}")
-variance = 2 * h.var()
-print(f"σ² is {variance:.2f}: mean square × {1 / variance:.2f}, length × {1 / variance**0.5:.2f}")
+sigma = (2 * h.var()) ** 0.5
+print(f"σ² is {sigma**2:.2f}: mean square × {1 / sigma**2:.2f}, length × {1 / sigma:.2f}")
 
 # %% [markdown]
 # Exactly, the mean of $h$ is $1/\sqrt{2\pi}$. (It is the integral of $x\,e^{-x^2/2}/\sqrt{2\pi}$ from 0 on.) The variance is the mean square minus the squared mean:
@@ -120,8 +118,8 @@ labs.Depth(activation="ReLU", batch_norm=True)
 # <details><summary>What you may have found</summary>
 #
 # 1. With sigmoid: 1.05 a layer; tanh: 1.11; ReLU: 1.23. In the derivation, the mean of the squared slope replaces the $\frac12$. (By the *Poincaré inequality* the result is never below 1.)
-# 2. Larger weights enlarge $\sigma$, and the gradient behind the linear layer, by the same factor.
-# 3. The gradient keeps its length, nearly. But the signal falls to about a third: the pictures become more alike.
+# 2. Larger weights make the gradient longer in step 2, and $\sigma$ larger in step 3, by the same factor.
+# 3. The gradient nearly keeps its length. But the signal falls to about a third: the pictures become more alike.
 #
 # </details>
 #
@@ -158,7 +156,7 @@ for kind, block in blocks.items():
     five = [growth(block, seed)[49].item() for seed in range(5)]
     print(f"{kind:23} after 49 blocks × {min(five):12,.1f} to {max(five):12,.1f}")
 
-# %% tags=["draws", "nbval-ignore-output"] alt="Length of the gradient over the number of blocks on its way back, on a logarithmic axis; five curves start at 1. At the right end, from top to bottom: skip, no BN at more than ten million; BN at about 10 000, on the dash-dotted line of 1.211 a block; skip, BN on the sum at several hundred; skip, BN in the branch at about 10, with a slope that becomes smaller; no BN near 1."
+# %% tags=["draws", "nbval-ignore-output"] alt="Length of the gradient over the number of blocks on its way back, on a logarithmic axis; five curves start at 1. At the right end, from top to bottom: skip, no BN at more than ten million; BN at about 10 000, on the dash-dotted line of 1.211 a block; skip, BN on the sum at several hundred; skip, BN in the branch at about 10, flat at first and steeper toward block 1; no BN near 1."
 ax = figures.new_axes(size=(7.0, 3.6))
 looks = ("without_bn", "with_bn", "biased", "data", "unbiased")
 for (kind, block), look in zip(blocks.items(), looks, strict=True):
@@ -166,10 +164,9 @@ for (kind, block), look in zip(blocks.items(), looks, strict=True):
     figures.curve(range(50), lengths, ax=ax, role=look)
     ax.text(50, lengths[49], kind, color=figures.role(look).color, va="center")
 figures.curve([0, 49], [1, 1.211**49], ax=ax, role="theory")
-figures.frame(ax, title="Without BN a skip connection makes the growth worse", x="blocks on the way back")
-figures.frame(
-    ax, title=ax.get_title(), x=ax.get_xlabel(), y="length, × that at block 50", log="y", xlim=(0, 68)
-)
+title = "Without BN, a skip connection makes the growth worse"
+ax.set_xlim(0, 68)
+figures.frame(ax, title=title, x="blocks on the way back", y="length, × that at block 50", log="y")
 ax.set_xticks(range(0, 50, 10))
 figures.key(ax, {"theory": "1.211 a block"}, place="upper left")
 assert 1.19 < growth(bn_block)[49] ** (1 / 49) < 1.23
@@ -220,7 +217,7 @@ for kind in ("no BN", "BN", "skip, BN in the branch"):
 #
 # </details>
 #
-# So to keep the gradient's length is not enough: "no BN" does, and learns nothing. What is missing? Take the outputs of block 50 *before* training. How well can
+# So it is not enough to keep the gradient's length: "no BN" does, and only guesses. What is missing? Take the outputs of block 50 *before* training. How well can
 # a linear layer read the digit from them? We fit one by least squares:
 
 
@@ -239,8 +236,8 @@ for kind in ("no BN", "BN", "skip, BN in the branch"):
     assert min(right) > 0.8 if kind == "skip, BN in the branch" else max(right) < 0.4
 
 # %% [markdown]
-# Guessing would be 10 %. Through 50 random blocks of "BN" nothing gets that a linear layer could read, and through "no BN" little. The kind that learns is good both ways: the
-# pictures stay different forward, and the gradient grows little backward. (Whether the growth alone would stop "BN", too, we do not know.)
+# Guessing would be 10 %. After 50 random blocks of "BN" a linear layer reads nothing, and after "no BN" little. The kind that learns is good in both directions: forward the
+# pictures stay different, and backward the gradient grows little. (Whether the growth alone would stop "BN" too, we do not know.)
 #
 # A unit can also be **dead**, above 0 for no picture: [Does BN keep units alive?](deeper/does_bn_keep_units_alive.ipynb) And can something else stand in the branch?
 # [Can we live without norms?](deeper/can_we_live_without_norms.ipynb)

@@ -17,11 +17,9 @@ from bnteach import data, figures, labs, training
 # %% [markdown]
 # ## A network and its training
 #
-# The network has four linear layers with BN behind them, and a last one without. With the learning rate $\eta$ and the decay $\lambda$, a step is
-#
-# $$w \leftarrow (1 - \eta\lambda)\,w - \eta\,dw$$
-#
-# Only the weights in front of BN decay. We follow those of the second layer: $w$ is all of them, 10 000 numbers, read as one arrow.
+# Four linear layers have BN behind them, and a last one has not. With the learning rate $\eta$ and the decay $\lambda$, a step multiplies the weights by $1 - \eta\lambda$ and then
+# subtracts $\eta$ times the gradient: $w \leftarrow (1 - \eta\lambda)\,w - \eta\,dw$. Only the weights in front of BN decay. We follow those of the second layer: $w$ is all 10 000 of them, as
+# one arrow.
 
 # %% tags=["nbval-ignore-output"]
 torch.set_num_threads(1)  # the fastest for networks this small
@@ -69,21 +67,20 @@ def train(net, rate, decay, epochs, rates_of_weights=None):
 # %% [markdown]
 # ## Three starts
 #
-# We train three times, with the same batches. The weights start with their usual length, with three times that length, and with a tenth of it. Because of BN, all three
-# start as the same function.
+# We train three times, with the same batches. The weights start with 3 times their usual length, with this length, and with a tenth of it. Because of BN, all three
+# are the same function at the start.
 #
 # **Predict.** At the start the longest $w$ is 30 times as long as the shortest. And after 660 steps with decay: still about 30 times, about 5 times, or about as long?
 
 # %% tags=["nbval-ignore-output"]
-lengths, turns = {}, {}
+arrows = {}  # start -> w before the first step and after each
 for start in (3, 1, 0.1):
     net = network(seed=0)
     for part in net[:-1]:
         part[0].weight.data *= start
     _, w = train(net, rate=0.5, decay=0.02, epochs=30)
-    lengths[start] = w.norm(dim=1)
-    turns[start] = torch.rad2deg(torch.cosine_similarity(w[:-1], w[1:]).arccos())  # for later
-    print(f"start × {start:3}: length {lengths[start][0]:4.1f}, after 660 steps {lengths[start][-1]:.1f}")
+    arrows[start] = w
+    print(f"start × {start:3}: length {w[0].norm():4.1f}, after 660 steps {w[-1].norm():.1f}")
 
 # %% [markdown]
 # <details><summary>Answer</summary>
@@ -96,88 +93,89 @@ for start in (3, 1, 0.1):
 #
 # Why do they meet? Each step changes the squared length $\|w\|^2$ twice:
 #
+# - **Decay takes from it.** $(1 - \eta\lambda)^2\|w\|^2$ is left, so it takes about $2\eta\lambda\|w\|^2$.
 # - **The gradient adds to it.** In front of BN, $dw$ is [perpendicular](deeper/do_the_weights_grow.ipynb) to $w$. So by Pythagoras the step adds $\eta^2\|dw\|^2$.
-# - **Decay takes from it.** It leaves $(1 - \eta\lambda)^2\|w\|^2$, so it takes about $2\eta\lambda\|w\|^2$.
 #
-# How much is that in one step, on average?
+# How much is that in the first step, and in a step near the end?
 
 # %% tags=["nbval-ignore-output"]
-for start, length in lengths.items():
-    taken = (1 - (1 - 0.5 * 0.02) ** 2) * length[:-1] ** 2
-    added = length[1:] ** 2 - length[:-1] ** 2 + taken
-    for name, steps in (("first epoch", slice(22)), ("last ten epochs", slice(-220, None))):
-        print(f"start × {start:3}, {name:15}: {added[steps].mean():5.2f} added, {taken[steps].mean():5.2f} taken")
+for start, w in arrows.items():
+    squared = w.square().sum(dim=1)  # ‖w‖²
+    taken = (1 - (1 - 0.5 * 0.02) ** 2) * squared[:-1]
+    added = squared[1:] - (squared[:-1] - taken)
+    print(f"start × {start:3}: first step {taken[0]:5.2f} taken, {added[0]:5.2f} added;", end="   ")
+    print(f"last 220, mean: {taken[-220:].mean():.2f} taken, {added[-220:].mean():.2f} added")
 
 # %% [markdown]
-# From long weights decay takes much, and their gradient is short (lesson 02): they become shorter. To short weights the steps add more than decay takes. In the end both
-# amounts are equal: an **equilibrium**.
+# From long weights decay takes much, and their short gradient (lesson 02) adds little. With short weights it is the other way round. In the end both amounts are
+# equal: an **equilibrium**.
 #
-# It tells how far a step *turns* $w$, and only turning changes the function. The **turn** is the angle between $w$ before and after the step, in radians about
+# From it follows the **turn** of a step, the angle between $w$ before and after it. (Only turning changes the function.) In radians the turn is about
 # $\eta\|dw\|/\|w\|$:
 #
 # $$\eta^2\|dw\|^2 = 2\eta\lambda\,\|w\|^2 \quad\Rightarrow\quad \text{turn} \approx \frac{\eta\,\|dw\|}{\|w\|} = \sqrt{2\eta\lambda}$$
 #
 # With $\eta = 0.5$ and $\lambda = 0.02$ it is $\sqrt{0.02} \approx 0.141$, or 8.1°.
 
-# %% tags=["draws", "nbval-ignore-output"] alt="Two panels over 660 steps, for weights from three starts, up to 30 times apart. Left, their length on a logarithmic axis: after about 350 steps all three curves have met, near 3. Right, the turn of a step: all three curves come to the dash-dotted line at 8.1 degrees and stay there."
+# %% tags=["draws", "nbval-ignore-output"] alt="Two panels over 660 steps, for weights from three starts, up to 30 times apart. Left, their length on a logarithmic axis: the shortest jump to 10 in the first step; then all three curves fall, and after about 350 steps they have met, near 3. Right, the turn of a step: all three curves come to the dash-dotted line at 8.1 degrees and stay there."
 figure, (left, right) = figures.new_figure(columns=2, size=(7.2, 3))
-each_epoch = {start: turn.reshape(30, 22).square().mean(dim=1).sqrt() for start, turn in turns.items()}
-for start, look in zip(lengths, ("without_bn", "with_bn", "biased"), strict=True):
-    figures.curve(range(661), lengths[start], ax=left, role=look)
-    figures.curve(np.arange(30) * 22 + 11, each_epoch[start], ax=right, role=look)
+ends, turns = [], []
+for w, look in zip(arrows.values(), ("without_bn", "with_bn", "biased"), strict=True):
+    angles = torch.rad2deg(torch.cosine_similarity(w[:-1], w[1:]).arccos())
+    turns.append(angles.reshape(30, 22).square().mean(dim=1).sqrt())  # of each epoch
+    ends.append(w[-1].norm())
+    figures.curve(range(661), w.norm(dim=1), ax=left, role=look)
+    figures.curve(np.arange(30) * 22 + 11, turns[-1], ax=right, role=look)
 figures.curve([0, 660], [8.1, 8.1], ax=right, role="theory")
 figures.frame(left, title="The lengths meet …", x="step", y="length of w", log="y", ylim=(1, 100))
-figures.frame(right, title="… and so do the turns", x="step", y="turn of a step, degrees", log="y", ylim=(0.1, 100))
+figures.frame(right, title="… and so do the turns", x="step", y="turn in degrees", log="y", ylim=(0.1, 100))
 names = {"without_bn": "start × 3", "with_bn": "start × 1", "biased": "start × 0.1"}
 figures.key(left, names, place="upper right")
 figures.key(right, {"theory": "equilibrium: 8.1°"}, place="lower right")
-ends = [length[-1].item() for length in lengths.values()]
 assert max(ends) < 1.5 * min(ends)
-assert all(abs(turn[-10:].mean() - 8.1) < 0.5 for turn in each_epoch.values())
+assert all(abs(turn[-10:].mean() - 8.1) < 0.5 for turn in turns)
 figures.show(figure)
 
 # %% [markdown]
-# The start is forgotten. For the turn, neither the length nor the gradient counts in the end: only the product of rate and decay.
+# The start is forgotten. (The first step makes the shortest weights so long that they have to shrink again.) In the end neither length nor gradient counts for the turn, only
+# the product of rate and decay.
 #
 # ## Can a rate do the same?
 #
-# How far a step turns the weights is usually the task of the learning rate. So we try to replace decay: *without* it, can other rates give $w$ the same **direction** after
-# each step? Then the function is the same, too.
+# How far a step turns the weights is also a matter of the learning rate. Without decay, can other rates give $w$ the same *direction* after each step? Then the
+# function is the same, too.
 #
-# Decay multiplies $w$ by $k = 1 - \eta\lambda$ in each step. Without it, after $t$ steps $w$ must therefore be $c = 1/k^t$ times as long as with it.
+# Decay multiplies $w$ by $k = 1 - \eta\lambda$ in each step. Without it, we let $w$ be longer: after $t$ steps $c = 1/k^t$ times as long as with decay.
 #
-# **Predict.** Once $w$ is twice as long ($c = 2$), which rate turns it by the same angle: the same rate, 2 times, or 4 times the rate?
+# **Predict.** Once $w$ is twice as long ($c = 2$), which rate turns it by the same angle: the same, 2 times, or 4 times the rate?
 
 # %% tags=["nbval-ignore-output"]
 k = 1 - 0.2 * 0.01
 loss_decay, w_decay = train(network(seed=0), rate=0.2, decay=0.01, epochs=20)
-c = k ** -np.arange(440.0)
+c = k ** -np.arange(440.0)  # before each step
 rates = 0.2 * c**2 / k  # / k: decay has already shrunk w when the step is added
 loss_rates, w_rates = train(network(seed=0), rate=0.2, decay=0, epochs=20, rates_of_weights=rates)
 for t in (0, 100, 347, 439):
     longer = w_rates[t].norm() / w_decay[t].norm()
-    print(f"after {t:3} steps: w × {longer:.2f}, rate × {rates[t] / 0.2:.2f}", end="")
-    print(f"   loss with decay {loss_decay[t]:.6f}, with the growing rate {loss_rates[t]:.6f}")
-assert np.allclose(loss_decay, loss_rates, rtol=0, atol=1e-6)
+    print(f"after {t:3} steps: w × {longer:.1f}, rate × {rates[t] / 0.2:.1f}", end="     ")
+    print(f"loss with decay {loss_decay[t]:.6f}, with these rates {loss_rates[t]:.6f}")
 
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# 4 times. The step must be $c$ times as long as with decay. And at $c$ times the length the gradient is $c$ times *shorter* (lesson 02). So the rate must be $c^2$ times as large.
+# 4 times. To turn weights that are $c$ times as long, the step must be $c$ times as long. But their gradient is $c$ times *shorter* (lesson 02). So the rate must be $c^2$ times as large.
 #
 # </details>
 #
-# All 440 losses are the same, but for rounding. In front of BN, decay *is* a growing rate: for plain gradient descent, and a tiny ε.
+# All 440 losses agree, but for rounding. In front of BN, decay *is* a growing rate: for plain gradient descent, and a tiny ε.
 #
 # ## Does decay restrain the training?
 #
-# It is meant to: the training loss should become larger, and the test better. We train 20 networks each, with and without decay, and judge by the rule of
-# [lesson 07](07_put_the_claims_on_trial.ipynb). The margin is a factor of 2 in the loss, and one point of accuracy in the test.
-#
-# **Predict.** Does decay make the training loss more than twice as large: without BN? With BN?
+# It is meant to: a larger loss in training, for a better test. We try it with 20 seeds and the rule of [lesson 07](07_put_the_claims_on_trial.ipynb). The margins are a
+# factor of 2 in the loss (1 in $\log_2$) and one point of accuracy. For "no BN" only the first layer keeps its BN.
 
 
-# %% tags=["nbval-ignore-output"]
+# %%
 def trial(batch_norm, decay, seed):
     net = network(seed, batch_norm)
     losses, _ = train(net, rate=0.1, decay=decay, epochs=20)
@@ -192,34 +190,44 @@ def trials():
     return results
 
 
-kept = training.stored("results/14b_decay.json", trials, again=False)["results"]  # True: train for a minute
-doublings, points = {}, {}
-for name in ("no BN", "BN"):
-    loss, right = np.transpose(kept[f"{name}, decay 0.02"])
-    usual_loss, usual_right = np.transpose(kept[f"{name}, decay 0.0"])
-    doublings[name] = np.log2(loss / usual_loss)
-    points[name] = 100 * (right - usual_right)
-    verdicts = [training.outcome(training.SeedSummary(x[name]), margin=1) for x in (doublings, points)]
-    print(f"{name:5} larger loss: {verdicts[0]:13}  better test: {verdicts[1]}")
+# %% [markdown]
+# **Predict.** Does decay make the training loss more than twice as large without BN? With BN?
 
-# %% tags=["draws"] alt="TODO"
-left_rows = {f"{name}": values for name, values in doublings.items()}
-ax = figures.effects(left_rows, margin=1, limits=(-2, 5), ax=figures.new_axes(size=(6.6, 2.0)))
-figures.frame(ax, title="Decay makes the training loss larger without BN", x="how many times the loss doubles; gray: margin")
+
+# %%
+def verdict(effects):
+    return training.outcome(training.SeedSummary(effects), margin=1)
+
+
+kept = training.stored("results/14b_decay.json", trials, again=False)["results"]  # True: train for a minute
+doublings = {}
+for name in ("no BN", "BN"):
+    loss, accuracy = np.transpose(kept[f"{name}, decay 0.02"])
+    usual_loss, usual_accuracy = np.transpose(kept[f"{name}, decay 0.0"])
+    doublings[name] = np.log2(loss / usual_loss)
+    print(f"{name:5} larger loss: {verdict(doublings[name]):13}", end="   ")
+    print("better test:", verdict(100 * (accuracy - usual_accuracy)))
+
+# %% tags=["draws"] alt="How decay changes the training loss, on an axis of log2; a dot for each of 20 seeds. Without BN all dots lie near 3, far to the right of the margin. With BN they lie on both sides of 0, and all but one of them inside the margin."
+ax = figures.effects(doublings, margin=1, limits=(-2, 4), ax=figures.new_axes(size=(6.6, 2.0)))
+figures.frame(ax, title="Decay makes the training loss larger only without BN")
+ax.set_xlabel("log₂ (loss with decay ÷ without); gray: margin")
+assert min(doublings["no BN"]) > 1 > np.mean(doublings["BN"]) > -1
+assert np.allclose(loss_decay, loss_rates, rtol=0, atol=1e-6)  # of the section before
 figures.show(ax)
 
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# Without BN it does, in each seed: the loss becomes 7 to 13 times as large. With BN it makes a difference of less than a factor of 2 on average; single seeds go both ways.
+# Without BN it does, in each seed: about $2^3 = 8$ times as large, or more. With BN not: single seeds go both ways.
 #
 # </details>
 #
-# Without BN, decay holds the function back. In front of BN it only shortens the weights, and the function does not see that. (In the test it makes no difference here, with or without BN.)
+# With BN the function does not see that the weights are shorter. (In the test decay makes no difference here, with or without BN.)
 #
 # ## Lab: rate, decay, and the turn of a step
 #
-# A linear layer with BN reads the digits. With the first settings a step turns its weights by about 25°, and the accuracy (axis from 70 %) ends at 85 %.
+# A linear layer with BN reads the digits. At first a step turns its weights by about 25°, and the accuracy ends at 85 %.
 #
 # 1. Make the decay smaller, until the accuracy ends at 95 %. How large is the turn then?
 # 2. Find the same accuracy with the rates 0.3 and 3. What do all three settings share?
@@ -238,8 +246,8 @@ labs.WeightDecay()
 # </details>
 #
 # ---
-# **Shown:** in front of BN, decay and steps come to an equilibrium, in which a step turns the weights by $\sqrt{2\eta\lambda}$. With plain gradient descent a growing rate
-# does the same. Decay did not hold the training back there.
+# **Shown:** in front of BN, decay and steps come to an equilibrium, where a step turns the weights by about $\sqrt{2\eta\lambda}$. With plain gradient descent a growing
+# rate does the same. In our trial decay did not make the training loss larger there.
 #
 # **Practice:** [the exercises](exercises/14b_decay_in_front_of_bn.ipynb), 15 minutes.
 #
