@@ -38,7 +38,7 @@ def network(block, seed):
 
 
 # %% [markdown]
-# 256 digits go forward through the blocks. A random gradient starts at the output of block 50 and goes back. We measure its length at the output of each block.
+# 256 digits go forward. A random gradient starts at the output of block 50 and goes back. We measure its length at the output of each block.
 #
 # **Predict.** After 10 blocks it is about 7 times as long as at the start. And after 49 blocks: about 35, about 350, or about 10 000 times?
 
@@ -77,17 +77,17 @@ for b in (1, 10, 24, 49):
 #
 # We follow the **mean square** of the gradient's entries back through one block. (BN comes last here, because it needs one more number.)
 #
-# 1. **ReLU.** Its input $\hat{x}$ comes from BN: it has mean 0 and variance 1, and in a wide layer it is nearly normal. The gradient passes where
-#    $\hat{x} > 0$, so for half of the values. The mean square is multiplied by $\frac12$.
-# 2. **The linear layer.** Each input gets the sum of 100 gradients times weights of variance 2/100. The mean square is multiplied by $100 \cdot \frac{2}{100} = 2$.
+# 1. **ReLU.** Its input $\hat{x}$ comes from BN. It has mean 0 and variance 1, and in a wide layer it is nearly normal. The gradient passes where
+#    $\hat{x} > 0$, for half of the values: the mean square is multiplied by $\frac12$.
+# 2. **The linear layer.** Each input gets the sum of 100 gradients times weights of variance 2/100: the mean square is multiplied by 2.
 #    This is what He's weights are made for: they undo the $\frac12$ of the ReLU.
-# 3. **BN** divides the gradient by the standard deviation $\sigma$ of its own input. So the mean square is divided by $\sigma^2$.
+# 3. **BN** divides the gradient by the standard deviation $\sigma$ of its own input: the mean square is divided by $\sigma^2$.
 #
-# Only $\sigma^2$ is left to find. The input of BN is a sum of 100 values $h$ times weights, and $h = \mathrm{ReLU}(\hat{x})$ comes from the block before. So
-# $\sigma^2 = 100 \cdot \frac{2}{100} \cdot \mathrm{Var}(h) = 2\,\mathrm{Var}(h)$. We take a million normal numbers for $\hat{x}$:
+# Only $\sigma^2$ is left to find. The input of BN is a sum of 100 values $h$ times the same weights, and $h = \mathrm{ReLU}(\hat{x})$ comes from the block before. So
+# $\sigma^2 = 2\,\mathrm{Var}(h)$. We take ten million normal numbers for $\hat{x}$:
 
 # %%
-x_hat = torch.randn(1_000_000)
+x_hat = torch.randn(10_000_000)
 h = x_hat.relu()
 print(f"share of the values that is above 0: {(h > 0).double().mean():.2f}")
 print(f"mean square of h {h.square().mean():.2f}, mean {h.mean():.2f}, variance {h.var():.2f}")
@@ -101,15 +101,15 @@ print(f"σ² is {sigma**2:.2f}: mean square × {1 / sigma**2:.2f}, length × {1 
 #
 # In words: BN takes away the mean of $h$, and has to enlarge the rest more. The gradient is enlarged by the same factor.
 #
-# This holds nearly: for wide layers, for large batches (where the paths through mean and variance carry little), and for random weights, as before training.
+# (With larger weights, steps 2 and 3 change by the same factor.) This holds nearly: for wide layers, for large batches, where the paths through mean and variance carry
+# little, and for random weights, as before training.
 #
 # ## Lab: other activations
 #
 # Twelve layers of 64 units, before training. The last words of the reading give the growth of the gradient: with so few units it is a bit more than 1.21 a layer.
 #
 # 1. Change ReLU to tanh and to sigmoid. Where does the gradient grow least?
-# 2. Back to ReLU. Move the weight scale. Why does nothing change?
-# 3. Switch BN off and take the scale 1.4 (He's weights). What do the gradient and the signal do?
+# 2. Back to ReLU. Switch BN off and take the weight scale 1.4 (He's weights). What do the gradient and the signal do?
 
 # %% tags=["nbval-ignore-output"]
 labs.Depth(activation="ReLU", batch_norm=True)
@@ -117,16 +117,15 @@ labs.Depth(activation="ReLU", batch_norm=True)
 # %% [markdown]
 # <details><summary>What you may have found</summary>
 #
-# 1. With sigmoid: 1.05 a layer; tanh: 1.11; ReLU: 1.23. In the derivation, the mean of the squared slope replaces the $\frac12$. (By the *Poincaré inequality* the result is never below 1.)
-# 2. Larger weights make the gradient longer in step 2, and $\sigma$ larger in step 3, by the same factor.
-# 3. The gradient nearly keeps its length. But the signal falls to about a third: the pictures become more alike.
+# 1. With sigmoid: 1.05 a layer, tanh 1.11, ReLU 1.23. (In step 1 the mean of the squared slope replaces the $\frac12$. By the *Poincaré inequality* the growth is never below 1.)
+# 2. The gradient nearly keeps its length. But the signal falls to about a third: the pictures become more alike.
 #
 # </details>
 #
 # ## Five kinds of blocks
 #
-# Is there a better block? Deep networks usually have **skip connections**: $h$, the input of a block, is added to the output of a **branch**.
-# Then the gradient has two paths back, through the branch and past it.
+# Deep networks usually have **skip connections**: $h$, the input of a block, is added to the output of a **branch**. Then the gradient has two paths back, through the
+# branch and past it.
 
 # %% tags=["draws"] alt="Five blocks, each from left to right. No BN: linear, ReLU. BN: linear, BN, ReLU. Skip, no BN: the branch is ReLU, linear; the skip connection adds h at the end. Skip, BN on the sum: the branch is linear, the skip connection adds h, then come BN and ReLU. Skip, BN in the branch: the branch is BN, ReLU, linear; the skip connection adds h at the end."
 ax = figures.block_kinds()
@@ -236,15 +235,15 @@ for kind in ("no BN", "BN", "skip, BN in the branch"):
     assert min(right) > 0.8 if kind == "skip, BN in the branch" else max(right) < 0.4
 
 # %% [markdown]
-# Guessing would be 10 %. After 50 random blocks of "BN" a linear layer reads nothing, and after "no BN" little. The kind that learns is good in both directions: forward the
-# pictures stay different, and backward the gradient grows little. (Whether the growth alone would stop "BN" too, we do not know.)
+# Guessing would be 10 %. After 50 blocks of "BN" a linear layer reads nothing, and after "no BN" little. The kind that learns is good in both directions: forward the
+# digits stay readable, and backward the gradient grows little. (Whether the growth alone would stop "BN" too, we do not know.)
 #
 # A unit can also be **dead**, above 0 for no picture: [Does BN keep units alive?](deeper/does_bn_keep_units_alive.ipynb) And can something else stand in the branch?
 # [Can we live without norms?](deeper/can_we_live_without_norms.ipynb)
 #
 # ---
 # **Shown:** before training, a ReLU layer with BN makes the gradient about 1.21 times as long. With skip connections and BN in the branch it grows
-# far less, the pictures stay different, and 50 blocks learn.
+# far less, the digits stay readable, and 50 blocks learn.
 #
 # **Practice:** [the exercises](exercises/14_deep_enough_to_break.ipynb), 25 minutes.
 #

@@ -85,7 +85,7 @@ for start in (3, 1, 0.1):
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# About as long: all three are near 3.
+# About as long, near 3.
 #
 # </details>
 #
@@ -107,11 +107,10 @@ for start, w in arrows.items():
     print(f"last 220, mean: {taken[-220:].mean():.2f} taken, {added[-220:].mean():.2f} added")
 
 # %% [markdown]
-# From long weights decay takes much, and their short gradient (lesson 02) adds little. With short weights it is the other way round. In the end both amounts are
-# equal: an **equilibrium**.
+# From long weights decay takes much, and their short gradient (lesson 02) adds little. With short weights it is the other way round. In the end both are equal: an
+# **equilibrium**.
 #
-# From it follows the **turn** of a step, the angle between $w$ before and after it. (Only turning changes the function.) In radians the turn is about
-# $\eta\|dw\|/\|w\|$:
+# It gives the **turn** of a step, the angle between $w$ before and after it. In radians the turn is about $\eta\|dw\|/\|w\|$:
 #
 # $$\eta^2\|dw\|^2 = 2\eta\lambda\,\|w\|^2 \quad\Rightarrow\quad \text{turn} \approx \frac{\eta\,\|dw\|}{\|w\|} = \sqrt{2\eta\lambda}$$
 #
@@ -137,13 +136,12 @@ assert all(abs(turn[-10:].mean() - 8.1) < 0.5 for turn in turns)
 figures.show(figure)
 
 # %% [markdown]
-# The start is forgotten. (The first step makes the shortest weights so long that they have to shrink again.) In the end neither length nor gradient counts for the turn, only
-# the product of rate and decay.
+# (The first step makes the shortest weights so long that they have to shrink again.) In the end neither start, length nor gradient counts for the turn, only the product of
+# rate and decay.
 #
 # ## Can a rate do the same?
 #
-# How far a step turns the weights is also a matter of the learning rate. Without decay, can other rates give $w$ the same *direction* after each step? Then the
-# function is the same, too.
+# Without decay, can other rates give $w$ the same *direction* after each step? Then the function is the same, too.
 #
 # Decay multiplies $w$ by $k = 1 - \eta\lambda$ in each step. Without it, we let $w$ be longer: after $t$ steps $c = 1/k^t$ times as long as with decay.
 #
@@ -163,7 +161,7 @@ for t in (0, 100, 347, 439):
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# 4 times. To turn weights that are $c$ times as long, the step must be $c$ times as long. But their gradient is $c$ times *shorter* (lesson 02). So the rate must be $c^2$ times as large.
+# 4 times. At $c$ times the length the step must be $c$ times as long for the same turn. But the gradient is $c$ times *shorter* (lesson 02). So the rate must be $c^2$ times as large.
 #
 # </details>
 #
@@ -249,7 +247,7 @@ labs.WeightDecay()
 # **Shown:** in front of BN, decay and steps come to an equilibrium, where a step turns the weights by about $\sqrt{2\eta\lambda}$. With plain gradient descent a growing
 # rate does the same. In our trial decay did not make the training loss larger there.
 #
-# **Practice:** [the exercises](exercises/14b_decay_in_front_of_bn.ipynb), 15 minutes.
+# **Practice:** [the exercises](exercises/14b_decay_in_front_of_bn.ipynb), 20 minutes.
 #
 # **Next:** [15 · Fine-tune and adapt](15_fine_tune_and_adapt.ipynb), BN on other data.
 #

@@ -1,9 +1,9 @@
 # %% [markdown]
 # # 14b · Weight decay in front of BN: exercises
 #
-# *15 minutes · after the lesson [14b · Weight decay in front of BN](../14b_decay_in_front_of_bn.ipynb)*
+# *20 minutes · after the lesson [14b · Weight decay in front of BN](../14b_decay_in_front_of_bn.ipynb)*
 #
-# You find the equilibrium of weight decay exactly, and look for another reason why decay may have helped.
+# You find the equilibrium of weight decay exactly, see where the lesson's formula ends, and look for another reason why decay may have helped.
 #
 # **How it works.** Write your code in the place of `raise NotImplementedError()`, and run the cell. Its last line
 # checks your code and says what it sees. If you are stuck, open a hint. When you are done, see
@@ -63,6 +63,29 @@ check.equilibrium(equilibrium)
 # The turn does not depend on the gradient at all: a layer with large gradients has longer weights. The length is nearly $\sqrt[4]{\eta\,\text{gradient}^2/(2\lambda)}$.
 #
 # What goes wrong most often: the same gradient for every length. Then the square of the right length comes out.
+
+# %% [markdown]
+# ## Where does the lesson's formula end?
+#
+# *5 minutes*
+#
+# When your function has passed, it is compared with $\sqrt{2\eta\lambda}$, for larger and larger products of rate and decay.
+#
+# **Predict.** With the product 1 nothing of the old weights is left after a step. How large is the turn then, exactly?
+
+# %%
+if check.equilibrium(equilibrium).state == "passed":
+    for product in (0.01, 0.1, 0.5, 1):
+        _, turn = equilibrium(rate=1, decay=product, gradient=1)
+        formula = np.sqrt(2 * product)
+        print(f"product {product:4}: {np.degrees(turn):5.1f}°, by the formula {np.degrees(formula):5.1f}°")
+
+# %% [markdown]
+# <details><summary>Answer</summary>
+#
+# 90°: the new weights are the step alone, and it is perpendicular to the old weights. The formula gives 81°. At usual products, far below 0.1, it is good.
+#
+# </details>
 
 # %% [markdown]
 # ## In words
