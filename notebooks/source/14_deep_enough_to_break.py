@@ -79,7 +79,7 @@ for b in (1, 10, 24, 49):
 #
 # 1. **ReLU.** Its input $\hat{x}$ comes from BN. It has mean 0 and variance 1, and in a wide layer it is nearly normal. The gradient passes where
 #    $\hat{x} > 0$, for half of the values: the mean square is multiplied by $\frac12$.
-# 2. **The linear layer.** Each input gets the sum of 100 gradients times weights of variance 2/100: the mean square is multiplied by 2.
+# 2. **The linear layer.** Each input gets the sum of 100 gradients times weights of variance 2/100: the mean square is multiplied by $100 \cdot \frac{2}{100} = 2$.
 #    This is what He's weights are made for: they undo the $\frac12$ of the ReLU.
 # 3. **BN** divides the gradient by the standard deviation $\sigma$ of its own input: the mean square is divided by $\sigma^2$.
 #
@@ -129,7 +129,7 @@ labs.Depth(activation="ReLU", batch_norm=True)
 
 # %% tags=["draws"] alt="Five blocks, each from left to right. No BN: linear, ReLU. BN: linear, BN, ReLU. Skip, no BN: the branch is ReLU, linear; the skip connection adds h at the end. Skip, BN on the sum: the branch is linear, the skip connection adds h, then come BN and ReLU. Skip, BN in the branch: the branch is BN, ReLU, linear; the skip connection adds h at the end."
 ax = figures.block_kinds()
-ax.set_title("Two blocks without a skip connection, three with one")
+figures.frame(ax, title="Two blocks without a skip connection, three with one")
 figures.show(ax)
 
 
@@ -163,7 +163,7 @@ for (kind, block), look in zip(blocks.items(), looks, strict=True):
     figures.curve(range(50), lengths, ax=ax, role=look)
     ax.text(50, lengths[49], kind, color=figures.role(look).color, va="center")
 figures.curve([0, 49], [1, 1.211**49], ax=ax, role="theory")
-title = "Without BN, a skip connection makes the growth worse"
+title = "The place of BN decides how much the gradient grows"
 ax.set_xlim(0, 68)
 figures.frame(ax, title=title, x="blocks on the way back", y="length, × that at block 50", log="y")
 ax.set_xticks(range(0, 50, 10))
