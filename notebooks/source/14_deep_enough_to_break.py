@@ -238,14 +238,12 @@ for kind in ("no BN", "BN", "skip, BN in the branch"):
 # Guessing would be 10 %. After 50 blocks of "BN" a linear layer reads nothing, and after "no BN" little. The kind that learns is good in both directions: forward the
 # digits stay readable, and backward the gradient grows little. (Whether the growth alone would stop "BN" too, we do not know.)
 #
-# A unit can also be **dead**, above 0 for no picture: [Does BN keep units alive?](deeper/does_bn_keep_units_alive.ipynb) And can something else stand in the branch?
-# [Can we live without norms?](deeper/can_we_live_without_norms.ipynb)
-#
 # ---
 # **Shown:** before training, a ReLU layer with BN makes the gradient about 1.21 times as long. With skip connections and BN in the branch it grows
 # far less, the digits stay readable, and 50 blocks learn.
 #
-# **Practice:** [the exercises](exercises/14_deep_enough_to_break.ipynb), 25 minutes.
+# **Practice:** [the exercises](exercises/14_deep_enough_to_break.ipynb), 25 minutes. **Deeper:** [Does BN keep units alive?](deeper/does_bn_keep_units_alive.ipynb) ·
+# [Can we live without norms?](deeper/can_we_live_without_norms.ipynb)
 #
 # **Next:** [14b · Weight decay in front of BN](14b_decay_in_front_of_bn.ipynb).
 #
