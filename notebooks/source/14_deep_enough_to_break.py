@@ -39,10 +39,8 @@ def network(block, seed):
 
 # %% [markdown]
 # 256 digits go forward. A random gradient starts at the output of block 50 and goes back. We measure its length at the output of each block.
-#
-# **Predict.** After 10 blocks it is about 7 times as long as at the start. And after 49 blocks: about 35, about 350, or about 10 000 times?
 
-# %% tags=["nbval-ignore-output"]
+# %%
 torch.set_num_threads(1)  # the fastest for networks this small
 digits = data.digits()
 x_train, y_train = torch.from_numpy(digits.x_train), torch.from_numpy(digits.y_train)
@@ -62,6 +60,10 @@ def growth(block, seed=0):
     return lengths / lengths[0]
 
 
+# %% [markdown]
+# **Predict.** After 10 blocks the gradient is about 7 times as long as at the start. And after 49 blocks: about 35, about 350, or about 10 000 times?
+
+# %% tags=["nbval-ignore-output"]
 measured = growth(bn_block)
 for b in (1, 10, 24, 49):
     print(f"after {b:2} blocks: × {measured[b]:8,.1f}      1.211^{b}: {1.211**b:8,.1f}")
@@ -101,8 +103,8 @@ print(f"σ² is {sigma**2:.2f}: mean square × {1 / sigma**2:.2f}, length × {1 
 #
 # In words: BN takes away the mean of $h$, and has to enlarge the rest more. The gradient is enlarged by the same factor.
 #
-# (With larger weights, steps 2 and 3 change by the same factor.) This holds nearly: for wide layers, for large batches, where the paths through mean and variance carry
-# little, and for random weights, as before training.
+# (Larger weights change nothing: in step 2 they multiply, in step 3 they divide by the same factor.) This holds nearly: for wide layers, for large batches, where the paths
+# through mean and variance carry little, and for random weights, as before training.
 #
 # ## Lab: other activations
 #

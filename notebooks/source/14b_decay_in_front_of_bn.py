@@ -17,11 +17,9 @@ from bnteach import data, figures, labs, training
 # %% [markdown]
 # ## A network and its training
 #
-# Four linear layers have BN behind them, and a last one has not. With the learning rate $\eta$ and the decay $\lambda$, a step multiplies the weights by $1 - \eta\lambda$ and then
-# subtracts $\eta$ times the gradient: $w \leftarrow (1 - \eta\lambda)\,w - \eta\,dw$. Only the weights in front of BN decay. We follow those of the second layer: $w$ is all 10 000 of them, as
-# one arrow.
+# Four linear layers have BN behind them, and a last one has not. So that the length of the weights counts for nothing there, $\varepsilon$ is nearly 0.
 
-# %% tags=["nbval-ignore-output"]
+# %%
 torch.set_num_threads(1)  # the fastest for networks this small
 torch.set_default_dtype(torch.float64)
 digits = data.digits(dtype=np.float64)
@@ -36,31 +34,41 @@ def linear(inputs, outputs):
 
 def network(seed, batch_norm=True):
     torch.manual_seed(seed)
-    parts = [nn.Sequential(linear(64, 100), nn.BatchNorm1d(100, eps=1e-12))]  # ε is nearly 0
+    parts = [nn.Sequential(linear(64, 100), nn.BatchNorm1d(100, eps=1e-12))]
     for _ in range(3):
         norm = [nn.BatchNorm1d(100, eps=1e-12)] if batch_norm else []
         parts.append(nn.Sequential(linear(100, 100), *norm, nn.ReLU()))
     return nn.Sequential(*parts, linear(100, 10))
 
 
+# %% [markdown]
+# With the learning rate $\eta$ and the decay $\lambda$, a step multiplies the weights by $1 - \eta\lambda$, and then subtracts $\eta$ times the gradient:
+# $w \leftarrow (1 - \eta\lambda)\,w - \eta\,dw$. Only the weights in front of BN decay. We follow those of the second layer: $w$ is all 10 000 of them, as one arrow.
+
+
 # %%
+def gradient_descent(net, rate, decay):
+    decaying = [part[0].weight for part in net[:-1]]
+    others = [p for p in net.parameters() if p.ndim == 1] + [net[-1].weight]  # γ and β; the last layer
+    groups = [{"params": decaying, "weight_decay": decay}, {"params": others}]
+    return torch.optim.SGD(groups, lr=rate)
+
+
 def train(net, rate, decay, epochs, rates_of_weights=None):
     """Return the loss of each step, and w before the first step and after each."""
-    weights = [part[0].weight for part in net[:-1]]
-    others = [p for p in net.parameters() if p.ndim == 1] + [net[-1].weight]  # with γ and β
-    groups = [{"params": weights, "weight_decay": decay}, {"params": others}]
-    optimizer = torch.optim.SGD(groups, lr=rate)
-    losses, w = [], [weights[1].detach().clone().flatten()]
+    optimizer = gradient_descent(net, rate, decay)
+    second = net[1][0].weight
+    losses, w = [], [second.detach().flatten().clone()]
     for _ in range(epochs):
         for batch in torch.randperm(len(x_train)).split(60)[:22]:  # 22 full batches
-            if rates_of_weights is not None:  # for later
+            if rates_of_weights is not None:  # we need this later
                 optimizer.param_groups[0]["lr"] = rates_of_weights[len(losses)]
             loss = nn.functional.cross_entropy(net(x_train[batch]), y_train[batch])
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
             losses.append(loss.item())
-            w.append(weights[1].detach().clone().flatten())
+            w.append(second.detach().flatten().clone())
     return np.array(losses), torch.stack(w)
 
 
