@@ -108,7 +108,7 @@ print(f"σ² is {sigma**2:.2f}: mean square × {1 / sigma**2:.2f}, length × {1 
 #
 # ## Lab: other activations
 #
-# Twelve layers, each with 64 units, before training. The last words of the reading give the growth of the gradient: with so few units it is a bit more than 1.21 a layer.
+# Twelve layers, each with 64 units, before training. The last words of the reading give the growth of the gradient; in this small network it is a bit more than 1.21 a layer.
 #
 # 1. Change ReLU to tanh and to sigmoid. Where does the gradient grow least?
 # 2. Back to ReLU. Switch BN off and take the weight scale 1.4 (He's weights). What do the gradient and the signal do?
