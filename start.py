@@ -51,10 +51,9 @@ def test():
     prepare()
     # The cells of a notebook stay together, in one worker. The notebooks take longest, so they come first.
     together = ["--dist", "loadfile", "--no-loadscope-reorder"]
-    folders = ["notebooks", "notebooks/deeper", "notebooks/solutions"]
+    folders = ["notebooks", "notebooks/deeper", "notebooks/solutions", "notebooks/exercises"]
     notebooks = sorted(path for folder in folders for path in ROOT.glob(f"{folder}/*.ipynb"))
     pytest(*together, *NBVAL, *notebooks, "tests", "bnteach", *arguments())
-    pytest(*together, "--nbval-lax", "--nbval-current-env", "notebooks/exercises")
 
 
 def test_browser():

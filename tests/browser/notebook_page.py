@@ -85,10 +85,17 @@ class NotebookPage:
     def cell(self, number: int):
         return self.page.locator(".jp-Notebook .jp-Cell").nth(number)
 
+    def cells(self) -> list[dict]:
+        """The cells, as they would be saved."""
+        return self.page.evaluate("() => jupyterapp.shell.currentWidget.content.model.toJSON()")["cells"]
+
+    def sources(self) -> list[str]:
+        """The code of each cell; empty for a text."""
+        return ["".join(cell["source"]) * (cell["cell_type"] == "code") for cell in self.cells()]
+
     def outputs(self) -> list[list[dict]]:
-        """The outputs of each cell, as they would be saved."""
-        notebook = self.page.evaluate("() => jupyterapp.shell.currentWidget.content.model.toJSON()")
-        return [cell.get("outputs", []) for cell in notebook["cells"]]
+        """The outputs of each cell."""
+        return [cell.get("outputs", []) for cell in self.cells()]
 
     def errors(self) -> list[str]:
         """What went wrong in any cell, and what the browser complained of."""

@@ -30,6 +30,10 @@ def stored_number_changed(cells):
     output.text = output.text.replace("4.", "5.")
 
 
+def stored_number_of_an_exercise_changed(cells):
+    stored_number_changed(cells)
+
+
 def formula_changed(cells):
     assert "x.mean(axis=0)" in cells[LAST_CODE_CELL].source
     cells[LAST_CODE_CELL].source = "x.mean(axis=1)"
@@ -53,6 +57,7 @@ CASES = {  # what is changed, and the code cells that nbval must then see fail (
     took_another_time: [],
     lab_prints_something_else: [],
     stored_number_changed: [1],
+    stored_number_of_an_exercise_changed: [],
     formula_changed: [4],
     error_in_a_lab_cell: [2],
     meant_error_does_not_come: [3],
@@ -66,16 +71,18 @@ def failures(built_once, tmp_path_factory) -> dict[str, list[int]]:
     for change in CASES:
         notebook = nbformat.read(built_once.notebook, as_version=4)
         change(notebook.cells)
-        nbformat.write(notebook, folder / f"{change.__name__}.ipynb")
+        kind = folder / "exercises" if "exercise" in change.__name__ else folder
+        kind.mkdir(exist_ok=True)
+        nbformat.write(notebook, kind / f"{change.__name__}.ipynb")
     options = runpy.run_path(str(ROOT / "start.py"))["NBVAL"]
     report = folder / "report.xml"
-    command = [sys.executable, "-m", "pytest", "-q", *options, f"--junitxml={report}", str(folder)]
+    options += ["-q", "-p", "conftest", f"--junitxml={report}"]
     run = subprocess.run(
-        command,
+        [sys.executable, "-m", "pytest", *options, str(folder)],
         cwd=ROOT,
         capture_output=True,
         text=True,
-        env={**os.environ, "PYTEST_ADDOPTS": ""},
+        env={**os.environ, "PYTEST_ADDOPTS": "", "PYTHONPATH": str(ROOT / "tests")},
         check=False,
     )
     assert run.returncode == 1, run.stdout + run.stderr
