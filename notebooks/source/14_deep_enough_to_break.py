@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 14 · Deep enough to break
 #
-# *30 minutes · previous: [13 · Make it fast](13_make_it_fast.ipynb) · next:
+# *35 minutes · previous: [13 · Make it fast](13_make_it_fast.ipynb) · next:
 # [14b · Weight decay in front of BN](14b_decay_in_front_of_bn.ipynb) · [exercises](exercises/14_deep_enough_to_break.ipynb)*
 #
 # BN is said to keep gradients at a good size. But before training, each ReLU layer with BN makes the gradient about a fifth longer.

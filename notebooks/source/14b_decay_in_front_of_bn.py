@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 14b · Weight decay in front of BN
 #
-# *30 minutes · previous: [14 · Deep enough to break](14_deep_enough_to_break.ipynb) · next:
+# *35 minutes · previous: [14 · Deep enough to break](14_deep_enough_to_break.ipynb) · next:
 # [15 · Fine-tune and adapt](15_fine_tune_and_adapt.ipynb) · [exercises](exercises/14b_decay_in_front_of_bn.ipynb)*
 #
 # **Weight decay** makes the weights a little shorter in each step. Decay is meant to keep a network simple. But right before BN the length of the weights does not change the
@@ -44,8 +44,7 @@ def network(seed, batch_norm=True):
 
 # %% [markdown]
 # With the learning rate $\eta$ and the decay $\lambda$, a step multiplies the weights by $1 - \eta\lambda$, and then subtracts $\eta$ times the gradient:
-#
-# $$w \leftarrow (1 - \eta\lambda)\,w - \eta\,dw$$
+# $w \leftarrow (1 - \eta\lambda)\,w - \eta\,dw$.
 #
 # Only the weights of the four blocks decay. Their learning rate is `rate` times a factor for each step; at first all factors are 1. Everything else, which is $\gamma$, $\beta$ and the last layer, keeps `rate`.
 # We follow the weights of the second block: $w$ is all 10 000 of them, as one arrow.
@@ -110,7 +109,7 @@ figures.arrow((0, 0), (8.6, 0), ax=ax, role="data", words="with decay: (1 − η
 figures.arrow((8.6, 0), (8.6, 3), ax=ax, role="backward", words="step: −η dw", place=(8.8, 1.6))
 figures.arrow((0, 0), (8.6, 3), ax=ax, role="with_bn", words="new w", place=(3.6, 1.8))
 ax.plot([8.2, 8.2, 8.6], [0, 0.4, 0.4], color="#333333", linewidth=1)  # the right angle
-ax.text(1.9, 0.15, "turn", color="#333333")
+ax.text(1.9, 0.15, "turn")
 figures.frame(ax, title="Decay shortens w, and the step makes it longer", xlim=(-0.2, 12), ylim=(-1.1, 3.2))
 ax.axis("off")
 figures.show(ax)
@@ -156,10 +155,9 @@ for start, w in arrows.items():
 # %% tags=["draws", "nbval-ignore-output"] alt="Two panels over 660 steps, for weights from three starts, up to 30 times apart. Left, their length on a logarithmic axis: the shortest jump to 8 in the first step; then all three curves fall, and after about 350 steps they have met, near 3. Right, the turn of a step, a root mean square for each epoch: all three curves come to the dash-dotted line at 8.1 degrees and stay near it."
 figure, (left, right) = figures.new_figure(columns=2, size=(7.2, 3))
 looks = {"without_bn": "start × 3", "with_bn": "start × 1", "biased": "start × 0.1"}
-ends = []
 for w, look in zip(arrows.values(), looks, strict=True):
     of_epochs = turns(w).reshape(30, 22).square().mean(dim=1).sqrt()
-    ends.append((w[-1].norm(), of_epochs[-10:].square().mean().sqrt()))
+    assert abs(of_epochs[-10:].mean() - 8.1) < 0.8
     figures.curve(range(661), w.norm(dim=1), ax=left, role=look)
     figures.curve(np.arange(30) * 22 + 11, of_epochs, ax=right, role=look)
 figures.curve([0, 660], [8.1, 8.1], ax=right, role="theory")
@@ -167,9 +165,7 @@ figures.frame(left, title="The lengths meet …", x="step", y="length of w", log
 figures.frame(right, title="… and so do the turns", x="step", y="turn in degrees", log="y", ylim=(0.1, 100))
 figures.key(left, looks, place="upper right")
 figures.key(right, {**looks, "theory": "√(2ηλ): 8.1°"}, place="lower right")
-lengths, last_turns = np.transpose(ends)
-assert max(lengths) < 1.5 * min(lengths)
-assert (abs(last_turns - 8.1) < 0.8).all()
+assert all(2.5 < w[-1].norm() < 3.6 for w in arrows.values())
 figures.show(figure)
 
 # %% [markdown]
@@ -253,35 +249,51 @@ def verdict(effects):
 
 decays = (0, 0.005, 0.01, 0.02, 0.05, 0.1)
 kept = training.stored("results/14b_decay.json", trials, again=False)["results"]  # True: train for minutes
-for name in ("no BN", "BN"):
-    losses, accuracies, _ = np.transpose(kept[name])  # (seeds, decays) each
-    for i, decay in enumerate(decays[1:], start=1):
+for i, decay in enumerate(decays[1:], start=1):
+    print(f"decay {decay:5}", end="")
+    for name in ("no BN", "BN"):
+        losses, accuracies, _ = np.transpose(kept[name])  # (seeds, decays) each
         larger, better = np.log2(losses[:, i] / losses[:, 0]), accuracies[:, i] - accuracies[:, 0]
-        print(f"{name:5}, decay {decay:5}: larger loss {verdict(larger):13}  better test {verdict(better)}")
+        print(f"   {name:>5}: larger loss {verdict(larger):13} better test {verdict(better):13}", end="")
+    print()
 
 # %% tags=["draws"] alt="Two panels over six decays from 0 to 0.1, a dot for each of 20 seeds. Left, the training loss on a logarithmic axis. Without BN it rises with each decay, from about 0.02 to about 0.9. With BN it stays below 0.03 up to the decay 0.02, then it rises to about 0.1 and 0.35. Right, the turn of a step with BN: below half a degree up to the decay 0.02, far below the dash-dotted line of the equilibrium; near 3.5 degrees at 0.05 and around the line, near 8 degrees, at 0.1."
 figure, (left, right) = figures.new_figure(columns=2, size=(7.2, 3.2))
-places = np.arange(len(decays))
+places = np.arange(6)
 for name, look in (("no BN", "without_bn"), ("BN", "with_bn")):
     losses, _, last_turns = np.transpose(kept[name])
-    for seed in range(20):
-        figures.dots(places, losses[seed], limits=(0.003, 3), ax=left, role=look)
+    figures.dots(np.tile(places, 20), losses.ravel(), limits=(0.003, 3), ax=left, role=look)
     figures.curve(places, np.median(losses, axis=0), ax=left, role=look)
-for seed in range(20):
-    figures.dots(places, last_turns[seed], limits=(0.01, 30), ax=right, role="with_bn")
+figures.dots(np.tile(places, 20), last_turns.ravel(), limits=(0.01, 30), ax=right, role="with_bn")
 figures.curve(places[1:], np.degrees(np.sqrt(0.2 * np.array(decays[1:]))), ax=right, role="theory")
-figures.frame(left, title="The training loss …", x="decay", y="loss at the end", log="y", ylim=(0.003, 3))
 figures.frame(
-    right, title="… and the turn of a step, with BN", x="decay", y="degrees", log="y", ylim=(0.01, 30)
+    left, title="With BN the loss rises late …", x="decay", y="training loss", log="y", ylim=(0.003, 3)
+)
+figures.frame(
+    right, title="… where the turns are large", x="decay", y="degrees, BN", log="y", ylim=(0.01, 30)
 )
 for ax in (left, right):
     ax.set_xticks(places, decays)
 figures.key(left, {"without_bn": "no BN", "with_bn": "BN"}, place="upper left", markers=True)
-figures.key(right, {"theory": "equilibrium: √(2ηλ)"}, place="lower right")
+figures.key(right, {"theory": "√(2ηλ)"}, place="lower right")
+assert (losses[:, 1:4].max(axis=1) < 0.03).all()  # with BN
+assert losses[:, 4:].min() > 0.05
 figures.show(figure)
 
 # %% [markdown]
-# TODO
+# <details><summary>Answer</summary>
+#
+# Only the two largest decays do, 0.05 and 0.1.
+#
+# </details>
+#
+# The left panel has a dot for each seed, and a line through the medians. Without BN each decay makes the loss more than twice as large on average, and the loss grows with the decay. With BN the decays up to 0.02 make no difference by our rule.
+#
+# Why does the loss rise in the end, if the function does not see the length of the weights? The function does see the *turns*. In front of BN, decay is a growing rate, and the right panel shows
+# how far this rate has grown. Up to the decay 0.02, a step at the end still turns $w$ by less than one degree: these trainings end long before their equilibrium. With 0.05 and 0.1 a step turns $w$ by several
+# degrees, like a training with too large a rate. In no case was the test better by a point.
+#
+# In practice, $\gamma$ and $\beta$ are often left out of the decay, as in our `train`. They do not stand in front of BN, so decay would really change the function there.
 #
 # ## Lab: rate, decay, and the turn of a step
 #
@@ -298,14 +310,14 @@ labs.WeightDecay()
 # <details><summary>What you may have found</summary>
 #
 # 1. About 8°, with the decay 0.01. With larger turns it is less.
-# 2. The turn, and the product of rate and decay (decays 0.03 and 0.003). Only the length differs.
-# 3. Each step makes the weights longer, and the later ones turn them less.
+# 2. All three share the product of rate and decay (the decays are 0.03 and 0.003), and nearly share the turn. The length differs.
+# 3. Each step makes the weights longer, and the later steps turn them less.
 #
 # </details>
 #
 # ---
 # **Shown:** in front of BN, decay and steps come to an equilibrium, where a step turns the weights by about $\sqrt{2\eta\lambda}$. With plain gradient descent a growing
-# rate does the same. In our trial decay did not make the training loss larger there.
+# rate does the same. In our trial small decays did not make the training loss larger there, and large decays did.
 #
 # **Practice:** [the exercises](exercises/14b_decay_in_front_of_bn.ipynb), 20 minutes.
 #

@@ -97,7 +97,7 @@ if check.equilibrium(equilibrium).state == "passed":
 #
 # <details><summary>A model answer</summary>
 #
-# In front of BN decay only turns the weights further in each step, so it may have been a learning rate that was too small. Train without decay, with several larger rates, and with a rate that grows: if one of them gets as far, it was
+# With plain gradient descent, decay in front of BN does the same as a growing rate without decay. So it may have been a learning rate that was too small. Train without decay, with several larger rates, and with a rate that grows: if one of them gets as far, it was
 # the rate. And the optimizer also decays γ, β and the last layer, which do not stand in front of BN: give them a group of their own without decay, and see whether the gain stays.
 #
 # </details>
