@@ -33,6 +33,6 @@ def two_values():
             {"dy": rng.normal(1, 1, size), "x": rng.normal(3, 2, size)} for size in ((3, 2), (5, 4), (4, 4))
         ],
         name="two_values",
-        hints=("one", "two", "three"),
+        hints="one\ntwo\nthree",
         lesson=("00_meet_batch_normalization", "Names"),
     )

@@ -33,9 +33,9 @@ def test_two_sizes_with_x_hat_pass(channels):
 @pytest.mark.parametrize(
     ("answer", "mistake"),
     [
-        (missing_path(size=np.asarray, channels=1), "mean_path_not_seen"),  # abs forgotten
-        (missing_path(upstream=standardized), "mean_path_not_seen"),
-        (missing_path(upstream=np.ones_like), "variance_path_not_seen"),
+        (missing_path(size=np.asarray, channels=1), "path_not_seen"),  # abs forgotten
+        (missing_path(upstream=standardized), "path_not_seen"),
+        (missing_path(upstream=np.ones_like), "path_not_seen"),
         (missing_path(direction=lambda x: x), "mean_path_seen_twice"),
         (lambda backward: "both", "right_one_accused"),
     ],

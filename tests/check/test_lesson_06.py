@@ -9,7 +9,8 @@ from bnteach import check
 from bnteach.authoring.exercises import Solution
 from bnteach.authoring.lessons import NOTEBOOKS, code_cells, read_source
 from bnteach.check.comparing import same
-from bnteach.check.lessons.lesson_06 import BUGS
+
+BUGS = check.spot_the_bug.answer_from(check.spot_the_bug.recipe)()
 
 CELLS = code_cells(read_source(Solution("06_normalize_channels", NOTEBOOKS)))
 

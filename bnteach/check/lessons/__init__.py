@@ -1,7 +1,5 @@
 """The exercises, a file a lesson: right answers, inputs, hints and mistakes. CHECKS holds them by name."""
 
-from __future__ import annotations
-
 from importlib import import_module
 
 from ..checking import Check

@@ -1,7 +1,5 @@
 """Exercises that are judged by facts, one after the other: the first that does not hold is the mistake."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
@@ -10,7 +8,7 @@ from typing import Any
 from ..checking import Check
 from ..mistakes import mistakes_in
 from ..recipe import Recipe
-from ..running import Observed
+from ..running import Observed, Probe
 from ..verdict import Verdict
 
 HEAD_OF_ONE = re.compile(r"^(?P<indent> *)(?P<key>[a-z][a-z0-9_]*): .+$", re.MULTILINE)
@@ -33,10 +31,8 @@ def first_fault():
 
 
 def with_fault(recipe: Recipe) -> Callable[..., Any]:
-    fault = recipe.values({}, ["fault"])["fault"]
-
     def answer(*inputs: Any) -> Any:
-        raise KnownFault(fault)
+        raise KnownFault(recipe.values({}, ["fault"])["fault"])
 
     return answer
 
@@ -55,21 +51,21 @@ def judged_by(
     others = list(others)
     names = ["none", *titles, *others]
 
-    def trial(answer: Any, inputs: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:
+    def trial(answer: Any, inputs: Probe) -> Iterable[tuple[str, Any]]:
         try:
             found = next((name for name, holds in facts(answer, inputs) if not holds), "none")
         except KnownFault as known:
             found = str(known)
         yield "fault", names.index(found)
 
-    def tell(seen: list[Observed]) -> tuple[str, str]:
+    def tell(seen: list[Observed]) -> str:
         """The faults that have no words of their own, and those that show on some inputs alone."""
         found = [names[int(run.values["fault"])] for run in seen if "fault" in run.values]
         if len(set(found)) > 1:
             wrong = {titles.get(name, name): None for name in found if name != "none"}
             where = "some inputs, not with all" if "none" in found else "one input or another"
-            return f"With {where}: {'; '.join(wrong)}.", ""
-        return (found[0] if found and found[0] in others else ""), ""
+            return f"With {where}: {'; '.join(wrong)}."
+        return found[0] if found and found[0] in others else ""
 
     return JudgedByFacts(
         first_fault, trial=trial, answer=with_fault, tell=tell, mistakes=(text,), has_slips=False, **more

@@ -1,29 +1,18 @@
 """Lesson 11's third exercise: a learner's `fold_network` is tried on small networks of PyTorch."""
 
-from __future__ import annotations
-
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from ..answers import OddAnswer, described
+from ..running import Probe
 from .first_fault import Facts
 
 NOT_FOLDED = """
     > 09_slim_and_fold: Fold
 
-    mean_not_in_the_bias: the running mean is forgotten
-        | BN subtracts it. In the folded convolution it is a part of the new bias.
-
-    old_bias_dropped: the bias that a convolution has already is forgotten
-        | BN sees the output of the convolution with its bias: the new bias is β + scale · (bias − mean).
-
-    old_bias_not_scaled: the bias that a convolution has already is added as it is
-        | BN scales it like all that the convolution gives.
-
-    beta_forgotten: β is forgotten
-        | It is added last, so it is a part of the new bias.
+    bias_not_folded: the bias of the folded convolution is not right
+        | BN scales the bias that a convolution has already, too: the new one is β + scale · (bias − mean).
 
     > deeper/what_does_bn_cost_a_detector: Run
 
@@ -43,13 +32,8 @@ NOT_FOLDED = """
         | Somebody may want to train it further. Make new convolutions.
 """
 
-
 LAYERS = "BN, conv, BN, LeakyReLU, conv, BN, max-pool, conv, LeakyReLU, BN"  # of `network_from`
 OTHER_ANSWERS = f"The folded network does not give the same answers as the given one: {LAYERS}."
-
-
-def seeds(rng: np.random.Generator) -> list[dict[str, Any]]:
-    return [{"seed": int(rng.integers(1000))} for _ in range(3)]
 
 
 def network_from(seed: int) -> Any:
@@ -72,7 +56,7 @@ def network_from(seed: int) -> Any:
     return network
 
 
-def facts(answer: Any, inputs: Mapping[str, Any]) -> Facts:
+def facts(answer: Any, inputs: Probe) -> Facts:
     """Which layers the folded network has, its first bias, its answers; and is the given one as it was?"""
     import torch
     from torch import nn
@@ -92,17 +76,7 @@ def facts(answer: Any, inputs: Mapping[str, Any]) -> Facts:
     yield "all_bn_left_out", "BatchNorm2d" in kinds or not torch.equal(conv.weight, as_it_was[1].weight)
     yield "first_bn_dropped", kinds[:1] == ["BatchNorm2d"]
     yield "folded_across_the_activation", kinds[-1:] == ["BatchNorm2d"]
-    for name, bias in wrong_biases(as_it_was[1], as_it_was[2]).items():
-        yield name, conv.bias is None or not torch.allclose(conv.bias, bias)
+    scale = as_it_was[2].weight / (as_it_was[2].running_var + as_it_was[2].eps).sqrt()
+    bias = as_it_was[2].bias + scale * (as_it_was[1].bias - as_it_was[2].running_mean)
+    yield "bias_not_folded", conv.bias is not None and torch.allclose(conv.bias, bias)
     yield OTHER_ANSWERS, torch.allclose(folded(pictures), expected)
-
-
-def wrong_biases(conv: Any, bn: Any) -> dict[str, Any]:
-    """The bias of a folded convolution, with one thing forgotten in it."""
-    scale = bn.weight / (bn.running_var + bn.eps).sqrt()
-    return {
-        "mean_not_in_the_bias": scale * conv.bias + bn.bias,
-        "old_bias_dropped": bn.bias - scale * bn.running_mean,
-        "old_bias_not_scaled": conv.bias - scale * bn.running_mean + bn.bias,
-        "beta_forgotten": scale * (conv.bias - bn.running_mean),
-    }

@@ -1,7 +1,5 @@
 """What a learner's gradient check tries: its batch, upstream gradient, γ and step."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import numpy as np

@@ -1,24 +1,23 @@
 """Tries a learner's BatchNorm class, two training steps and then evaluation; makes one from a recipe."""
 
-from __future__ import annotations
-
 import inspect
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
 
 from ..answers import OddAnswer, unpacked
 from ..recipe import Recipe
+from ..running import Probe
 
 GRADIENTS = ("dx", "dgamma", "dbeta")
 # Name of an attribute -> how it begins.
 STARTS = {"gamma": "ones", "beta": "zeros", "running_mean": "zeros", "running_var": "ones"}
-STORED = ("running_mean", "running_var")
+TAKES = {"BatchNorm": "num_features", "forward": "x"}
 DEFAULTS = {"eps": 1e-5, "momentum": 0.1}  # with these values an option is left out
 
 
-def drive(Layer: Any, inputs: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:
+def drive(Layer: Any, inputs: Probe) -> Iterable[tuple[str, Any]]:
     """What the layer gives and stores at each stage, in the order of its life."""
     options = {name: inputs[name] for name in DEFAULTS if inputs[name] != DEFAULTS[name]}
     refuse_other_defaults(inspect.signature(Layer))
@@ -39,25 +38,13 @@ def drive(Layer: Any, inputs: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:
 
 def called(function: Callable[..., Any], name: str, /, *inputs: Any, **options: Any) -> Any:
     """What it returns. Raises OddAnswer, and says how the check calls it, where it can't be called so."""
-    try:
-        return function(*inputs, **options)
-    except TypeError:
-        signature = inspect.signature(function)
-        if can_take(signature, *inputs, **options):
-            raise
-    given = [
-        "x" if name == "forward" else "num_features",
-        *(f"{key}={value}" for key, value in options.items()),
-    ]
-    raise OddAnswer(f"The check calls {name}({', '.join(given)}); yours is {name}{signature}.")
-
-
-def can_take(signature: inspect.Signature, *inputs: Any, **options: Any) -> bool:
+    signature = inspect.signature(function)
     try:
         signature.bind(*inputs, **options)
     except TypeError:
-        return False
-    return True
+        given = ", ".join([TAKES[name], *(f"{key}={value}" for key, value in options.items())])
+        raise OddAnswer(f"The check calls {name}({given}); yours is {name}{signature}.") from None
+    return function(*inputs, **options)
 
 
 def refuse_other_defaults(signature: inspect.Signature) -> None:
@@ -87,7 +74,7 @@ def first_values(layer: Any) -> Iterable[tuple[str, Any]]:
 
 def stored(layer: Any, when: str) -> Iterable[tuple[str, Any]]:
     """The running statistics as they are now."""
-    return ((f"{name}_{when}", getattr(layer, name)) for name in STORED)
+    return ((f"{name}_{when}", getattr(layer, name)) for name in ("running_mean", "running_var"))
 
 
 def give(layer: Any, name: str, value: np.ndarray) -> None:

@@ -1,13 +1,11 @@
 """Lesson 00, meet batch normalization: its exercises and their mistakes."""
 
-from __future__ import annotations
-
 from itertools import product
-from typing import Any
 
 import numpy as np
 
 from ..checking import Check
+from ..running import Probe
 from .trainings import ENOUGH, Trainings, choice_of
 
 
@@ -27,27 +25,16 @@ MOVING_THE_MEAN = """
         row = total / (n - 1)
         | Then the mean stays where it is. It has to move to the first row.
 
-    mirrored_mean: the new row is the mean, mirrored at the first row
-        row = 2 * x[0] - total / (n - 1)
-        | That would be right if the old rows counted as one. They count as many as they are.
-
     first_row_not_subtracted: only the other rows are subtracted
         total = x[1:].sum(axis=0)
         | The first row is in the batch as well.
 """
 
 
-def rows(rng: np.random.Generator) -> list[dict[str, Any]]:
+def rows(rng: np.random.Generator) -> list[Probe]:
     """Three pictures of lesson 00; then off center; as wide as long; and one row alone."""
     read = {"x": np.array([[1.0, 10.0], [2.0, 30.0], [3.0, 50.0]])}
     return [read, *({"x": rng.normal(3, 2, size)} for size in ((6, 4), (4, 4), (1, 3)))]
-
-
-class Networks(Trainings):
-    """Accuracies of networks by their layers and their weight scale."""
-
-    def __call__(self, layers: int, scale: float, seed: int) -> float:
-        return self.result(seed, layers, scale)
 
 
 def best_scale(train, scales):
@@ -64,26 +51,18 @@ CHOOSING = """
         depths = (8,)
         | A scale that suits 8 layers may be too small for 16: each layer multiplies by its factor once more.
 
-    one_seed: each network is trained with one seed
-        seeds = range(1)
-        | One training can be an accident. Take five seeds, different ones.
-
     average_taken: the scales are compared by an average
         judged = [np.mean(ten) for ten in accuracies]
         | An average hides a network that did not learn. All ten must; so the lowest of them counts.
-
-    luckiest_taken: the scales are compared by their best training
-        judged = [max(ten) for ten in accuracies]
-        | The best of ten is luck. All ten must learn; so the lowest counts.
 """
 
 
-def networks(rng: np.random.Generator) -> list[dict[str, Any]]:
+def networks(rng: np.random.Generator) -> list[Probe]:
     """Random accuracies, so that each way to choose chooses another scale."""
 
-    def random(scales: list[float]) -> dict[str, Any]:
+    def random(scales: list[float]) -> Probe:
         results = {s: np.tile(rng.uniform(0.1, 1, ENOUGH), 2) for s in product((8, 16), scales)}
-        return {"train": Networks(results), "scales": scales}
+        return {"train": Trainings(("layers", "scale"), results), "scales": scales}
 
     return [random(scales) for scales in ([6, 10, 16], *[[2, 4, 6, 8, 10, 12, 14, 16]] * 9)]
 
@@ -92,11 +71,9 @@ EXERCISES = [
     Check(
         row_to_add,
         rows,
-        hints=(
-            "The first row gives β when its value is exactly the mean. The mean of how many rows?",
-            "The mean of all rows, with a new row r, is (sum of x + r) / (N + 1). Set it equal to row 0.",
-            "Solve for r: multiply by N + 1, then subtract the sum over `axis=0`.",
-        ),
+        hints="""The first row gives β when its value is exactly the mean. The mean of how many rows?
+        The mean of all rows, with a new row r, is (sum of x + r) / (N + 1). Set it equal to row 0.
+        Solve for r: multiply by N + 1, then subtract the sum over `axis=0`.""",
         lesson=("00_meet_batch_normalization", "Batch normalization in five lines"),
         mistakes=(MOVING_THE_MEAN,),
     ),
@@ -105,11 +82,9 @@ EXERCISES = [
         networks,
         trial=choice_of("scale", among="scales"),
         has_slips=False,
-        hints=(
-            "How many trainings does a scale need? Which of their accuracies says that all have learned?",
-            "For each scale a loop over two depths, in it one over five seeds. Keep the lowest of the ten.",
-            "`lowest = [min(...) for scale in scales]`. Where it is largest, `np.argmax` gives the position.",
-        ),
+        hints="""How many trainings does a scale need? Which of their accuracies says that all have learned?
+        For each scale a loop over two depths, in it one over five seeds. Keep the lowest of the ten.
+        `lowest = [min(...) for scale in scales]`. Where it is largest, `np.argmax` gives the position.""",
         lesson=("00_meet_batch_normalization", "Is BN the only cure?"),
         mistakes=(CHOOSING,),
     ),

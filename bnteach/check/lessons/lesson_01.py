@@ -1,17 +1,14 @@
 """Lessons 01 and 01b, measure a batch and see why it may help: its exercises and their mistakes."""
 
-from __future__ import annotations
-
 import re
-from typing import Any
 
 import numpy as np
 
 from ..checking import Check
+from ..running import Probe
+from .inputs import readable, values
 from .normalizing import IN_VARIANCE, OF_COLUMNS
 from .one_change import one_change
-
-READ = np.array([[1.0, 10.0], [2.0, 10.0], [6.0, 40.0]])
 
 
 def scale_like_training(train, test):
@@ -19,8 +16,7 @@ def scale_like_training(train, test):
     mean = train.mean(axis=0)
     sum_of_squares = ((train - mean) ** 2).sum(axis=0)
     var = sum_of_squares / n
-    inv_std = 1 / np.sqrt(var)
-    scaled = (test - mean) * inv_std
+    scaled = (test - mean) / np.sqrt(var)
     return scaled
 
 
@@ -30,13 +26,11 @@ IN_SCALING = """
     own_statistics: the test set is scaled with its own mean and standard deviation
         mean = test.mean(axis=0)
         var = test.var(axis=0)
-        | Then a test value is placed among its neighbors in the test set, and the model gets other numbers
-        | for the same thing. A single sample could not be scaled at all.
+        | Then the model gets other numbers for the same thing. And a single sample could not be scaled.
 
     mean_of_the_test_set: the mean is that of the test set, the standard deviation that of the training set
-        scaled = (test - test.mean(axis=0)) * inv_std
-        | If all test values are higher than in training, the model should see that. Subtracting their own
-        | mean hides it.
+        scaled = (test - test.mean(axis=0)) / np.sqrt(var)
+        | If all test values are higher, the model should see that. Subtracting their own mean hides it.
 
     std_of_the_test_set: the mean is that of the training set, but the standard deviation that of the test set
         var = test.var(axis=0)
@@ -45,25 +39,17 @@ IN_SCALING = """
     both_sets_together: the statistics are those of both sets together
         mean = np.concatenate([train, test]).mean(axis=0)
         var = np.concatenate([train, test]).var(axis=0)
-        | Then the test set has a say in what the model is trained on. It no longer stands for data that
-        | nobody has seen.
+        | Then the test set has a say in training. It no longer stands for data that nobody has seen.
 """
 
 
-OF_TRAIN = re.sub(r"\bx\b", "train", OF_COLUMNS)
-
-
-def train_and_test(rng: np.random.Generator) -> list[dict[str, Any]]:
+def train_and_test(rng: np.random.Generator) -> list[Probe]:
     """Small sets to read; then test sets of another size, mean and spread than the training set."""
 
-    def shifted(rows: int, test_rows: int, columns: int) -> dict[str, Any]:
-        return {
-            "train": rng.normal(3, rng.uniform(1, 4, columns), (rows, columns)),
-            "test": rng.normal(5, rng.uniform(2, 3, columns), (test_rows, columns)),
-        }
+    def random(rows: int, test_rows: int, c: int) -> Probe:
+        return {"train": values(rng, rows, c), "test": 2 * values(rng, test_rows, c)}
 
-    read = {"train": READ, "test": np.array([[3.0, 20.0], [5.0, 50.0]])}
-    return [read, shifted(8, 5, 3), shifted(5, 9, 4), shifted(4, 3, 4)]
+    return [readable(random(3, 2, 2)), random(8, 5, 3), random(5, 9, 4), random(4, 3, 4)]
 
 
 def variance_within(batches):
@@ -77,12 +63,9 @@ def variance_within(batches):
 
 
 IN_BATCHES = """
-    > 01_measure_a_batch: Divide by N or by N − 1?
-
     divided_by_n: the squared distances of a batch are divided by N
         var = sum_of_squares / n
-        | Each batch knows only its own mean, which lies in the middle of its own samples. So its squared
-        | distances are too small, and N − 1 makes up for it.
+        | The mean of a batch lies in its middle: the squared distances are too small. N − 1 makes up for it.
 
     divided_once: one is subtracted once, not once for each batch
         within = sum_of_squares.sum(axis=0) / (number * n - 1)
@@ -91,29 +74,16 @@ IN_BATCHES = """
     one_mean_for_all_batches: all batches share one mean
         mean = batches.mean(axis=(0, 1), keepdims=True)
         | Then the light counts as a difference between cars. Each batch has a mean of its own.
-
-    batches_mixed: the first cars of all batches are taken together, then the second cars
-        mean = batches.mean(axis=0, keepdims=True)
-        sum_of_squares = ((batches - mean) ** 2).sum(axis=0)
-        n = number
-        within = var.mean(axis=0)
-        | Axis 0 counts the batches. The cars that stand in the same light lie along axis 1.
-
-    deviations_averaged: standard deviations are averaged, and squared at the end
-        within = np.sqrt(var).mean(axis=0) ** 2
-        | Each variance is right on average; its root is not. Average first.
 """
 
 
-def batches_in_another_light(rng: np.random.Generator) -> list[dict[str, Any]]:
+def batches_in_another_light(rng: np.random.Generator) -> list[Probe]:
     """Two batches to read; then more, each with means of its own; as many batches as samples and channels."""
 
-    def random(number: int, n: int, c: int) -> dict[str, Any]:
-        light = rng.normal(0, 5, (number, 1, c))
-        return {"batches": light + rng.normal(3, rng.uniform(1, 4, c), (number, n, c))}
+    def random(number: int, n: int, c: int) -> Probe:
+        return {"batches": rng.normal(0, 5, (number, 1, c)) + values(rng, number, n, c)}
 
-    read = np.array([[[1.0, 10.0], [2.0, 10.0], [6.0, 40.0]], [[11.0, 0.0], [12.0, 6.0], [13.0, 3.0]]])
-    return [{"batches": read}, random(5, 2, 3), random(3, 6, 4), random(4, 4, 4)]
+    return [readable(random(2, 3, 2)), random(5, 2, 3), random(3, 6, 4), random(4, 4, 4)]
 
 
 def largest_rate(x):
@@ -126,9 +96,7 @@ def largest_rate(x):
 
 
 IN_RATE = """
-    > 01b_see_why_it_helps: How steep: the curvatures
-
-    half_kept: the rate is that for half the mean of the squared errors
+    half_kept: the rate is twice as large, as for half the mean of the squared errors
         second_derivatives = columns.T @ columns / n
         | Without the half the loss is twice as large, and so are its second derivatives.
 
@@ -139,73 +107,49 @@ IN_RATE = """
     best_rate: this is the rate that arrives in one step along the steepest direction
         rate = 1 / largest
         | With 1/c a step arrives at the lowest point, and up to 2/c it still comes nearer.
-
-    smallest_curvature: the smallest curvature is taken
-        largest = np.linalg.eigvalsh(second_derivatives)[0]
-        | The steepest direction diverges first, and eigvalsh sorts the smallest first.
-
-    sum_of_errors: the matrix is that of the sum of the squared errors
-        second_derivatives = 2 * columns.T @ columns
-        | The loss is a mean over the N samples, so the matrix is divided by N.
-
-    means_subtracted: the mean of each feature is subtracted first
-        columns = np.column_stack([x - x.mean(axis=0), np.ones(len(x))])
-        | That is another network's input. The features come as they are.
 """
 
 
-def features(rng: np.random.Generator) -> list[dict[str, Any]]:
-    """Three samples to read; then features off-center, one far from 0, and as many as samples."""
-
-    def random(n: int, d: int, mean: float) -> dict[str, Any]:
-        return {"x": rng.normal(mean, rng.uniform(1, 3, d), (n, d))}
-
-    read = {"x": np.array([[1.0, 2.0], [2.0, 0.0], [6.0, 1.0]])}
-    return [read, random(8, 2, 1.5), random(5, 3, 4.0), random(4, 4, 2.0)]
-
-
-def steps(seed, subtract=True, divide=True, after_relu=False):
-    """Stands for the measurement of the exercise."""
+def features(rng: np.random.Generator) -> list[Probe]:
+    """Three samples to read; then features off-center, as many as samples, and one below the 1 of b."""
+    sizes = ((3, 2), (8, 2), (5, 3), (4, 4), (6, 1))
+    read, *others, small = ({"x": values(rng, *size)} for size in sizes)
+    return [readable(read), *others, {"x": 0.1 * small["x"]}]
 
 
 EXERCISES = [
     Check(
         scale_like_training,
         train_and_test,
-        hints=(
-            "The same car must get the same numbers, in whichever set it is.",
-            "Only the training set is there when the model learns. So which mean, and which deviation?",
-            "Both the mean and the standard deviation come from `train`; `test` is what they are applied to.",
-        ),
+        hints="""The same car must get the same numbers, in whichever set it is.
+        Only the training set is there when the model learns. So which mean, and which deviation?
+        Both the mean and the standard deviation come from `train`; `test` is what they are applied to.""",
         lesson=("01_measure_a_batch", "Along which axis?"),
-        mistakes=(IN_VARIANCE, IN_SCALING, OF_TRAIN),
+        mistakes=(IN_VARIANCE, IN_SCALING, re.sub(r"\bx\b", "train", OF_COLUMNS)),
     ),
     Check(
         variance_within,
         batches_in_another_light,
-        hints=(
-            "Each batch has its own mean. Along which axis of (B, N, C) do the samples of one batch lie?",
-            "Each batch gives one guess at the variance. By what is it divided to be right on average?",
-            "`batches.mean(axis=1, keepdims=True)` is the light; `ddof` is subtracted from N. Average last.",
-        ),
+        hints="""Each batch has its own mean. Along which axis of (B, N, C) do the samples of one batch lie?
+        Each batch gives one guess at the variance. By what is it divided to be right on average?
+        `batches.mean(axis=1, keepdims=True)` is the light; `ddof` is subtracted from N. Average last.""",
         lesson=("01_measure_a_batch", "Divide by N or by N − 1?"),
         mistakes=(IN_BATCHES,),
     ),
     Check(
         largest_rate,
         features,
-        hints=(
-            "One direction alone sets this limit. Which of the curvatures has to be known?",
-            "Twice the loss has twice the second derivatives. What does that do to the limit `2 / c`?",
-            "`np.column_stack([x, np.ones(len(x))])` has a column for b; `eigvalsh` sorts upward.",
-        ),
+        hints="""One direction alone sets this limit. Which of the curvatures has to be known?
+        Twice the loss has twice the second derivatives. What does that do to the limit `2 / c`?
+        `np.column_stack([x, np.ones(len(x))])` has a column for b; `eigvalsh` sorts upward.""",
         lesson=("01b_see_why_it_helps", "How steep: the curvatures"),
         mistakes=(IN_RATE,),
     ),
     one_change(
-        steps,
-        "effect_on_steps",
+        "steps",
+        {"subtract": True, "divide": True, "after_relu": False},
+        name="effect_on_steps",
         such_as="after_relu=True",
-        lesson=("01b_see_why_it_helps", "Inside a network"),
+        lesson=("01c_see_why_in_a_network", "The curvatures"),
     ),
 ]

@@ -1,8 +1,6 @@
-"""Lesson 03, scale and shift: its exercises and their mistakes, and those of γ and β in every norm."""
+"""Lesson 03, scale and shift: its exercises and their mistakes."""
 
-from __future__ import annotations
-
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from statistics import NormalDist
 from typing import Any
 
@@ -10,39 +8,9 @@ import numpy as np
 
 from ..answers import as_array, unpacked
 from ..checking import Check
+from ..running import Probe
+from .inputs import gamma_and_beta, readable
 from .labelings import TWO_LABELINGS
-
-AFFINE = """
-    > 03_scale_and_shift: Two numbers for each channel
-
-    gamma_beta_swapped: γ and β have changed places
-        y = beta * x_hat + gamma
-        | γ multiplies and β is added.
-
-    gamma_along_samples: γ and β are spread along the samples
-        y = gamma[:, None] * x_hat + beta[:, None]
-        | A channel is a column. When N = C, no error tells you.
-
-    affine_forgotten: x̂ is returned: neither γ nor β is used
-        y = x_hat
-        | x̂ is the normalized value. The layer's output is y, after γ and β.
-"""
-
-
-OF_PARAMETERS = """
-    > 03_scale_and_shift: The gradients of γ and β
-
-    dgamma_mean: dγ is a mean over the batch
-        dgamma = (dy * x_hat).mean(axis=0)
-        | One γ serves all samples, so their shares add up. If the loss is a mean, dy already has the 1/N in
-        | it.
-
-    dbeta_mean: dβ is a mean over the batch
-        dbeta = dy.mean(axis=0)
-        | One β serves all samples, so their shares add up. If the loss is a mean, dy already has the 1/N in
-        | it.
-"""
-
 
 cdf, ppf = np.vectorize(NormalDist().cdf), np.vectorize(NormalDist().inv_cdf)  # as in scipy.stats.norm
 
@@ -57,23 +25,17 @@ def parameters_for_share(share, std):
 OF_SHARE = """
     cdf_for_ppf: the share of a value is taken, not the value of a share
         point = cdf(share)
-        | norm.cdf goes from a value to the share below it. Here the share is given, and the value is asked
-        | for: norm.ppf goes that way.
-
-    gamma_of_one: γ is always 1
-        gamma = np.ones_like(std)
-        | |γ| is the standard deviation of y, and `std` asks for another one.
+        | norm.cdf goes from a value to the share below it; norm.ppf goes from the share to the value.
 """
 
 
-def shares(rng: np.random.Generator) -> list[dict[str, Any]]:
+def shares(rng: np.random.Generator) -> list[Probe]:
     """Three channels to read; then shares above and below one half."""
     read = {"share": np.array([0.5, 0.9, 0.1]), "std": np.array([1.0, 2.0, 0.5])}
-    random = [{"share": rng.uniform(0.05, 0.95, c), "std": rng.uniform(1.5, 4, c)} for c in (4, 3, 6)]
-    return [read, *random]
+    return [read, *({"share": rng.uniform(0.05, 0.95, c), "std": rng.uniform(1.5, 4, c)} for c in (4, 3, 6))]
 
 
-def parameters_given(answer: Any, inputs: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:
+def parameters_given(answer: Any, inputs: Probe) -> Iterable[tuple[str, Any]]:
     """γ and β; the sign of γ is free, for a bell curve is symmetric."""
     gamma, beta = unpacked(("gamma", "beta"), answer(inputs["share"], inputs["std"]))
     yield from (("|gamma|", abs(as_array("gamma", gamma))), ("beta", as_array("beta", beta)))
@@ -88,25 +50,14 @@ def switched_off(gamma, beta, keep):
 SWITCHES = """
     beta_switched_off: β is set to 0 as well
         new_beta = np.where(keep, beta, 0)
-        | Then a channel that is switched off gives 0, where it gave β on average, and the next layer gets
-        | another mean.
-
-    mask_inverted: the channels to keep are switched off
-        new_gamma = np.where(keep, 0, gamma)
-        | `keep` is True for the channels that stay as they are.
+        | Then the channel gives 0, where it gave β on average: the next layer gets another mean.
 """
 
 
-def masks(rng: np.random.Generator) -> list[dict[str, Any]]:
+def masks(rng: np.random.Generator) -> list[Probe]:
     """Channels to read; then more, some of them switched off."""
-
-    def random(c: int) -> dict[str, Any]:
-        keep = rng.permutation(np.arange(c) < c // 2)
-        return {"gamma": rng.uniform(1.5, 3, c), "beta": rng.uniform(1, 2, c), "keep": keep}
-
-    keep = np.array([True, False, True])
-    read = {"gamma": np.array([2.0, 0.5, 1.5]), "beta": np.array([-1.0, 3.0, 4.0]), "keep": keep}
-    return [read, random(6), random(4), random(5)]
+    read, *others = ({**gamma_and_beta(rng, c), "keep": rng.permutation(c) < c // 2} for c in (3, 6, 4, 5))
+    return [readable(read), *others]
 
 
 EXERCISES = [
@@ -114,22 +65,18 @@ EXERCISES = [
         parameters_for_share,
         shares,
         trial=parameters_given,
-        hints=(
-            "γ alone decides the standard deviation of y. Begin with it.",
-            "For γ > 0, y > 0 where x̂ > −β/γ. For a bell curve that is as likely as x̂ < β/γ.",
-            "So β/γ is the point below which `share` of the bell curve lies: `norm.ppf(share)`. Solve for β.",
-        ),
+        hints="""γ alone decides the standard deviation of y. Begin with it.
+        For γ > 0, y > 0 where x̂ > −β/γ. For a bell curve that is as likely as x̂ < β/γ.
+        So β/γ is the point below which `share` of the bell curve lies: `norm.ppf(share)`. Solve for β.""",
         lesson=("03_scale_and_shift", "Two numbers for each channel"),
         mistakes=(OF_SHARE,),
     ),
     Check(
         switched_off,
         masks,
-        hints=(
-            "Which of the two, γ or β, carries what differs from sample to sample?",
-            "The mean of y over the batch is β, whatever γ is. So which one must not be touched?",
-            "`np.where(keep, ...)` chooses for each channel. One of the two parameters needs it.",
-        ),
+        hints="""Which of the two, γ or β, carries what differs from sample to sample?
+        The mean of y over the batch is β, whatever γ is. So which one must not be touched?
+        `np.where(keep, ...)` chooses for each channel. One of the two parameters needs it.""",
         lesson=("03_scale_and_shift", "Lab: move γ and β"),
         mistakes=(SWITCHES,),
         has_slips=False,

@@ -1,44 +1,25 @@
 """Lesson 04, derive the backward pass: its exercises and their mistakes."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np
 
 from ..checking import Check
+from ..running import Probe
 from . import gradient_checking
 from .backward import BACKWARD, batch_norm_backward
 from .first_fault import judged_by
 from .inputs import readable
-from .lesson_03 import OF_PARAMETERS
 from .normalizing import IN_ROOT, IN_VARIANCE
 from .one_change import experiment
 
-ALONG_SAMPLES = """
-    x_for_x_hat: x stands where x̂ should be
-        along_x_hat = x * (dx_hat * x).mean(axis=0)
-        | The second part lies along x̂, the normalized value. x has another length and another mean.
 
-    means_along_samples: the means in dx are taken along axis 1
-        along_mean = dx_hat.mean(axis=1, keepdims=True)
-        along_x_hat = x_hat * (dx_hat * x_hat).mean(axis=1, keepdims=True)
-        | axis=1 averages the channels of one sample. The parts belong to a channel: they are means over the
-        | samples.
-"""
+def probes(rng: np.random.Generator) -> list[Probe]:
+    """A batch to read; then random ones, γ away from 1; one varies less than ε, one is as wide as long."""
 
-
-def probes(rng: np.random.Generator) -> list[dict[str, Any]]:
-    """A batch to read; then random ones with N ≥ 3, γ away from 1, and a random upstream gradient. The last
-    two: one that varies less than ε, one as wide as long."""
-
-    def random(n: int, c: int, eps: float) -> dict[str, Any]:
-        return {
-            "dy": rng.normal(size=(n, c)),
-            "x": rng.normal(3, 2, size=(n, c)),
-            "gamma": rng.uniform(0.5, 2, size=c),
-            "eps": eps,
-        }
+    def random(n: int, c: int, eps: float) -> Probe:
+        batch = {"dy": rng.normal(size=(n, c)), "x": rng.normal(3, 2, size=(n, c))}
+        return {**batch, "gamma": rng.uniform(0.5, 2, size=c), "eps": eps}
 
     read = readable(random(3, 2, 0.5))
     small = {**random(5, 3, 0.01), "x": rng.normal(0.02, 0.003, size=(5, 3))}
@@ -56,8 +37,6 @@ def staged_backward(dy, gamma, x_centered, deviation):
 
 
 NODE_BY_NODE = """
-    > 04_derive_the_backward_pass: Five rules for the backward pass
-
     derivative_of_a_square: the size is taken for a square
         dx_centered = dx_hat / deviation + 2 * x_centered * ddeviation / len(x_centered)
         | 2c is the derivative of c², as in BN. Here the size is |c|: its slope is the sign of c, +1 or −1.
@@ -71,36 +50,33 @@ NODE_BY_NODE = """
 """
 
 
-def nodes(rng: np.random.Generator) -> list[dict[str, Any]]:
+def nodes(rng: np.random.Generator) -> list[Probe]:
     """What the forward pass left behind, for the batches of `probes`."""
-    found = []
-    for probe in probes(rng):
-        centered = probe["x"] - probe["x"].mean(axis=0)
+
+    def left_behind(dy: Any, x: Any, gamma: Any, eps: float) -> Probe:
+        centered = x - x.mean(axis=0)
         deviation = np.abs(centered).mean(axis=0)
-        found.append({**probe, "x_centered": centered, "deviation": deviation})
-    return [{name: probe[name] for name in ("dy", "gamma", "x_centered", "deviation")} for probe in found]
+        return {"dy": dy, "gamma": gamma, "x_centered": centered, "deviation": deviation}
+
+    return [left_behind(**probe) for probe in probes(rng)]
 
 
 EXERCISES = [
     Check(
         batch_norm_backward,
         probes,
-        hints=(
-            "First x̂, `dgamma`, `dbeta`. Then `dx_hat`: by what is x̂ multiplied on its path to y?",
-            "From `dy * gamma` take its mean and its share along x̂. In front stands 1/√(σ² + ε).",
-            "The share along x̂ is `x_hat * (dx_hat * x_hat).mean(axis=0)`.",
-        ),
+        hints="""First x̂, `dgamma`, `dbeta`. Then `dx_hat`: by what is x̂ multiplied on its path to y?
+        From `dy * gamma` take its mean and its share along x̂. In front stands 1/√(σ² + ε).
+        The share along x̂ is `x_hat * (dx_hat * x_hat).mean(axis=0)`.""",
         lesson=("04_derive_the_backward_pass", "Multiply it out"),
-        mistakes=(BACKWARD, ALONG_SAMPLES, OF_PARAMETERS, IN_VARIANCE, IN_ROOT),
+        mistakes=(BACKWARD, IN_VARIANCE, IN_ROOT),
     ),
     Check(
         staged_backward,
         nodes,
-        hints=(
-            "Go from right to left. Each gradient has the shape of its node: (N, C) or (C,).",
-            "A number that all rows share gets the sum of their gradients. And what is the slope of |c|?",
-            "`x_centered` gets `dx_hat / deviation`, and `np.sign(x_centered) * ddeviation / N` besides.",
-        ),
+        hints="""Go from right to left. Each gradient has the shape of its node: (N, C) or (C,).
+        A number that all rows share gets the sum of their gradients. And what is the slope of |c|?
+        `x_centered` gets `dx_hat / deviation`, and `np.sign(x_centered) * ddeviation / N` besides.""",
         lesson=("04_derive_the_backward_pass", "Five rules for the backward pass"),
         mistakes=(NODE_BY_NODE,),
     ),
@@ -111,20 +87,16 @@ EXERCISES = [
         probes=lambda rng: [{"eps": eps} for eps in (1e-5, *rng.uniform(1e-5, 1e-3, size=2))],
         name="gradient_check",
         takes=("forward", "backward"),
-        hints=(
-            "Move one entry up and down by `h = 1e-5`, and see by how much L changes.",
-            "Which inputs hide a fault? Think of `dy`, of γ, of N. Can one gradient alone be wrong?",
-            "`((up - down) * dy).sum() / (2 * h)` for each entry; then `np.allclose(..., atol=1e-6)`.",
-        ),
+        hints="""Move one entry up and down by `h = 1e-5`, and see by how much L changes.
+        Which inputs hide a fault? Think of `dy`, of γ, of N. Can one gradient alone be wrong?
+        `((up - down) * dy).sum() / (2 * h)` for each entry; then `np.allclose(..., atol=1e-6)`.""",
         lesson=("deeper/test_a_backward_pass", "Which test catches what?"),
     ),
     experiment(
-        "effect_on_dx",
-        hints=(
-            "Draw `x` and `dy` from the seed. Measure once, change one thing, measure again.",
-            "Rows 1 and later are `dx[1:]`. To change row 0 alone: `x[0] += 50`.",
-            "Both numbers come from `size_of_dx(x, dy)`: the one before the change, then the one after it.",
-        ),
+        name="effect_on_dx",
+        hints="""Draw `x` and `dy` from the seed. Measure once, change one thing, measure again.
+        Rows 1 and later are `dx[1:]`. To change row 0 alone: `x[0] += 50`.
+        Both numbers come from `size_of_dx(x, dy)`: the one before the change, then the one after it.""",
         lesson=("04_derive_the_backward_pass", "Multiply it out"),
     ),
 ]

@@ -3,66 +3,19 @@
 # The class of the third exercise uses more lines of its recipe than those that it returns.
 # ruff: noqa: F841
 
-from __future__ import annotations
-
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
 from ..checking import Check
-from ..mistakes import Mistake
+from ..running import Probe
 from .backward import BACKWARD, batch_norm_backward  # noqa: F401 (a mistake below calls it)
+from .inputs import gamma_and_beta
 from .layer_trial import class_from, drive
-from .lesson_03 import AFFINE, OF_PARAMETERS
 from .letters import named_letters
 from .normalizing import IN_ROOT, IN_VARIANCE, IN_X_HAT
 from .one_change import measured
 from .recalibrating import NOT_RECALIBRATED, by_choices, choices, recalibrated_on, seeds, try_out
-
-OF_UPDATE = """
-    > 05_train_and_infer: The running averages
-
-    running_var_biased: the stored variance divides by n
-        unbiased = x.var(axis=0)
-        | To normalize, BN divides by n. What it stores is an estimate for all data, and divides by n − 1.
-
-    running_std: the standard deviation is averaged, not the variance
-        unbiased = x.std(axis=0)
-        | The stored number is a variance, an estimate for all data. The root is taken when it is used.
-
-    running_squares: the mean of the squares is stored, not the variance
-        unbiased = (x**2).mean(axis=0)
-        | The variance is measured from the mean of the batch. The mean of x² is larger by the mean, squared.
-
-    around_running_mean: the variance is measured around the running mean
-        unbiased = ((x - running_mean) ** 2).sum(axis=0) / (len(x) - 1)
-        | The variance of a batch is measured around the mean of that batch.
-
-    around_new_mean: the running mean is updated first, and the variance is measured around it
-        unbiased = ((x - new_mean) ** 2).sum(axis=0) / (len(x) - 1)
-        | The variance of a batch is measured around the mean of that batch.
-
-    whole_var_corrected: N/(N − 1) multiplies the whole running variance
-        new_var = ((1 - momentum) * running_var + momentum * x.var(axis=0)) * len(x) / (len(x) - 1)
-        | The old average is unbiased already. Only the new variance is corrected, before it is mixed in.
-
-    never_updated: the running statistics are never updated
-        new_mean = running_mean
-        new_var = running_var
-        | They stay at what they were, and in evaluation the network sees other numbers than in training.
-
-    > 05_train_and_infer: Two conventions of momentum
-
-    momentum_reversed: the momentum weighs the old average
-        new_mean = momentum * running_mean + (1 - momentum) * mean
-        new_var = momentum * running_var + (1 - momentum) * unbiased
-        | That is Keras' convention. Here, as in PyTorch, momentum is the weight of the new batch.
-
-    momentum_reversed_in_var: the momentum weighs the old variance, but the new mean
-        new_var = momentum * running_var + (1 - momentum) * unbiased
-        | One convention serves both. Here, as in PyTorch, momentum is the weight of the new batch.
-"""
 
 
 def layer(num_features, x, last_x, dy, gamma, beta, running_mean, running_var, eps, momentum):
@@ -97,7 +50,35 @@ def layer(num_features, x, last_x, dy, gamma, beta, running_mean, running_var, e
 
 
 OF_LAYER = """
+    > 05_train_and_infer: Two conventions of momentum
+
+    momentum_reversed: the momentum weighs the old average
+        new_mean = momentum * running_mean + (1 - momentum) * mean
+        new_var = momentum * running_var + (1 - momentum) * unbiased
+        | That is Keras' convention. Here, as in PyTorch, momentum is the weight of the new batch.
+
     > 05_train_and_infer: The running averages
+
+    running_var_biased: the stored variance divides by n
+        unbiased = x.var(axis=0)
+        | To normalize, BN divides by n. What it stores is an estimate for all data, and divides by n − 1.
+
+    running_std: the standard deviation is averaged, not the variance
+        unbiased = x.std(axis=0)
+        | The stored number is a variance, an estimate for all data. The root is taken when it is used.
+
+    around_running_mean: the variance is measured around the running mean
+        unbiased = ((x - running_mean) ** 2).sum(axis=0) / (len(x) - 1)
+        | The variance of a batch is measured around the mean of that batch.
+
+    whole_var_corrected: N/(N − 1) multiplies the whole running variance
+        new_var = ((1 - momentum) * running_var + momentum * x.var(axis=0)) * len(x) / (len(x) - 1)
+        | The old average is unbiased already. Only the new variance is corrected, before it is mixed in.
+
+    never_updated: the running statistics are never updated
+        new_mean = running_mean
+        new_var = running_var
+        | They stay at what they were, and in evaluation the network sees other numbers than in training.
 
     initial_var_zero: the running variance begins at 0
         initial_var = np.zeros(num_features)
@@ -145,76 +126,45 @@ OF_LAYER = """
     nothing_kept_in_evaluation: the backward pass in evaluation belongs to the last training batch
         dx_evaluation = batch_norm_backward(dy, last_x, gamma, eps)[0]
         dgamma = batch_norm_backward(dy, last_x, gamma, eps)[1]
-        | The forward pass keeps what backward needs in training alone. Keep x_hat, the standard deviation and
-        | the mode in evaluation too, before it returns.
+        | Keep x_hat, the standard deviation and the mode in evaluation too, before forward returns.
+
+    > 03_scale_and_shift: Two numbers for each channel
+
+    affine_forgotten: x̂ is returned: neither γ nor β is used
+        y = x_hat
+        | x̂ is the normalized value. The layer's output is y, after γ and β.
 """
 
 
-def layer_probes(rng: np.random.Generator) -> list[dict[str, Any]]:
-    """Three batches of unequal statistics, and an upstream gradient; ε large enough to be seen. The last two
-    vary so little that a usual ε shows too."""
+def layer_probes(rng: np.random.Generator) -> list[Probe]:
+    """Three batches of unequal statistics, and a gradient; the last two vary so little that ε shows."""
 
-    def random(n: int, c: int, eps: float, momentum: float, scale: float = 1.0) -> dict[str, Any]:
-        return {
-            "x_1": scale * rng.normal(3, 2, size=(n, c)),
-            "x_2": scale * rng.normal(-1, 1, size=(n, c)),
-            "x_3": scale * rng.normal(2, 3, size=(n, c)),
-            "dy": rng.normal(size=(n, c)),
-            "gamma": rng.uniform(1.5, 3, size=c),
-            "beta": rng.uniform(-2, 2, size=c),
-            "eps": eps,
-            "momentum": momentum,
-        }
+    def random(n: int, c: int, eps: float, momentum: float, scale: float = 1.0) -> Probe:
+        ends = {"x_1": (3, 2), "x_2": (-1, 1), "x_3": (2, 3)}
+        batches = {name: scale * rng.normal(*pair, size=(n, c)) for name, pair in ends.items()}
+        options = {"eps": eps, "momentum": momentum}
+        return {**batches, "dy": rng.normal(size=(n, c)), **gamma_and_beta(rng, c), **options}
 
     usual = [random(3, 2, 0.5, 0.1), random(5, 4, 0.1, 0.3), random(4, 4, 1e-5, 0.7)]
     return [*usual, random(5, 3, 0.01, 0.995, 0.003), random(4, 3, 1e-5, 0.1, 0.001)]
 
 
-# Of the mistakes in a line that serves both modes: those that people make in one of them alone.
-IN_ONE_MODE = ("variance_for_std", "eps_outside", "eps_forgotten", "eps_as_floor")
-
-
-def in_one_mode(mode: str, condition: str) -> list[Mistake]:
-    """These mistakes, made where the condition holds."""
-    right, known = BatchNorm.recipe.steps["inv_std"], BatchNorm.known
-    return [
-        replace(
-            known[key],
-            key=f"{key}_in_{mode}",
-            title=f"in {mode}: {known[key].title}",
-            lines={"inv_std": f"({known[key].lines['inv_std']}) if {condition} else ({right})"},
-        )
-        for key in IN_ONE_MODE
-    ]
-
-
 # The networks are made by bnteach.trials.clinic; the names stand in the exercise notebook.
-FAULTS = {
-    "A": "momentum_too_small",
-    "B": "one_class_a_batch",
-    "C": "validated_in_training_mode",
-    "D": "buffers_not_loaded",
-}
-SIGNS = {
-    "A": "all 110 batches are counted, and the running variance has hardly moved from 1.",
-    "B": "the weights themselves are bad, so look for a fault that touches what the network learns from.",
-    "C": "more batches are counted than there were steps of training.",
-    "D": "no batch is counted, but the loss is that of a trained network.",
-}
-OTHER_NAMES = ("momentum_zero", "momentum_from_keras", "no_training")
-
+FAULTS = """
+    A momentum_too_small: all 110 batches are counted, and the running variance has hardly moved from 1.
+    B one_class_a_batch: the weights themselves are bad: look for a fault in what the network learns from.
+    C validated_in_training_mode: more batches are counted than there were steps of training.
+    D buffers_not_loaded: no batch is counted, but the loss is that of a trained network.
+"""
 
 EXERCISES = [
     named_letters(
         "diagnose",
         FAULTS,
-        SIGNS,
-        OTHER_NAMES,
-        hints=(
-            "Is the loss that of the healthy network? Then the weights are good, and what is stored is not.",
-            "How many batches should be counted after 110 steps? Which of the faults change the weights?",
-            "With momentum m, (1 − m)**110 of the first variance, 1, is left. With m = 0 batches do count.",
-        ),
+        others=("momentum_zero", "momentum_from_keras", "no_training"),
+        hints="""Is the loss that of the healthy network? Then the weights are good; what is stored is not.
+        How many batches should be counted after 110 steps? Which of the faults change the weights?
+        With momentum m, (1 − m)**110 of the first variance, 1, is left. With m = 0 batches do count.""",
         lesson=("05_train_and_infer", "When a network with BN fails"),
     ),
     Check(
@@ -225,23 +175,19 @@ EXERCISES = [
         answer=by_choices,
         trial=try_out,
         has_slips=False,
-        hints=(
-            "Which momentum gives the plain average? In which mode do the statistics move?",
-            "`network.modules()` gives the inner layers too. Show every batch under `torch.no_grad()`.",
-            "Keep each `layer.momentum` before you set it to `None`. End with `network.eval()`.",
-        ),
+        hints="""Which momentum gives the plain average? In which mode do the statistics move?
+        `network.modules()` gives the inner layers too. Show every batch under `torch.no_grad()`.
+        Keep each `layer.momentum` before you set it to `None`. End with `network.eval()`.""",
         lesson=("deeper/diagnose_the_stored_statistics", "Training fine, evaluation far worse"),
         mistakes=(NOT_RECALIBRATED,),
     ),
     measured(
         recalibrated_on,
-        "effect_of_batches",
         "share_right",
-        hints=(
-            "Make the network from the seed, recalibrate, measure; make it again for the other batches.",
-            "`torch.from_numpy(digits.x_train).split(60)` gives batches of 60; with `[:1]` only the first.",
-            "`share_right(network)` is the number to return: once for each list of batches.",
-        ),
+        name="effect_of_batches",
+        hints="""Make the network from the seed, recalibrate, measure; make it again for the other batches.
+        `torch.from_numpy(digits.x_train).split(60)` gives batches of 60; with `[:1]` only the first.
+        `share_right(network)` is the number to return: once for each list of batches.""",
         lesson=("deeper/diagnose_the_stored_statistics", "Training fine, evaluation far worse"),
     ),
     Check(
@@ -251,15 +197,18 @@ EXERCISES = [
         takes=("num_features", "eps", "momentum"),
         answer=class_from,
         trial=drive,
-        hints=(
-            "The parts are in lessons 03, 04 and 05. What must `forward` keep for `backward`?",
-            "Keep `x_hat`, the standard deviation that was used, and the mode. The update stands beside it.",
-            "In evaluation mean and variance are constants: of `dx`, what is left is `dx_hat` over the std.",
-        ),
+        hints="""The parts are in lessons 03, 04 and 05. What must `forward` keep for `backward`?
+        Keep `x_hat`, the standard deviation that was used, and the mode. The update stands beside it.
+        In evaluation mean and variance are constants: of `dx`, what is left is `dx_hat` over the std.""",
         lesson=("05_train_and_infer", "Is this evaluation?"),
-        mistakes=(OF_LAYER, OF_UPDATE, BACKWARD, OF_PARAMETERS, IN_VARIANCE, IN_ROOT, IN_X_HAT, AFFINE),
+        mistakes=(OF_LAYER, BACKWARD, IN_VARIANCE, IN_ROOT, IN_X_HAT),
     ),
 ]
 BatchNorm = EXERCISES[-1]
-for mistake in (*in_one_mode("training", "training"), *in_one_mode("evaluation", "not training")):
-    BatchNorm.known[mistake.key] = mistake
+# A line that serves both modes may be wrong in one of them alone.
+for mode, condition in (("training", "training"), ("evaluation", "not training")):
+    for key in ("variance_for_std", "eps_outside", "eps_forgotten", "eps_as_floor"):
+        known, right = BatchNorm.known[key], BatchNorm.recipe.steps["inv_std"]
+        lines = {"inv_std": f"({known.lines['inv_std']}) if {condition} else ({right})"}
+        mistake = replace(known, key=f"{key}_in_{mode}", title=f"in {mode}: {known.title}", lines=lines)
+        BatchNorm.known[mistake.key] = mistake

@@ -1,13 +1,10 @@
 """Lesson 06, normalize channels: its exercises and their mistakes."""
 
-from __future__ import annotations
-
-from typing import Any
-
 import numpy as np
 
 from ..checking import Check
-from .inputs import of_layer, readable
+from ..running import Probe
+from .inputs import gamma_and_beta, of_layer, readable, values
 from .lesson_02 import standardize  # noqa: F401 (a mistake below normalizes with it)
 from .letters import named_letters
 from .normalizing import IN_ROOT, IN_VARIANCE, IN_X_HAT
@@ -28,12 +25,11 @@ def batch_norm_channels(x, gamma, beta, eps, channel_axis):
 
 
 OF_CHANNELS = """
-    > 06_normalize_channels: The mistake: statistics for each position
+    > 06_normalize_channels: One mean for each position?
 
     per_element: each position of the picture has statistics of its own
         axes = 0
-        | axis=0 alone gives a mean for each pixel. A filter works in the same way at every position, so all
-        | positions of a channel share one mean.
+        | axis=0 alone gives a mean for each pixel. A filter works alike at all positions: one mean.
 
     > 06_normalize_channels: The table of lesson 00 again
 
@@ -57,29 +53,15 @@ OF_CHANNELS = """
         n = len(x)
         | A channel has N·H·W values. Divided by N alone the variance is H·W times too large.
 
-    not_moved_back: the result is a table, not in the shape of x
-        y = (gamma * np.moveaxis(x_hat, channel_axis, -1) + beta).reshape(-1, len(gamma))
-        | The next layer wants pictures. Undo the reshape and the transpose at the end.
-
-    channels_left_last: the channels are still at the last axis
-        y = gamma * np.moveaxis(x_hat, channel_axis, -1) + beta
-        | The result must have the shape of x. Move the channels back: np.moveaxis(y, -1, channel_axis).
-
     reshaped_not_transposed: the table is made by reshape alone
         y = (gamma * standardize(x.reshape(-1, len(gamma)), eps) + beta).reshape(x.shape)
-        | reshape(-1, C) on (N, C, H, W) does not move the channels: it mixes them. Move the channel axis to
-        | the end first: np.moveaxis(x, channel_axis, -1).
+        | reshape(-1, C) on (N, C, H, W) mixes the channels. Write np.moveaxis(x, channel_axis, -1) first.
 
     reshaped_back_alone: the table is brought back into the shape of x by reshape alone
         y = (gamma * np.moveaxis(x_hat, channel_axis, -1) + beta).reshape(x.shape)
-        | The channels are the table's last axis, and reshape does not move them back. Reshape to (N, H, W, C)
-        | first, then move the last axis to channel_axis.
+        | Its channels come last. Reshape to (N, H, W, C) first, then move the last axis to channel_axis.
 
     > 06_normalize_channels: Other layouts: the same rule
-
-    always_channels_first: the statistics always take axis 1 for the channels
-        axes = (0, 2, 3)
-        | In (N, H, W, C) axis 1 is the height. The caller says where the channels are.
 
     always_channels_last: the statistics always take the last axis for the channels
         axes = (0, 1, 2)
@@ -92,15 +74,13 @@ OF_CHANNELS = """
 
     minus_one_not_left_out: with channel_axis −1 no axis is left out: −1 is not 3
         axes = tuple(axis for axis in range(4) if axis != channel_axis)
-        | The axes are counted 0, 1, 2, 3, and none of them equals −1. So the mean runs over all four, the
-        | channels too. channel_axis % 4 turns −1 into 3.
+        | None of 0, 1, 2, 3 equals −1, so the mean runs over the channels too. channel_axis % 4 gives 3.
 
     > 06_normalize_channels: Subtract the mean
 
     parameters_on_last_axis: γ and β meet the last axis, not the channels
         y = gamma * x_hat + beta
-        | NumPy lines up shape (C,) with the last axis: the width. It is an error or, where W = C, silently
-        | wrong.
+        | NumPy lines up shape (C,) with the width: an error or, where W = C, silently wrong.
 
     statistics_on_last_axis: mean and variance meet the last axis, not the channels
         mean = x.mean(axis=axes)
@@ -109,28 +89,17 @@ OF_CHANNELS = """
 """
 
 
-def pictures(rng: np.random.Generator) -> list[dict[str, Any]]:
+def pictures(rng: np.random.Generator) -> list[Probe]:
     """Pictures to read; random ones in both layouts; one that varies less than ε; some with W or H = C."""
 
-    def random(shape: tuple[int, ...], channel_axis: int, eps: float, spread: float = 2.0) -> dict[str, Any]:
-        c = shape[channel_axis]
-        offset = rng.uniform(1, 6, size=c).reshape([-1 if a == channel_axis % 4 else 1 for a in range(4)])
-        return {
-            "x": spread * (offset + rng.normal(size=shape)),
-            "gamma": rng.uniform(1.5, 3, size=c),
-            "beta": rng.uniform(-2, 2, size=c),
-            "eps": eps,
-            "channel_axis": channel_axis,
-        }
+    def random(shape: tuple[int, ...], channel_axis: int, eps: float, spread: float = 2.0) -> Probe:
+        c, *others = shape[channel_axis], *np.delete(shape, channel_axis)
+        x = np.moveaxis(spread * values(rng, *others, c), -1, channel_axis)
+        return {"x": x, **gamma_and_beta(rng, c), "eps": eps, "channel_axis": channel_axis}
 
-    return [
-        readable(random((3, 2, 1, 2), 1, 0.5)),
-        random((4, 3, 5, 2), 1, 0.3),
-        random((4, 5, 2, 3), -1, 1e-5),
-        random((3, 4, 2, 5), 1, 0.01, 0.003),
-        random((5, 4, 3, 4), 1, 0.2),
-        random((4, 4, 3, 4), 3, 0.4),
-    ]
+    read, small = readable(random((3, 2, 1, 2), 1, 0.5)), random((3, 4, 2, 5), 1, 0.01, 0.003)
+    usual = [random((4, 3, 5, 2), 1, 0.3), random((4, 5, 2, 3), -1, 1e-5)]
+    return [read, *usual, small, random((5, 4, 3, 4), 1, 0.2), random((4, 4, 3, 4), 3, 0.4)]
 
 
 def fold_batch_norm(weight, bias, gamma, beta, running_mean, running_var, eps):
@@ -154,17 +123,13 @@ FOLDED = """
     fold_input_axis: the factor meets the input channels of the weight
         new_weight = weight * scale[None, :, None, None]
         | weight has shape (out, in, height, width). BN's channels are those that come out: axis 0.
-
-    fold_factor_on_last_axis: the factor meets the last axis of the weight
-        new_weight = weight * scale
-        | NumPy lines up shape (C,) with the last axis: the width. Give `scale` three axes more.
 """
 
 
-def convolutions(rng: np.random.Generator) -> list[dict[str, Any]]:
+def convolutions(rng: np.random.Generator) -> list[Probe]:
     """One to read; random ones; one varies less than ε, one has as many in as out."""
 
-    def random(shape: tuple[int, ...], eps: float, scale: float = 1.0) -> dict[str, Any]:
+    def random(shape: tuple[int, ...], eps: float, scale: float = 1.0) -> Probe:
         old = {"weight": rng.normal(size=shape), "bias": rng.normal(1, 1, size=shape[0])}
         return {**old, **of_layer(rng, shape[0], scale), "eps": eps}
 
@@ -173,76 +138,49 @@ def convolutions(rng: np.random.Generator) -> list[dict[str, Any]]:
 
 
 # The functions stand in the exercise notebook of lesson 06.
-BUGS = {
-    "A": "eps_outside",
-    "B": "per_element",
-    "C": "n_minus_one",
-    "D": "beta_scaled",
-    "E": "per_picture",
-    "F": "one_mean_for_all",
-    "G": "variance_for_std",
-    "H": "count_of_samples",
-}
-
-
-SIGNS = {
-    "A": "it is right for ε = 0, and wrong for ε = 0.5.",
-    "B": "shift one position in all pictures: the rest of its channel does not change, but it should.",
-    "C": "the standard deviation of a channel is a little less than γ, the more so the smaller the channel.",
-    "D": "the mean of a channel is not β.",
-    "E": "change one picture: the other pictures do not change, but they should.",
-    "F": "change one channel: the other channels change, but they should not.",
-    "G": "multiply x by 10: the result gets smaller, but it should stay nearly the same.",
-    "H": "the standard deviation of a channel is much less than γ, the more so the larger the pictures.",
-}
-
-
-def share_right(seed, right=0, down=0, contrast=1.0, negative=False):
-    """Stands for the measurement of the exercise."""
-
+BUGS = """
+    A eps_outside: it is right for ε = 0, and wrong for ε = 0.5.
+    B per_element: shift one position in all pictures: the rest of its channel does not change, but should.
+    C n_minus_one: the standard deviation of a channel is a little less than γ, most in small channels.
+    D beta_scaled: the mean of a channel is not β.
+    E per_picture: change one picture: the other pictures do not change, but they should.
+    F one_mean_for_all: change one channel: the other channels change, but they should not.
+    G variance_for_std: multiply x by 10: the result gets smaller, but it should stay nearly the same.
+    H count_of_samples: the standard deviation of a channel is much less than γ, most in large pictures.
+"""
 
 EXERCISES = [
     Check(
         batch_norm_channels,
         pictures,
-        hints=(
-            "One mean for each channel. So over which axes does the mean run?",
-            "`keepdims=True` makes statistics fit. γ and β need a shape: C at the channel axis, else 1.",
-            "The axes are all of 0, 1, 2, 3 but `channel_axis % 4`: the `% 4` turns −1 into 3.",
-        ),
+        hints="""One mean for each channel. So over which axes does the mean run?
+        `keepdims=True` makes statistics fit. γ and β need a shape: C at the channel axis, else 1.
+        The axes are all of 0, 1, 2, 3 but `channel_axis % 4`: the `% 4` turns −1 into 3.""",
         lesson=("06_normalize_channels", "Other layouts: the same rule"),
         mistakes=(OF_CHANNELS, IN_VARIANCE, IN_ROOT, IN_X_HAT),
     ),
     Check(
         fold_batch_norm,
         convolutions,
-        hints=(
-            "Write down what BN does to z = conv(x) + bias, and multiply out.",
-            "One factor for each channel: γ / √(σ² + ε). What does it multiply?",
-            "The filter as `scale[:, None, None, None]`, the old bias, the running mean; β is added last.",
-        ),
+        hints="""Write down what BN does to z = conv(x) + bias, and multiply out.
+        One factor for each channel: γ / √(σ² + ε). What does it multiply?
+        The filter as `scale[:, None, None, None]`, the old bias, the running mean; β is added last.""",
         lesson=("09_slim_and_fold", "Fold"),
         mistakes=(FOLDED, IN_ROOT),
     ),
     one_change(
-        share_right,
-        "effect_of_change",
-        hints=(
-            "Make two measurements that differ in one thing only. What must be the same in both?",
-            "`share_right(seed)` is the share before the change.",
-            "The share after it has one argument more: `right`, `down`, `contrast` or `negative`.",
-        ),
-        lesson=("06_normalize_channels", "The mistake: statistics for each position"),
+        "share_right",
+        {"right": 0, "down": 0, "contrast": 1.0, "negative": False},
+        name="effect_of_change",
+        such_as="right=1",
+        lesson=("06_normalize_channels", "One mean for each position?"),
     ),
     named_letters(
         "spot_the_bug",
         BUGS,
-        SIGNS,
-        hints=(
-            "Read each line beside the formula: what is measured, over which axes, divided by what?",
-            "Or try γ = 2, β = 1, ε = 0.5: is the mean of a channel β? Do the other pictures matter?",
-            "Two use wrong axes, one none at all. Three have a wrong variance or count. What is left?",
-        ),
-        lesson=("06_normalize_channels", "The mistake: statistics for each position"),
+        hints="""Read each line beside the formula: what is measured, over which axes, divided by what?
+        Or try γ = 2, β = 1, ε = 0.5: is the mean of a channel β? Do the other pictures matter?
+        Two use wrong axes, one none at all. Three have a wrong variance or count. What is left?""",
+        lesson=("06_normalize_channels", "One mean for each position?"),
     ),
 ]

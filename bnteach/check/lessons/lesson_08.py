@@ -1,34 +1,24 @@
 """Lesson 08, choose a norm: its exercises and their mistakes."""
 
-from __future__ import annotations
-
 import re
-from typing import Any
 
 import numpy as np
 
 from ..checking import Check
+from ..running import Probe
+from .inputs import gamma_and_beta, readable, values
 from .letters import named_letters
 from .normalizing import IN_ROOT, IN_VARIANCE, IN_X_HAT
 from .one_change import one_change
 
-CHOICES = {
-    "A": "BN",
-    "B": "GN",
-    "C": "LN_of_each_token",
-    "D": "IN",
-    "E": "masked_BN",
-    "F": "none",
-}
-NOT_NEEDED = "BN_for_each_step", "LN_of_the_sentence"
-SIGNS = {
-    "A": "the batch is large; and after training the norm has to become part of the convolution before it.",
-    "B": "count the values of a set in a map of one position: over two scans, and over one.",
-    "C": "also in training, no token may look at later ones; your set must not contain them.",
-    "D": "brightness adds another number to each channel, by its filter: each channel must forget its own.",
-    "E": "behind the short recordings stand zeros; and after training the norm must cost nothing.",
-    "F": "one picture and two units: a set has one value or two, and little is left of them.",
-}
+CHOICES = """
+    A BN: the batch is large; and after training the norm has to become part of the convolution before it.
+    B GN: count the values of a set in a map of one position: over two scans, and over one.
+    C LN_of_each_token: also in training, no token may look at later ones; your set must not contain them.
+    D IN: brightness adds another number to each channel, by its filter: each channel must forget its own.
+    E masked_BN: behind the short recordings stand zeros; and after training the norm must cost nothing.
+    F none: one picture and two units: a set has one value or two, and little is left of them.
+"""
 
 
 def masked_batch_norm(x, real, gamma, beta, eps):
@@ -66,28 +56,9 @@ OF_PADDING = """
         var = (mask * (x - mean) ** 2).sum(axis=1, keepdims=True) / mask.sum(axis=1, keepdims=True)
         | That is instance normalization. BN takes the real steps of all sequences together.
 
-    each_step_alone: each step has statistics of its own, over the channels
-        mean = x.mean(axis=2, keepdims=True)
-        var = x.var(axis=2, keepdims=True)
-        | That is the LN of transformers. BN has one mean for each channel, over all real steps.
-
-    one_mean_for_all: one mean and one variance serve all channels
-        mean = x[real].mean()
-        var = x[real].var()
-        | x[real] is a table: rows of real steps, columns of channels. The mean runs down the rows: axis=0.
-
     padding_not_zero: the padding does not come out as 0
         y = gamma * x_hat + beta
         | (0 − μ)·γ/σ + β is not 0. What comes next would take it for a value.
-
-    table_returned: the table of the real steps is returned, not the sequences
-        y = gamma * (x[real] - mean) * inv_std + beta
-        | x[real] has lost which step belongs where. y = np.zeros_like(x) has the right shape, and y[real] = …
-        | puts the rows back.
-
-    beta_on_the_padding: β stands at the padding
-        y = gamma * (mask * x_hat) + beta
-        | The mask must come after β.
 
     > 03_scale_and_shift: Two numbers for each channel
 
@@ -124,10 +95,6 @@ OF_GROUPS = """
         axes = (0, 2, 3, 4)
         | GroupNorm looks at one picture at a time. That is what makes it free of the batch.
 
-    groups_without_places: the places of a picture are not taken together
-        axes = 2
-        | A group has C/G · H · W values, and all of them share one mean.
-
     groups_ignored: all channels form one group
         groups = x[:, None]
         | That is GroupNorm with G = 1: each picture by itself. The caller says how many groups there are.
@@ -135,14 +102,6 @@ OF_GROUPS = """
     groups_of_one_channel: each channel is a group
         groups = x[:, :, None]
         | That is instance normalization, or G = C. The caller says how many groups there are.
-
-    five_axes: y has the five axes of the groups, not the shape of x
-        y = gamma.reshape(num_groups, -1, 1, 1) * x_hat + beta.reshape(num_groups, -1, 1, 1)
-        | The next layer wants pictures. Bring x̂ back with reshape(x.shape), then use γ and β.
-
-    five_axes_of_x_hat: x̂ is returned with the five axes of the groups, and neither γ nor β is used
-        y = x_hat
-        | First the shape: bring x̂ back with reshape(x.shape). Then y needs γ and β.
 
     > 03_scale_and_shift: Two numbers for each channel
 
@@ -152,113 +111,64 @@ OF_GROUPS = """
 """
 
 
-def sequences(rng: np.random.Generator) -> list[dict[str, Any]]:
-    """One channel to read; random ones off-center; one that varies less than ε; one as long as wide."""
+def sequences(rng: np.random.Generator) -> list[Probe]:
+    """Short ones to read; random ones off-center; one that varies less than ε; one as long as wide."""
 
-    def random(lengths: list[int], c: int, eps: float, spread: float = 1.0) -> dict[str, Any]:
+    def random(lengths: list[int], c: int, eps: float, spread: float = 1.0) -> Probe:
         real = np.arange(max(lengths)) < np.array(lengths)[:, None]
-        values = rng.normal(rng.uniform(2, 5, size=c), rng.uniform(1, 3, size=c), (*real.shape, c))
-        return {
-            "x": np.where(real[:, :, None], spread * values, 0.0),
-            "real": real,
-            "gamma": rng.uniform(1.5, 3, size=c),
-            "beta": rng.uniform(1, 2, size=c),
-            "eps": eps,
-        }
+        x = np.where(real[:, :, None], spread * values(rng, *real.shape, c), 0.0)
+        return {"x": x, "real": real, **gamma_and_beta(rng, c), "eps": eps}
 
-    read = {
-        "x": np.array([[1.0, 2, 3, 6], [4, 2, 0, 0], [3, 0, 0, 0]])[:, :, None],
-        "real": np.array([[1, 1, 1, 1], [1, 1, 0, 0], [1, 0, 0, 0]], dtype=bool),
-        "gamma": np.array([2.0]),
-        "beta": np.array([1.0]),
-        "eps": 0.5,
-    }
-    return [
-        read,
-        random([5, 2, 4], 3, 0.2),
-        random([3, 6, 1, 2], 4, 1e-5),
-        random([4, 2, 3], 2, 0.01, 0.003),
-        random([3, 1, 2], 3, 0.3),
-    ]
+    read, many = random([4, 2, 1], 1, 0.5), random([3, 6, 1, 2], 4, 1e-5)
+    small, square = random([4, 2, 3], 2, 0.01, 0.003), random([3, 1, 2], 3, 0.3)
+    return [readable(read), random([5, 2, 4], 3, 0.2), many, small, square]
 
 
-def pictures(rng: np.random.Generator) -> list[dict[str, Any]]:
+def pictures(rng: np.random.Generator) -> list[Probe]:
     """Random pictures whose channels differ much, and G ≠ C/G; one that varies less than ε."""
 
-    def random(shape: tuple, groups: int, eps: float, spread: float = 1.0) -> dict[str, Any]:
-        c = shape[1]
-        offset = rng.uniform(-5, 5, size=(shape[0], c, 1, 1))
-        return {
-            "x": spread * rng.normal(offset, rng.uniform(1, 3, size=(1, c, 1, 1)), shape),
-            "num_groups": groups,
-            "gamma": rng.uniform(1.5, 3, size=c),
-            "beta": rng.uniform(-2, 2, size=c),
-            "eps": eps,
-        }
+    def random(shape: tuple, groups: int, eps: float, spread: float = 1.0) -> Probe:
+        offset = rng.uniform(-5, 5, size=(*shape[:2], 1, 1))
+        x = spread * rng.normal(offset, rng.uniform(1, 3, size=(1, shape[1], 1, 1)), shape)
+        return {"x": x, "num_groups": groups, **gamma_and_beta(rng, shape[1]), "eps": eps}
 
-    read = {
-        "x": np.arange(12.0).reshape(3, 4, 1, 1) ** 1.5,
-        "num_groups": 2,
-        "gamma": np.array([2.0, 0.5, 1.0, 1.5]),
-        "beta": np.array([-1.0, 4.0, 0.0, 2.0]),
-        "eps": 0.5,
-    }
-    pictures = random((3, 6, 2, 5), 2, 0.2), random((4, 6, 3, 2), 3, 1e-5)
-    return [read, *pictures, random((3, 8, 2, 3), 2, 0.01, 0.003)]
-
-
-def share_right(seed, norm="BN"):
-    """Stands for the measurement of the exercise."""
+    others = [random((3, 6, 2, 5), 2, 0.2), random((4, 6, 3, 2), 3, 1e-5)]
+    return [readable(random((3, 4, 1, 1), 2, 0.5)), *others, random((3, 8, 2, 3), 2, 0.01, 0.003)]
 
 
 EXERCISES = [
     named_letters(
         "choose_norms",
         CHOICES,
-        SIGNS,
-        NOT_NEEDED,
-        hints=(
-            "Ask of each case: how many values has a set? May a neighbor count? What should be forgotten? "
-            "Must it be free after training?",
-            "Two of them must be folded away after training: only one family of norms can be. In two others "
-            "a set would be far too small.",
-            "Each case is a row of the lesson's table, or two of them together. For F, look at what a set of "
-            "one or two values leaves.",
-        ),
+        others=("BN_for_each_step", "LN_of_the_sentence"),
+        hints="""Ask of each case: how many values has a set? What may it see? What should be forgotten?
+        Two must be folded away after training: only one family can be. In two a set would be too small.
+        Each case is a row of the lesson's table, or two together. For F: what do one or two values leave?""",
         lesson=("08_choose_a_norm", "A table to choose by"),
     ),
     Check(
         group_norm,
         pictures,
-        hints=(
-            "A reshape can give the groups an axis of their own.",
-            "`x.reshape(N, G, C // G, H, W)`: which of the five axes belong to one group?",
-            "Three of them do, and `keepdims` helps. At the end y has the shape of `x`; γ and β belong to "
-            "its axis 1.",
-        ),
+        hints="""A reshape can give the groups an axis of their own.
+        `x.reshape(N, G, C // G, H, W)`: which of the five axes belong to one group?
+        Three of them, with `keepdims`. At the end y has the shape of `x`; γ and β belong to its axis 1.""",
         lesson=("08_choose_a_norm", "Two functions, five norms"),
         mistakes=(OF_GROUPS, IN_VARIANCE, IN_ROOT, re.sub(r"\bx\b", "groups", IN_X_HAT)),
     ),
     Check(
         masked_batch_norm,
         sequences,
-        hints=(
-            "Only the real steps make the mean and the variance. How many are there?",
-            "`x[real]` is a table with a row for each real step: BN as in lesson 03. Or use sums: "
-            "`mask = real[:, :, None]` fits `x`, and the squares need it too.",
-            "`rows = x[real]`, normalize its columns, then `y = np.zeros_like(x)` and `y[real] = …`.",
-        ),
+        hints="""Only the real steps make the mean and the variance. How many are there?
+        `x[real]` is a table of the real steps: BN as in lesson 03. Or sums, with `mask = real[:, :, None]`.
+        `rows = x[real]`, normalize its columns, then `y = np.zeros_like(x)` and `y[real] = …`.""",
         lesson=("deeper/does_padding_matter", "A mask"),
         mistakes=(OF_PADDING, IN_VARIANCE, IN_ROOT, IN_X_HAT),
     ),
     one_change(
-        share_right,
-        "effect_of_norm",
-        hints=(
-            "The function makes two trainings that differ in one thing only. What must be the same in both?",
-            "The first number is `share_right(seed)`.",
-            "The second one has the argument `norm` as well. BN comes first.",
-        ),
+        "share_right",
+        {"norm": "BN"},
+        name="effect_of_norm",
+        such_as='norm="GN"',
         lesson=("08_choose_a_norm", "What each norm forgets"),
     ),
 ]

@@ -1,13 +1,12 @@
 """Lesson 09, slim and fold: its exercises and their mistakes."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np
 
 from ..answers import as_array
 from ..checking import Check
+from ..running import Probe
 from .inputs import of_layer, readable
 from .normalizing import IN_ROOT
 from .one_change import Call, measured, weights_of
@@ -30,10 +29,6 @@ IN_STEP = """
         new_gamma = moved - reach * np.sign(gamma)
         | That is the L1 line of the lesson, with which γ jumps around 0 and is never exactly 0.
 
-    only_small_ones_moved: small γ become 0, and the others are not pulled
-        size = np.where(np.abs(moved) > reach, np.abs(moved), 0)
-        | The pull on |γ| is the same for all, so a large γ becomes smaller by rate · strength as well.
-
     pull_in_proportion: the pull is proportional to γ: that is weight decay
         size = np.abs(moved) * (1 - reach)
         | Then γ shrinks by the same share in each step, and never gets to 0.
@@ -41,18 +36,13 @@ IN_STEP = """
     pull_without_rate: the pull does not have the learning rate
         reach = strength
         | A step is rate times a slope. The slope of strength · |γ| is ±strength.
-
-    pulled_first: the pull comes before the gradient
-        moved = np.sign(gamma) * np.maximum(np.abs(gamma) - reach, 0) - rate * dgamma
-        new_gamma = moved
-        | A γ that was just brought to 0 then leaves it again. Take the step against the gradient first.
 """
 
 
-def parameters_with_gradients(rng: np.random.Generator) -> list[dict[str, Any]]:
+def parameters_with_gradients(rng: np.random.Generator) -> list[Probe]:
     """γ of both signs; some are within reach of 0, and of some the gradient alone changes the sign."""
 
-    def random(c: int, rate: float, strength: float) -> dict[str, Any]:
+    def random(c: int, rate: float, strength: float) -> Probe:
         signs, reach = rng.permutation(np.resize([1, -1], c)), rate * strength
         gamma = signs * rng.uniform(3, 6, size=c) * reach
         gamma[:2] = 0.4 * reach, -0.6 * reach
@@ -130,33 +120,26 @@ IN_CUT = """
 """
 
 
-def networks(rng: np.random.Generator) -> list[dict[str, Any]]:
-    """A network to read; then random ones. Of their γ one is just above the threshold, one is the threshold
-    itself, one is 0. One of the channels that stay has small weights, and something to say."""
+def networks(rng: np.random.Generator) -> list[Probe]:
+    """One to read; then random ones, with a γ of 0, one at the threshold and one just above it."""
 
-    def random(inputs: int, hidden: int, outputs: int, cut: int) -> dict[str, Any]:
-        large = rng.choice([-1, 1], hidden) * rng.uniform(0.8, 2, hidden)
-        large[:2] = rng.uniform(0.505, 0.52), -rng.uniform(2.2, 2.6)
-        large[2] *= 1.4 / abs(large[2])
-        small = rng.uniform(-0.2, 0.2, hidden)
-        small[-2:] = 0, rng.choice([-0.5, 0.5])
+    def random(inputs: int, hidden: int, outputs: int, cut: int) -> Probe:
+        gamma = np.resize([-1, 1], hidden) * rng.uniform(0.8, 2.5, hidden)
+        gamma[:cut] *= 0.1
+        gamma[[0, 1, -1]] = 0, 0.5, 0.51
+        beta = np.resize([1, -1], hidden) * rng.uniform(0.5, 2, hidden)
         w_1 = rng.normal(size=(hidden, inputs))
-        size = np.where(np.arange(hidden) == 2, 0.3, rng.uniform(2, 4, hidden))
-        w_1 *= (size / abs(w_1).sum(axis=1))[:, None]
-        beta = rng.permutation(np.resize([1, -1], cut)) * rng.uniform(0.5, 2, cut)
-        stay = np.where(np.arange(hidden - cut) == 2, rng.uniform(0.5, 2), rng.normal(size=hidden - cut))
-        gamma = np.where(np.arange(hidden) < hidden - cut, large, small)
+        w_1[-2] *= 0.1
         order = rng.permutation(hidden)
-        first = {"w_1": w_1[order], "gamma": gamma[order], "beta": np.concatenate([stay, beta])[order]}
+        first = {"w_1": w_1[order], "gamma": gamma[order], "beta": beta[order]}
         running = {"mean": rng.normal(2, 1, size=hidden), "var": rng.uniform(1, 3, size=hidden)}
         second = {"w_2": rng.normal(size=(outputs, hidden)), "b_2": rng.normal(size=outputs)}
         return {**first, **running, **second, "threshold": 0.5}
 
     first = {"w_1": np.arange(1.0, 9).reshape(4, 2), "gamma": np.array([1.5, 0.0, -2.0, 0.1])}
     running = {"mean": np.array([0.5, 1.5, 2.5, 3.5]), "var": np.array([1.0, 2.0, 3.0, 4.0])}
-    w_2 = np.array([[1.0, 10, 3, 4], [5, 20, 7, 8]])
-    read = {**first, "beta": np.array([1.0, 2.0, 3.0, -4.0]), **running, "w_2": w_2}
-    read |= {"b_2": np.array([0.5, -0.5]), "threshold": 0.2}
+    second = {"w_2": np.array([[1.0, 10, 3, 4], [5, 20, 7, 8]]), "b_2": np.array([0.5, -0.5])}
+    read = {**first, "beta": np.array([1.0, 2.0, 3.0, -4.0]), **running, **second, "threshold": 0.2}
     return [read, random(4, 7, 5, 3), random(6, 6, 6, 2), random(3, 9, 4, 5)]
 
 
@@ -187,26 +170,18 @@ IN_FOLD = """
     next_shift_not_weighted: the shift does not go through the weight
         weighed = shift
         | The shift is added to the inputs of the layer. The layer weighs them, and so the shift.
-
-    next_shift_from_the_left: the shift stands on the left of the weight: shift @ weight
-        weighed = shift @ weight
-        | A bias has one number for each output: a sum along each row of the weight.
-
-    next_shift_not_summed: the weight is multiplied with the shift, but nothing is summed up
-        weighed = weight * shift
-        | Each output adds up what all its inputs give: a sum along each row of the weight.
 """
 
 
-def linear_layers(rng: np.random.Generator) -> list[dict[str, Any]]:
+def linear_layers(rng: np.random.Generator) -> list[Probe]:
     """A layer to read; then random ones; one has as many outputs as inputs, one hardly varies."""
 
-    def random(outputs: int, inputs: int, eps: float, scale: float = 1.0) -> dict[str, Any]:
+    def random(outputs: int, inputs: int, eps: float, scale: float = 1.0) -> Probe:
         linear = {"weight": rng.normal(1, 1, size=(outputs, inputs)), "bias": rng.normal(1, 1, size=outputs)}
         return {**of_layer(rng, inputs, scale), "eps": eps, **linear}
 
-    read = readable(random(3, 2, 0.5))
-    return [read, random(5, 3, 0.2), random(3, 4, 0.01, 1e-5), random(4, 4, 1e-5)]
+    others = [random(5, 3, 0.2), random(3, 4, 0.01, 1e-5), random(4, 4, 1e-5)]
+    return [readable(random(3, 2, 0.5)), *others]
 
 
 def cut_by(network: Any, sizes: Any) -> Call:
@@ -225,50 +200,37 @@ EXERCISES = [
     Check(
         l1_step,
         parameters_with_gradients,
-        hints=(
-            "Two moves, one after the other: along the gradient of the loss, then toward 0.",
-            "The second move makes |γ| smaller by rate · strength. What if |γ| is smaller than that?",
-            "`np.maximum(size - reach, 0)` is the new size. The sign is that of γ after the first move.",
-        ),
+        hints="""Two moves, one after the other: along the gradient of the loss, then toward 0.
+        The second move makes |γ| smaller by rate · strength. What if |γ| is smaller than that?
+        `np.maximum(size - reach, 0)` is the new size. The sign is that of γ after the first move.""",
         lesson=("09_slim_and_fold", "The L1 penalty"),
         mistakes=(IN_STEP,),
     ),
     Check(
         cut_channels,
         networks,
-        hints=(
-            "Where does a channel live? Look for every array with a 4 in its shape, and say which of its "
-            "axes is the channel's.",
-            "With `stays` true for the channels that stay: `w_1[stays]` takes rows, `w_2[:, stays]` takes "
-            "columns. And a channel with γ = 0 is not silent. What does BN say for it, and what does ReLU "
-            "make of this?",
-            "A cut channel said the same to every sample: max(β, 0). The next layer weighed it with a column "
-            "of w_2. Which array of that layer adds the same to every sample?",
-        ),
+        hints="""Where does a channel live? In every array with a 4 in its shape: along which of its axes?
+        `w_1[stays]` takes rows, `w_2[:, stays]` columns. What does ReLU make of a channel with γ = 0?
+        A cut channel says max(β, 0) to all, weighed by a column of w_2. What else adds the same to all?""",
         lesson=("09_slim_and_fold", "Cut for real"),
         mistakes=(IN_CUT,),
     ),
     Check(
         fold_into_next,
         linear_layers,
-        hints=(
-            "In evaluation BN is s · x + t, with numbers s and t for each channel. What are they?",
-            "W (s · x + t) + b: multiply out. What stands before x, and what stands alone?",
-            "`scale = gamma / np.sqrt(running_var + eps)` multiplies columns. `shift = beta - running_mean * "
-            "scale` goes through the old weight into the bias.",
-        ),
+        hints="""In evaluation BN is s · x + t, with numbers s and t for each channel. What are they?
+        W (s · x + t) + b: multiply out. What stands before x, and what stands alone?
+        `scale = gamma / np.sqrt(running_var + eps)` multiplies columns; the shift goes through `weight`.""",
         lesson=("09_slim_and_fold", "Fold"),
         mistakes=(IN_FOLD, IN_ROOT),
     ),
     measured(
         cut_by,
-        "effect_of_choice",
         "right_after_cut",
-        hints=(
-            "Make the network of the seed, cut it by |γ|, measure; cut it by your own numbers, measure.",
-            "`network.linear_1.weight` has a row for each channel of layer 1: `.norm(dim=1)` is its length.",
-            "`right_after_cut(network, sizes)` is the number to return, once for each list of sizes.",
-        ),
+        name="effect_of_choice",
+        hints="""Make the network of the seed, cut it by |γ|, measure; cut it by your own numbers, measure.
+        `network.linear_1.weight` has a row for each channel of layer 1: `.norm(dim=1)` is its length.
+        `right_after_cut(network, sizes)` is the number to return, once for each list of sizes.""",
         lesson=("09_slim_and_fold", "Three claims"),
     ),
 ]

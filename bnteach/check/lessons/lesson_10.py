@@ -1,8 +1,6 @@
 """Lesson 10, across devices: its exercises and their mistakes."""
 
-from __future__ import annotations
-
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -10,6 +8,7 @@ import numpy as np
 from ..answers import OddAnswer, unpacked
 from ..checking import Check
 from ..recipe import Recipe
+from ..running import Probe
 from .one_change import one_change
 
 
@@ -39,8 +38,7 @@ MERGING = """
 
     merge_between_forgotten: the distance of the two means is forgotten
         m2_between = 0 * mean_a
-        | The variances say how far the values are from the mean of their own device. The means are apart as
-        | well.
+        | The variances say how far the values are from their own mean. The two means are apart as well.
 
     merge_between_quarter: the distance of the means is weighted as if both devices were equal
         m2_between = count * (mean_b - mean_a) ** 2 / 4
@@ -52,13 +50,13 @@ MERGING = """
 """
 
 
-def two_devices(rng: np.random.Generator) -> list[dict[str, Any]]:
+def two_devices(rng: np.random.Generator) -> list[Probe]:
     """Two devices to read; then random ones, with unequal numbers of values and means far apart."""
 
-    def device(name: str, count: int, mean: Any, var: Any) -> dict[str, Any]:
+    def device(name: str, count: int, mean: Any, var: Any) -> Probe:
         return {f"count_{name}": count, f"mean_{name}": np.array(mean), f"var_{name}": np.array(var)}
 
-    def random(a: int, b: int, c: int) -> dict[str, Any]:
+    def random(a: int, b: int, c: int) -> Probe:
         first = device("a", a, rng.normal(2, 2, c), rng.uniform(0.5, 3, c))
         return {**first, **device("b", b, rng.normal(-2, 2, c), rng.uniform(2, 6, c))}
 
@@ -86,17 +84,11 @@ OF_ALL_DEVICES = """
         all_dgamma = dgamma
         all_dbeta = dbeta
         m = len(dy)
-        | All three faults are still in it. Begin with dy: how much does this share count in the mean over all
-        | samples?
+        | All three faults are in it. First: how much does this share count in the mean over all samples?
 
     sync_loss_of_the_share: dy is used as it comes
         dy_of_all = dy
-        | It belongs to the mean loss of this share. In the mean over all samples, this share counts
-        | len(dy) / count.
-
-    sync_weight_upside_down: the weight of the share is turned upside down
-        dy_of_all = dy * count / len(dy)
-        | A share is a part of the whole: its weight len(dy) / count is at most 1.
+        | It belongs to the mean loss of this share, whose weight among all samples is len(dy) / count.
 
     sync_sums_not_weighted: dx has the weight of the share, and the two sums have not
         dgamma = (dy * x_hat).sum(axis=0)
@@ -107,14 +99,12 @@ OF_ALL_DEVICES = """
         asked = False
         all_dgamma = dgamma
         all_dbeta = dbeta
-        | Mean and variance belong to all devices, so the gradient comes back from all of them. Use all_reduce
-        | on the two sums.
+        | Mean and variance belong to all devices, and so does the gradient. Use all_reduce on both sums.
 
     sync_return_ignored: all_reduce is called, but the totals that it returns are not used
         all_dgamma = dgamma
         all_dbeta = dbeta
-        | Here all_reduce leaves its argument as it is and returns the totals. (The one of torch.distributed
-        | writes them into its argument.)
+        | all_reduce returns the totals. (That of torch.distributed writes them into its argument.)
 
     sync_own_count: the sums of all devices are divided by the number of this device
         m = len(dy)
@@ -129,25 +119,19 @@ OF_ALL_DEVICES = """
         dbeta = dy_of_all.sum(axis=0) + other_dbeta
         all_dgamma = dgamma
         all_dbeta = dbeta
-        | Data parallelism adds up the gradients of all parameters afterward. Totals would be added once for
-        | each device.
-
-    sync_sums_swapped: the two totals have changed places
-        dx = gamma / std * (dy_of_all - all_dgamma / m - x_hat * all_dbeta / m)
-        | Σ dy stands alone in dx; Σ dy·x̂ has the factor x̂.
+        | Data parallelism adds up all gradients afterward. Totals would be added once for each device.
 
     sync_rows_swapped: the two rows that are sent have changed places
         all_dgamma = dgamma + other_dbeta
         all_dbeta = dbeta + other_dgamma
-        | The other devices send Σ dy·x̂ in row 0 and Σ dy in row 1: np.stack([dgamma, dbeta]). What is added
-        | up must be the same thing on all of them.
+        | The other devices send np.stack([dgamma, dbeta]). All must send the same sum in the same row.
 """
 
 
-def upstreams(rng: np.random.Generator) -> list[dict[str, Any]]:
+def upstreams(rng: np.random.Generator) -> list[Probe]:
     """The share of one device, and the sums that the other devices have."""
 
-    def random(n: int, c: int, others: int) -> dict[str, Any]:
+    def random(n: int, c: int, others: int) -> Probe:
         own = {"dy": rng.normal(size=(n, c)), "x_hat": rng.normal(0.3, 1, size=(n, c))}
         layer = {"gamma": rng.uniform(1.5, 3, size=c), "std": rng.uniform(0.5, 3, size=c)}
         sums = {"other_dgamma": rng.normal(size=c), "other_dbeta": rng.normal(size=c)}
@@ -156,41 +140,35 @@ def upstreams(rng: np.random.Generator) -> list[dict[str, Any]]:
     return [random(3, 2, 2), random(5, 4, 9), random(8, 3, 4)]
 
 
-class AllReduce:
-    """Adds what the other devices have. Says what it wants when it is given anything but two rows of sums."""
-
-    def __init__(self, others: np.ndarray, means: np.ndarray) -> None:
-        self.others, self.means, self.called = others, means, False
-
-    def __call__(self, *given: Any) -> np.ndarray:
-        self.called, shape = True, self.others.shape
-        if len(given) != 1:
-            raise OddAnswer(
-                f"all_reduce takes one array, of shape (2, C), here {shape}; it got {len(given)}."
-            )
-        sums = np.asarray(given[0])
-        if sums.shape != shape:
-            raise OddAnswer(
-                f"all_reduce got an array of shape {sums.shape}. It wants both sums at once, in shape "
-                f"(2, C), here {shape}: Σ dy·x̂ in row 0 and Σ dy in row 1."
-            )
-        if np.allclose(sums, self.means) or np.allclose(sums, self.means[::-1]):
-            raise OddAnswer(
-                "all_reduce got means. The devices have unequal numbers of values, so the sum of their means "
-                "says nothing. Send the sums, and divide by count afterward."
-            )
-        return sums + self.others
+def sums_to_add(given: tuple[Any, ...], shape: tuple[int, ...], means: np.ndarray) -> np.ndarray:
+    """What all_reduce was given. Raises OddAnswer for anything but two rows of sums."""
+    if len(given) != 1:
+        raise OddAnswer(f"all_reduce takes one array, of shape (2, C), here {shape}; it got {len(given)}.")
+    sums = np.asarray(given[0])
+    if sums.shape != shape:
+        raise OddAnswer(
+            f"all_reduce got an array of shape {sums.shape}. It wants both sums at once, in shape {shape}: "
+            "Σ dy·x̂ in row 0 and Σ dy in row 1."
+        )
+    if np.allclose(sums, means) or np.allclose(sums, means[::-1]):
+        raise OddAnswer("all_reduce got means. The counts are unequal: send sums, and divide them afterward.")
+    return sums
 
 
-def with_all_reduce(answer: Any, inputs: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:
-    """Call the function, and note whether it called all_reduce: not to call it is another mistake than not to
-    use what it returns."""
+def with_all_reduce(answer: Any, inputs: Probe) -> Iterable[tuple[str, Any]]:
+    """Call the function, and note whether it called all_reduce, however it uses what that returns."""
     *own, other_dgamma, other_dbeta = inputs.values()
-    dy, x_hat = inputs["dy"] * len(inputs["dy"]) / inputs["count"], inputs["x_hat"]
-    means = np.stack([(dy * x_hat).mean(axis=0), dy.mean(axis=0)])
-    all_reduce, names = AllReduce(np.stack([other_dgamma, other_dbeta]), means), ("dx", "dgamma", "dbeta")
+    dy, others = inputs["dy"] * len(inputs["dy"]) / inputs["count"], np.stack([other_dgamma, other_dbeta])
+    means = np.stack([(dy * inputs["x_hat"]).mean(axis=0), dy.mean(axis=0)])
+    calls = []
+
+    def all_reduce(*given: Any) -> np.ndarray:
+        calls.append(given)
+        return sums_to_add(given, others.shape, means) + others
+
+    names = ("dx", "dgamma", "dbeta")
     yield from zip(names, unpacked(names, answer(*own, all_reduce)), strict=True)
-    yield "calling all_reduce", int(all_reduce.called)
+    yield "calling all_reduce", bool(calls)
 
 
 def device_from(recipe: Recipe) -> Callable[..., tuple]:
@@ -198,29 +176,21 @@ def device_from(recipe: Recipe) -> Callable[..., tuple]:
 
     def answer(*inputs: Any) -> tuple:
         *own, all_reduce = inputs
-        asks = recipe.values({}, ["asked"])["asked"]
-        others = all_reduce(np.zeros(all_reduce.others.shape)) if asks else all_reduce.others * np.nan
-        return tuple(
-            recipe.values(dict(zip(recipe.takes, [*own, *others], strict=True)), recipe.returns).values()
-        )
+        nothing = np.zeros((2, own[0].shape[1]))
+        others = all_reduce(nothing) if recipe.values({}, ["asked"])["asked"] else nothing
+        known = dict(zip(recipe.takes, [*own, *others], strict=True))
+        return tuple(recipe.values(known, recipe.returns).values())
 
     return answer
-
-
-def learn(seed, devices=1, by_class=False):
-    """Stands for the training of the exercise."""
 
 
 EXERCISES = [
     Check(
         merge_statistics,
         two_devices,
-        hints=(
-            "The larger device counts more. And how far are the two means apart?",
-            "The variance has two parts: what is inside the devices (a weighted mean of the variances), and "
-            "what is between them.",
-            "The part between is n_a · n_b / n² · (μ_b − μ_a)².",
-        ),
+        hints="""The larger device counts more. And how far are the two means apart?
+        The variance has two parts: a weighted mean of the variances, and one between the devices.
+        The part between is n_a · n_b / n² · (μ_b − μ_a)².""",
         lesson=("10_across_devices", "Two shares are not one batch"),
         mistakes=(MERGING,),
     ),
@@ -230,19 +200,16 @@ EXERCISES = [
         takes=("dy", "x_hat", "gamma", "std", "count", "all_reduce"),
         answer=device_from,
         trial=with_all_reduce,
-        hints=(
-            "Which m belongs to the sums of all devices? Who adds up dγ and dβ later? And how much does this "
-            "share count in the mean over all samples?",
-            "In dx, the two sums and the count come from all devices. `dgamma` and `dbeta` stay this "
-            "device's own. Before anything else, dy gets the weight of the share.",
-            "Begin with `dy = dy * len(dy) / count`. In dx, divide what all_reduce returns by `count`.",
-        ),
+        hints="""Which m belongs to the sums of all devices? Who adds up dγ, dβ? How much is this share?
+        In dx, sums and count are those of all devices; `dgamma`, `dbeta` are its own. First weigh dy.
+        Begin with `dy = dy * len(dy) / count`. In dx, divide what all_reduce returns by `count`.""",
         lesson=("10_across_devices", "SyncBN: what must travel?"),
         mistakes=(OF_ALL_DEVICES,),
     ),
     one_change(
-        learn,
-        "effect_of_shares",
+        "learn",
+        {"devices": 1, "by_class": False},
+        name="effect_of_shares",
         such_as="devices=4",
         lesson=("10_across_devices", "Two shares are not one batch"),
     ),

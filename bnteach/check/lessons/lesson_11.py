@@ -3,16 +3,16 @@
 # The boxes of the first exercise are compared by small functions, each a line of its recipe.
 # ruff: noqa: E731
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from ..checking import Check
+from ..running import Probe
 from . import folding
 from .first_fault import judged_by
+from .inputs import readable
 
 
 def suppressed(order: Any, drops: Callable[[int, int], bool]) -> np.ndarray:
@@ -50,8 +50,7 @@ NOT_SUPPRESSED = """
 
     share_of_one_box: the shared area is divided by the area of one box
         together = lambda a, b: area(b)
-        | IoU divides by the area that both boxes cover together. Otherwise a small box inside a large one
-        | fits.
+        | IoU divides by what both boxes cover together. Else a small box inside a large one fits.
 
     > deeper/how_good_is_a_detector: From boxes to hits
 
@@ -59,25 +58,13 @@ NOT_SUPPRESSED = """
         order = np.argsort(scores)
         | np.argsort sorts upward. The best score must choose first.
 
-    order_of_the_list: the boxes are taken in the order of the list
-        order = np.arange(len(scores))
-        | Sort by the score: the best must choose first, wherever it stands.
-
     dropped_boxes_drop: a box that was dropped still drops others
         kept = np.array([a for i, a in enumerate(order) if not any(drops(b, a) for b in order[:i])])
         | What is dropped is gone. Only a box that is kept can drop another.
 
-    only_the_best_drops: only the box with the best score drops others
-        kept = np.array([a for a in order if a == order[0] or not drops(order[0], a)])
-        | Then the same with what is left: the next box that was not dropped drops in its turn.
-
     nothing_dropped: all boxes are kept
         kept = np.array(order)
         | Sorting is the first step. Then drop the boxes that overlap the kept one by more than the limit.
-
-    not_best_first: the right boxes are kept, but in the order of the list
-        kept = np.sort(suppressed(order, drops))
-        | The best score comes first: what is kept is used in this order later.
 
     dropped_at_the_limit: a box is dropped where the IoU is just the limit
         drops = lambda best, other: iou(boxes[best], boxes[other]) >= limit
@@ -85,12 +72,12 @@ NOT_SUPPRESSED = """
 """
 
 
-def lists_of_boxes(rng: np.random.Generator) -> list[dict[str, Any]]:
+def lists_of_boxes(rng: np.random.Generator) -> list[Probe]:
     """A chain of three, one that lies apart, and a pair just at the limit; then random boxes in a crowd."""
     chain = [[0, 3, 10, 13], [0, 0, 10, 10], [0, 6, 10, 16], [20, 20, 24, 24], [20, 20, 22, 24]]
     read = {"boxes": np.array(chain, float), "scores": np.array([0.8, 0.9, 0.7, 0.5, 0.6]), "limit": 0.5}
 
-    def crowd(n: int, limit: float) -> dict[str, Any]:
+    def crowd(n: int, limit: float) -> Probe:
         corner = rng.integers(0, 12, size=(n, 2))
         boxes = np.concatenate([corner, corner + rng.integers(3, 9, size=(n, 2))], axis=1)
         return {"boxes": boxes.astype(float), "scores": rng.permutation(n) / n + 0.01, "limit": limit}
@@ -110,8 +97,6 @@ def cell_loss(boxes, scores, center, size, label, fits):
 
 
 OTHER_LOSSES = """
-    > deeper/how_good_is_a_detector: What the loss asks
-
     most_confident_box: the box that is most confident is taken for the responsible one
         responsible = np.argmax(boxes[:, 4])
         | Responsible is the box that fits the true one best, however sure it is.
@@ -124,12 +109,6 @@ OTHER_LOSSES = """
         roots = ((boxes[responsible, 2:4] ** 2 - size) ** 2).sum()
         | The errors of the roots count: so an error of the same size counts more in a small box.
 
-    means_for_sums: means stand where sums belong
-        place = ((boxes[responsible, :2] - center) ** 2).sum() / 4
-        roots = ((boxes[responsible, 2:4] - np.sqrt(size)) ** 2).sum() / 4
-        classes = ((scores - np.eye(len(scores))[label]) ** 2).mean()
-        | YOLO adds the squared errors. With means, more classes would make each error count less.
-
     confidence_of_one: the confidence should be 1
         confidence = (boxes[responsible, 4] - 1) ** 2
         | It should say how well the box fits: its IoU.
@@ -138,37 +117,20 @@ OTHER_LOSSES = """
         place = ((boxes[:, :2] - center) ** 2).sum()
         roots = ((boxes[:, 2:4] - np.sqrt(size)) ** 2).sum()
         | Only the responsible box must lie right; of the others only the confidence counts.
-
-    responsible_counted_as_other: the confidence of the responsible box is pulled to 0 as well
-        others = (boxes[:, 4] ** 2).sum()
-        | It has a target of its own. Only the other boxes should say: nothing here.
-
-    one_class_counted: only the score of the true class counts
-        classes = (scores[label] - 1) ** 2
-        | The scores of the other classes should be 0, and their errors count, too.
 """
 
 
-def cells(rng: np.random.Generator) -> list[dict[str, Any]]:
-    """A cell to read, in which the better box is the less confident one; then random ones."""
-    read = {
-        "boxes": np.array([[0.5, 0.5, 0.5, 0.5, 0.8], [0.25, 0.5, 0.6, 0.4, 0.5]]),
-        "scores": np.array([0.1, 0.7, 0.2]),
-        "center": np.array([0.25, 0.25]),
-        "size": np.array([0.36, 0.25]),
-        "label": 1,
-        "fits": np.array([0.4, 0.6]),
-    }
+def cells(rng: np.random.Generator) -> list[Probe]:
+    """A cell to read; then more. The second box fits best, and the last is the most confident."""
 
-    def random(boxes: int, classes: int) -> dict[str, Any]:
-        of_scene = {"center": rng.uniform(size=2), "size": rng.uniform(0.1, 0.6, size=2)}
+    def random(boxes: int, classes: int) -> Probe:
         of_cell = {"boxes": rng.uniform(size=(boxes, 5)), "scores": rng.uniform(size=classes)}
-        of_cell["boxes"][-1, 4] = 1.2  # the last is the most confident, the second fits best
-        fits = rng.uniform(0.1, 0.6, size=boxes)
-        fits[1] = 0.8
+        of_cell["boxes"][-1, 4] = 1.2
+        of_scene = {"center": rng.uniform(size=2), "size": rng.uniform(0.1, 0.6, size=2)}
+        fits = np.where(np.arange(boxes) == 1, 0.8, rng.uniform(0.1, 0.6, size=boxes))
         return {**of_cell, **of_scene, "label": int(rng.integers(classes)), "fits": fits}
 
-    return [read, random(3, 4), random(2, 5), random(3, 3)]
+    return [readable(random(3, 3)), random(3, 4), random(2, 5), random(4, 3)]
 
 
 EXERCISES = [
@@ -176,26 +138,18 @@ EXERCISES = [
         keep_best,
         lists_of_boxes,
         has_slips=False,
-        hints=(
-            "First a function for the IoU of two boxes. Then sort, and work down a list of those that are "
-            "left.",
-            "The shared box begins at the larger of the two left edges, and ends at the smaller of the two "
-            "right ones. Where that gives a negative width, it is 0.",
-            "While indices are left: take the first, keep it, and go on with those of the others whose IoU "
-            "with it is at most `limit`.",
-        ),
+        hints="""First a function for the IoU of two boxes. Then sort, and work down a list of what is left.
+        The shared box goes from the larger left edge to the smaller right one. A negative width is 0.
+        While indices are left: keep the first, and go on with those whose IoU with it is at most `limit`.""",
         lesson=("deeper/how_good_is_a_detector", "From boxes to hits"),
         mistakes=(NOT_SUPPRESSED,),
     ),
     Check(
         cell_loss,
         cells,
-        hints=(
-            "Which box is responsible? `fits` says it. Four sums follow, one for each point of the list.",
-            "`boxes[responsible, 2:4]` are roots, so compare them with `np.sqrt(size)`. "
-            "`np.delete(boxes[:, 4], responsible)` gives the other confidences.",
-            "The scores should be 1 for `label` and 0 else: `np.eye(len(scores))[label]`.",
-        ),
+        hints="""Which box is responsible? `fits` says it. Four sums follow, one for each point of the list.
+        `boxes[responsible, 2:4]` are roots: compare with `np.sqrt(size)`. `np.delete` gives the other boxes.
+        The scores should be 1 for `label` and 0 else: `np.eye(len(scores))[label]`.""",
         lesson=("deeper/how_good_is_a_detector", "What the loss asks"),
         mistakes=(OTHER_LOSSES,),
     ),
@@ -203,17 +157,12 @@ EXERCISES = [
         folding.facts,
         folding.NOT_FOLDED,
         others=[folding.OTHER_ANSWERS],
-        probes=folding.seeds,
+        probes=lambda rng: [{"seed": int(seed)} for seed in rng.integers(1000, size=3)],
         name="fold_network",
         takes=("network",),
-        hints=(
-            "Go through the layers, and build a list of new ones. When may a BN be folded into the last "
-            "layer of this list?",
-            "Only a `BatchNorm2d` directly behind a `Conv2d`. Replace the last layer of the list then; "
-            "in all other cases append the layer.",
-            "`torch.nn.utils.fusion.fuse_conv_bn_eval(conv, bn)` gives a new convolution, and leaves both as "
-            "they are. End with `torch.nn.Sequential(*layers).eval()`.",
-        ),
+        hints="""Build a list of new layers. When may a BN be folded into the last layer of this list?
+        Only a `BatchNorm2d` directly behind a `Conv2d`: the fold replaces that layer. Else append the layer.
+        `torch.nn.utils.fusion.fuse_conv_bn_eval(conv, bn)` folds. End: `nn.Sequential(*layers).eval()`.""",
         lesson=("deeper/what_does_bn_cost_a_detector", "Run"),
     ),
 ]

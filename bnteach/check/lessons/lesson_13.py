@@ -1,9 +1,7 @@
 """Lesson 13, make it fast: its exercises and their mistakes."""
 
-from __future__ import annotations
-
 import weakref
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -11,18 +9,19 @@ import numpy as np
 from ..answers import OddAnswer, unpacked
 from ..checking import Check
 from ..recipe import Recipe
+from ..running import Probe
+from .inputs import values
 from .letters import named_letters
 from .one_change import one_change
 
-PASSES = {"A": 2, "B": 3, "C": 4, "D": 0, "E": 9, "F": 2}
-SIGNS = {
-    "A": "one array is read, one is written; the 1 is no array.",
-    "B": "`+=` reads both sides, and writes.",
-    "C": "the difference becomes an array first.",
-    "D": "a slice is a view: are any values moved?",
-    "E": "there are four operations, and each writes an array of its own.",
-    "F": "are the products ever written?",
-}
+PASSES = """
+    A 2: one array is read, one is written; the 1 is no array.
+    B 3: `+=` reads both sides, and writes.
+    C 4: the difference becomes an array first.
+    D 0: a slice is a view: are any values moved?
+    E 9: there are four operations, and each writes an array of its own.
+    F 2: are the products ever written?
+"""
 
 
 def shifted_statistics(x):  # the learner takes x in blocks
@@ -37,27 +36,13 @@ def shifted_statistics(x):  # the learner takes x in blocks
 
 
 OF_SHIFTING = """
-    > 13_make_it_fast: A block keeps them
-
     blocks_read_twice: the variance is 0, as if there had been nothing to add
         var = 0 * average
         | Each block comes only once: a second loop over `blocks` finds none. Sum both in one loop.
 
-    shift_not_added: the mean is that of the shifted values
-        mean = average
-        | All values were moved by the shift. The mean has moved with them: bring it back.
-
-    around_the_shift: the variance is taken around the shift, not around the mean
-        var = squares / n
-        | Σ(x − shift)² / n is too large: by the square of the distance from the shift to the mean.
-
     whole_mean_subtracted: the mean of x is squared and subtracted, not that of the shifted values
         var = squares / n - mean**2
         | The squares are those of the shifted values, so the mean must be theirs, too.
-
-    shift_in_the_variance: the shift is added to the variance
-        var = shift + squares / n - average**2
-        | A variance does not change when all values move: nothing is brought back here.
 
     > 01_measure_a_batch: Divide by N or by N − 1?
 
@@ -67,39 +52,24 @@ OF_SHIFTING = """
 """
 
 
-def columns(rng: np.random.Generator) -> list[dict[str, Any]]:
-    """One channel to read; then random ones, off-center."""
-    others = ({"x": rng.normal(rng.uniform(2, 5, c), rng.uniform(1, 3, c), (n, c))} for n, c in SIZES)
-    return [{"x": np.array([[2.0], [3], [7]])}, *others]
-
-
-def far_columns(rng: np.random.Generator) -> list[dict[str, Any]]:
+def far_columns(rng: np.random.Generator) -> list[Probe]:
     """Mean over standard deviation is 10 000 in float32; in float64 so much that its digits do not help."""
     x = rng.normal(0, 1, size=(500, 3))
     return [{"x": (x + 1e4).astype(np.float32)}, {"x": x + 1e8}]
 
 
-SIZES = (5, 3), (8, 2)
-
-
-ROWS = 2  # in a block
-KEPT = (
-    "Your function keeps the blocks, but the data may be larger than the memory: use each one, and let it go."
-)
-
-
 def one_look(x: np.ndarray) -> Iterator[np.ndarray]:
-    """x in blocks; whoever keeps more than the first and the last of them is stopped."""
+    """x in blocks of two rows; whoever keeps more than the first and the last of them is stopped."""
     given: list[weakref.ref[np.ndarray]] = []
-    for start in range(0, len(x), ROWS):
+    for start in range(0, len(x), 2):
         if sum(block() is not None for block in given) > 2:
-            raise OddAnswer(KEPT)
-        block = x[start : start + ROWS].copy()
+            raise OddAnswer("Your function keeps the blocks; they may not fit the memory: let each one go.")
+        block = x[start : start + 2].copy()
         given.append(weakref.ref(block))
         yield block
 
 
-def in_blocks(answer: Any, inputs: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:
+def in_blocks(answer: Any, inputs: Probe) -> Iterable[tuple[str, Any]]:
     """Call the function once, with an iterator of blocks."""
     names = "mean", "var"
     return zip(names, unpacked(names, answer(one_look(inputs["x"]))), strict=True)
@@ -110,50 +80,38 @@ def of_blocks(recipe: Recipe) -> Callable[..., Any]:
 
     def answer(blocks):
         x = np.vstack([block.copy() for block in blocks])
-        found = recipe.values({"x": x}, recipe.returns)
-        return tuple(found[name] for name in recipe.returns)
+        return tuple(recipe.values({"x": x}, recipe.returns).values())
 
     return answer
-
-
-def seconds_of_a_value(seed, channels=64, positions=784, samples=32, float64=False, channels_last=False):
-    """Stands for the measurement of the exercise."""
 
 
 EXERCISES = [
     named_letters(
         "count_passes",
         PASSES,
-        SIGNS,
-        range(20),
-        hints=(
-            "Take the operations of a line one by one. Which whole arrays does each read, and which does it "
-            "write?",
-            "A number, or one number for each channel, is no pass. What has no name is written, too.",
-            "`a * x + b * z + c` has the operations `a * x`, `b * z`, the sum of both, and `+ c`.",
-        ),
+        others=range(20),
+        hints="""Take a line operation by operation. Which whole arrays does each read? Which does it write?
+        A number, or one number for each channel, is no pass. What has no name is written, too.
+        `a * x + b * z + c` has the operations `a * x`, `b * z`, the sum of both, and `+ c`.""",
         lesson=("13_make_it_fast", "Count the bytes"),
     ),
     Check(
         shifted_statistics,
-        columns,
+        lambda rng: [{"x": np.array([[2.0], [3], [7]])}, {"x": values(rng, 5, 3)}, {"x": values(rng, 8, 2)}],
         hard_probes=far_columns,
         takes=("blocks",),
         answer=of_blocks,
         trial=in_blocks,
-        hints=(
-            "Subtract something near the values first. Which value of a channel do you have before any sum?",
-            "The shift is the first row of the first block. With `near = block - shift`, add up the rows, "
-            "`near` and its squares. How does a mean change when all values move? And a variance?",
-            "With `average = total / n`, the mean is `shift + average`, and the variance is "
-            "`squares / n - average**2`.",
-        ),
+        hints="""Subtract something near the values first. Which value do you have before any sum?
+        Shift by the first row. Add up `near = block - shift`, its squares, the rows. What does it change?
+        With `average = total / n`: mean `shift + average`, variance `squares / n - average**2`.""",
         lesson=("13_make_it_fast", "A block keeps them"),
         mistakes=(OF_SHIFTING,),
     ),
     one_change(
-        seconds_of_a_value,
-        "effect_on_time",
+        "seconds_of_a_value",
+        {"channels": 64, "positions": 784, "samples": 32, "float64": False, "channels_last": False},
+        name="effect_on_time",
         such_as="positions=49",
         lesson=("13_make_it_fast", "Time follows the passes"),
     ),

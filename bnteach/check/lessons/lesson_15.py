@@ -1,34 +1,23 @@
 """Lesson 15, fine-tune and adapt: its exercises and their mistakes."""
 
-from __future__ import annotations
-
-from typing import Any
-
 import numpy as np
 
 from ..checking import Check
+from ..running import Probe
+from .inputs import readable, values
 from .letters import named_letters
 from .normalizing import IN_ROOT, IN_X_HAT
 from .one_change import one_change
 
-CAMERAS = {
-    "A": "as_before",
-    "B": "as_before",
-    "C": "other",
-    "D": "as_before",
-    "E": "other",
-    "F": "mirrored",
-    "G": "other",
-}
-SIGNS = {
-    "A": "what are a and c, where nobody divides by 255? BN divides, too.",
-    "B": "fog multiplies and adds, in each pixel the same.",
-    "C": "which pixels are cut at 1? The same in all pictures?",
-    "D": "what does the scratch add to a channel? Does it depend on the picture?",
-    "E": "is there one a for all pictures?",
-    "F": "what is a here? Look at its sign.",
-    "G": "a channel is a sum over both halves. Can one a turn the old sum into the new one?",
-}
+CAMERAS = """
+    A as_before: what are a and c, where nobody divides by 255? BN divides, too.
+    B as_before: fog multiplies and adds, in each pixel the same.
+    C other: which pixels are cut at 1? The same in all pictures?
+    D as_before: what does the scratch add to a channel? Does it depend on the picture?
+    E other: is there one a for all pictures?
+    F mirrored: what is a here? Look at its sign.
+    G other: a channel is a sum over both halves. Can one a turn the old sum into the new one?
+"""
 
 
 def mixed_x_hat(x, running_mean, running_var, prior, eps):
@@ -43,27 +32,9 @@ def mixed_x_hat(x, running_mean, running_var, prior, eps):
 
 
 OF_MIXING = """
-    > 15_fine_tune_and_adapt: Another camera: which changes can statistics mend?
-
-    weights_exchanged: the two weights are exchanged
-        new = prior / (len(x) + prior)
-        | The larger prior is, the more the stored statistics count. With prior = 0 the new ones are alone.
-
-    prior_is_a_share: prior is taken for the weight of the stored statistics
-        new = 1 - prior
-        | prior is a number of pictures. The weight of the new statistics is n / (n + prior).
-
     only_the_new: the stored statistics do not count
         new = 1
         | That is AdaBN, prior = 0. Here the stored mean and variance have a weight, too.
-
-    mean_not_mixed: only the variance is mixed
-        mean = batch_mean
-        | The mean of a few pictures is noisy as well: mix it with the same weights.
-
-    variance_not_mixed: only the mean is mixed
-        var = batch_var
-        | The variance of a few pictures is noisy as well: mix it with the same weights.
 
     stds_mixed: standard deviations are mixed, not variances
         inv_std = 1 / (new * np.sqrt(batch_var + eps) + (1 - new) * np.sqrt(running_var + eps))
@@ -75,17 +46,7 @@ OF_MIXING = """
         x_hat = new * (x - batch_mean) / batch_var + (1 - new) * (x - running_mean) / var
         | Mix the statistics, then normalize once.
 
-    distance_counted: the distance between the two means is counted in the variance
-        batch_var = x.var(axis=0) + (1 - new) * (batch_mean - running_mean) ** 2
-        | That is the variance of both kinds of pictures together. Here the new pictures alone are normalized.
-
-    around_the_mixed_mean: the variance of the new pictures is taken around the mixed mean
-        batch_var = ((x - new * batch_mean - (1 - new) * running_mean) ** 2).mean(axis=0)
-        | How far the two means are apart counts then. Take the variance around the mean of x.
-
-    values_counted: all values of x are counted, not the pictures
-        new = x.size / (x.size + prior)
-        | x.size is n · C. A channel has n values: len(x).
+    > 01_measure_a_batch: Divide by N or by N − 1?
 
     n_minus_one: the variance of the new pictures is divided by n − 1
         batch_var = x.var(axis=0, ddof=1)
@@ -93,61 +54,47 @@ OF_MIXING = """
 """
 
 
-def few_pictures(rng: np.random.Generator) -> list[dict[str, Any]]:
+def few_pictures(rng: np.random.Generator) -> list[Probe]:
     """A batch to read; then random ones that lie off the stored statistics; one that hardly varies."""
 
-    def random(n: int, c: int, prior: float, eps: float, spread: float = 1.0) -> dict[str, Any]:
-        return {
-            "x": spread * rng.normal(rng.uniform(2, 5, size=c), rng.uniform(1, 3, size=c), (n, c)),
-            "running_mean": spread * rng.uniform(-2, 0, size=c),
-            "running_var": spread**2 * rng.uniform(4, 9, size=c),
-            "prior": prior,
-            "eps": eps,
-        }
+    def random(n: int, c: int, prior: float, eps: float, spread: float = 1.0) -> Probe:
+        mean, var = spread * rng.uniform(-2, 0, size=c), spread**2 * rng.uniform(4, 9, size=c)
+        new = {"x": spread * values(rng, n, c), "running_mean": mean, "running_var": var}
+        return {**new, "prior": prior, "eps": eps}
 
-    read = {
-        "x": np.array([[4.0], [8.0]]),
-        "running_mean": np.array([0.0]),
-        "running_var": np.array([8.0]),
-        "prior": 6,
-        "eps": 0.5,
-    }
-    return [read, random(5, 3, 16, 0.2), random(10, 4, 3, 1e-5), random(4, 2, 9, 0.01, 0.002)]
+    others = [random(5, 3, 16, 0.2), random(10, 4, 3, 1e-5), random(4, 2, 9, 0.01, 0.002)]
+    return [readable(random(2, 1, 6, 0.5)), *others]
 
 
-def share_right(seed, pictures=137, brightness=0.5, digit=None):
-    """Stands for the measurement of the exercise, and refuses what it refuses."""
-    if pictures < 2:
-        raise ValueError(f"pictures is {pictures}, expected 2 or more: one picture has no variance")
+def no_measurement(pictures, brightness, digit):
+    if brightness == 0:
+        return "brightness is 0, expected another number: these pictures are as before, nothing has to adapt"
+    return f"pictures is {pictures}, expected 2 or more: one picture has no variance" * (pictures < 2)
 
 
 EXERCISES = [
     named_letters(
         "name_the_cameras",
         CAMERAS,
-        SIGNS,
-        hints=(
-            "Write the channel z of a new picture with the z of the old one. Is it a·z + c, with the same a "
-            "and c for all pictures?",
-            "A number that is added may differ from pixel to pixel. May a factor?",
-            "Three are as before, and one is mirrored.",
-        ),
+        hints="""Write the new z with the old one. Is it a·z + c, with the same a and c for all pictures?
+        A number that is added may differ from pixel to pixel. May a factor?
+        Three are as before, and one is mirrored.""",
         lesson=("15_fine_tune_and_adapt", "Another camera: which changes can statistics mend?"),
     ),
     Check(
         mixed_x_hat,
         few_pictures,
-        hints=(
-            "What should come out for `prior = 0`? And for a very large `prior`?",
-            "The two weights add up to 1. They are n / (n + prior) and …",
-            "Mix the means, mix the variances, then normalize once: the root comes last.",
-        ),
+        hints="""What should come out for `prior = 0`? And for a very large `prior`?
+        The two weights add up to 1. They are n / (n + prior) and …
+        Mix the means, mix the variances, then normalize once: the root comes last.""",
         lesson=("15_fine_tune_and_adapt", "Another camera: which changes can statistics mend?"),
         mistakes=(OF_MIXING, IN_ROOT, IN_X_HAT),
     ),
     one_change(
-        share_right,
-        "effect_of_pictures",
+        "share_right",
+        {"pictures": 137, "brightness": 0.5, "digit": None},
+        name="effect_of_pictures",
+        refused=no_measurement,
         such_as="pictures=20",
         lesson=("15_fine_tune_and_adapt", "Another camera: which changes can statistics mend?"),
     ),

@@ -1,15 +1,16 @@
 """Exercises whose answer is a dictionary: a name, or a number, for each letter."""
 
-from __future__ import annotations
-
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
 from ..answers import OddAnswer, described
 from ..checking import Check
+from ..running import Probe
 
 Letters = Mapping[str, Any]  # letter -> name or number, or what is told of it
+LETTER = re.compile(r"(?P<letter>[A-Z]) (?P<name>\w+): (?P<sign>.+)")
 
 
 def all_letters():
@@ -17,21 +18,22 @@ def all_letters():
     return found
 
 
-def named_letters(
-    name: str, right: Letters, signs: Letters, others: Iterable[Any] = (), **more: Any
-) -> Check:
+def named_letters(name: str, text: str, others: Iterable[Any] = (), **more: Any) -> Check:
     """The check of such an exercise.
 
-    signs: what a wrong letter is told: something that can be seen there.
+    text: a line for each letter: its name or number, then what a wrong one is told: what can be seen there.
     others: names that no letter needs.
     """
+    lines = [LETTER.fullmatch(line.strip()) for line in text.strip().splitlines()]
+    right = {line["letter"]: int(line["name"]) if line["name"].isdigit() else line["name"] for line in lines}
+    signs = {line["letter"]: line["sign"] for line in lines}
     trial = partial(compared, right=right, signs=signs, known={*right.values(), *others})
     how = {"trial": trial, "answer": lambda recipe: lambda: right, "has_slips": False}
     return Check(all_letters, lambda rng: [{}, {}, {}], name=name, **how, **more)
 
 
 def compared(
-    answer: Any, inputs: Mapping[str, Any], right: Letters, signs: Letters, known: set[Any]
+    answer: Any, inputs: Probe, right: Letters, signs: Letters, known: set[Any]
 ) -> Iterator[tuple[str, Any]]:
     """The letters one by one; the words give no answer away."""
     given = answer()

@@ -10,8 +10,7 @@ IN_VARIANCE = """
 
     n_minus_one: the variance divides by n − 1
         var = sum_of_squares / (n - 1)
-        | n − 1 estimates the variance of a population from a sample. To give these very values a variance of
-        | 1, as BN does, divide by n.
+        | n − 1 estimates the variance of a population. BN gives these very values a variance of 1, with n.
 """
 
 IN_ROOT = """
@@ -19,8 +18,7 @@ IN_ROOT = """
 
     variance_for_std: the variance stands where its root belongs
         inv_std = 1 / (var + eps)
-        | The variance is in the square of the unit of x. Only its root has the unit of x, so only that gives
-        | a standard deviation of 1.
+        | The variance has the square of the unit of x. Only its root gives a standard deviation of 1.
 
     half_power: `** 1/2` is half of it, not the root
         inv_std = 1 / (var + eps) / 2
@@ -50,8 +48,7 @@ IN_X_HAT = """
 
     eps_after_division: ε is added after the division
         x_hat = (x - mean) / np.sqrt(var) + eps
-        | Division comes before addition: a / b + eps is (a / b) + eps. All values are moved by ε, and the
-        | root is left without it.
+        | a / b + eps is (a / b) + eps: all values are moved by ε, and the root is left without it.
 """
 
 OF_COLUMNS = """
@@ -70,8 +67,7 @@ OF_COLUMNS = """
 
     one_variance_for_all: each channel has its own mean, but one variance serves all channels
         var = x.var()
-        | Without an axis it is the variance of all values. It does not know that one channel is wide and
-        | another one narrow.
+        | Without an axis it is the variance of all values, of wide channels and of narrow ones.
 """
 
 PER_SAMPLE = """

@@ -1,14 +1,13 @@
 """Lesson 05's second exercise: a learner's `recalibrate` is tried on a small network of PyTorch."""
 
-from __future__ import annotations
-
 import copy
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
 
 from ..recipe import Recipe, recipe_of
+from ..running import Probe
 from .one_change import Call, weights_of
 
 
@@ -24,26 +23,21 @@ def choices():
 
 
 NOT_RECALIBRATED = """
-    > deeper/diagnose_the_stored_statistics: Training fine, evaluation far worse
-
     old_statistics_kept: the average goes on from the old statistics
         forgets = ()
         | The old numbers are what is wrong. Forget them first: layer.reset_running_stats().
 
     count_kept: num_batches_tracked is not set back to 0
         forgets = ("running_mean", "running_var")
-        | With momentum None each batch weighs 1 / num_batches_tracked. So the zeros and ones count as old
-        | batches. layer.reset_running_stats() sets all three back.
+        | With momentum None a batch weighs 1 / num_batches_tracked: zeros and ones count as old batches.
 
     momentum_left: the momentum is left as it was
         momentum = "as it was"
-        | Then the last batches weigh most, and a part of 0 and 1 stays. With momentum None it is the plain
-        | average.
+        | Then the last batches weigh most. With momentum None it is the plain average of all batches.
 
     momentum_not_given_back: the momentum is None afterward
         gives_momentum_back = False
-        | If the network is trained further, its statistics would follow too slowly. Keep the old momentum and
-        | set it again.
+        | If training goes on, the statistics follow too slowly. Keep the old momentum, and set it again.
 
     one_layer_recalibrated: only the first BN layer is recalibrated
         layers = slice(1)
@@ -61,7 +55,7 @@ NOT_RECALIBRATED = """
 """
 
 
-def seeds(rng: np.random.Generator) -> list[dict[str, Any]]:
+def seeds(rng: np.random.Generator) -> list[Probe]:
     """From the seed come the weights and the batches."""
     import torch  # noqa: F401 (its first import takes long, and here no clock runs)
 
@@ -87,7 +81,7 @@ def broken_network(seed: int) -> Any:
     return network
 
 
-def try_out(answer: Any, inputs: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:
+def try_out(answer: Any, inputs: Probe) -> Iterable[tuple[str, Any]]:
     """What is stored in the network afterward, its modes and its parameters."""
     from torch import from_numpy
 
@@ -132,11 +126,9 @@ def recalibrated_on(network: Any) -> Call:
 
     usual = copy.deepcopy(network)
     by_choices(recipe_of(choices))(usual, from_numpy(digits().x_train).split(60))
-    stored, wanted = ([summary(layer) for layer in bn_layers(one)] for one in (network, usual))
-    is_usual = np.allclose(np.concatenate(stored), np.concatenate(wanted), rtol=0.05)
-    return Call(weights_of(network), {} if is_usual else {"batches": np.concatenate(stored).tobytes()})
-
-
-def summary(layer: Any) -> np.ndarray:
-    """How many batches a layer has seen, and its running variance."""
-    return np.append(layer.running_var.numpy(), layer.num_batches_tracked.numpy())
+    stored, wanted = (
+        np.concatenate([np.append(bn.running_var, bn.num_batches_tracked) for bn in bn_layers(one)])
+        for one in (network, usual)
+    )
+    is_usual = np.allclose(stored, wanted, rtol=0.05)
+    return Call(weights_of(network), {} if is_usual else {"batches": stored.tobytes()})

@@ -162,7 +162,7 @@ print("usual:", *(f"{train(1, 1, seed):.4f}" for seed in range(5)))
 #
 # <details><summary>Hint 1</summary>
 #
-# When are two trainings the same? Compare the loss of each seed with the loss of the same seed.
+# When are two trainings the same? Compare each seed's loss with the loss of the same seed.
 #
 # </details>
 # <details><summary>Hint 2</summary>

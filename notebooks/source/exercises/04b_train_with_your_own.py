@@ -1,9 +1,10 @@
 # %% [markdown]
 # # 04b · Train with your own backward pass: exercises
 #
-# *25 minutes · after the lesson [04b · Train with your own backward pass](../04b_train_with_your_own.ipynb)*
+# *30 minutes · after the lesson [04b · Train with your own backward pass](../04b_train_with_your_own.ipynb)*
 #
-# You write a test that says which path of a backward pass is missing, and find out what makes a running mean late.
+# You write a test that says which path of a backward pass is missing. Then you compute how far a step moves the means, and try
+# another activation in the network of the lesson.
 #
 # **How it works.** Write your code in the place of `raise NotImplementedError()`, and run the cell. Its last line
 # checks your function and says what it sees. If you are stuck, open a hint. When you are done, see
@@ -19,22 +20,24 @@ from bnteach import check
 #
 # *10 minutes · difficulty: 2 of 4*
 #
-# In the lesson two of four kinds of network failed in the test, though the training loss fell. Two numbers from *one* batch show the fault.
+# In the lesson two of four kinds of network failed in the test, though the training loss fell. One batch is enough to show the fault.
 #
 # Write `missing_path(backward)`. It gets a backward pass of BN over axis 0, and returns the name of what is missing in it:
 # `"nothing"`, `"mean"`, `"variance"` or `"both"`.
 #
 # - `backward(dy, x, gamma)` returns `dx, dgamma, dbeta`. You cannot look inside.
-# - You choose the batch `x` $(N, C)$, `gamma` and `dy`. A standard deviation of `x` near 1 is fine: ε is at most $10^{-4}$.
+# - You choose the batch `x` $(N, C)$, `gamma` and `dy`. Take about eight samples, an `x` with standard deviations near 1, and
+#   `gamma` of ones.
+# - ε is at most $10^{-4}$. Because of it and of rounding, count as 0 what is below 0.01.
 #
 # <details><summary>Hint 1</summary>
 #
-# What do the two paths take out of dx? (Lesson 04: along which two directions is a right dx 0?)
+# dgamma and dbeta are right in all four cases. What holds for a right dx, and not for every dx?
 #
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# Draw `dy` at random: ones have no part along x̂. How small is 0, with rounding and ε?
+# Along which two directions is a right dx 0 (lesson 04)? And has your `dy` a part along both?
 #
 # </details>
 # <details><summary>Hint 3</summary>
@@ -79,85 +82,97 @@ check.missing_path(missing_path)
 # - These two numbers find a missing path, and nothing else: a dx that is twice too long passes. The second exercise of lesson 04 finds that, too.
 
 # %% [markdown]
-# ## Exercise 2: how late is a running mean?
+# ## Exercise 2: how far does a step move the means?
 #
-# *10 minutes · difficulty: 1 of 4*
+# *10 minutes · difficulty: 2 of 4*
 #
-# Here is one channel with a standard deviation of 1. Each step shifts its mean by the same number. How far is the running mean behind
-# after 300 batches? With the usual settings by about 0.4: the shift is chosen so that it is as far as in the lesson.
-
-
-# %%
-def distance(seed, shift=0.04, momentum=0.1, batch_size=60):
-    """How far the running mean is behind the mean, in standard deviations."""
-    rng = np.random.default_rng(seed)
-    mean, running_mean = 0, 0
-    for _ in range(300):
-        mean += shift
-        z = rng.normal(mean, 1, size=batch_size)
-        running_mean = (1 - momentum) * running_mean + momentum * z.mean()
-    return abs(mean - running_mean)
-
-
-# %% [markdown]
-# Choose **one** change: a shift twice as large, a momentum of 0.5, or ten times as many samples in a batch. **Predict,** and write it down: will the
-# distance be larger or smaller, and about how many times?
+# In the lesson all inputs of a layer were 0.5, to see what a step does. Now they are any numbers.
 #
-# Write `effect_on_distance(distance, seed)`, one run of your experiment. Return two numbers: the distance with the usual settings, and the
-# distance with your change. Nothing else may differ between the two. (With more samples in a batch, other random numbers are drawn.
-# That cannot be avoided.)
+# The layer computes `z = a @ W`, with the inputs `a` $(N, I)$ and the weights `W` $(I, C)$. The gradient `dz` $(N, C)$ comes back, and
+# the step is `W -= rate * a.T @ dz`. After it the same inputs give another `z`.
+#
+# Write `shift_of_means(a, dz, rate)`. Return by how much the mean of each channel of `z` has moved, shape $(C,)$. You are not
+# given `W`, because you do not need it.
 #
 # <details><summary>Hint 1</summary>
 #
-# An experiment compares two runs that differ in one thing. How many calls is that?
+# Call the change of the weights D. What is the new z? By how much does it differ from the old?
 #
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# The usual run needs the seed alone. What must be the same in the other one?
+# z changes by a @ D. You look for the mean of this over the batch, in each column.
 #
 # </details>
 # <details><summary>Hint 3</summary>
 #
-# `usual = distance(seed)`. The second call has one more argument, such as `shift=0.08`.
+# Two lines: first D from `rate`, `a` and `dz`, with its sign; then the mean over `axis=0`.
 #
 # </details>
 
 
 # %% tags=["solution", "points-2"]
-def effect_on_distance(distance, seed):
-    """How far behind with the usual settings, and with one change."""
+def shift_of_means(a, dz, rate):
+    """How far a step of gradient descent moves the mean of each channel."""
     ### BEGIN SOLUTION
-    return distance(seed), distance(seed, momentum=0.5)
+    D = -rate * a.T @ dz
+    return (a @ D).mean(axis=0)
     ### END SOLUTION
 
 
-check.effect_on_distance(effect_on_distance)
+check.shift_of_means(shift_of_means)
 
 # %% [markdown] tags=["solution"]
 # ### The solution, explained
 #
-# Two calls with the same seed, one difference. Also right: `shift=0.08` or `batch_size=600` in the place of `momentum=0.5`.
+# The new z is `a @ (W + D)`, so it differs from the old one by `a @ D`, whatever `W` is. Also right: `a.mean(axis=0) @ D`:
+# the mean of `a @ D` over the batch is the mean of `a`, times `D`.
 #
-# Three things go wrong easily: the seed is typed in, so that five seeds give five times the same; two changes at once; and
-# `distance(seed, 0.5)`, where 0.5 is the shift, the next argument after the seed, and not the momentum.
+# The second form shows what decides: if the mean of each input is 0, the means of `z` do not move, whatever `dz` is.
 
 # %% [markdown]
-# When your function has passed, run it with five seeds. What about your prediction? Then try the other two changes.
+# Now use it. Here are the inputs that a layer gets from 100 channels with mean 0, once through a sigmoid and once through tanh, and
+# one random `dz` for both.
+#
+# **Predict.** With which of the two does a step move the means less?
 
 # %%
-if check.effect_on_distance(effect_on_distance).state == "passed":
-    runs = [effect_on_distance(distance, seed) for seed in range(5)]
-    for name, five in zip(("usual", "changed"), zip(*runs, strict=True), strict=True):
-        print(f"{name:8}", *(f"{value:5.2f}" for value in five))
+if check.shift_of_means(shift_of_means).state == "passed":
+    rng = np.random.default_rng(0)
+    y, dz = rng.normal(size=(60, 100)), rng.normal(size=(60, 100))
+    for name, a in {"sigmoid": 1 / (1 + np.exp(-y)), "tanh": np.tanh(y)}.items():
+        print(f"{name:8} average shift {abs(shift_of_means(a, dz, rate=0.1)).mean():.2f}")
 
 # %% [markdown]
 # <details><summary>What you may have found</summary>
 #
-# - A shift twice as large: about twice as far behind. In a network with all paths there is hardly a shift.
-# - A momentum of 0.5: 0.01 to 0.11. Without noise the distance would be $(1 - m)/m$ shifts with the momentum $m$: nine shifts with 0.1, one
-#   with 0.5. But the noise of the last batches counts for more.
-# - Ten times as many samples: no change but for the noise. Larger batches do not help.
+# With tanh, by far: its values lie around 0, those of a sigmoid around 0.5.
+#
+# </details>
+#
+# ## An experiment of your own
+#
+# *5 minutes*
+#
+# Does this save the test when the path through the mean is missing? **Predict** which of the four kinds of network reach 90 % with
+# tanh. Then open the lesson, and change two lines of `Layer`:
+#
+# ```python
+# self.a_before, self.a = a_before, np.tanh(y)   # the last but one of forward
+# dy = da * (1 - self.a**2)                      # the first of backward
+# ```
+#
+# Run the cells from the first one to that which trains the four kinds, and then in a new cell:
+#
+# ```python
+# for missing, five in networks.items():
+#     print(f"missing: {missing:14}", *(f"{accuracy(network):.0%}" for network in five))
+# ```
+#
+# <details><summary>What you may have found</summary>
+#
+# All four kinds, in all five seeds. A missing path through the mean is still a fault, and your test of exercise 1 finds it. But with
+# inputs around 0 the means hardly move, and the running means are right.
 #
 # </details>
 #
@@ -175,7 +190,7 @@ if check.effect_on_distance(effect_on_distance).state == "passed":
 #
 # 1. Both: for PyTorch the two statistics are constants. Only the direct path, $\frac{\gamma}{s}\,dy$, is left. The function returns `"both"`.
 # 2. Recalibrate: send training data through the network in training mode, without a step. Then the running means and variances are
-#    fresh. If only they were late, the test becomes much better; in lesson 04b, without both paths, it rose to above 90 %. If it
+#    fresh. If only they were wrong, the test becomes much better; in lesson 04b, without both paths, it rose to above 90 %. If it
 #    does not, the weights are bad, too.
 #
 # </details>

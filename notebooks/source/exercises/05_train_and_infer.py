@@ -57,7 +57,7 @@ for letter, (network, loss) in networks.items():
 #
 # <details><summary>Hint 1</summary>
 #
-# Is the loss that of the healthy network? Then the weights are good, and what is stored is not.
+# Is the loss that of the healthy network? Then the weights are good; what is stored is not.
 #
 # </details>
 # <details><summary>Hint 2</summary>

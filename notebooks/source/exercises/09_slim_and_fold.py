@@ -96,17 +96,17 @@ print(network(np.array([[0.0, 0.0], [1.0, -1.0]])))
 #
 # <details><summary>Hint 1</summary>
 #
-# Where does a channel live? Look for every array with a 4 in its shape, and say which of its axes is the channel's.
+# Where does a channel live? In every array with a 4 in its shape: along which of its axes?
 #
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# With `stays` true for the channels that stay: `w_1[stays]` takes rows, `w_2[:, stays]` takes columns. And a channel with γ = 0 is not silent. What does BN say for it, and what does ReLU make of this?
+# `w_1[stays]` takes rows, `w_2[:, stays]` columns. What does ReLU make of a channel with γ = 0?
 #
 # </details>
 # <details><summary>Hint 3</summary>
 #
-# A cut channel said the same to every sample: max(β, 0). The next layer weighed it with a column of w_2. Which array of that layer adds the same to every sample?
+# A cut channel says max(β, 0) to all, weighed by a column of w_2. What else adds the same to all?
 #
 # </details>
 
@@ -159,7 +159,7 @@ check.cut_channels(cut_channels)
 # </details>
 # <details><summary>Hint 3</summary>
 #
-# `scale = gamma / np.sqrt(running_var + eps)` multiplies columns. `shift = beta - running_mean * scale` goes through the old weight into the bias.
+# `scale = gamma / np.sqrt(running_var + eps)` multiplies columns; the shift goes through `weight`.
 #
 # </details>
 
