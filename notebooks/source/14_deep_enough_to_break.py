@@ -103,8 +103,8 @@ for b in (1, 10, 24, 49):
 # %% tags=["nbval-ignore-output"]
 h = torch.randn(10_000_000).relu()
 print(f"mean square of h {h.square().mean():.2f}, mean {h.mean():.2f}, variance {h.var():.2f}")
-sigma = (2 * h.var()) ** 0.5
-print(f"σ² is {sigma**2:.2f}: the mean square × {1 / sigma**2:.2f}, the length × {1 / sigma:.2f}")
+std = (2 * h.var()) ** 0.5
+print(f"σ² is {std**2:.2f}: the mean square × {1 / std**2:.2f}, the length × {1 / std:.2f}")
 
 net = network(bn_block, seed=0)
 z = net[3][0](net[:3](x_train[:256]))  # the linear layer of block 2

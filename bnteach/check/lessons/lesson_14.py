@@ -88,20 +88,10 @@ EXERCISES = [
     Check(
         equilibrium,
         settings,
-<<<<<<< HEAD
-        hints=(
-            "Write down ‖w‖² after a step, from ‖w‖² before it. In the equilibrium both are the same.",
-            "`keep**2 * s + rate**2 * gradient**2 / s == s`, where s is ‖w‖² and keep is 1 − ηλ.",
-            "s is `rate * gradient / np.sqrt(1 - keep**2)`. The new weights have the old length, and `keep` "
-            "of it along the old direction: a cosine.",
-        ),
-        lesson=("14b_decay_in_front_of_bn", "The equilibrium"),
-=======
         hints="""Write down ‖w‖² after a step, from ‖w‖² before it. In the equilibrium both are the same.
         `keep**2 * s + rate**2 * gradient**2 / s == s`, where s is ‖w‖² and keep is 1 − ηλ.
         s is `rate * gradient / np.sqrt(1 - keep**2)`. `keep` is the cosine between old and new weights.""",
-        lesson=("14_deep_enough_to_break", "Weight decay in front of BN"),
->>>>>>> main
+        lesson=("14b_decay_in_front_of_bn", "The equilibrium"),
         mistakes=(OF_EQUILIBRIUM,),
     ),
     one_change(
