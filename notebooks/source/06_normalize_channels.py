@@ -204,7 +204,7 @@ labs.WhichValues()
 # %% [markdown]
 # <details><summary>What you may have found</summary>
 #
-# 1. Only when the channel changes. One mean belongs to all samples and positions of a channel: 18 values, the orange one included.
+# 1. Only when the channel changes. One mean belongs to 18 values, those of all samples and positions; the orange one is included.
 # 2. All digits share the mean and the variance of a channel, and the dimmed digit changes these.
 # 3. Rows and columns change places, and `(0, 2, 3)` becomes `(0, 1, 2)`. The same 18 values share a mean.
 #
