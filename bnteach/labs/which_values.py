@@ -90,8 +90,8 @@ class WhichValues(Lab):
 
     title = "Which values share one mean"
     look = (
-        "Blue: the values that share their mean with the orange one. Change the norm. One digit is dimmed, "
-        "its bar is orange: under which norms does its own x̂ change, and under which that of the others, too?"
+        "Blue: the values that share their mean with the orange one. Change the norm. One digit is dimmed: "
+        "under which norms does its own x̂ change, and under which that of the others, too?"
     )
     State = State
     panels = (1.4, 1)
@@ -135,7 +135,7 @@ class WhichValues(Lab):
         figures.frame(
             tensor, title=f"x in {state.layout}: {across} across", y=down, ylim=(1.42 * rows, -0.05)
         )
-        title = "Orange: dimmed. What changes?"
+        title = "How far each digit's x̂ moves"
         figures.frame(
             digits, title=title, x="largest change of x̂ in the digit", xlim=(-1.1, FURTHEST), ylim=(N, -0.12)
         )
@@ -155,9 +155,9 @@ class WhichValues(Lab):
         figures.numbers(words, [0.3] * len(words), heights, ax=tensor, align="left")
         figures.gray_pictures(frame.digits, left=-1.0, ax=digits)
         middles = np.arange(N) + 0.44
-        colors = [figures.role("population").color] * N
-        colors[s.sample] = figures.role("moved").color
-        digits.barh(middles, frame.moved, height=0.5, color=colors, zorder=2)
+        digits.barh(middles, frame.moved, height=0.5, color=figures.role("population").color, zorder=2)
+        if s.contrast < 1:
+            figures.numbers(["dimmed"], [0.05], [s.sample + 0.8], ax=digits, align="left")
         figures.numbers(
             [f"{size:.2f}" for size in frame.moved], frame.moved + 0.1, middles, ax=digits, align="left"
         )

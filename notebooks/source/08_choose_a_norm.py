@@ -5,7 +5,7 @@
 # [09 · Slim and fold](09_slim_and_fold.ipynb)*
 #
 # Batch normalization (BN) has relatives. Each of these **norms** standardizes sets of values, and the norms differ in the sets.
-# You write five norms with two functions, see what each norm forgets, and learn which one to choose.
+# You write five norms with two functions, and see what each norm forgets and when to choose it.
 
 # %%
 import numpy as np
@@ -42,8 +42,7 @@ figures.show(figures.norm_cubes())
 # RMSNorm subtracts no mean. It divides by the *root of the mean square*: $\hat{x} = x\,/\sqrt{\overline{x^2} + \varepsilon}$, where
 # $\overline{x^2}$ is the mean of $x^2$ over the set.
 #
-# Now the two functions, forward and backward. `axes` are the axes of a set; `has_mean` is False for RMSNorm. The backward pass is that of
-# [lesson 04](04_derive_the_backward_pass.ipynb), but RMSNorm has no path through the mean.
+# `axes` are the axes of a set; `has_mean` is False for RMSNorm. The backward pass is that of lesson 04, but RMSNorm has no path through the mean.
 
 
 # %%
@@ -64,8 +63,7 @@ def standardize_backward(dx_hat, x_hat, inv_std, axes, has_mean=True):
 
 
 # %% [markdown]
-# We standardize a batch like that of the figure. GN needs an axis for the groups, here 2 groups of 3 channels. The cell counts the sets,
-# and the values $m$ in each:
+# The cell counts the sets in a batch like that of the figure, and the values $m$ in each. GN needs an axis for its 2 groups of 3 channels:
 
 # %%
 N, C, H, W = 4, 6, 2, 2
@@ -84,8 +82,7 @@ for name in axes_of:
     print(f"{name:8} {inv_std.size:2} sets of m = {x.size // inv_std.size} values")
 
 # %% [markdown]
-# These are the blue blocks of the figure: GN has 3 channels with 4 positions. You choose the number of groups. With one group GN has
-# the sets of LN, with one for each channel those of IN. Wu and He, who introduced GN, took 32.
+# These are the blue blocks of the figure. You choose the number of groups: with one, GN has the sets of LN, with one for each channel those of IN. Wu and He, who introduced GN, took 32.
 #
 # Now we compare with PyTorch. In a new layer γ is 1 and β is 0, so $y = \hat{x}$ and $dy = d\hat{x}$.
 
@@ -114,11 +111,8 @@ for name, layer in layers.items():
 #
 # ## Lab: who shares a mean with whom
 #
-# In this lab of lesson 06, three digits went through four filters. Left is the result x: a block for each digit, a row for each channel. The set
-# of the orange value is blue. Right, one digit is dimmed, and bars show how far the $\hat{x}$ of each digit moves.
-#
-# 1. With *group*, move *Channel* from 0 to 3. When does the blue set change?
-# 2. Under which of the four norms do the *other* digits have bars?
+# Lesson 06 has this lab, too. Left, the set of the orange value is blue. Right, one digit is dimmed, and bars show how far the $\hat{x}$ of
+# each digit moves. Under which norms do the *other* digits have bars?
 
 # %% tags=["nbval-ignore-output"]
 labs.WhichValues(norm="group")
@@ -126,8 +120,7 @@ labs.WhichValues(norm="group")
 # %% [markdown]
 # <details><summary>What you may have found</summary>
 #
-# 1. From channel 1 to 2: the groups are the channels 0, 1 and 2, 3.
-# 2. Under *batch* alone.
+# Under *batch* alone: the other norms have no set with values of two digits.
 #
 # </details>
 #
@@ -165,9 +158,9 @@ for words, (where, times, plus) in changes.items():
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# - **BN** forgets none of the five, and only BN looks at the neighbors.
+# - **BN** forgets none, and only BN looks at the neighbors.
 # - **LN** and **GN** forget brightness and contrast of the sample.
-# - **IN** forgets both for each channel, too.
+# - **IN** forgets both for each channel.
 # - **RMSNorm** forgets the contrast of the sample alone.
 #
 # </details>
@@ -175,13 +168,11 @@ for words, (where, times, plus) in changes.items():
 # Forgetting has a price: the next layers cannot use what is forgotten. After IN they cannot see how strongly a filter answered to this
 # picture, because a channel and 0.3 times this channel give the same $\hat{x}$.
 #
-# A norm that looks at no neighbors needs no running statistics. BN needs them. But after training they are fixed, so BN can be
-# [folded](09_slim_and_fold.ipynb#Fold) into the layer directly before it, and then costs nothing.
+# A norm that looks at no neighbors needs no running statistics. Those of BN are fixed after training, so BN can be [folded](09_slim_and_fold.ipynb#Fold) into the layer directly before it, and then costs nothing.
 #
 # ## A brighter picture
 #
-# So far the change came directly before the norm. Now a convolution lies between. The pictures become brighter by 0.3, the convolution
-# makes six channels of them, and the norm gets these channels.
+# So far the change came directly before the norm. Now a convolution lies between: pictures become brighter by 0.3, and the norm gets the six channels that the convolution makes of them.
 #
 # **Predict.** Do both IN and GN forget the brightness here?
 
@@ -205,7 +196,7 @@ for name in ("IN", "GN"):
 #
 # ## How small may a batch be?
 #
-# Wu and He trained a network of 50 layers on photographs with 8 GPUs. BN used the pictures of each GPU alone. With 32 pictures on each,
+# Wu and He trained a network of 50 layers on 8 GPUs, and BN used the pictures of each GPU alone. With 32 pictures on each,
 # the error was 23.6 % with BN and 24.1 % with GN. With 2, it was 34.7 % and 24.1 %.
 #
 # We train three small networks for digits in batches of $N$. A norm follows each hidden layer: BN everywhere, or *other norms*, LN
@@ -217,8 +208,7 @@ for name in ("IN", "GN"):
 # | pictures | two convolutions, maps of 8 × 8 and 4 × 4 | $64 N$, $16 N$ |
 # | pictures, then table | the same, then one linear | $64 N$, $16 N$, $N$ |
 #
-# There are five seeds. For each network, norm and $N$ we took the best of four learning rates, chosen on training digits that were held out. All
-# trainings have 600 steps, so with a small $N$ a network sees fewer digits: compare only at the same $N$.
+# For each network, norm and $N$ held-out training digits chose the best of four learning rates. There are five seeds. All trainings have 600 steps, so a small $N$ means fewer digits: compare only at the same $N$.
 
 # %%
 FULL = False  # the results are stored; True: train for ten minutes
@@ -234,7 +224,7 @@ for kind in norms.KINDS:
     print(f"{kind:20} N = 64: {with_bn:.1f} % right with BN, {other:.1f} % with the other norms")
 
 # %% [markdown]
-# With $N = 64$ BN and the other norms are close. The figure shows BN's accuracy minus that of the other norms, a dot for each seed. "BN is worse"
+# The figure shows BN's accuracy minus that of the other norms, a dot for each seed. "BN is worse"
 # *holds* ([lesson 07](07_put_the_claims_on_trial.ipynb)) where all five lie more than 2 points below 0.
 #
 # **Predict.** In which networks is BN worse at $N = 2$? Look at $m$.
@@ -269,13 +259,10 @@ figures.show(figure)
 #
 # ## Why transformers use LN or RMSNorm
 #
-# A transformer reads a text as a row of **tokens**: words or pieces of words. Its tensors have the shape $(N, \text{tokens}, C)$. One that
-# writes is trained to guess each next token. So the $\hat{x}$ of a token should depend neither on later tokens nor on other sentences.
+# A transformer reads a sentence as a row of **tokens**, words or pieces of words: $x$ has the shape $(N, \text{tokens}, C)$. A transformer that writes is trained to guess each next token. So the $\hat{x}$ of a token should depend neither on later tokens nor on other sentences.
 #
-# *LN of a sentence* has a whole sentence as its set, *LN of each token* the channels of one token. The cell changes the other sentence,
+# The set of *LN of a sentence* is a whole sentence. The cell changes the other sentence,
 # then the last token, and prints how far the $\hat{x}$ of the first token moves.
-#
-# **Predict.** Which of the four rows have two zeros?
 
 # %%
 sentences = rng.normal(size=(2, 5, 4))  # 2 sentences, 5 tokens, 4 channels
@@ -294,17 +281,13 @@ for name, norm in x_hat_in.items():
     print(f"{name:16}  other sentence {moved[0]:.2f}   last token {moved[1]:.2f}")
 
 # %% [markdown]
-# <details><summary>Answer</summary>
-#
-# LN of each token, and BN in evaluation, because its statistics are fixed.
-#
-# </details>
+# Two rows have two zeros: LN of each token, and BN in evaluation, because its statistics are fixed.
 #
 # So BN does not suit the *training* of a transformer that writes: through the mean and the variance a token sees those it has to guess. A
 # transformer that only reads may see later tokens. But in language the statistics of a batch are often far from the running ones
 # (Shen et al.), so evaluation differs from training (lesson 05).
 #
-# Most transformers use LN of each token or RMSNorm, which has the same set and saves the mean.
+# Most transformers use LN of each token, or RMSNorm, which saves the mean.
 #
 # Short sentences are filled with zeros, the **padding**. A **mask** is True where a token is real. BN can take its statistics over these tokens
 # alone: you write this in the exercises.
@@ -320,8 +303,7 @@ for name, norm in x_hat_in.items():
 # | sequences of different length, norm free after training | BN with a mask | folds; padding is not in the set |
 # | a layer of one or two units, tiny batches | none | two values give only −1 and +1 |
 #
-# **Shown:** two functions give five norms, over other axes. What a norm forgets, later layers cannot use. BN was worse where
-# $m = 2$; elsewhere, measure.
+# **Shown:** two functions give five norms. What a norm forgets, later layers cannot use. BN was worse where $m = 2$; elsewhere, measure.
 #
 # **Practice:** [the exercises](exercises/08_choose_a_norm.ipynb), 30 minutes. **Deeper:** [padding](deeper/does_padding_matter.ipynb),
 # [recurrent networks](deeper/may_all_steps_share_one_bn.ipynb), [IN joined with BN](deeper/can_one_layer_join_two_norms.ipynb), [few
