@@ -4,7 +4,7 @@
 # *35 minutes · previous: [07 · Put the claims on trial](07_put_the_claims_on_trial.ipynb) · next:
 # [09 · Slim and fold](09_slim_and_fold.ipynb)*
 #
-# Batch normalization (BN) has relatives. Each of these **norms** standardizes sets of values, and the norms differ in the sets.
+# Batch normalization (BN) has relatives. These **norms** standardize different sets of values.
 # You write five norms with two functions, and see what each norm forgets and when to choose it.
 
 # %%
@@ -17,7 +17,7 @@ from bnteach.trials import norms
 
 # %% [markdown]
 # A **set** holds the values that share one mean and one variance. In the figure the batch has 4 pictures (samples, N) with 6 channels (C).
-# Height and width are one axis, H·W, with 4 positions. Blue is one set of each norm.
+# Height and width are one axis, H·W, with 4 positions. One set is blue.
 
 # %% tags=["draws"] alt="Four cubes of small blocks, with channels C across, positions H·W upward and samples N to the back. BatchNorm: one channel of all samples is blue. LayerNorm and RMSNorm: all channels of the first sample. InstanceNorm: one channel of the first sample. GroupNorm: half of the channels of the first sample."
 figures.show(figures.norm_cubes())
@@ -82,7 +82,8 @@ for name in axes_of:
     print(f"{name:8} {inv_std.size:2} sets of m = {x.size // inv_std.size} values")
 
 # %% [markdown]
-# These are the blue blocks of the figure. You choose the number of groups: with one, GN has the sets of LN, with one for each channel those of IN. Wu and He, who introduced GN, took 32.
+# These are the blue blocks of the figure. You choose the number of groups. One group gives
+# the sets of LN, a group for each channel those of IN. Wu and He, who introduced GN, took 32 groups.
 #
 # Now we compare with PyTorch. In a new layer γ is 1 and β is 0, so $y = \hat{x}$ and $dy = d\hat{x}$.
 
@@ -168,11 +169,13 @@ for words, (where, times, plus) in changes.items():
 # Forgetting has a price: the next layers cannot use what is forgotten. After IN they cannot see how strongly a filter answered to this
 # picture, because a channel and 0.3 times this channel give the same $\hat{x}$.
 #
-# A norm that looks at no neighbors needs no running statistics. Those of BN are fixed after training, so BN can be [folded](09_slim_and_fold.ipynb#Fold) into the layer directly before it, and then costs nothing.
+# A norm that looks at no neighbors needs no running statistics. Those of BN are fixed
+# after training, so BN can be [folded](09_slim_and_fold.ipynb#Fold) into the layer directly before it. Then it costs nothing.
 #
 # ## A brighter picture
 #
-# So far the change came directly before the norm. Now a convolution lies between: pictures become brighter by 0.3, and the norm gets the six channels that the convolution makes of them.
+# So far the change came directly before the norm. Now a convolution lies between: pictures become brighter by 0.3, and the norm
+# gets the six channels that the convolution makes of them.
 #
 # **Predict.** Do both IN and GN forget the brightness here?
 
@@ -208,7 +211,8 @@ for name in ("IN", "GN"):
 # | pictures | two convolutions, maps of 8 × 8 and 4 × 4 | $64 N$, $16 N$ |
 # | pictures, then table | the same, then one linear | $64 N$, $16 N$, $N$ |
 #
-# For each network, norm and $N$ held-out training digits chose the best of four learning rates. There are five seeds. All trainings have 600 steps, so a small $N$ means fewer digits: compare only at the same $N$.
+# There are five seeds. The learning rate is the best of four for each network, norm and $N$, chosen on held-out training digits. All
+# trainings have 600 steps, so a small $N$ means fewer digits: compare only at the same $N$.
 
 # %%
 FULL = False  # the results are stored; True: train for ten minutes
@@ -259,7 +263,8 @@ figures.show(figure)
 #
 # ## Why transformers use LN or RMSNorm
 #
-# A transformer reads a sentence as a row of **tokens**, words or pieces of words: $x$ has the shape $(N, \text{tokens}, C)$. A transformer that writes is trained to guess each next token. So the $\hat{x}$ of a token should depend neither on later tokens nor on other sentences.
+# A transformer reads a sentence as a row of **tokens**, words or pieces of words: $x$ has the shape $(N, \text{tokens}, C)$.
+# A transformer that writes is trained to guess each next token. So the $\hat{x}$ of a token should depend neither on later tokens nor on other sentences.
 #
 # The set of *LN of a sentence* is a whole sentence. The cell changes the other sentence,
 # then the last token, and prints how far the $\hat{x}$ of the first token moves.
