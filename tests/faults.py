@@ -252,7 +252,7 @@ def copy_of_the_project(folder: Path) -> Path:
     shutil.copy(REPOSITORY / "pyproject.toml", folder)
     for part in ("bnteach/core", "tests/core"):
         shutil.copytree(REPOSITORY / part, folder / part, ignore=no_caches)
-    for file in ("bnteach/__init__.py", "tests/conftest.py"):
+    for file in ("bnteach/__init__.py", "tests/conftest.py", "tests/warm_kernels.py"):
         shutil.copy(REPOSITORY / file, folder / file)
     return folder / "bnteach" / "core"
 

@@ -36,7 +36,7 @@ class WarmProvisioner(LocalProvisioner):
     async def launch_kernel(self, cmd: list[str], **options: Any) -> KernelConnectionInfo:
         if cmd[0] != sys.executable or not {"-m", "ipykernel_launcher"} <= {*cmd}:
             return await super().launch_kernel(cmd, **options)
-        self.process = ForkedKernel(cmd[cmd.index("-f") :], options["cwd"], options["env"])
+        self.process = ForkedKernel(cmd[cmd.index("-f") :], options.get("cwd"), options["env"])
         self.pid = self.pgid = self.process.pid
         return self.connection_info
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 
 from nbformat import NotebookNode
@@ -34,11 +35,32 @@ def clean(notebook: NotebookNode) -> None:
             describe_picture(cell)
 
 
-def clear_outputs(notebook: NotebookNode) -> None:
-    """Take the outputs out: in a notebook to be worked through, they would answer each question at once."""
+def clear_answers(notebook: NotebookNode) -> None:
+    """Take out what would answer a question before it is thought about: outputs, and asserts.
+
+    With its asserts a lesson is held to its words when it is built; a student learns nothing from them.
+    """
+    only_asserts = []
     for cell in code_cells(notebook):
         cell.outputs, cell.execution_count = [], None
         cell.metadata.pop("alt", None)
+        rest = without_asserts(cell.source)
+        only_asserts += [cell] * bool(cell.source and not rest)
+        cell.source = rest
+    notebook.cells = [cell for cell in notebook.cells if cell not in only_asserts]
+
+
+def without_asserts(source: str) -> str:
+    """The source without the asserts that stand alone; unchanged where it is not plain Python."""
+    lines = source.splitlines()
+    try:
+        statements = ast.parse(source).body
+    except SyntaxError:
+        return source
+    for statement in reversed(statements):
+        if isinstance(statement, ast.Assert):
+            del lines[statement.lineno - 1 : statement.end_lineno]
+    return "\n".join(lines).rstrip()
 
 
 def is_bare_widget(output: NotebookNode) -> bool:

@@ -17,7 +17,7 @@ import nbformat
 from nbformat import NotebookNode
 
 from .build import text_of
-from .clean import clear_outputs
+from .clean import clear_answers
 from .colab_cells import installing_cell, unpacking_cell
 from .lessons import NOTEBOOKS, PLACES, code_cells
 from .outputs import refuse_own_files, write_all
@@ -117,7 +117,7 @@ def for_colab(
 ) -> NotebookNode:
     """The notebook at `path`, with a cell that brings bnteach and with links that lead somewhere."""
     notebook = nbformat.read(path, as_version=4)
-    clear_outputs(notebook)
+    clear_answers(notebook)
     first = cell_that_brings(notebook)
     results = results_of(path, notebook)
     if repository is None:

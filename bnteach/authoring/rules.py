@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from nbformat import NotebookNode
 
 from .lessons import Lesson, code_cells
-from .numbers import MINUTES, lines, numbers_of, said_minutes
+from .numbers import LAB, MINUTES, lines, numbers_of, said_minutes
 from .output_checks import numbered_code_cells, texts
 from .prose_checks import links_in, neighbors
 
@@ -31,13 +31,19 @@ A_LESSON = re.compile(r"\.\./\d\d\w*\.ipynb")
 
 
 def short_enough(lesson: Lesson, notebook: NotebookNode) -> Iterator[str]:
-    """Not more of anything than fits the hour; at least one lab."""
+    """Not more of anything than fits the hour; at least one lab, here or in another part of the lesson."""
     numbers = numbers_of(lesson, notebook)
     for rule, most in most_of(lesson).items():
         if getattr(numbers, rule) > most:
             yield f"{rule}: {getattr(numbers, rule)}, at most {most}"
-    if not lesson.place and numbers.labs == 0:
+    if not lesson.place and not has_lab(lesson):
         yield "labs: 0, at least 1"
+
+
+def has_lab(lesson: Lesson) -> bool:
+    """Whether a lesson or one with the same number has a lab: 13b may have that of 13."""
+    parts = lesson.source.parent.glob(f"{lesson.name[:2]}*.py")
+    return any(LAB.search(part.read_text(encoding="utf-8")) for part in parts)
 
 
 def most_of(lesson: Lesson) -> dict[str, int]:

@@ -15,7 +15,7 @@ import nbformat
 from nbformat import NotebookNode
 
 from .build import text_of
-from .clean import clear_outputs
+from .clean import clear_answers
 from .colab import LINK, results_of
 
 PLACES = (".", "deeper", "exercises")
@@ -31,7 +31,7 @@ def files_for_student(out: Path, folder: Path) -> dict[str, bytes]:
     names = {path: path.relative_to(folder.resolve()).as_posix() for path in (*notebooks, *others)}
     places = {path: out.resolve() / name for path, name in names.items()}
     for path, notebook in notebooks.items():
-        clear_outputs(notebook)
+        clear_answers(notebook)
         mend_links(notebook, path, places, folder.resolve().parent)
     texts = {names[path]: text_of(notebook).encode() for path, notebook in notebooks.items()}
     return texts | {names[file]: file.read_bytes() for file in others}

@@ -14,9 +14,7 @@ CHECKS: name -> check. Each check is an attribute of this module too.
 A teacher adds a mistake with `check.add`.
 """
 
-from __future__ import annotations
-
-from .adding import add, remove
+from .adding import add
 from .checking import Check
 from .lessons import CHECKS
 from .mistakes import Mistake
@@ -25,16 +23,4 @@ from .verdict import Hint, Verdict
 
 globals().update(CHECKS)
 
-__all__ = [
-    "CHECKS",
-    "Check",
-    "Hint",
-    "Mistake",
-    "Report",
-    "Verdict",
-    "add",
-    "remove",
-    "report",
-    "require",
-    *CHECKS,
-]
+__all__ = ["CHECKS", "Check", "Hint", "Mistake", "Report", "Verdict", "add", "report", "require", *CHECKS]

@@ -1,12 +1,15 @@
-"""From what a learner's code returned to arrays of numbers, or to words that say what is odd about it."""
+"""What a learner hands in and what it returns, made comparable; or words that say what is odd about it."""
 
-from __future__ import annotations
-
+import dis
 import inspect
 from collections.abc import Callable
+from types import FunctionType
 from typing import Any
 
 import numpy as np
+
+# All that the bytecode of an empty function has, in Python 3.10 to 3.14.
+EMPTY = {"RESUME", "NOP", "POP_TOP", "RETURN_VALUE", "LOAD_CONST", "RETURN_CONST"}
 
 
 class OddAnswer(Exception):
@@ -37,8 +40,7 @@ def as_array(name: str, value: Any) -> np.ndarray:
 def plain(value: Any) -> Any:
     """Tensors as arrays, also those in lists."""
     if callable(getattr(value, "detach", None)):
-        value = value.detach().cpu()
-        return (value.float() if "bfloat16" in str(value.dtype) else value).numpy()
+        return value.detach().cpu().numpy()
     if isinstance(value, (list, tuple)):
         return [plain(item) for item in value]
     return value
@@ -46,11 +48,12 @@ def plain(value: Any) -> Any:
 
 def unpacked(names: tuple[str, ...], value: Any) -> list[Any]:
     """What a function returned, as one value for each name. Raises OddAnswer when the number is not right."""
-    refuse_nothing(names, value)
+    if value is None:
+        raise OddAnswer(f"Your function returns None, expected {', '.join(names)}. Is a `return` missing?")
     how_many = f"{len(names)} values" if len(names) > 1 else "one"
     wanted = f"expected {how_many}: {', '.join(names)}."
-    if len(names) == 1 and not isinstance(value, tuple):
-        return [value]
+    if value is ... or (len(names) == 1 and not isinstance(value, tuple)):
+        return [value] * len(names)
     rows = plain(value)
     if isinstance(rows, np.ndarray) and rows.shape[:1] == (len(names),):
         return list(rows)
@@ -58,23 +61,9 @@ def unpacked(names: tuple[str, ...], value: Any) -> list[Any]:
         raise OddAnswer(f"Your function returns {described(value)}, {wanted}")
     if len(names) == 1 or len(value) != len(names):
         in_tuple = "a tuple of " * (len(value) == len(names))  # a comma behind a single value
-        raise OddAnswer(f"Your function returns {in_tuple}{counted(len(value))}, {wanted}")
+        given = f"{in_tuple}{len(value)} value{'s' * (len(value) != 1)}"
+        raise OddAnswer(f"Your function returns {given}, {wanted}")
     return list(value)
-
-
-def refuse_nothing(names: tuple[str, ...], value: Any) -> None:
-    """Raise OddAnswer for what a function gives that returns nothing, or nothing yet."""
-    if value is None:
-        raise OddAnswer(f"Your function returns None, expected {', '.join(names)}. Is a `return` missing?")
-    if value is ...:
-        raise NotWritten("Your function still returns `...`: it is not written yet.")
-    if inspect.isgenerator(value) or inspect.iscoroutine(value):
-        given = described(value)
-        raise OddAnswer(f"Your function gives {given}. Use `def` and `return`, no `async` or `yield`.")
-
-
-def counted(number: int) -> str:
-    return f"{number} value{'s' * (number != 1)}"
 
 
 def described(value: Any) -> str:
@@ -84,26 +73,33 @@ def described(value: Any) -> str:
     return f"a{'n' * (name[0] in 'aeiouAEIOU')} {name}{about}"
 
 
+def is_blank(answer: Any) -> bool:
+    """True for None, `...`, an empty function, and a class with nothing but an `__init__`."""
+    if isinstance(answer, type):
+        methods = [member for member in vars(answer).values() if isinstance(member, FunctionType)]
+        return answer.__base__ is object and all(is_blank(m) for m in methods if m.__name__ != "__init__")
+    code = getattr(answer, "__code__", None)
+    if code is None:
+        return answer is None or answer is ...
+    return all(
+        step.opname in EMPTY and ("CONST" not in step.opname or step.argval in (None, ..., answer.__doc__))
+        for step in dis.get_instructions(code)
+    )
+
+
 def as_function(answer: Callable[..., Any], takes: tuple[str, ...]) -> Callable[..., Any]:
     """The learner's function, made to say in plain words when it cannot be called with these arguments."""
 
     def call(*values: Any) -> Any:
         try:
-            inspect.signature(answer).bind(*values)
+            mine = inspect.signature(answer)
+            mine.bind(*values)
         except TypeError:
-            raise OddAnswer(wrong_arguments(answer, takes)) from None
+            many = f"{len(takes)} argument{'s' * (len(takes) > 1)}"
+            given = f"The check calls it with {many}: {', '.join(takes)}."
+            raise OddAnswer(f"Your function takes {mine}. {given}") from None
         except ValueError:  # a function written in C may have no signature
             pass
         return answer(*values)
 
     return call
-
-
-def wrong_arguments(answer: Callable[..., Any], takes: tuple[str, ...]) -> str:
-    """How the arguments of a function differ from what the check gives it."""
-    parameters = inspect.signature(answer).parameters.values()
-    by_name = [parameter.name for parameter in parameters if parameter.kind is parameter.KEYWORD_ONLY]
-    names = [parameter.name for parameter in parameters if parameter.name not in by_name]
-    mine = f"{len(names)} argument{'s' * (len(names) != 1)}{': ' * bool(names)}{', '.join(names)}"
-    words = f"Your function takes {mine}. The check calls it with {len(takes)}: {', '.join(takes)}."
-    return words + (f" Take away the `*` in front of {', '.join(by_name)}." if by_name else "")

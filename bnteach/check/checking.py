@@ -1,7 +1,5 @@
 """A check: runs a learner's answer on probes, and says what it sees."""
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,22 +9,14 @@ from typing import Any
 import numpy as np
 
 from . import facts, standing
-from .answers import OddAnswer, as_function, described
-from .code import is_blank, names_used
+from .answers import OddAnswer, as_function, described, is_blank
 from .comparing import IMPRECISE, agree
-from .everywhere import (
-    DIGITS_LOST,
-    INPUT_MODIFIED,
-    arguments_swapped,
-    half_precision,
-    returns_swapped,
-    without_effect,
-)
-from .evidence import Evidence
+from .everywhere import DIGITS_LOST, INPUT_MODIFIED, arguments_swapped, returns_swapped, without_effect
+from .evidence import Evidence, Run
 from .exercise import Exercise, in_double
 from .naming import diagnose, named
 from .running import FATAL, Observed, Runs
-from .settings import settings_kept
+from .shelter import settings_kept
 from .verdict import NOT_ATTEMPTED, NOT_YET, PASSED, Verdict
 
 CHANGEABLE = (
@@ -69,14 +59,14 @@ class Check(Exercise):
             if is_blank(answer):
                 return self.verdict(NOT_ATTEMPTED)
             try:
-                runs = Runs(self.own_trial(), self.checked(answer))
+                runs = Runs(self.own_trial, self.checked(answer))
             except OddAnswer as error:
                 return self.verdict(NOT_YET, str(error))
             probes = self.probes(np.random.default_rng(seed))
-            expected, known = [self.expected(probe) for probe in probes], list(self.known.values())
+            expected = [self.expected(probe) for probe in probes]
             *seen, again = runs.on([*probes, probes[0]])
-            evidence = Evidence(self, probes, expected, seen, known, names_used(answer))
-            verdict = self.if_odd(evidence, again) or self.if_wrong(evidence, runs, answer)
+            evidence = Evidence(self, list(map(Run, probes, expected, seen)))
+            verdict = self.if_odd(evidence, again) or self.if_wrong(evidence, answer)
             verdict = verdict or self.if_imprecise(evidence, runs, seed) or self.verdict(PASSED)
             return replace(verdict, printed=next((run.printed for run in seen if run.printed), ""))
 
@@ -90,28 +80,26 @@ class Check(Exercise):
 
     def if_odd(self, evidence: Evidence, again: Observed) -> Verdict | None:
         """What can be said before values are compared; `again` is a second run on the first probe."""
-        first = evidence.seen[0]
+        first = evidence.runs[0].seen
         if first.failure == "not written" and not first.values:
             return self.verdict(NOT_ATTEMPTED, "" if first.error == "NotImplementedError" else first.words)
         if not first.failure and not agree(again.values, first.values):
             return self.verdict(NOT_YET, again.words or CHANGEABLE)
-        if any(run.failure in FATAL for run in evidence.seen):
+        if any(run.seen.failure in FATAL for run in evidence.runs):
             return self.verdict(NOT_YET, facts.why(evidence))
         return None
 
-    def if_wrong(self, evidence: Evidence, runs: Runs, answer: Any) -> Verdict | None:
+    def if_wrong(self, evidence: Evidence, answer: Any) -> Verdict | None:
         """What can go wrong in every exercise, or in this one. None if all is right."""
-        if all(run.has(right) for _, right, run in evidence.runs):
-            modified = ", ".join(sorted({name for run in evidence.seen for name in run.modified}))
-            return named(evidence, (INPUT_MODIFIED,), f"It changes {modified}.") if modified else None
-        if found := arguments_swapped(self, answer) or returns_swapped(evidence) or half_precision(evidence):
+        if all(run.seen.has(run.right) for run in evidence.runs):
+            changes = f"It changes {', '.join(evidence.modified)}."
+            return named(evidence, (INPUT_MODIFIED,), changes) if evidence.modified else None
+        if found := arguments_swapped(self, answer) or returns_swapped(evidence):
             return named(evidence, (found,))
         verdict = diagnose(evidence)
-        if verdict.mistakes or evidence.is_failed() or not (found := without_effect(evidence, runs)):
+        if verdict.mistakes or evidence.is_failed() or not (found := without_effect(evidence)):
             return verdict
-        if found.key:
-            return named(evidence, (found,), verdict.why, verdict.details)
-        return replace(verdict, why=f"{verdict.why}\nAnd {found.title}. {found.why}")
+        return named(evidence, (found,), verdict.why, verdict.details)
 
     def if_imprecise(self, evidence: Evidence, runs: Runs, seed: int) -> Verdict | None:
         """Of code that is right so far: are digits lost where the mean is large?"""

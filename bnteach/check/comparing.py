@@ -1,7 +1,5 @@
 """When two arrays are the same, to rounding."""
 
-from __future__ import annotations
-
 import numpy as np
 
 # float32 arithmetic on the probes is within 1e-5 of float64; mistakes are 1e-2 and more away.
@@ -12,26 +10,18 @@ Values = dict[str, np.ndarray]  # by the name of the quantity
 
 
 def same(found: np.ndarray, expected: np.ndarray, within: float = ROUNDING) -> bool:
-    """True when the largest difference is small beside the root mean square of the expected values."""
-    return off_by(found, expected) <= within
-
-
-def off_by(found: np.ndarray, expected: np.ndarray) -> float:
-    """The largest difference over the expected root mean square; inf where shapes or places of NaN differ."""
+    """True when the largest difference is small beside the root mean square of the expected values. NaN and
+    infinity must be in the same places."""
     if found.shape != expected.shape:
-        return np.inf
+        return False
     finite = np.isfinite(expected)
     if not finite.all():
         if not np.array_equal(found[~finite], expected[~finite], equal_nan=True):
-            return np.inf
+            return False
         found, expected = found[finite], expected[finite]
-    if not np.isfinite(found).all():
-        return np.inf
-    if not expected.size:
-        return 0.0
-    peak = np.abs(expected).max()
+    peak = np.abs(expected).max(initial=0.0)
     scale = peak * np.sqrt(np.mean((expected / peak) ** 2)) if peak > 1e-12 else 1.0
-    return float(np.abs(found / scale - expected / scale).max())
+    return bool(np.all(np.abs(found / scale - expected / scale) <= within))
 
 
 def is_reshaped(found: np.ndarray, expected: np.ndarray) -> bool:
@@ -40,6 +30,11 @@ def is_reshaped(found: np.ndarray, expected: np.ndarray) -> bool:
     return has_other_shape and same(found.reshape(expected.shape), expected)
 
 
-def agree(first: Values, second: Values) -> bool:
+def alike(first: Values, second: Values, within: float = ROUNDING) -> set[str]:
+    """The quantities that both have, with the same values."""
+    return {name for name in first.keys() & second.keys() if same(first[name], second[name], within)}
+
+
+def agree(first: Values, second: Values, within: float = ROUNDING) -> bool:
     """True when both have the same quantities with the same values."""
-    return first.keys() == second.keys() and all(same(first[name], second[name]) for name in first)
+    return first.keys() == second.keys() == alike(first, second, within)

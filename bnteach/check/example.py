@@ -1,7 +1,5 @@
 """Inputs and values in words and numbers that a student can read."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np
@@ -16,16 +14,13 @@ LARGE = 1e6  # from here on a whole number is no count
 
 def example(evidence: Evidence) -> tuple[str, ...]:
     """The first wrong quantity of the first probe: inputs, what was expected, what came."""
-    for name, right in evidence.expected[0].items():
-        found = evidence.seen[0].values.get(name)
+    inputs, expected, seen = evidence.runs[0]
+    for name, right in expected.items():
+        found = seen.values.get(name)
         if found is not None and not same(found, right):
-            inputs = [assigned(f"  {key}", value) for key, value in readable(evidence.probes[0])]
-            places = enough_places(found, right)
-            both = [
-                assigned(f"{word} {name}", v, places)
-                for word, v in (("expected", right), ("yours   ", found))
-            ]
-            return ("\n".join(["For", *inputs, *both]),)
+            shown = [assigned(f"  {key}", value) for key, value in readable(inputs)]
+            both = [assigned(f"expected {name}", right), assigned(f"yours    {name}", found)]
+            return ("\n".join(["For", *shown, *both]),)
     return ()
 
 
@@ -34,12 +29,12 @@ def readable(probe: Probe) -> list[tuple[str, Any]]:
     return [(name, value) for name, value in probe.items() if not callable(value)]
 
 
-def assigned(name: str, value: Any, places: int | None = None) -> str:
+def assigned(name: str, value: Any) -> str:
     """A line such as `eps = 0.5`, or several for an array, with the columns one below the other."""
-    return f"{name} = {numbers(value, places, start=len(name) + 3)}"
+    return f"{name} = {numbers(value, start=len(name) + 3)}"
 
 
-def numbers(value: Any, places: int | None = None, start: int = 0) -> str:
+def numbers(value: Any, start: int = 0) -> str:
     """A number or an array, in decimals where that is readable. `start`: column of the first character."""
     if isinstance(value, float):
         return np.format_float_positional(value, precision=4, fractional=False, trim="0")
@@ -47,29 +42,23 @@ def numbers(value: Any, places: int | None = None, start: int = 0) -> str:
         return repr(value).replace("\n", "")[:100]
     if value.size > READABLE:
         return f"an array of shape {value.shape}"
-    if value.dtype == bool:
-        return np.array2string(value, separator=", ", prefix=" " * start)
-    value = value.astype(float)
-    if value.ndim == 0 and value.item().is_integer() and abs(value) < LARGE:
-        return f"{value:.0f}"
-    places = enough_places(value) if places is None else places
-    value = np.round(value, places) + 0.0  # no −0
-    style = {"precision": places, "floatmode": "fixed", "suppress_small": True, "separator": ", "}
-    lines = np.array2string(value, max_line_width=1000, prefix=" " * start, **style).split("\n")
-    return "\n".join(line for line in lines if line.strip())
+    places = enough_places(value)
+    if value.dtype != bool:
+        value = value.astype(int) if is_whole(value) else np.round(value, places) + 0.0  # no −0
+    style = {"precision": places, "floatmode": "maxprec_equal", "suppress_small": True, "separator": ", "}
+    lines = np.array2string(value, max_line_width=1000, prefix=" " * start, **style)
+    return "\n".join(line for line in lines.split("\n") if line.strip())
 
 
-def enough_places(*arrays: np.ndarray) -> int:
-    """Decimal places that show four digits, and two of the difference of two arrays."""
-    sizes = [(4, np.abs(array).max(initial=0.0, where=np.isfinite(array))) for array in arrays]
-    if len({array.shape for array in arrays}) < len(arrays):
-        apart = np.abs(arrays[0] - arrays[1])
-        sizes.append((2, apart.max(initial=0.0, where=np.isfinite(apart))))
-    places = [digits - 1 - np.floor(np.log10(size)) for digits, size in sizes if size > 0]
-    most = int(np.clip(max(places, default=1), 1, 9))
-    every = np.concatenate([array.ravel() for array in arrays])
-    are_all = (p for p in range(1, most) if np.allclose(np.round(every, p), every, 0, 1e-12, equal_nan=True))
-    return next(are_all, most)
+def is_whole(value: np.ndarray) -> bool:
+    """True for indices and counts, and for inputs that are as easy to read."""
+    return bool(np.all(np.abs(value) < LARGE) and np.all(value == np.round(value)))
+
+
+def enough_places(value: np.ndarray) -> int:
+    """Decimal places that show five digits: what differs by less is right."""
+    largest = np.abs(value).max(initial=0.0, where=np.isfinite(value))
+    return int(np.clip(4 - np.floor(np.log10(largest or 1)), 1, 9))
 
 
 def shapes(probe: Probe) -> str:

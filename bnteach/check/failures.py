@@ -1,31 +1,20 @@
 """An exception of a learner's code, in words, with the learner's own line."""
 
-from __future__ import annotations
-
-import linecache
 import sysconfig
 import traceback
 from pathlib import Path
 
-import numpy as np
-
 import bnteach
 
 from .answers import NotWritten, OddAnswer
-from .limits import TimeUp
 from .recipe import STEP
+from .shelter import TimeUp
 
 # Where the code is that is not the learner's.
-ELSEWHERE = (
-    str(Path(bnteach.__file__).parent),
-    str(Path(np.__file__).parents[1]),
-    sysconfig.get_path("stdlib"),
-    "site-packages",
-    "dist-packages",
-    "<frozen",
-)
+LIBRARIES = (str(Path(bnteach.__file__).parent), sysconfig.get_path("stdlib"))
+ELSEWHERE = (*LIBRARIES, "site-packages", "dist-packages", "<frozen")
+CELLS = ("<", "ipykernel", "ipython-input")  # a part of the name that a cell has as a file
 LENGTH = 300  # characters of an error's own message
-
 
 # Type of an exception -> the kind of failure, and what to say; {at} stands for the learner's own line.
 KINDS: dict[type[BaseException], tuple[str, str]] = {
@@ -34,7 +23,6 @@ KINDS: dict[type[BaseException], tuple[str, str]] = {
     NotImplementedError: ("not written", "Not written yet{at}."),
     TimeUp: ("time", "Stopped after {after}{at}. Is there a loop that never ends?"),
     RecursionError: ("recursion", "Your function calls itself without end{at}."),
-    MemoryError: ("raised", "Your code asks for more memory than there is{at}."),
     SystemExit: ("exit", "Your code ends the kernel{at}. Return a value instead."),
     BaseException: ("raised", "{type}{message}{at}.{about}"),
 }
@@ -54,47 +42,26 @@ MEANINGS = {
 
 def failed(error: BaseException, seconds: float) -> tuple[str, str]:
     """The kind of a failure, and the failure in words."""
-    message = own_words(error)
-    if "ellipsis" in message and not isinstance(error, OddAnswer):
+    message = str(traceback.TracebackException.from_exception(error, limit=0)).strip()
+    if not isinstance(error, OddAnswer):
+        message = message[:LENGTH].removesuffix(".")
+    if "ellipsis" in message:
         return "not written", f"A `...` is still there{at(error)}."
     kind, words = next(found for known, found in KINDS.items() if isinstance(error, known))
     named = f"{type(error).__name__}{': ' * bool(message)}" if kind == "raised" else ""
     after = f"{seconds:g} second{'s' * (seconds != 1)}"
-    return kind, words.format(type=named, message=message, at=at(error), after=after, about=about(message))
-
-
-def about(message: str) -> str:
-    """What a usual message means, where it says only half."""
-    return next((f" ({words})" for part, words in MEANINGS.items() if part in message), "")
-
-
-def own_words(error: BaseException) -> str:
-    """The message of an exception, without its full stop; empty when it has none that can be read."""
-    try:
-        message = str(error).strip()
-    except Exception:
-        return ""
-    if isinstance(error, OddAnswer):
-        return message
-    return message[:LENGTH].removesuffix(".")
+    about = next((f" ({meaning})" for part, meaning in MEANINGS.items() if part in message), "")
+    return kind, words.format(type=named, message=message, at=at(error), after=after, about=about)
 
 
 def at(error: BaseException) -> str:
     """The learner's own line at which it happened, as words; empty when there is none."""
-    frames = [
-        frame
-        for frame in traceback.extract_tb(error.__traceback__, limit=-200)
-        if not any(place in frame.filename for place in ELSEWHERE)
-    ]
-    if not frames:
+    frames = traceback.extract_tb(error.__traceback__, limit=-200)
+    own = [frame for frame in frames if not any(place in frame.filename for place in ELSEWHERE)]
+    if not own:
         return ""
-    if frames[-1].filename.startswith(STEP):
-        return f", at {frames[-1].filename.removeprefix(STEP)}"
-    line = linecache.getline(frames[-1].filename, frames[-1].lineno).strip()
-    return f", at line {frames[-1].lineno} of {place_of(frames[-1].filename)}: {line}" if line else ""
-
-
-def place_of(filename: str) -> str:
-    """The cell, or the name of the file."""
-    is_cell = any(sign in filename for sign in ("<", "ipykernel", "ipython-input"))
-    return "the cell" if is_cell else Path(filename).name
+    file, number, _, line = own[-1]
+    if file.startswith(STEP):
+        return f", at {file.removeprefix(STEP)}"
+    place = "the cell" if any(sign in file for sign in CELLS) else Path(file).name
+    return f", at line {number} of {place}: {line}" if line else ""

@@ -1,13 +1,12 @@
 """A mistake: the wrong line as a learner writes it, and what is confused in it."""
 
-from __future__ import annotations
-
 import ast
+import builtins
 import re
 from collections.abc import Container
 from dataclasses import dataclass
 
-from .recipe import Lines, Recipe, lines_of
+from .recipe import Lines, Recipe, lines_of, names_in
 
 HEAD = re.compile(r"(?P<key>[a-z][a-z0-9_]*): +(?P<title>.+)")
 Place = tuple[str, str]  # a lesson, and a section of it
@@ -80,13 +79,12 @@ def problem_with(mistake: Mistake, recipe: Recipe, known: Container[str] = ()) -
     """Why a mistake cannot happen in a recipe, or beside the known ones; empty when it can."""
     if mistake.key in known:
         return "there is such a key already"
-    if not mistake.lines:
-        return "it has no line `name = expression`"
-    if recipe.steps == {**recipe.steps, **mistake.lines}:
-        return f"it is right: {mistake.right_lines(recipe)}"
+    values = {*recipe.takes, *recipe.steps}
     for name, text in mistake.lines.items():
         if name not in recipe.steps:
             return f"it gives {name}, expected one of {', '.join(recipe.steps)}"
-        if problem := recipe.problem_in(name, text):
-            return problem
+        known = {*recipe.scope, *vars(builtins), *values} - {name}
+        if unknown := names_in(text) - known:
+            expected = ", ".join(sorted(values - {name}))
+            return f"{name} is made of {min(unknown)}, expected some of {expected}"
     return ""

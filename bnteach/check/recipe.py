@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import ast
-import builtins
 import inspect
+import re
 import textwrap
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 STEP = "step: "  # begins the file name of a step's code, so that an error in it can be told with the line
+TAUGHT = ("mean", "var", "x_hat", "dx_hat")  # steps that lessons and recipes name alike
 Lines = dict[str, str]  # name of a value -> the expression that gives it
 
 
@@ -52,12 +53,11 @@ class Recipe:
             self.compiled[text] = eval(code, self.scope), needed
         return self.compiled[text]
 
-    def problem_in(self, name: str, text: str) -> str:
-        """Why `name = text` cannot be a line of the recipe, in words; empty when it can."""
-        values, read = {*self.takes, *self.steps}, names_in(text)
-        unknown = read - values - {*self.scope, *vars(builtins)} or read & {name}
-        expected = f"expected some of {', '.join(sorted(values - {name}))}"
-        return f"{name} is made of {min(unknown)}, {expected}" if unknown else ""
+    def meaning(self, words: str) -> str:
+        """What the names of steps in these words stand for, where neither lesson nor exercise has them."""
+        new = [name for name in self.steps if name not in (*self.returns, *TAUGHT)]
+        said = [name for name in new if name in re.findall(r"\w+", words) and self.steps[name] not in words]
+        return f"Here {', '.join(f'{name} is {self.steps[name]}' for name in said)}." if said else ""
 
 
 def recipe_of(function: Callable[..., Any]) -> Recipe:

@@ -3,8 +3,6 @@
 Said is only what is true on every probe on which the quantity is wrong.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,9 +14,9 @@ from .example import grouped
 from .recipe import Recipe
 from .running import Probe
 
-# Steps of recipes that the lessons name too, as the lessons name them.
-TAUGHT = {"mean": "the mean", "var": "the variance", "inv_std": "1/√(σ² + ε)"}
-TAUGHT |= {name: name for name in ("x_hat", "dx_hat")}
+# Steps of recipes as the lessons name them.
+STEPS = {"mean": "the mean", "var": "the variance", "inv_std": "1/√(σ² + ε)"}
+STEPS |= {name: name for name in ("x_hat", "dx_hat")}
 # How a factor may depend on a number, such as n, the number of values in a channel.
 OF_A_NUMBER: dict[str, Callable[[float], float]] = {
     "{0}": lambda n: n,
@@ -28,8 +26,14 @@ OF_A_NUMBER: dict[str, Callable[[float], float]] = {
     "{0}/({0} − 1)": lambda n: n / (n - 1),
     "({0} − 1)/{0}": lambda n: (n - 1) / n,
 }
+# Is the sum of dx wrong, and that of dx·x_hat? -> where to look.
+LOOK = {
+    (True, True): "Look at both paths, the one through the mean and the one through the variance.",
+    (True, False): "Look at the path through the mean.",
+    (False, True): "Look at the path through the variance.",
+    (False, False): "Both paths seem to be there. Look at the factors.",
+}
 NUMBERS = (int, float, np.number, np.ndarray)
-MEASURED = 0.05  # what is measured on some thousand random numbers is this near
 
 
 @dataclass(frozen=True)
@@ -39,22 +43,15 @@ class Case:
     name: str
     inputs: Probe
     expected: Values
+    right: np.ndarray
     found: np.ndarray
     recipe: Recipe
-
-    @property
-    def right(self) -> np.ndarray:
-        return self.expected[self.name]
-
-    @property
-    def is_right(self) -> bool:
-        return same(self.found, self.right)
 
     @cached_property
     def known(self) -> dict[str, np.ndarray]:
         """What the learner knows by name: inputs, results, and steps on the way."""
         steps = {}
-        for step, words in TAUGHT.items():
+        for step, words in STEPS.items():
             try:
                 steps[words] = self.recipe.values(self.inputs, [step])[step]
             except Exception:  # a step that needs what this probe does not give
@@ -86,8 +83,8 @@ def about(cases: list[Case]) -> str:
     """The first thing to say about a quantity that is true in each of these cases; else how far it is off."""
     with np.errstate(all="ignore"):
         odd = (words for case in cases for test in (odd_shape, not_finite) if (words := test(case)))
-        common = (words for test in (whole, multiple, by_channel) if (words := in_common(test, cases)))
-        return next(odd, "") or next(common, "") or paths_of_dx(cases) or how_far(cases[0])
+        common = (words for test in COMMON if (words := in_common(test, cases)))
+        return next(odd, "") or next(common, "") or how_far(cases[0])
 
 
 def in_common(test: Callable[[Case], Iterator[str]], cases: list[Case]) -> str:
@@ -145,44 +142,34 @@ def multiple(case: Case) -> Iterator[str]:
 
 
 def by_channel(case: Case) -> Iterator[str]:
-    """Is it right but for a shift or a factor, the same everywhere, or one for each channel?"""
-    pairs = {"": [(case.found.ravel(), case.right.ravel())]}
+    """Is it right but for a shift or a factor in each channel, or in all values where there are none?"""
+    where, found, right = "", case.found[None], case.right[None]
     if case.right.ndim > 1:
-        pairs["in each channel "] = [*zip(case.channels(case.found), case.channels(case.right), strict=True)]
-    for where, both in pairs.items():
-        if any(len(b) < 3 or np.ptp(b) == 0 for _, b in both):
-            continue
-        if all(same(a - a.mean() + b.mean(), b) for a, b in both):
-            yield f"{where}all values are off by the same amount. Look at what is subtracted or added."
-        if all(same(a, b * np.vdot(a, b) / np.vdot(b, b)) for a, b in both):
-            yield f"{where}all values are the same multiple of the right ones. Look at the factors."
+        where, found, right = "in each channel ", case.channels(case.found), case.channels(case.right)
+    pairs = list(zip(found, right, strict=True))
+    if any(b.size < 3 or np.ptp(b) == 0 for _, b in pairs):
+        return
+    if all(same(a - a.mean() + b.mean(), b) for a, b in pairs):
+        yield f"{where}all values are off by the same amount. Look at what is subtracted or added."
+    if all(same(a, b * np.vdot(a, b) / np.vdot(b, b)) for a, b in pairs):
+        yield f"{where}all values are the same multiple of the right ones. Look at the factors."
 
 
-def paths_of_dx(cases: list[Case]) -> str:
+def paths_of_dx(case: Case) -> Iterator[str]:
     """Sums of dx, and of dx·x_hat, over the batch: which path of the gradient may be missing in training?"""
-    sums = [sums_of_dx(case) for case in cases]
-    if None in sums:
-        return ""
-    through_mean, through_var = (any(off) for off in zip(*sums, strict=True))
-    words = f"its sum is {'not ' * through_mean}0, and its sum times x_hat is {'not ' * through_var}right."
-    if through_mean and through_var:
-        return f"{words} Look at both paths, the one through the mean and the one through the variance."
-    if through_mean or through_var:
-        return f"{words} Look at the path through the {'mean' if through_mean else 'variance'}."
-    return f"{words} Both paths seem to be there. Look at the factors."
-
-
-def sums_of_dx(case: Case) -> tuple[bool, bool] | None:
-    """Is the sum of dx wrong, and of dx·x_hat? None where the question makes no sense."""
     x_hat = case.known.get("x_hat")
     if case.name != "dx" or x_hat is None or x_hat.shape != case.right.shape:
-        return None
-    right, found, hat = map(case.channels, (case.right, case.found, x_hat))
+        return
+    right, off, hat = map(case.channels, (case.right, case.found - case.right, x_hat))
     scale = np.sqrt(np.mean(right**2)) * right.shape[1]
-    if np.abs(right.sum(axis=1)).max() > 1e-6 * scale:
-        return None
-    off = [np.abs(((found - right) * other).sum(axis=1)).max() > 1e-3 * scale for other in (1.0, hat)]
-    return bool(off[0]), bool(off[1])
+    if np.abs(right.sum(axis=1)).max() < 1e-6 * scale:
+        mean, var = (bool(np.abs((off * other).sum(axis=1)).max() > 1e-3 * scale) for other in (1.0, hat))
+        yield (
+            f"its sum is {'not ' * mean}0, and its sum times x_hat is {'not ' * var}right. {LOOK[mean, var]}"
+        )
+
+
+COMMON = (whole, multiple, by_channel, paths_of_dx)
 
 
 def how_far(case: Case) -> str:
@@ -194,18 +181,3 @@ def how_far(case: Case) -> str:
         return f"it is {worst}, with {', '.join(grouped(case.inputs)) or 'this input'}."
     share = np.mean(apart > ROUNDING * np.sqrt(np.mean(wanted**2)))
     return f"{share:.0%} of its values differ. The farthest off is {worst}."
-
-
-def measured(cases: list[Case]) -> str:
-    """Is every value near the right one, but hardly any right, with some above and some below?"""
-    found, right = (
-        np.concatenate([value.ravel() for value in values])
-        for values in ([case.found for case in cases], [case.right for case in cases])
-    )
-    apart = found / np.where(right == 0, np.nan, right) - 1
-    if not np.abs(apart).max() < MEASURED or not 0.1 < np.mean(apart > 0) < 0.9:
-        return ""
-    if np.array_equal(found, np.round(found, 3)):
-        return " It looks rounded."
-    is_far = len(apart) >= 10 and np.median(np.abs(apart)) > 1e-3
-    return " It looks measured, not computed: a formula is asked for." * bool(is_far)

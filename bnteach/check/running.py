@@ -1,20 +1,17 @@
 """Runs a learner's code on a probe, and brings back what it computed or how it failed."""
 
-from __future__ import annotations
-
 import copy
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from .answers import as_array
-from .comparing import ROUNDING, Values, same
+from .comparing import ROUNDING, Values, agree, same
 from .failures import failed
-from .limits import time_limit
-from .settings import kept_quiet
+from .shelter import kept_quiet, time_limit
 
 SECONDS = 5.0  # for all that a check runs of a learner's code
 AT_LEAST = 0.1
@@ -40,9 +37,8 @@ class Observed:
         self.error = type(error).__name__
 
     def has(self, values: Values, within: float = ROUNDING) -> bool:
-        """True when nothing failed and all these values came."""
-        came = (name in self.values and same(self.values[name], values[name], within) for name in values)
-        return self.failure is None and all(came)
+        """True when nothing failed and these values came."""
+        return self.failure is None and agree(self.values, values, within)
 
 
 class Runs:
@@ -57,7 +53,7 @@ class Runs:
         seen: list[Observed] = []
         for probe in probes:
             if seen and seen[-1].failure in FATAL:
-                seen.append(Observed(failure=seen[-1].failure, words=seen[-1].words, error=seen[-1].error))
+                seen.append(replace(seen[-1], values={}))
             else:
                 left = max(self.end - time.monotonic(), AT_LEAST)
                 seen.append(observe(self.trial, self.answer, probe, left))
@@ -66,7 +62,7 @@ class Runs:
 
 def observe(trial: Trial, answer: Any, inputs: Probe, seconds: float) -> Observed:
     """Run the trial on a copy of the inputs, and keep what came. Only Ctrl-C gets through."""
-    seen, lent = Observed(), copied(inputs)
+    seen, lent = Observed(), copy.deepcopy(inputs)
     with kept_quiet() as printed:
         try:
             with time_limit(seconds):
@@ -86,7 +82,7 @@ def rehearse(trial: Trial, answer: Any, inputs: Probe, like: Observed | None = N
     seen = Observed()
     try:
         with np.errstate(all="ignore"):
-            collect(trial, answer, copied(inputs), seen.values, like)
+            collect(trial, answer, copy.deepcopy(inputs), seen.values, like)
     except Exception as error:
         seen.fail(error)
     return seen
@@ -98,14 +94,6 @@ def collect(trial: Trial, answer: Any, inputs: Probe, values: Values, like: Obse
         values[name] = as_array(name, value)
         if like and not (name in like.values and same(like.values[name], values[name])):
             return
-
-
-def copied(inputs: Mapping[str, Any]) -> Probe:
-    """A copy of the inputs that shares nothing with them, and keeps the order of arrays in memory."""
-    return {
-        name: value.copy(order="K") if type(value) is np.ndarray else copy.deepcopy(value)
-        for name, value in inputs.items()
-    }
 
 
 def differ(lent: Any, value: Any) -> bool:

@@ -1,13 +1,11 @@
 """Small slips, made from the right lines: a sign, a forgotten factor, another axis, a wrong power."""
 
-from __future__ import annotations
-
 import ast
 from collections.abc import Callable, Iterator
 from itertools import permutations
 
 from .mistakes import Mistake
-from .recipe import Recipe
+from .recipe import TAUGHT, Recipe
 
 Slip = tuple[str, str]  # in words, and what stands in the place of the expression
 SIGNS = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.Pow: "**"}
@@ -31,35 +29,36 @@ OF_A_VALUE = {
 
 def slips_of(recipe: Recipe) -> list[Mistake]:
     """Every slip in one line of the recipe, each once, and those that people make most often first."""
-    found: dict[tuple[str, str], str] = {}
     steps = list(recipe.steps)
     above = {step: [*recipe.takes, *steps[:number]] for number, step in enumerate(steps)}
-    for step in reversed(recipe.returns):  # of two that give the same, the later one is the nearer
-        found[step, ast.unparse(ast.parse(f"-({recipe.steps.get(step, step)})"))] = (
-            f"`{step}` has the wrong sign"
-        )
+    last = [step for step in reversed(steps) if step in recipe.returns]
+    found = {(step, f"-({recipe.steps[step]})"): f"`{step}` has the wrong sign" for step in last}
     for kind in (operations, comparisons, functions, axes, brackets, values, names):
         for step, text in recipe.steps.items():
             for words, line in changed(text, kind, above[step]):
                 if line != text:
-                    found.setdefault((step, line), f"in `{step}` {words}")
+                    found.setdefault((step, line), told(recipe, step, words))
     for step in steps:
         for name in above[step]:
             found.setdefault((step, name), f"`{step}` is simply {name}")
     return [Mistake(f"slip_in_{step}", words, {step: line}) for (step, line), words in found.items()]
 
 
+def told(recipe: Recipe, step: str, words: str) -> str:
+    """The slip with its place: by the name of the step where a learner knows it, else by its line."""
+    if step in (*recipe.returns, *TAUGHT):
+        return f"in `{step}` {words}"
+    return words if recipe.steps[step] in words else f"in `{recipe.steps[step]}` {words}"
+
+
 def changed(text: str, kind: Callable[..., Iterator[Slip]], above: list[str]) -> Iterator[Slip]:
     """A line with a slip of this kind in one place, for each place. `above`: the values that it may use."""
     for node in ast.walk(ast.parse(text, mode="eval")):
-        if isinstance(node, ast.expr) and not isinstance(node, ast.Slice) and is_read(node):
+        is_read = isinstance(getattr(node, "ctx", ast.Load()), ast.Load)
+        if isinstance(node, ast.expr) and not isinstance(node, ast.Slice) and is_read:
             for words, new in kind(node, above):
                 whole = f"{text[: node.col_offset]}({new}){text[node.end_col_offset :]}"
                 yield words, ast.unparse(ast.parse(whole, mode="eval"))
-
-
-def is_read(node: ast.expr) -> bool:
-    return isinstance(getattr(node, "ctx", ast.Load()), ast.Load)
 
 
 def operations(node: ast.expr, above: list[str]) -> Iterator[Slip]:
@@ -87,11 +86,8 @@ def comparisons(node: ast.expr, above: list[str]) -> Iterator[Slip]:
     """Above for below; the limit itself counts, or does not."""
     if isinstance(node, ast.Compare) and len(node.ops) == 1 and type(node.ops[0]) in COMPARED:
         left, right = ast.unparse(node.left), ast.unparse(node.comparators[0])
-        for sign in COMPARED.values():
-            yield (
-                f"`{sign}` stands where `{COMPARED[type(node.ops[0])]}` belongs",
-                f"({left}) {sign} ({right})",
-            )
+        words = f"stands where `{COMPARED[type(node.ops[0])]}` belongs"
+        yield from ((f"`{sign}` {words}", f"({left}) {sign} ({right})") for sign in COMPARED.values())
 
 
 def functions(node: ast.expr, above: list[str]) -> Iterator[Slip]:
@@ -129,24 +125,14 @@ def axes(node: ast.expr, above: list[str]) -> Iterator[Slip]:
 
 
 def brackets(node: ast.expr, above: list[str]) -> Iterator[Slip]:
-    """Brackets around a sum are missing, or are set where there are none."""
-    if not isinstance(node, ast.BinOp):
+    """The brackets around a sum are missing."""
+    sign = SIGNS.get(type(node.op)) if isinstance(node, ast.BinOp) else None
+    if sign not in ("*", "/", "**"):
         return
-    sign = SIGNS.get(type(node.op))
-    for inner, other in ((node.left, ast.unparse(node.right)), (node.right, ast.unparse(node.left))):
-        if not isinstance(inner, ast.BinOp):
-            continue
-        within, is_left = SIGNS.get(type(inner.op)), inner is node.left
-        a, b = ast.unparse(inner.left), ast.unparse(inner.right)
-        if within in ("+", "-") and sign in ("*", "/", "**"):
-            late = (
-                f"{a} {within} ({b}) {sign} ({other})" if is_left else f"({other}) {sign} ({a}) {within} {b}"
-            )
-            yield f"the brackets around {ast.unparse(inner)} are missing", late
-        if within in ("*", "/") and sign in ("+", "-"):
-            early = f"({a}) {within} (({b}) {sign} ({other}))"
-            early = early if is_left else f"(({other}) {sign} ({a})) {within} ({b})"
-            yield f"{other} comes in before {within} is worked out", early
+    left, right = ast.unparse(node.left), ast.unparse(node.right)
+    for part, new in ((node.left, f"{left} {sign} ({right})"), (node.right, f"({left}) {sign} {right}")):
+        if isinstance(part, ast.BinOp) and isinstance(part.op, (ast.Add, ast.Sub)):
+            yield f"the brackets around {ast.unparse(part)} are missing", new
 
 
 def names(node: ast.expr, above: list[str]) -> Iterator[Slip]:

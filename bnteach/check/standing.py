@@ -1,7 +1,5 @@
 """Which exercises have been checked in this session, and how they stand."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from .verdict import PASSED, SIGNS, Verdict
@@ -39,25 +37,19 @@ class Report:
         """How many are passed."""
         return sum(verdict.state == PASSED for verdict in self.verdicts)
 
-    def summary(self) -> str:
-        """The last line."""
-        passed = f"{self.passed} of {len(self.verdicts)} passed"
-        return passed if self.verdicts else "No check has been called in this session yet."
-
     def __str__(self) -> str:
-        pairs = zip(self.verdicts, self.latest, strict=True)
-        rows = [
-            f"{SIGNS[v.state]} {v.check}: {told(v)}"
-            + f"; the latest try: {told(last)}" * (v.state != last.state)
-            for v, last in pairs
-        ]
-        return "\n".join([*rows, self.summary()])
+        if not self.verdicts:
+            return "No check has been called in this session yet."
+        rows = [row(*pair) for pair in zip(self.verdicts, self.latest, strict=True)]
+        return "\n".join([*rows, f"{self.passed} of {len(self.verdicts)} passed"])
 
     __repr__ = __str__
 
 
-def told(verdict: Verdict) -> str:
-    return verdict.state + f" ({', '.join(verdict.mistakes)})" * bool(verdict.mistakes)
+def row(counted: Verdict, latest: Verdict) -> str:
+    words = [v.state + f" ({', '.join(v.mistakes)})" * bool(v.mistakes) for v in (counted, latest)]
+    tries = words if counted.state != latest.state else words[:1]
+    return f"{SIGNS[counted.state]} {counted.check}: {'; the latest try: '.join(tries)}"
 
 
 def report() -> Report:

@@ -1,7 +1,5 @@
 """What a check says."""
 
-from __future__ import annotations
-
 import html
 import textwrap
 from dataclasses import dataclass, field
@@ -64,14 +62,15 @@ class Verdict:
 
     def paragraphs(self) -> list[str]:
         """All that it says below its headline."""
-        printed = f"Your code printed:\n{indented(first_lines(self.printed))}" * bool(self.printed.strip())
+        printed = f"Your code printed:\n{first_lines(self.printed)}" * bool(self.printed.strip())
         hint = "For a hint, write behind the check: .hint(1), then .hint(2), then .hint(3)"
         hint *= bool(self.state == NOT_YET and self.hints)
         return list(filter(None, [*self.why.split("\n"), *self.details, printed, hint]))
 
     def __str__(self) -> str:
         head = f"{SIGNS[self.state]} {self.check}: {self.state}"
-        return "\n".join([head, *(indented(wrapped(paragraph)) for paragraph in self.paragraphs())])
+        below = "\n".join(map(wrapped, self.paragraphs()))
+        return f"{head}\n{textwrap.indent(below, '  ')}" if below else head
 
     __repr__ = __str__
 
@@ -97,11 +96,7 @@ def wrapped(paragraph: str) -> str:
     return paragraph if is_table(paragraph) else textwrap.fill(paragraph, WIDTH, break_on_hyphens=False)
 
 
-def indented(text: str) -> str:
-    return textwrap.indent(text, "  ")
-
-
 def first_lines(text: str) -> str:
-    """The beginning of what was printed, with the rest left out."""
+    """The beginning of what was printed, indented."""
     lines = [line if len(line) <= WIDTH else f"{line[:WIDTH]}…" for line in text.rstrip().splitlines()]
-    return "\n".join(lines[:LINES] + ["…"] * (len(lines) > LINES))
+    return textwrap.indent("\n".join(lines[:LINES] + ["…"] * (len(lines) > LINES)), "  ")

@@ -62,20 +62,12 @@ def outline(
 def ridges(
     groups: Sequence[tuple[np.ndarray, str]], *, limits: tuple[float, float], ax: Axes | None = None
 ) -> Axes:
-    """Distributions above each other, the first on top, each with a bar from mean − std to mean + std."""
+    """Distributions above each other, the first on top."""
     ax, row = new_axes(ax), 1 / len(groups)
     for number, (values, role) in enumerate(groups, start=1):
         foot = 1 - number * row
-        outline(values, limits=limits, ax=ax, base=foot + 0.22 * row, height=0.7 * row, role=role)
-        _mean_and_spread(values, foot + 0.11 * row, ax, role)
+        outline(values, limits=limits, ax=ax, base=foot, height=0.85 * row, role=role)
     return ax
-
-
-def _mean_and_spread(values: np.ndarray, height: float, ax: Axes, role: str) -> None:
-    mean, std = np.mean(values), np.std(values)
-    shared = {"transform": ax.get_xaxis_transform(), "color": look_of(role).color, "zorder": 4}
-    ax.plot([mean - std, mean + std], [height, height], linewidth=4, solid_capstyle="butt", **shared)
-    ax.plot([mean], [height], marker="o", ms=7, mec="white", **shared)
 
 
 def note(words: str, *, top: float = 0.97, ax: Axes | None = None) -> Axes:

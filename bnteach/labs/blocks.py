@@ -24,14 +24,14 @@ CACHES = (0.25, 0.5, 1, 2, 8, 32)
 STEPS = {
     "center x": (2, 1),
     "sum": (2, 0),
-    "write y": (6, 1),
+    "write y": (4, 1),
     "center x again": (2, 1),
     "sum dy": (3, 1),
-    "write dx": (11, 1),
+    "write dx": (9, 1),
 }
 AT_ONCE = 3  # blocks of arrays that should stay in the cache: of x, centered; of dy; of y or dx
-CALLS = 50  # of NumPy, for each block, most of them on one number a channel
-MEMORY, CACHE, CALL = 40e9, 100e9, 1e-6  # bytes in a second, and seconds: near those of lesson 13's page
+CALLS = 40  # of NumPy, for each block, most of them on one number a channel
+MEMORY, CACHE, CALL = 40e9, 100e9, 1e-6  # bytes in a second, and seconds: near those of lesson 13b's page
 
 
 @dataclass(frozen=True)
@@ -69,20 +69,20 @@ class Blocks(Lab):
     """Cut a layer's channels into blocks: what comes from memory, and how long will it take?
 
     Controls: layer, few, cache. Each block goes through six steps, forward and backward. While it fits in the
-    cache, memory is needed for the first sight of x, y, x again, dy and dx: 5 passes of 26.
+    cache, memory is needed for the first sight of x, y, x again, dy and dx: 5 passes of 22.
 
-    What surprises: the smallest block is not always the quickest. Each block costs 50 calls of NumPy, and
+    What surprises: the smallest block is not always the quickest. Each block costs 40 calls of NumPy, and
     these take longer than the work where a channel is small.
 
     Nothing is measured: the seconds are reckoned, with 40 GB/s from memory, 100 GB/s from the cache and
-    1 µs a call: so they come near what lesson 13 measures for one channel in a block.
+    1 µs a call: so they come near what lesson 13b measures for one channel in a block.
 
     >>> lab = Blocks(few=1)
     >>> sum(lab.frame.from_memory.values())
     5
     >>> lab.set(few=64)
     >>> sum(lab.frame.from_memory.values())
-    26
+    22
     """
 
     title = "A block that fits in the cache"
@@ -141,7 +141,7 @@ class Blocks(Lab):
         ms = 1000 * frame.seconds[SIZES.index(state.few)]
         return (
             f"A block of {state.few} channel{'s' * (state.few > 1)} has {frame.megabytes:.2f} MB; {kept}. "
-            f"{memory} of 26 passes go to memory, and {blocks} blocks cost {CALLS * blocks} calls. "
+            f"{memory} of 22 passes go to memory, and {blocks} blocks cost {CALLS * blocks} calls. "
             f"Reckoned: {ms:.1f} ms; quickest here with {frame.quickest} in a block."
         )
 

@@ -70,8 +70,7 @@ class GammaBeta(Lab):
     title = "y = γ·x̂ + β"
     look = (
         "Move γ, then β, and say beforehand what y will do; try a negative γ, and γ = 0. Can you make y the "
-        "same as x? A bar reaches one standard deviation to each side of the mean. Gray: there the "
-        "activation is flat."
+        "same as x? Gray: saturated. There the activation's slope is less than a tenth of its largest."
     )
     State = State
     panels = (1.6, 1)
@@ -121,15 +120,13 @@ class GammaBeta(Lab):
         rows.set_yticks([5 / 6, 3 / 6, 1 / 6], ["x", "x̂", "y"])
         rows.set_xticks(range(-6, 7, 2))
         after.set_yticks([])
-        place = {"transform": rows.transAxes, "ha": "left", "va": "top", "fontsize": 9}
-        rows.text(0.03, 0.96, "bars: mean ± standard deviation", **place)
 
     def draw(self, axes, frame):
         rows, after = axes
         groups = [(frame.x, "population"), (frame.x_hat, "data"), (frame.y, "with_bn")]
         activation = ACTIVATIONS[frame.state.activation]
         figures.ridges(groups, limits=SHOWN, ax=rows)
-        figures.note(f"{frame.flat:.0%} {activation.flat_word}", top=0.32, ax=rows)
+        figures.note(f"gray: {frame.flat:.0%} {activation.flat_word}", top=0.31, ax=rows)
         figures.outline(frame.h, limits=activation.outputs, ax=after, bins=40, role="with_bn")
 
     def read(self, frame):

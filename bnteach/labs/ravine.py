@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -19,7 +20,7 @@ STEPS = (0, 1, 2, 3, 5, 10, 20, 50)
 RATES = (0.01, 0.03, 0.1, 0.2, 0.3, 0.5, 1.0, 1.5, 2.0)
 SIDE = 4.0
 LEVELS = (0.01, 0.1, 0.5, 1.5, 3.5, 7.0)  # of the loss
-LOSSES = (1e-6, 1e3)
+LOSSES = (1e-3, 1e2)
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,7 @@ class Ravine(Lab):
     )
     State = State
     panels = (1, 1.2)
-    size = (6.6, 2.9)
+    size = (6.6, 3.2)
     recorded: ClassVar = {"mean": (0, 0.5, 1, 1.5, 2, 3)}
 
     def controls(self):
@@ -92,12 +93,30 @@ class Ravine(Lab):
 
     def background(self, axes, state):
         loss, course = axes
-        figures.frame(loss, title="Lines of equal loss", x="w", y="b", xlim=(-SIDE, SIDE), ylim=(-SIDE, SIDE))
+        figures.frame(
+            loss,
+            title="Lines of equal loss",
+            x="w, from the lowest point",
+            y="b, from the lowest point",
+            xlim=(-SIDE, SIDE),
+            ylim=(-SIDE, SIDE),
+        )
+        loss.plot([], [], color="#8A8A8A", linewidth=1, label="equal loss")
+        look = figures.role("moved")
+        loss.plot([], [], color=look.color, linewidth=1.2, marker="o", markersize=4, label="steps")
+        loss.plot([0], [0], "k*", markersize=10, ls="", label="lowest")
+        loss.legend(loc="upper center", bbox_to_anchor=(0.5, -0.17), ncols=3, columnspacing=1)
         loss.set_aspect("equal")
         loss.set_xticks([-4, 0, 4])
         loss.set_yticks([-4, 0, 4])
         figures.frame(
-            course, title="Loss after each step", x="step", xlim=(-1, STEPS[-1] + 1), ylim=LOSSES, log="y"
+            course,
+            title="Loss after each step",
+            x="step",
+            y="loss",
+            xlim=(-1, STEPS[-1] + 1),
+            ylim=LOSSES,
+            log="y",
         )
 
     def draw(self, axes, frame):
@@ -108,7 +127,14 @@ class Ravine(Lab):
         path = np.clip(frame.path, -1e3, 1e3)
         look = figures.role("moved")
         loss.plot(*path.T, color=look.color, linewidth=1.2, marker="o", markersize=4)
+        for step, (before, here) in enumerate(itertools.pairwise(path[:4]), start=1):
+            if np.abs(here).max() < SIDE and np.abs(here - before).max() > 0.4:  # inside, and room for it
+                loss.text(*(here + 0.2), f"{step}", fontsize=9, color=look.color)
         figures.curve(np.arange(len(path)), np.clip(frame.losses, *LOSSES), ax=course, role="moved")
+        rate, limit = frame.state.rate, 2 / frame.curvatures[-1]
+        course.text(
+            STEPS[-1], 60, f"rate {rate:g}, limit 2/c = {limit:.2g}", ha="right", va="top", fontsize=9
+        )
         figures.dots([frame.state.steps], frame.losses[-1:], limits=LOSSES, ax=course, role="moved", size=7)
 
     def read(self, frame):

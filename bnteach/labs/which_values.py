@@ -132,12 +132,14 @@ class WhichValues(Lab):
         if state.layout == "NHWC":
             rows, columns, down, across = columns, rows, across, down
         figures.blocks(N, rows, columns, ax=tensor)
+        title = f"x in {state.layout}: {down}s down, {across}s across"
+        figures.frame(tensor, title=title, y=down, ylim=(1.42 * rows, -0.12 * rows))
+        starts = np.arange(N)[:, np.newaxis] * (columns + 1)
+        middles = (starts + np.arange(columns) + 0.5).ravel()
+        figures.numbers([*map(str, range(columns))] * N, middles, [-0.06 * rows] * len(middles), ax=tensor)
+        x = "largest change of x̂ in the digit"
         figures.frame(
-            tensor, title=f"x in {state.layout}: {across} across", y=down, ylim=(1.42 * rows, -0.05)
-        )
-        title = "How far each digit's x̂ moves"
-        figures.frame(
-            digits, title=title, x="largest change of x̂ in the digit", xlim=(-1.1, FURTHEST), ylim=(N, -0.12)
+            digits, title="The chosen sample is dimmed", x=x, xlim=(-1.1, FURTHEST), ylim=(N, -0.12)
         )
         digits.set(xticks=[0, 1, 2], yticks=np.arange(N) + 0.44, yticklabels=range(N), ylabel="sample")
         digits.axvline(0, color="#555555", linewidth=1)
@@ -156,8 +158,6 @@ class WhichValues(Lab):
         figures.gray_pictures(frame.digits, left=-1.0, ax=digits)
         middles = np.arange(N) + 0.44
         digits.barh(middles, frame.moved, height=0.5, color=figures.role("population").color, zorder=2)
-        if s.contrast < 1:
-            figures.numbers(["dimmed"], [0.05], [s.sample + 0.8], ax=digits, align="left")
         figures.numbers(
             [f"{size:.2f}" for size in frame.moved], frame.moved + 0.1, middles, ax=digits, align="left"
         )

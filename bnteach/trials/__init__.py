@@ -7,5 +7,5 @@ slimming/  lesson 09 and the lab of pruning: L1 on γ, channels cut out
 devices.py lesson 10: processes that send each other numbers
 detector/  lesson 11: YOLO, as published and small enough to train
 elsewhere.py lesson 12: what Keras gives
-speed/     lesson 13: BN as loops over numbers, for a compiler; time, memory and digits
+speed/     lessons 13, 13b: BN in several ways; their time, memory and digits
 """

@@ -2,7 +2,7 @@
 # # 01 · Measure a batch
 #
 # *20 minutes · previous: [00 · Meet batch normalization](00_meet_batch_normalization.ipynb) ·
-# next: [01b · See why it may help](01b_see_why_it_helps.ipynb)*
+# next: [01b · See why BN may help](01b_see_why_it_helps.ipynb)*
 #
 # BN takes a mean and a variance from a batch. You compute them along the right axis, measure how far they are from
 # those of all data, and see why there are two variances. At the end you know which of the two BN uses where.
@@ -124,7 +124,7 @@ labs.Sampler()
 #
 # **Exercises.** [Measure a batch](exercises/01_measure_a_batch.ipynb), 20 minutes.
 #
-# **Next.** [01b · See why it may help](01b_see_why_it_helps.ipynb). **Deeper.**
+# **Next.** [01b · See why BN may help](01b_see_why_it_helps.ipynb). **Deeper.**
 # [What does one outlier do?](deeper/what_does_one_outlier_do.ipynb) ·
 # [Which variance survives float32?](deeper/which_variance_survives_float32.ipynb) ·
 # [How do two batches become one?](deeper/how_do_two_batches_become_one.ipynb)

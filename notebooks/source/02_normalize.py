@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 02 · Normalize
 #
-# *35 minutes · previous: [01b · See why it may help](01b_see_why_it_helps.ipynb) · next: [03 · Scale and shift](03_scale_and_shift.ipynb) ·
+# *35 minutes · previous: [01c · See why in a network](01c_see_why_in_a_network.ipynb) · next: [03 · Scale and shift](03_scale_and_shift.ipynb) ·
 # [exercises](exercises/02_normalize.ipynb)*
 #
 # Batch Normalization (BN) subtracts the mean of each channel and divides by its standard deviation. You write this step in two lines.

@@ -1,65 +1,149 @@
 # %% [markdown]
 # # 13 · Make it fast
 #
-# *35 minutes · previous: [12 · The same layer elsewhere](12_the_same_layer_elsewhere.ipynb) ·
-# next: [14 · Deep enough to break](14_deep_enough_to_break.ipynb)*
+# *30 minutes · previous: [12 · The same layer elsewhere](12_the_same_layer_elsewhere.ipynb) ·
+# next: [13b · Keep it in the cache](13b_keep_it_in_the_cache.ipynb) · [exercises](exercises/13_make_it_fast.ipynb)*
 #
-# BN needs little arithmetic, but a textbook's lines send large arrays through memory again and again. You count these passes, and
-# take most of them away. One step loses digits, the next gets them back, and in the end NumPy is faster than PyTorch, here and on one thread.
+# BN needs little arithmetic. Yet a textbook's lines in NumPy take longer than PyTorch's layer. You find out why, and rewrite the lines twice, until they
+# take about half the time.
 
 # %%
 import numpy as np
 
-from bnteach import figures, labs
+from bnteach import figures
 from bnteach.trials import speed
 
 # %% [markdown]
 # ## The textbook
 #
-# Our layer has 32 pictures, 64 channels and 56 × 56 positions: $x$ has the shape $(32, 64, 3136)$, $\gamma$ and $\beta$
-# have $(1, 64, 1)$. `textbook` is what you typed in lesson 04, in float32.
-
+# Our layer has 32 pictures, 64 channels and 56 × 56 positions. So `x` and `dy` have the shape (32, 64, 3136), and `gamma` and `beta` have the shape
+# (1, 64, 1). All numbers are float32. These are the lines of lesson 04:
 
 # %%
+eps = 1e-5
+
+
 def textbook(x, gamma, beta, dy):
     m = x[:, 0].size  # values of a channel
-    mean, var = x.mean((0, 2), keepdims=True), x.var((0, 2), keepdims=True)
+    mean = x.mean((0, 2), keepdims=True)
+    var = x.var((0, 2), keepdims=True)
     std = np.sqrt(var + eps)
     x_hat = (x - mean) / std
     y = gamma * x_hat + beta
-    dbeta, dgamma = dy.sum((0, 2), keepdims=True), (dy * x_hat).sum((0, 2), keepdims=True)
+    dbeta = dy.sum((0, 2), keepdims=True)
+    dgamma = (dy * x_hat).sum((0, 2), keepdims=True)
     dx = gamma / std * (dy - dbeta / m - x_hat * (dgamma / m))
     return y, dx, dgamma, dbeta
 
 
-layer = x, gamma, beta, dy = speed.batch(mean=0.5)
-eps = np.float32(1e-5)
+layer = x, gamma, beta, dy = speed.batch(mean=0.5)  # random numbers; the std of x is 1
 print(f"x, y, dx and dy have {x.nbytes / 1e6:.1f} MB each")
 
 # %% [markdown]
 # ## Count the passes
 #
-# An array of 25.7 MB is too large for a core's cache, so it comes from memory each time. A **pass** is one array read from end to end, or
-# one written. `x - mean` has two passes: it reads $x$ and writes the difference. `x.mean` has one. `x.var` has six: one for its mean, two for $x - \mu$, two for the squares,
-# one for their sum.
+# A core computes with what is in its **cache**, a small and fast memory. Our arrays are much larger than a cache. So they lie in the slow **main memory**:
+# each operation of NumPy reads its arrays from there, and writes its result there.
 #
-# The next version writes less: `x_hat *= inv_std` writes into the old array. `np.vecdot(a, b)` adds the products
-# $a_i b_i$ of each row without writing them; if all $b_i$ are 1, it adds the $a_i$.
+# A **pass** is one large array that is read once, or written once, from end to end. An array with one number for each channel is too small to count.
+# `x_hat = (x - mean) / std` has four passes:
+
+# %% tags=["draws"] alt="On the left, in main memory, three arrays: x, x minus mean, and x-hat. On the right, in the core and its cache, two operations: minus mean, and divided by std. Arrow 1 goes from x to the first operation, arrow 2 from there to the array x minus mean, arrow 3 from this array to the second operation, and arrow 4 from there to x-hat."
+ax, moved = figures.new_axes(size=(6.4, 2.7)), figures.role("moved").color
+arrays, operations = [f"{'x':^23}", "x − mean\n(has no name)", f"{'x̂':^24}"], ["− mean", "÷ std"]
+look = {"ha": "center", "va": "center", "size": 10.5}
+for y, name in zip((2, 1, 0), arrays, strict=True):
+    ax.text(1, y, name, bbox={"fc": "white", "ec": moved, "lw": 1.5, "pad": 6}, **look)
+for y, name in zip((1.5, 0.5), operations, strict=True):
+    ax.text(5, y, name, bbox={"fc": "#E6E6E6", "ec": "#8A8A8A", "pad": 6}, **look)
+passes = [(1.7, 2, 4.5, 1.6), (4.5, 1.4, 1.7, 1.05), (1.7, 0.95, 4.5, 0.6), (4.5, 0.4, 1.7, 0)]
+for number, (left, top, right, bottom) in enumerate(passes, start=1):
+    arrow = {"arrowstyle": "-|>", "color": moved, "lw": 2}
+    ax.annotate("", (right, bottom), (left, top), arrowprops=arrow)
+    words = f"{number}: {'read' if number % 2 else 'written'}"
+    ax.text((left + right) / 2, (top + bottom) / 2 + 0.17, words, **look)
+ax.text(1, 2.6, "main memory", weight="bold", **look)
+ax.text(5, 2.6, "core and cache", weight="bold", **look)
+figures.frame(ax, xlim=(-0.2, 6), ylim=(-0.4, 2.8))
+ax.axis("off")
+figures.show(ax)
+
+# %% [markdown]
+# Our unit of time is **the time of a pass**. `speed.least` makes the five passes that every BN layer needs: it copies `x` to `y` (two passes), and adds
+# `x` and `dy` into `dx` (three). A fifth of its time is the unit. `speed.lines` measures each line alone, on one thread.
+#
+# `np.setbufsize` sets the size of NumPy's buffer. Where NumPy stretches `mean` to the shape of `x`, it copies values through this buffer. If the
+# buffer is smaller than a row, it does not copy. (Try later: without this line, what becomes slower?)
+#
+# **Predict.** How many passes has the line of `dx`: **A** 4, **B** 7, **C** 9?
+
+# %% tags=["nbval-ignore-output"]
+speed.steady()  # from here on one thread
+np.setbufsize(512)
+speed.lines(textbook, speed.counted["textbook"], layer)  # lines without a pass are left out
+
+# %% [markdown]
+# <details><summary>Answer</summary>
+#
+# C. `dy - …` has two passes, and `x_hat * …` has two. The minus between them reads both results and writes one array: three. The product with
+# `gamma / std` has two.
+#
+# </details>
+#
+# `x.var` has six: one for the mean, two for the differences, two for their squares, one for the mean of the squares. All lines have 29.
+#
+# The times are near the count, with one exception: a sum has one pass, and takes the time of more than two. NumPy adds more slowly than
+# memory delivers.
+#
+# ## Why memory decides
+#
+# Is it the moving that takes the time, or the arithmetic? We measure the speed of both: that of the arithmetic in a product of matrices, which uses each
+# number many times while it is in the cache.
+
+# %% tags=["nbval-ignore-output"]
+least = speed.shortest({"least": lambda: speed.least(*layer)})["least"]
+value = least / 5 / x.size  # seconds in which memory moves one number, 4 bytes
+print(f"memory moves {4 / value / 1e9:.0f} billion bytes in a second")
+print(f"while it moves one number, the core can make {value / speed.arithmetic(1):.0f} operations")
+
+# %% [markdown]
+# `x - mean` moves two numbers, and makes one operation. So the core waits nearly all the time: the line is **bound by memory**.
+#
+# A program takes at least the time of its arithmetic, and at least the time of its moving. The longer one decides: this is the **roofline** model.
+# To make BN faster, move less.
+#
+# ## Fewer passes
+#
+# `np.vecdot(a, b)` adds up the products $a_i b_i$ of each row, and writes no products. So a sum of products has two passes instead of four.
+# If all $b_i$ are 1, it is a plain sum, and faster than NumPy's `sum`: it is left to BLAS, a library for linear algebra.
+# `total` makes of it a sum for each channel:
 
 
 # %%
-def total(a, b):  # Σ a·b of each channel
-    return np.vecdot(a, b).sum(axis=0, keepdims=True)[..., None]
+def total(a, b=None):
+    """The sum of a·b of each channel, or of a; shaped as gamma."""
+    if b is None:
+        b = np.ones(a.shape[2], a.dtype)
+    of_rows = np.vecdot(a, b)
+    return of_rows.sum(axis=0, keepdims=True)[..., np.newaxis]
 
 
+# %% [markdown]
+# The next function also computes **in place**: `x_hat *= inv_std` writes into the array that it has read.
+#
+# **Predict.** `y = gamma * x_hat` has two passes, and `x_hat *= inv_std` too. Does the line in place take **A** the same time, **B** clearly less, **C** clearly more?
+
+
+# %% tags=["nbval-ignore-output"]
 def in_place(x, gamma, beta, dy):
     m = x[:, 0].size
-    x_hat = x - total(x, ones) / m
+    x_hat = x - total(x) / m
     inv_std = 1 / np.sqrt(total(x_hat, x_hat) / m + eps)
     x_hat *= inv_std
     y = gamma * x_hat
     y += beta
-    dbeta, dgamma = total(dy, ones), total(dy, x_hat)
+    dbeta = total(dy)
+    dgamma = total(dy, x_hat)
     dx = x_hat * (-dgamma / m)
     dx += dy
     dx -= dbeta / m
@@ -67,253 +151,113 @@ def in_place(x, gamma, beta, dy):
     return y, dx, dgamma, dbeta
 
 
-ones = np.ones(x.shape[2], np.float32)
-
-# %% [markdown]
-# | | forward: reads, writes | backward: reads, writes | passes |
-# |---|---|---|---|
-# | textbook | 9, 6 | 9, 5 | 29 |
-# | in place | 6, 4 | 8, 4 | 22 |
-# | least | 1, 1 | 2, 1 | 5 |
-#
-# No way needs fewer than five: read $x$, write $y$; read $x$ and $dy$, write $dx$. `speed.least` does just that, by a copy and a sum.
-#
-# ## Time follows the passes
-#
-# If moving the data takes all the time, a way's time is its number of passes, times a fifth of the time of `least`. `speed.table` prints this beside the measured time.
-# All ways run **in turn**, seven times on one thread, and the shortest time counts. The clock is the processor time of our program (on
-# Windows, the time of the wall). `textbook` runs twice: the difference is noise. The **memory** is the most that new arrays take at once, in units of $x$.
-#
-# **Predict.** `textbook` needs four times the memory of $x$. And `in_place`?
-
-
-# %% tags=["nbval-ignore-output"]
-speed.steady()
-ways = {"textbook": textbook, "again": textbook, "in place": in_place, "PyTorch": speed.pytorch}
-ways |= {"engine": speed.engine, "least": speed.least}
-passes = {"textbook": 29, "again": 29, "in place": 22, "least": 5}
-speed.table(ways, passes, layer, "textbook", "again", "in place")
+speed.lines(in_place, speed.counted["in_place"], layer)
 
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# 3: $\hat{x}$, $y$ and $dx$.
+# B: about half. A processor usually fetches a piece of memory before it writes to it, although nobody needs the old values. So writing to another array moves
+# this array twice. In place, the piece has been fetched already.
 #
 # </details>
 #
-# `in_place` takes little more than its passes. `textbook` takes longer. One reason is that NumPy's `x.sum` is slower than `total`; but that explains less than half. Perhaps a write to
-# a new array costs more than a read: we count them alike.
-
-
-# %% tags=["nbval-ignore-output"]
-sums = {"x.sum": lambda x, *_: x.sum((0, 2)), "total": lambda x, *_: total(x, ones)}
-seconds = speed.shortest({**sums, "product": speed.product, "least": speed.least}, layer)
-print(f"x.sum {1e3 * seconds['x.sum']:.1f} ms, total {1e3 * seconds['total']:.1f} ms")
-print(f"memory moves {5 * x.nbytes / seconds['least'] / 1e9:.0f} billion bytes in a second")
-print(f"the processor makes {speed.OPERATIONS / seconds['product'] / 1e9:.0f} billion operations")
-
-# %% [markdown]
-# Why does memory decide? The **roofline** model compares two numbers. Divide the operations of a second (in a product of matrices) by the bytes of a second: on the machine that built
-# this page it was 2 to 3 operations a byte. BN makes about 12 for each value (3 for $\sum x$ and $\sum x^2$, 2 for $y$, 3 for $\sum dy$ and $\sum dy\cdot x$, 4 for $dx$)
-# and moves 20 bytes, five passes of 4: 0.6 operations a byte. Below 2 a program is **bound by memory**: the processor waits.
+# So not all passes cost the same. We go on counting each as one.
+#
+# These are 22 passes, 7 fewer. Three are saved because the mean and the differences are computed only once. Four are saved by `total`: the products
+# for the variance and for `dgamma` are not written.
 #
 # ## Fold
 #
-# $\hat{x}$ itself is not needed. With $\sigma = \sqrt{\mathrm{var} + \varepsilon}$, put $\hat{x} = (x - \mu)/\sigma$ into $y$ and into the $dx$ of lesson 04:
+# Do we need the array $\hat{x}$ at all? As in lesson 04, $s$ is `std`, so $\hat{x} = (x - \mu)/s$. Put this into $y$ and into $d\gamma$, and multiply out:
 #
-# $$y = \frac{\gamma}{\sigma}\,x + \Big(\beta - \frac{\gamma}{\sigma}\,\mu\Big) \qquad dx = \frac{\gamma}{\sigma}\Big(dy + s\,x - \big(\tfrac{d\beta}{m} + s\,\mu\big)\Big),\quad s = -\frac{d\gamma}{\sigma m}$$
+# $$\begin{aligned}
+# y &= \gamma\,\frac{x - \mu}{s} + \beta = \frac{\gamma}{s}\,x + \Big(\beta - \frac{\gamma}{s}\,\mu\Big) \\
+# d\gamma &= \sum dy\,\frac{x - \mu}{s} = \frac{1}{s}\Big(\sum dy\,x - \mu\,d\beta\Big)
+# \end{aligned}$$
 #
-# ($s$ is `slope` in the code.) The sums run over $x$ itself, too:
+# So $y$ is $x$ times one number of the channel, plus another: BN is **folded** into a product and a sum. For $dx$ take the line of lesson 04,
+# $\frac{\gamma}{s}\big(dy - \frac{d\beta}{m} - \hat{x}\,\frac{d\gamma}{m}\big)$, put in $\hat{x}$, and call the factor of $x$ the **slope**,
+# $k = -\frac{d\gamma}{s\,m}$:
 #
-# $$\mathrm{var} = \frac{1}{m}\sum x^2 - \mu^2 \qquad d\gamma = \frac{1}{\sigma}\left(\sum dy\cdot x - \mu\sum dy\right)$$
+# $$dx = \frac{\gamma}{s}\Big(dy - \frac{d\beta}{m} + k\,(x - \mu)\Big) = \frac{\gamma}{s}\Big(dy + k\,x - \big(\tfrac{d\beta}{m} + k\,\mu\big)\Big)$$
+#
+# The variance needs no differences either: it is the mean of $x^2$ minus $\mu^2$.
 
 
-# %% tags=["nbval-ignore-output"]
-def forward(x, gamma, beta, y):
+# %%
+def folded(x, gamma, beta, dy):
     m = x[:, 0].size
-    mean = total(x, ones) / m
-    inv_std = 1 / np.sqrt(total(x, x) / m - mean**2 + eps)
-    np.multiply(x, gamma * inv_std, out=y)
+    mean = total(x) / m
+    var = total(x, x) / m - mean**2
+    inv_std = 1 / np.sqrt(var + eps)
+    y = x * (gamma * inv_std)
     y += beta - gamma * inv_std * mean
-    return mean, inv_std
-
-
-def backward(dy, x, gamma, kept, dx):
-    m, (mean, inv_std) = x[:, 0].size, kept
-    dbeta = total(dy, ones)
+    dbeta = total(dy)
     dgamma = inv_std * (total(dy, x) - mean * dbeta)
-    slope = -dgamma * inv_std / m
-    np.multiply(x, slope, out=dx)
+    slope = -inv_std * dgamma / m
+    dx = x * slope
     dx += dy
     dx -= dbeta / m + slope * mean
     dx *= gamma * inv_std
-    return dgamma, dbeta
+    return y, dx, dgamma, dbeta
 
-
-ways["folded"] = speed.as_way(forward, backward)  # makes y and dx, and calls both
-passes["folded"] = (4 + 2) + (8 + 4)  # reads and writes, forward and backward
-speed.table(ways, passes, layer, "in place", "folded")
 
 # %% [markdown]
-# Fewer passes, less time; new memory only for $y$ and $dx$.
-#
-# ## The fold loses digits
-#
-# So far mean/std was 0.5. Now it is 10 000. We print the largest error of each way over the root mean square of the result, in units of float32's
-# **machine epsilon**, $1.2\cdot 10^{-7}$ (not the ε of BN). `textbook` in float64 says what is right.
-#
-# **Predict.** One of our three ways gives nonsense. Which, and at which line?
-
+# These are 18 passes. The table has `folded` twice, to show the noise of the measurement. **Memory** is the most that new arrays take at once, in units of $x$.
 
 # %% tags=["nbval-ignore-output"]
-def digits(name):
-    near, far = (speed.digits(ways[name], textbook, mean) for mean in (0.5, 1e4))
-    print(f"{name:9} mean/std 0.5: {near:3.0f}   mean/std 10 000: {far:6.0f}")
-    return far
+ways = {"textbook": textbook, "in place": in_place, "folded": folded}
+passes = {"textbook": 29, "in place": 22, "folded": 18}
+speed.table({**ways, "again": folded}, passes, layer)
 
+# %% [markdown]
+# On the machine that built this page, `folded` takes half of the textbook's time, and less than PyTorch's. But this is not PyTorch at its best: with channels last
+# its layer takes about half (exercise 3). Several threads and a GPU are not measured here.
+#
+# ## Which digits the fold loses
+#
+# So far $x$ had the mean 0.5 and the variance 1. Now the mean is 10 000. Float32 keeps about seven digits.
+#
+# **Predict.** `folded` computes the variance as the mean of $x^2$ minus $\mu^2$. What does it get: **A** 1, right to three digits, **B** 1, but only
+# roughly, **C** a number that has nothing to do with 1?
 
-far = {name: digits(name) for name in ("textbook", "in place", "folded", "PyTorch")}
-assert far["folded"] > 1e5
+# %% tags=["nbval-ignore-output"]
+ways["PyTorch"] = speed.pytorch
+print("mean/std        1      100   10 000")
+for name, way in ways.items():
+    errors = [speed.error(way, mean) for mean in (1, 100, 10_000)]
+    print(f"{name:8}", *(f"{error:8.0e}" for error in errors))
+    assert errors[0] < 1e-5
+    assert (errors[2] > 0.1) == (name == "folded")
 
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# `folded`, at the variance (*inf* stands for `nan`, too). Both terms are near $10^8$. Float32 has about 7 digits, so their
-# difference of 1 is lost. Where it comes out negative, its root is `nan`.
+# C. Both numbers are near 100 000 000, which has nine digits. So their difference, 1, is lost.
 #
 # </details>
 #
-# The variance of the others keeps its digits, because they subtract $\mu$ first. What is left is rounding: near 10 000 float32 has steps of 0.001, or 8 192 machine epsilons, and
-# the errors are one or two of these steps.
-# More: [Which variance survives float32?](deeper/which_variance_survives_float32.ipynb)
-#
-# ## A block keeps them
-#
-# Subtract a number near the mean first, and the digits stay. But the difference is one more array. So take a **block** that
-# fits in the cache, here one channel of 0.4 MB. It comes from memory once; further passes stay in the cache.
-# `blocked` subtracts the channel's first value, works on the block, and copies the result.
-#
-# **Predict.** Five passes through memory instead of 18. Is `blocked` 3.6 times as fast as `folded`? Why, or why not?
+# Each number is the largest error of a result, divided by its root mean square. (`inf`: the variance is negative, and its root is not a number.) The errors grow because the
+# **step** from a number to the next one that float32 can store grows:
 
-
-# %% tags=["nbval-ignore-output"]
-def blocked(x, gamma, beta, dy):
-    y, dx, block = np.empty_like(x), np.empty_like(x), np.empty_like(x[:, :1])
-    first, kept, sums = x[:1, :, :1], [], []
-    for c in channels:
-        np.subtract(x[c], first[c], out=block)
-        kept.append(forward(block, gamma[c], beta[c], block))
-        y[c] = block
-    for c, statistics in zip(channels, kept, strict=True):
-        np.subtract(x[c], first[c], out=block)
-        sums.append(backward(dy[c], block, gamma[c], statistics, block))
-        dx[c] = block
-    return y, dx, *np.concatenate(sums, axis=2)
-
-
-channels = [np.s_[:, c : c + 1] for c in range(64)]
-ways["blocked"], passes["blocked"] = blocked, (1 + 1) + (2 + 1)
-speed.table(ways, passes, layer, "folded", "blocked")
-assert digits("blocked") < 100
+# %%
+for number in (1.0, 1e4, 1e8):
+    print(f"near {number:11,.0f} the step is {np.spacing(np.float32(number)):.1g}")
 
 # %% [markdown]
-# <details><summary>Answer</summary>
+# - `textbook` and `in_place` round the mean to a step of 0.001. What is left, $x - \mu$, is near 1, so its error is about 0.001.
+# - `folded` subtracts two numbers near 100 000 000, where the step is 8. The variance that should be left is 1.
 #
-# No. The block still goes 21 times through the cache, which is faster than memory but not free. And some 50 calls of NumPy come 64 times.
+# This reckons with one rounding. A sum is rounded many times, so the measured errors are larger.
 #
-# </details>
+# In practice, subtract first the mean, or a number near it, or make the sums in float64.
+# Deeper: [Which variance survives float32?](deeper/which_variance_survives_float32.ipynb)
 #
-# The digits are back at 10 000 (at 0.5, `folded` is better). On the machine that built this page `blocked` takes a little less time than `folded`.
+# **What was shown.** On arrays larger than the cache BN is bound by memory, and its time is near the count of passes. `total` and the fold leave 18 of 29. Where
+# mean/std is large, the fold loses all digits.
 #
-# ## Lab: how large should a block be
+# **Exercises.** [Make it fast](exercises/13_make_it_fast.ipynb), 25 minutes.
 #
-# The lab reckons the time of `blocked` from three speeds, near those of the machine that built this page: 40 GB/s from memory, 100 GB/s from the cache, 1 µs a call.
+# **Next.** [13b · Keep it in the cache](13b_keep_it_in_the_cache.ipynb)
 #
-# 1. *32 × 64 × 56 × 56*, cache 2 MB: what happens at 2 channels?
-# 2. *32 × 512 × 7 × 7*: why is 1 channel slow, though it fits?
-# 3. *32 × 256 × 14 × 14*: why is the best block neither the smallest nor the largest?
-
-# %% tags=["nbval-ignore-output"]
-labs.Blocks()
-
-# %% [markdown]
-# <details><summary>What you may have found</summary>
-#
-# 1. `blocked` works on three arrays at once, and three of 0.8 MB do not fit: all 26 passes go to memory.
-# 2. 512 blocks cost 25 600 calls of NumPy, and a call takes longer than its 1 568 values.
-# 3. Up to 16 channels fit in the 2 MB. Smaller blocks cost calls, larger ones go to memory.
-#
-# </details>
-#
-# ## Compiled
-#
-# In NumPy each operation is a loop of its own, and writes its result at least to the cache. In a compiled loop, results stay in the
-# processor's registers, where float64 costs little. **Numba** compiles loops in Python. Forward there are three, for
-# $\mu$, the variance and $y$. The third is
-#
-# ```python
-# for n in range(N):
-#     for i in range(L):
-#         y[n, c, i] = (x[n, c, i] - mean) * scale + shift
-# ```
-#
-# Without Numba you see stored numbers.
-
-
-# %% tags=["nbval-ignore-output"]
-def with_numba():
-    import numba
-
-    jit = numba.njit(fastmath={"reassoc"})  # sums in any order, so several values at once
-    way = ways["compiled"] = speed.as_way(jit(speed.loops.forward), jit(speed.loops.backward))
-    seconds = speed.shortest({"compiled": way, "least": speed.least}, layer)
-    return {"passes": 5 * seconds["compiled"] / seconds["least"], "digits": digits("compiled")}
-
-
-FULL = False  # True, with Numba installed: store what is measured here
-compiled = speed.live_or_stored("numba", with_numba, "results/13_compiled.json", again=FULL)
-print("compiled: the time of {passes:.0f} passes; at 10 000 off by {digits:.0f}".format(**compiled))
-assert max(compiled["digits"], digits("engine")) < 100
-
-# %% [markdown]
-# `engine` is `bnteach/core/fast.py`, in NumPy. It works in tiles of 1 MB, adds short float32 sums
-# in float64, and centers only where a mean is larger than the deviation. All sums come first, then $y$ or $dx$: eight
-# passes through memory, but fewer calls.
-#
-# ## What is left
-#
-# All ways once more. On the line a way takes just the time of its passes.
-
-# %% tags=["draws", "nbval-ignore-output"] alt="Measured time in units of a pass, over the passes through memory. A line shows the time of the passes alone; least, with 5 passes, lies on it. Textbook, in place and folded, with 29, 22 and 18 passes, lie a little above the line. Engine with 8 passes, blocked and compiled with 5 take less time, but lie well above the line; compiled is the nearest to it. PyTorch's time is marked at the right."
-passes |= {"engine": (2 + 1) + (4 + 1), "compiled": (1 + 1) + (2 + 1)}  # reads and writes
-seconds = speed.shortest(ways, layer)
-times = {name: 5 * taken / seconds["least"] for name, taken in seconds.items()}
-times.setdefault("compiled", compiled["passes"])
-ax = figures.new_axes(size=(6.8, 3.8))
-figures.curve([0, 32], [0, 32], ax=ax, role="theory")
-ax.text(13, 9, "time of the passes alone", va="center", color="#555555")
-for name in times.keys() - {"PyTorch", "again"}:
-    role = "theory" if name == "least" else "with_bn"
-    figures.dots([passes[name]], [times[name]], limits=(0, 99), ax=ax, role=role, size=8)
-    is_left = name in ("textbook", "in place", "folded")
-    place = {"xytext": (-9 if is_left else 9, -4), "ha": "right" if is_left else "left"}
-    ax.annotate(name, (passes[name], times[name]), textcoords="offset points", **place)
-ax.annotate("PyTorch", (33, times["PyTorch"]), (-6, -4), textcoords="offset points", ha="right")
-ax.plot(33, times["PyTorch"], "<", color="black", ms=8, clip_on=False)
-figures.frame(ax, title="Time and passes", x="passes through memory", y="measured time, in passes")
-ax.set(xlim=(0, 33), ylim=(0, None))
-figures.show(ax)
-
-# %% [markdown]
-# From 22 to 18 passes the time follows the passes: with whole arrays BN is nearly bound by memory. At five it does not: the cache and the calls
-# are left, and compiled loops (stored) save about half of that.
-#
-# **Shown:** in whole arrays the time follows the passes through memory. The fold loses digits; a block in the cache keeps them, in no more time.
-#
-# **Practice:** [the exercises](exercises/13_make_it_fast.ipynb), 30 minutes.
-#
-# **Next:** [14 · Deep enough to break](14_deep_enough_to_break.ipynb).
-#
-# Sources:
-#
-# - The roofline: Williams, Waterman and Patterson 2009, Communications of the ACM 52(4).
+# *Source of the roofline: Williams, Waterman and Patterson 2009, Communications of the ACM 52(4).*

@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 14 · Deep enough to break
 #
-# *35 minutes · previous: [13 · Make it fast](13_make_it_fast.ipynb) · next: [15 · Fine-tune and adapt](15_fine_tune_and_adapt.ipynb)*
+# *35 minutes · previous: [13b · Keep it in the cache](13b_keep_it_in_the_cache.ipynb) · next: [15 · Fine-tune and adapt](15_fine_tune_and_adapt.ipynb)*
 #
 # BN is said to keep gradients at a good size. But before training, each ReLU layer with BN makes them 1.21 times as long, and 49 layers
 # about 10 000 times: you derive this, and find blocks that avoid it. Then you see what weight decay does in front of BN.

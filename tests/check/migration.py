@@ -107,6 +107,8 @@ def first_checker(folder):
 
 def how_named(before, mistake, name):
     """("words", "slip", "lost" or "dropped", what is said today of code that makes the mistake)."""
+    if (mistake.key, name) in DROPPED:
+        return "dropped", DROPPED[mistake.key, name]
     first, today = before.CHECKS[name], check.CHECKS[name]
     answer = first.answer_from(mistake.spoil(first.recipe))
     verdicts = [today.judge(answer, seed) for seed in SEEDS]
@@ -115,8 +117,6 @@ def how_named(before, mistake, name):
     if len(keys) > 1:
         return "lost", f"differs by seed: {keys}"
     (found,) = keys
-    if (mistake.key, name) in DROPPED:
-        return "dropped", DROPPED[mistake.key, name]
     if not found:
         return "lost", said
     return ("slip" if all(key.startswith("slip_") for key in found) else "words"), said

@@ -28,7 +28,7 @@ def test_it_is_named_then_removed():
         assert "Lesson 02 explains it. Section: Subtract, divide" in verdict.details
         assert verdict.hint(3) == "Write: inv_std = 1 / np.sqrt(var + eps)"
     finally:
-        check.remove("standardize", "eps_thrice")
+        del check.standardize.known["eps_thrice"]
     assert check.standardize(code).mistakes == ()
 
 
@@ -39,16 +39,20 @@ def test_it_is_named_then_removed():
         ("eps_thrice", "epsThrice", "expected `key: title`, the key in small letters"),
         (": Subtract, divide", "", "the line is '> 02_normalize', expected `> lesson: section`"),
         (OWN, "", "standardize, the text has no mistake"),
-        ("var + 3 * eps", "var + eps", "eps_thrice: it is right: inv_std = 1 / np.sqrt(var + eps)"),
+        ("var + 3 * eps", "var + eps", "the probes of standardize cannot tell it from the right answer"),
         ("eps_thrice: ", "", "the first line of a mistake is 'ε is added three times', expected `key:"),
         ("inv_std =", "root =", "eps_thrice: it gives root, expected one of n, mean, sum_of_squares, var"),
         ("inv_std =", "return", "eps_thrice: the line is 'return"),
-        ("        inv_std = 1 / np.sqrt(var + 3 * eps)\n", "", "eps_thrice: it has no line `name = exp"),
+        ("        inv_std = 1 / np.sqrt(var + 3 * eps)\n", "", "cannot tell it from the right answer"),
         ("var + 3", "vra + 3", "eps_thrice: inv_std is made of vra, expected some of eps, mean, n"),
         ("var + 3", "inv_std + 3", "eps_thrice: inv_std is made of inv_std, expected some of"),
         ("var + 3 * eps", "eps + var", "the probes of standardize cannot tell it from the right answer"),
-        ("np.sqrt(var + 3 * eps)", "(np.sqrt(var) + eps)", "cannot tell it from another mistake; it says:"),
-        ("np.sqrt(var", "np.squirt(var", "its code stops: AttributeError: module 'numpy' has no attribute"),
+        (
+            "np.sqrt(var + 3 * eps)",
+            "(np.sqrt(var) + eps)",
+            "cannot tell that it is this mistake; it says:",
+        ),
+        ("np.sqrt(var", "np.squirt(var", "it says: AttributeError: module 'numpy' has no attribute"),
         ("3 * eps)", "3 * eps", "eps_thrice: '(' was never closed"),
     ],
 )
@@ -71,8 +75,3 @@ def test_it_is_refused(old, new, words):
 def test_only_a_name_and_a_text_will_do(name, text, error, words):
     with pytest.raises(error, match=words):
         check.add(name, text)
-
-
-def test_a_mistake_that_is_not_there_cannot_be_removed():
-    with pytest.raises(KeyError, match="key is 'eps_thrice', which standardize has not"):
-        check.remove("standardize", "eps_thrice")

@@ -11,15 +11,11 @@ def eps_outside(x, eps):
     return (x - x.mean(axis=0)) / (x.std(axis=0) + eps)
 
 
-def test_two_mistakes_that_look_the_same_are_both_offered(monkeypatch):
+def test_of_two_mistakes_that_look_the_same_none_is_named(monkeypatch):
     known = check.standardize.known["eps_outside"]
     twin = dataclasses.replace(known, key="twin", title="a twin of it")
     monkeypatch.setitem(check.standardize.known, "twin", twin)
-    verdict = check.standardize(eps_outside)
-    assert verdict.mistakes == ()
-    assert "It may be one of these:" in verdict.why
-    assert known.title in verdict.why
-    assert "a twin of it" in verdict.why
+    assert check.standardize(eps_outside).mistakes == ()
 
 
 def test_what_is_true_on_one_probe_alone_is_not_said():
@@ -43,15 +39,15 @@ def backward_with(dx_of):
     return answer
 
 
-def test_several_parts_are_named_and_the_rest_is_told():
+def test_a_part_is_named_and_the_rest_is_told():
     verdict = check.batch_norm_backward(
         backward_with(
             lambda dy, x_hat, factor, dgamma, dbeta: factor * (dy - (dbeta + x_hat * dgamma) / len(dy))
         )
     )
-    assert set(verdict.mistakes) == {"dgamma_mean", "dbeta_mean"}
-    assert verdict.why.startswith("dx, dgamma and dbeta are off.\nIn dgamma and dbeta:")
-    assert "dx is off too, and not by these alone; mend dgamma and dbeta first." in verdict.details
+    assert verdict.mistakes == ("dgamma_mean",)
+    assert verdict.why.startswith("dx, dgamma and dbeta are off.\nIn dgamma:")
+    assert "dx and dbeta are off too, and not by this alone; mend dgamma first." in verdict.details
 
 
 def test_swapped_values_are_not_named_as_two_mistakes_beside_another_one():

@@ -12,6 +12,7 @@ SAME = (
     "00_meet_batch_normalization",
     "01_measure_a_batch",
     "01b_see_why_it_helps",
+    "01c_see_why_in_a_network",
     "02_normalize",
     "03_scale_and_shift",
     "04_derive_the_backward_pass",

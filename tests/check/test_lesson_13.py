@@ -16,19 +16,21 @@ def sums(blocks, has_shift=True):
     return n, shift, total / n, squares / n
 
 
-def whole_mean_subtracted(blocks):
-    _, shift, average, squares = sums(blocks)
-    return shift + average, squares - (shift + average) ** 2
-
-
-def n_minus_one(blocks):
-    n, shift, average, squares = sums(blocks)
-    return shift + average, (squares - average**2) * n / (n - 1)
-
-
 def digits_lost(blocks):
     _, _, average, squares = sums(blocks, has_shift=False)
     return average, squares - average**2
+
+
+def test_one_shift_for_all_channels_loses_digits():
+    def one_shift(blocks):
+        n, shift, total, squares = 0, 0, 0, 0
+        for block in blocks:
+            shift = block[0, 0] if n == 0 else shift
+            n, total = n + len(block), total + (block - shift).sum(axis=0)
+            squares = squares + ((block - shift) ** 2).sum(axis=0)
+        return shift + total / n, squares / n - (total / n) ** 2
+
+    assert "digits_lost" in check.shifted_statistics.judge(one_shift).mistakes
 
 
 def blocks_read_twice(blocks):
@@ -36,15 +38,7 @@ def blocks_read_twice(blocks):
     return mean, sum((((block - mean) ** 2).sum(axis=0) for block in blocks), 0 * mean) / n
 
 
-MEANT = [
-    whole_mean_subtracted,
-    n_minus_one,
-    digits_lost,
-    blocks_read_twice,
-]
-
-
-@pytest.mark.parametrize("meant", MEANT)
+@pytest.mark.parametrize("meant", [digits_lost, blocks_read_twice])
 def test_a_mistake_is_named(meant):
     assert meant.__name__ in check.shifted_statistics.judge(meant).mistakes
 

@@ -1,15 +1,12 @@
 """Each mistake with words of its own is named as itself and nothing else; right answers pass."""
 
 import re
-from itertools import combinations, islice
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from bnteach import check
-from bnteach.check.exercise import fingerprint
-from bnteach.check.running import rehearse
 
 SOURCE = Path(__file__).resolve().parents[2] / "notebooks" / "source"
 CHECKS = check.CHECKS
@@ -23,19 +20,12 @@ def sections(lesson):
     return {re.sub(r"[*`]", "", title).strip() for title in re.findall(r"^# #+ (.*)$", text, re.MULTILINE)}
 
 
-def with_mistakes(one, mistakes):
-    """An answer with these mistakes in it."""
-    recipe = one.recipe
-    for mistake in mistakes:
-        recipe = mistake.in_recipe(recipe)
-    return one.answer_from(recipe)
-
-
 @pytest.mark.parametrize(("name", "key"), PLACES)
 def test_a_mistake_is_named_as_itself_and_nothing_else(name, key):
     one = CHECKS[name]
+    answer = one.answer_from(one.known[key].in_recipe(one.recipe))
     for seed in SEEDS:
-        verdict = one.judge(with_mistakes(one, [one.known[key]]), seed)
+        verdict = one.judge(answer, seed)
         assert verdict.mistakes == (key,), verdict
 
 
@@ -67,29 +57,3 @@ def test_a_check_is_whole(name):
     for seed in SEEDS:
         verdict = one.judge(one.answer_from(one.recipe), seed)
         assert verdict.state == "passed", verdict
-
-
-def sampled_pairs(one, number=8):
-    """Pairs of mistakes that can happen together, and neither hides the other; drawn at random."""
-    pairs = combinations(one.known.values(), 2)
-    every = [pair for pair in pairs if not pair[0].lines.keys() & pair[1].lines.keys()]
-    drawn = (every[index] for index in np.random.default_rng(0).permutation(len(every)))
-    return list(islice((pair for pair in drawn if not one_hides_the_other(one, pair)), number))
-
-
-def one_hides_the_other(one, pair):
-    """True when the two together give what one of them gives alone."""
-
-    def given(*mistakes):
-        answer, probes = with_mistakes(one, mistakes), one.probes(np.random.default_rng(0))
-        return fingerprint([rehearse(one.own_trial(), answer, probe) for probe in probes])
-
-    return given(*pair) in [given(mistake) for mistake in pair]
-
-
-@pytest.mark.parametrize("name", [name for name, one in CHECKS.items() if one.has_slips])
-def test_two_mistakes_at_once_are_named_as_two(name):
-    """Or as a third that is the same as both."""
-    one, pairs = CHECKS[name], sampled_pairs(CHECKS[name])
-    both = sum(set(one.judge(with_mistakes(one, pair)).mistakes) == {m.key for m in pair} for pair in pairs)
-    assert both >= len(pairs) / 4

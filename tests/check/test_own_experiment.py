@@ -27,6 +27,11 @@ def test_two_numbers_are_asked_for(answer, words):
     assert words in check.effect_on_dx(answer).why
 
 
+def test_the_numbers_have_the_names_of_the_exercise():
+    assert "expected 2 values: usual, changed." in check.effect_on_steps(lambda steps, seed: 1.0).why
+    assert "expected 2 values: with BN, without BN." in check.trial_of_bn(lambda accuracy, seed: 1.0).why
+
+
 def test_a_change_that_shows_in_one_seed_of_three_is_enough():
     assert check.effect_on_dx(lambda seed: (seed, max(seed, 1))).state == "passed"
 

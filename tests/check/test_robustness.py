@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from bnteach import check
-from bnteach.check.code import is_blank
+from bnteach.check.answers import is_blank
 
 
 def right(x, eps):
@@ -45,11 +45,6 @@ def why(answer, of=check.standardize):
     return verdict.why
 
 
-class BadArray:
-    def __array__(self, dtype=None, copy=None):
-        raise RuntimeError("no array today")
-
-
 class BadWords(Exception):
     def __str__(self):
         raise ValueError
@@ -60,18 +55,12 @@ class BadWords(Exception):
     [
         (None, "Your function returns None, expected x_hat. Is a `return` missing?"),
         ("text", "x_hat is a str, expected an array of real numbers."),
-        ({"x_hat": 1}, "x_hat is a dict, expected an array of real numbers."),
         ([[1.0], [1.0, 2.0]], "x_hat is a list whose rows differ in length"),
-        ([[1.0, None], [1.0, 2.0]], "x_hat is a list, expected an array of real numbers."),
         (np.ones((3, 2), complex), "x_hat is an array of shape (3, 2) and dtype complex128, expected"),
         ((np.ones(2), np.ones(2)), "Your function returns 2 values, expected one: x_hat."),
         ((np.ones(2),), "Your function returns a tuple of 1 value, expected one: x_hat."),
-        (BadArray(), "RuntimeError: no array today, at line"),
         (np.ones((2, 3)), "it has shape (2, 3), expected (3, 2) for x of shape (3, 2)."),
-        (1.5, "it has shape (), expected (3, 2)"),
         (np.full((3, 2), np.nan), "6 of its 6 values are NaN or infinite."),
-        (np.ones((3, 2)) > 0, "it has shape (3, 2), expected (6, 4)"),
-        (right, "x_hat is a function, expected"),
     ],
 )
 def test_an_odd_value(value, words):
@@ -83,17 +72,11 @@ def test_an_odd_value(value, words):
     [
         (1.0, "Your function returns a float, expected 2 values: total, product."),
         ((1.0,), "Your function returns 1 value, expected 2 values: total, product."),
-        (iter([1, 2]), "returns a list_iterator, expected 2 values"),
         ((1.0, None), "product is None, expected an array."),
     ],
 )
 def test_the_wrong_number_of_values(two_values, value, words):
     assert words in why(lambda dy, x: value, two_values)
-
-
-def test_what_came_before_a_failure_is_told(two_values):
-    assert "Before that, total came out right." in why(lambda dy, x: (dy.sum(0), None), two_values)
-    assert "Before that, total came out wrong." in why(lambda dy, x: (dy.sum(1), None), two_values)
 
 
 def test_an_exception_is_told_with_the_learners_own_line():
@@ -102,10 +85,8 @@ def test_an_exception_is_told_with_the_learners_own_line():
 
     words = why(lambda x, eps: inner(x))
     assert words.startswith("LinAlgError: Last 2 dimensions of the array must be square, at line ")
-    assert (
-        "of test_robustness.py: return np.linalg.inv(x)  # the line. It happens with x of shape (3, 2)"
-        in words
-    )
+    assert "of test_robustness.py: return np.linalg.inv(x)  # the line. It happens with x of" in words
+    assert words.endswith("but not with every input.")
 
 
 @pytest.mark.parametrize("error", [KeyError(3), BadWords(), BaseException("odd"), StopIteration()])
@@ -119,68 +100,24 @@ def test_every_exception_is_caught(error):
 @pytest.mark.parametrize(
     ("answer", "words"),
     [
-        (lambda x, eps: x.mean(dim=0), ": `axis=` stands where PyTorch has `dim=`."),
-        (lambda x, eps: x.sum(0, keepdim=True), ": write `keepdims=`, with an s."),
-        (lambda x, eps: x.var(0, unbiased=False), ": they divide by n, unless `ddof=1` is given."),
-        (
-            lambda x, eps: torch.sqrt(x.var(0)),
-            ": call np in the place of torch, or begin with torch.from_numpy",
-        ),
-        (lambda x, eps: x.unsqueeze(0), ", which lack some methods of PyTorch's tensors."),
+        (lambda x, eps: x.mean(dim=0), "`axis=` stands where PyTorch has `dim=`."),
+        (lambda x, eps: x.sum(0, keepdim=True), "write `keepdims=`, with an s."),
+        (lambda x, eps: x.var(0, unbiased=False), "they divide by n, unless `ddof=1` is given."),
+        (lambda x, eps: torch.sqrt(x.var(0)), "call np in the place of torch, or begin with torch.from_nump"),
+        (lambda x, eps: x.unsqueeze(0), "which lack some methods of PyTorch's tensors."),
+        (lambda x, eps: x - x.mean(axis=1)[:-1], "NumPy lines shapes up from the last axis on."),
     ],
 )
-def test_words_of_pytorch_are_explained(answer, words):
-    assert f"(The inputs are NumPy arrays{words}" in why(answer)
-
-
-def test_shapes_that_do_not_fit_are_explained():
-    assert "NumPy lines shapes up from the last axis on." in why(lambda x, eps: x - x.mean(axis=1)[:-1])
-
-
-def test_a_forward_pass_without_its_mode_is_explained():
-    class Layer:
-        def __init__(self, num_features, eps=1e-5, momentum=0.1):
-            self.running_mean, self.running_var = np.zeros(num_features), np.ones(num_features)
-            self.gamma, self.beta = np.ones(num_features), np.zeros(num_features)
-
-        def forward(self, x):
-            return x
-
-    assert "The check calls forward(x, training=True); yours is forward(x)." in check.BatchNorm(Layer).why
-
-
-@pytest.mark.parametrize(
-    "rounded",
-    [
-        lambda y: y.astype(np.float16),
-        lambda y: torch.tensor(y).half(),
-        lambda y: torch.tensor(y).bfloat16(),
-    ],
-)
-def test_half_precision_is_named_as_such(rounded):
-    assert check.standardize(lambda x, eps: rounded(right(x, eps))).mistakes == ("half_precision",)
-
-
-def test_failing_on_some_inputs_alone_is_told():
-    def answer(x, eps):
-        if len(x) == 9:
-            raise ValueError("nine")
-        return right(x, eps)
-
-    assert "ValueError: nine" in why(answer)
-    assert "It happens with x of shape (9, 3), eps = 0.00001, but not with every input." in why(answer)
+def test_what_a_message_means_is_told(answer, words):
+    assert words in why(answer)
 
 
 @pytest.mark.parametrize(
     ("answer", "words"),
     [
-        (lambda x: x, "takes 1 argument: x. The check calls it with 2: x, eps."),
-        (lambda: 1, "takes 0 arguments. The check calls it with 2: x, eps."),
-        (lambda x, gamma, beta, eps: x, "takes 4 arguments: x, gamma, beta, eps. The check calls it with 2"),
-        (
-            lambda x, *, eps: x,
-            "takes 1 argument: x. The check calls it with 2: x, eps. Take away the `*` in front of eps.",
-        ),
+        (lambda x: x, "takes (x). The check calls it with 2 arguments: x, eps."),
+        (lambda: 1, "takes (). The check calls it with 2 arguments: x, eps."),
+        (lambda x, *, eps: x, "takes (x, *, eps). The check calls it with 2"),
     ],
 )
 def test_the_wrong_arguments(answer, words):
@@ -194,14 +131,6 @@ def test_arguments_that_fit_are_fine(answer):
     assert check.standardize(answer).state == "passed"
 
 
-@pytest.mark.parametrize(
-    ("answer", "words"), [(3, "an int"), ("text", "a str"), ([right], "a list"), (np.ones(3), "an array of")]
-)
-def test_no_function_at_all(answer, words):
-    assert why(answer).startswith(f"standardize is {words}")
-    assert why(answer).endswith("expected a function.")
-
-
 def test_a_class_for_a_function_and_a_function_for_a_class(two_values):
     class Standardize:
         def __call__(self, x, eps):
@@ -209,9 +138,9 @@ def test_a_class_for_a_function_and_a_function_for_a_class(two_values):
 
     assert why(Standardize) == "standardize is a class, expected a function."
     assert check.standardize(Standardize()).state == "passed"
+    assert why([right]) == "standardize is a list, expected a function."
     of_class = dataclasses.replace(two_values, name="TwoValues")
     assert why(right, of_class) == "TwoValues is a function, expected a class."
-    assert why(of_class, of_class) == "TwoValues is a Check, expected a class."
 
 
 def test_an_empty_class_is_not_attempted(two_values):
@@ -227,17 +156,6 @@ def test_an_empty_class_is_not_attempted(two_values):
 
     assert dataclasses.replace(two_values, name="TwoValues")(Empty).state == "not attempted"
     assert not is_blank(Begun)
-
-
-def test_generators_and_coroutines():
-    def yields(x, eps):
-        yield right(x, eps)
-
-    async def waits(x, eps):
-        return right(x, eps)
-
-    assert "gives a generator. Use `def` and `return`, no `async` or `yield`." in why(yields)
-    assert "gives a coroutine." in why(waits)
 
 
 def test_different_results_for_the_same_input():
@@ -276,7 +194,8 @@ def test_not_attempted():
 
 
 def test_half_attempted(two_values):
-    assert "product is still `...`" in why(lambda dy, x: (dy.sum(0), ...), two_values)
+    words = why(lambda dy, x: (dy.sum(0), ...), two_values)
+    assert words == "product is still `...`: it is not written yet. Before that, total came out right."
     assert two_values(lambda dy, x: (..., ...)).state == "not attempted"
     assert two_values(lambda dy, x, both=...: both).state == "not attempted"
 
@@ -353,10 +272,6 @@ def test_recursion_without_end():
         return again(x, eps)
 
     assert "Your function calls itself without end, at line" in why(again)
-
-
-def test_more_memory_than_there_is():
-    assert "Your code asks for more memory than there is" in why(lambda x, eps: np.ones(2**48))
 
 
 def test_a_check_in_the_function_that_it_checks_answers_at_once():

@@ -21,7 +21,6 @@ from bnteach.check.slips import slips_of
         ("a.mean(axis=0)", "a.mean(axis=1, keepdims=True)", "a.mean(axis=0) runs along axis 1"),
         ("a[:, None]", "a", "a[:, None] stands without its [:, None]"),
         ("(a - b) * c", "a - b * c", "the brackets around a - b are missing"),
-        ("a * b + c", "a * (b + c)", "c comes in before * is worked out"),
         ("a + b", "a ** 2 + b", "a is squared"),
         ("a + b", "a + c", "c stands where b belongs"),
         ("a + b", "a - 1 + b", "1 is subtracted from a"),
@@ -55,9 +54,3 @@ def test_a_slip_is_named_with_what_to_write():
 def test_a_slip_beside_a_mistake():
     verdict = check.batch_norm_channels(with_beta_subtracted(lambda var, eps: np.sqrt(var) + eps))
     assert set(verdict.mistakes) == {"eps_outside", "slip_in_y"}
-
-
-def test_no_slip_is_a_right_answer():
-    one = check.standardize
-    for slip in one.slips:
-        assert one.judge(one.answer_from(slip.in_recipe(one.recipe))).state == "not yet"

@@ -32,7 +32,7 @@ def test_the_text_of_a_wrong_answer():
     verdict = check.standardize(eps_outside)
     text = str(verdict)
     assert text.startswith(WRONG)
-    assert "\n    x = [[ 1.0, 10.0],\n         [ 2.0, 10.0],\n" in text
+    assert "\n    x = [[ 1, 10],\n         [ 2, 10],\n" in text
     assert "e-0" not in text
     assert text.endswith("  For a hint, write behind the check: .hint(1), then .hint(2), then .hint(3)")
     assert repr(verdict) == text

@@ -19,7 +19,6 @@ def noise(value, scale):
 SPOILED = {
     "times 1.37": lambda value: 1.37 * value,
     "a little noise": lambda value: value + noise(value, 0.003),
-    "much noise": lambda value: value + noise(value, 1),
     "tanh": lambda value: np.tanh(0.7 * value),
     "one value": lambda value: np.where(
         np.arange(value.size).reshape(value.shape) == value.size // 2, 7.77, value
@@ -94,7 +93,7 @@ def backward(change):
         (lambda dx, h, s, g, d: dx.T, "dx: it has shape (2, 3), expected (3, 2)"),
         (lambda dx, h, s, g, d: dx.T, "It is the transpose of the right array."),
         (lambda dx, h, s, g, d: dx[None], "The numbers are right: only the shape is not."),
-        (lambda dx, h, s, g, d: dx + 0.5, "dx: all values are off by the same amount."),
+        (lambda dx, h, s, g, d: dx + 0.5, "dx: in each channel all values are off by the same amount."),
         (lambda dx, h, s, g, d: dx + 0.3 * g, "dx: in each channel all values are off by the same amount."),
         (lambda dx, h, s, g, d: dx + 0.3 * h**2, "Look at both paths"),
         (lambda dx, h, s, g, d: dx + 0.3 * h * (d * h).mean(0), "Look at the path through the variance."),
@@ -138,33 +137,8 @@ def test_a_name_that_the_learner_does_not_use_is_explained():
         d = dy * gamma
         return inv_std * (d - d.mean(0) - x_hat * (d * x_hat).sum(0)), (dy * x_hat).sum(0), dy.sum(0)
 
-    def with_their_names(dy, x, gamma, eps):
-        along_x_hat = None
-        return answer(dy, x, gamma, eps) if along_x_hat is None else None
-
     words = "in `x_hat * (dx_hat * x_hat).mean(axis=0)` sum stands where mean belongs."
     assert words in check.batch_norm_backward(answer).why
-    assert "Here" not in check.batch_norm_backward(with_their_names).why
-
-
-def test_a_mistake_is_named_where_the_code_stops_with_one_sample():
-    def mean_of_several(x):
-        if len(x) == 1:
-            raise ValueError("Expected more than 1 value per channel")
-        return x.mean(axis=0)
-
-    verdict = check.row_to_add(mean_of_several)
-    assert verdict.mistakes == ("mean_added",)
-    assert "ValueError: Expected more than 1 value" in verdict.why
-    assert "It happens with x of shape (1, 3), but not with every input." in verdict.why
-
-
-@pytest.mark.parametrize("power", [1, 3])
-def test_that_it_is_right_is_not_said_where_epsilon_is_too_small_to_show(power):
-    """ε³ is wrong in two probes, and is right where ε itself does not matter."""
-    verdict = check.standardize(lambda x, eps: pieces(x, eps**power)[0] + np.tanh(eps) * (eps > 1e-3))
-    assert verdict.state == "not yet"
-    assert "right with" not in verdict.why
 
 
 def perpendicular(x_hat):

@@ -90,10 +90,8 @@ def test_every_corner_draws_and_prints_nothing(capfd):
     assert capfd.readouterr() == ("", "")
 
 
-def test_ridges_stand_above_each_other_with_mean_and_spread():
+def test_ridges_stand_above_each_other():
     first, second = np.array([0.0, 2.0]), np.array([3.0, 3.0, 6.0])
     ax = figures.ridges([(first, "data"), (second, "with_bn")], limits=(-1, 7))
-    bars = [line.get_data() for line in ax.lines if line.get_linewidth() == 4]
-    np.testing.assert_allclose([bar[0] for bar in bars], [[0, 2], [4 - 2**0.5, 4 + 2**0.5]])
-    outlines = [line.get_ydata() for line in ax.lines if len(line.get_ydata()) > 2]
-    assert outlines[0].min() > 0.5 > outlines[1].max()
+    upper, lower = [line.get_ydata() for line in ax.lines]
+    assert upper.min() >= 0.5 > lower.max() > lower.min() >= 0

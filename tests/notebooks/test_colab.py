@@ -23,6 +23,7 @@ from nbclient.exceptions import CellExecutionError
 
 from alone import make_kernel, run_alone
 from bnteach.authoring.__main__ import main
+from bnteach.authoring.clean import clear_answers
 from bnteach.authoring.colab import Repository, for_colab, repository_at, write_for_colab
 from bnteach.authoring.colab_cells import INSTALLS, RESULTS_FOLDERS, UNPACKS, bring_bnteach
 from bnteach.authoring.lessons import NOTEBOOKS, PLACES, code_cells
@@ -81,6 +82,7 @@ def test_a_cell_that_brings_bnteach_comes_first_and_no_output_is_left(written, n
     before, after = read(NOTEBOOKS / name), read(written / name)
     nbformat.validate(after)
     first, *others = code_cells(after)
+    clear_answers(before)
     assert [cell.source for cell in others] == [cell.source for cell in code_cells(before)]
     assert not any(cell.outputs or cell.execution_count for cell in code_cells(after))
     assert first.source.startswith(UNPACKS + '\nPACKED = """\n')

@@ -137,6 +137,14 @@ def test_a_broken_rule_is_named_with_its_number(lesson, old, new, problems):
     assert set(problems) <= set(broken(lesson)), broken(lesson)
 
 
+def test_the_lab_may_be_in_the_second_half(lesson):
+    source = lesson.source.read_text(encoding="utf-8").replace("labs.Sampler()", "1")
+    lesson.source.write_text(source, encoding="utf-8")
+    assert "labs: 0, at least 1" in broken(lesson)
+    write_lesson(lesson.folder, "01b_more")
+    assert "labs: 0, at least 1" not in broken(lesson)
+
+
 def test_no_text_at_the_end(lesson):
     lesson.source.write_text(OPENING, encoding="utf-8")
     assert "end: no text after the last code cell" in broken(lesson)

@@ -13,6 +13,7 @@ import pytest
 
 from bnteach.authoring import outputs
 from bnteach.authoring.__main__ import main
+from bnteach.authoring.clean import clear_answers
 from bnteach.authoring.lessons import NOTEBOOKS, code_cells
 from bnteach.authoring.prose_checks import relative_links
 from bnteach.authoring.student import COURSE, LEFT, RECORD, copy_for_student
@@ -72,6 +73,22 @@ def test_a_fresh_copy_has_no_outputs_and_no_solutions(project):
     assert not any(cell.outputs or cell.execution_count for cell in code_cells(copied))
     assert copied.cells[5].metadata == {"tags": ["raises-exception"]}
     assert copied.cells[8].metadata == {"tags": ["draws"], "jupyter": {"source_hidden": True}}
+
+
+@pytest.mark.parametrize(
+    ("source", "rest"),
+    [
+        ("y = f(x)\nassert y > 0\nprint(y)", "y = f(x)\nprint(y)"),
+        ("print(y)\nassert (\n    y\n    > 0\n)", "print(y)"),
+        ("def f(x):\n    assert x\n    return x", "def f(x):\n    assert x\n    return x"),
+        ("%time f()\nassert y", "%time f()\nassert y"),
+    ],
+)
+def test_what_a_lesson_asserts_is_no_answer_to_look_up(source, rest):
+    cells = [nbformat.v4.new_code_cell(code) for code in (source, "assert y > 0", "")]
+    notebook = nbformat.v4.new_notebook(cells=cells)
+    clear_answers(notebook)
+    assert [cell.source for cell in notebook.cells] == [rest, ""]
 
 
 def test_links_lead_to_the_solutions_of_the_project_and_elsewhere_become_words(project, tmp_path_factory):

@@ -58,14 +58,14 @@ def judged_by(
             found = str(known)
         yield "fault", names.index(found)
 
-    def tell(seen: list[Observed]) -> tuple[str, str]:
+    def tell(seen: list[Observed]) -> str:
         """The faults that have no words of their own, and those that show on some inputs alone."""
         found = [names[int(run.values["fault"])] for run in seen if "fault" in run.values]
         if len(set(found)) > 1:
             wrong = {titles.get(name, name): None for name in found if name != "none"}
             where = "some inputs, not with all" if "none" in found else "one input or another"
-            return f"With {where}: {'; '.join(wrong)}.", ""
-        return (found[0] if found and found[0] in others else ""), ""
+            return f"With {where}: {'; '.join(wrong)}."
+        return found[0] if found and found[0] in others else ""
 
     return JudgedByFacts(
         first_fault, trial=trial, answer=with_fault, tell=tell, mistakes=(text,), has_slips=False, **more

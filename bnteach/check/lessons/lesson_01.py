@@ -150,6 +150,6 @@ EXERCISES = [
         {"subtract": True, "divide": True, "after_relu": False},
         name="effect_on_steps",
         such_as="after_relu=True",
-        lesson=("01b_see_why_it_helps", "Inside a network"),
+        lesson=("01c_see_why_in_a_network", "The curvatures"),
     ),
 ]

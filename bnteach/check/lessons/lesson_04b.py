@@ -56,6 +56,10 @@ OF_SHIFT = """
         shift = -rate * a.shape[1] * 0.25 * dz.sum(axis=0)
         | That was a reckoning for inputs from sigmoids. Here they are any numbers: use `a`.
 
+    sum_of_dz: the sum of dz is taken times 0.5
+        shift = -rate * 0.5 * dz.sum(axis=0)
+        | That is the step of a weight whose input is 0.5. Here the inputs are any numbers: use `a`.
+
     weights_averaged: the mean step of a channel's weights is returned
         shift = step.mean(axis=0)
         | Asked for is the mean of z, not of the weights: z changes by a @ step.

@@ -25,7 +25,7 @@ def batch_norm_channels(x, gamma, beta, eps, channel_axis):
 
 
 OF_CHANNELS = """
-    > 06_normalize_channels: The mistake: statistics for each position
+    > 06_normalize_channels: One mean for each position?
 
     per_element: each position of the picture has statistics of its own
         axes = 0
@@ -173,7 +173,7 @@ EXERCISES = [
         {"right": 0, "down": 0, "contrast": 1.0, "negative": False},
         name="effect_of_change",
         such_as="right=1",
-        lesson=("06_normalize_channels", "The mistake: statistics for each position"),
+        lesson=("06_normalize_channels", "One mean for each position?"),
     ),
     named_letters(
         "spot_the_bug",
@@ -181,6 +181,6 @@ EXERCISES = [
         hints="""Read each line beside the formula: what is measured, over which axes, divided by what?
         Or try γ = 2, β = 1, ε = 0.5: is the mean of a channel β? Do the other pictures matter?
         Two use wrong axes, one none at all. Three have a wrong variance or count. What is left?""",
-        lesson=("06_normalize_channels", "The mistake: statistics for each position"),
+        lesson=("06_normalize_channels", "One mean for each position?"),
     ),
 ]

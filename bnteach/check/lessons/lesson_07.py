@@ -164,18 +164,18 @@ def place_in_words(value: Any) -> int:
     return WORDS.index(word)
 
 
-def outcomes_in_words(seen: list[Observed]) -> tuple[str, str]:
+def outcomes_in_words(seen: list[Observed]) -> str:
     """How many intervals of READ, the first probe, get a wrong word, and the first of them."""
     if "outcome" not in seen[0].values:
-        return "", ""
+        return ""
     wrong = []
     for (low, high), place in zip(READ.tolist(), seen[0].values["outcome"], strict=True):
         if WORDS[int(place)] != (right := interval_outcome(low, high, 1.0)):
             given = f"it says {WORDS[int(place)]!r}, expected {right!r}"
             wrong.append(f"From {low} to {high}, with the margin 1, {given}.")
     if not wrong:
-        return "With the margin 1 it says the right words, with another margin it does not.", ""
-    return f"{len(wrong)} of {len(READ)} intervals get a wrong word. {wrong[0]}", ""
+        return "With the margin 1 it says the right words, with another margin it does not."
+    return f"{len(wrong)} of {len(READ)} intervals get a wrong word. {wrong[0]}"
 
 
 # What the lesson has tried of each setting, the usual value first.
@@ -262,7 +262,6 @@ EXERCISES = [
     Check(
         dropout_variance,
         dropped_channels,
-        asks_for_formula=True,
         hints="""The variance is E[x²] − E[x]². What does dropout do to E[x], and what to E[x²]?
         With probability p a value is 0. Else it is x / (1 − p), and its square is x² / (1 − p)². Take the \
         mean of both.

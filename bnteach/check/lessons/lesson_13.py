@@ -36,6 +36,8 @@ def shifted_statistics(x):  # the learner takes x in blocks
 
 
 OF_SHIFTING = """
+    > 13b_keep_it_in_the_cache: A block that stays in the cache
+
     blocks_read_twice: the variance is 0, as if there had been nothing to add
         var = 0 * average
         | Each block comes only once: a second loop over `blocks` finds none. Sum both in one loop.
@@ -53,9 +55,12 @@ OF_SHIFTING = """
 
 
 def far_columns(rng: np.random.Generator) -> list[Probe]:
-    """Mean over standard deviation is 10 000 in float32; in float64 so much that its digits do not help."""
-    x = rng.normal(0, 1, size=(500, 3))
-    return [{"x": (x + 1e4).astype(np.float32)}, {"x": x + 1e8}]
+    """Mean over standard deviation is 10 000 in float32; in float64 so much that its digits do not help.
+
+    No shift suits all channels: their means differ.
+    """
+    x, sides = rng.normal(0, 1, size=(500, 3)), np.array([1, -1, 2])
+    return [{"x": (x + 1e4 * sides).astype(np.float32)}, {"x": x + 1e8 * sides}]
 
 
 def one_look(x: np.ndarray) -> Iterator[np.ndarray]:
@@ -93,7 +98,7 @@ EXERCISES = [
         hints="""Take a line operation by operation. Which whole arrays does each read? Which does it write?
         A number, or one number for each channel, is no pass. What has no name is written, too.
         `a * x + b * z + c` has the operations `a * x`, `b * z`, the sum of both, and `+ c`.""",
-        lesson=("13_make_it_fast", "Count the bytes"),
+        lesson=("13_make_it_fast", "Count the passes"),
     ),
     Check(
         shifted_statistics,
@@ -105,14 +110,14 @@ EXERCISES = [
         hints="""Subtract something near the values first. Which value do you have before any sum?
         Shift by the first row. Add up `near = block - shift`, its squares, the rows. What does it change?
         With `average = total / n`: mean `shift + average`, variance `squares / n - average**2`.""",
-        lesson=("13_make_it_fast", "A block keeps them"),
+        lesson=("13b_keep_it_in_the_cache", "A block that stays in the cache"),
         mistakes=(OF_SHIFTING,),
     ),
     one_change(
         "seconds_of_a_value",
         {"channels": 64, "positions": 784, "samples": 32, "float64": False, "channels_last": False},
         name="effect_on_time",
-        such_as="positions=49",
-        lesson=("13_make_it_fast", "Time follows the passes"),
+        such_as="channels=128",
+        lesson=("13_make_it_fast", "Why memory decides"),
     ),
 ]

@@ -15,11 +15,12 @@ from .trainings import signature_of
 SEEDS = (0, 1, 2)
 Tried = Mapping[str, Collection]  # setting -> the values that are not new, the usual one first
 Refusal = Callable[..., str]
+Names = tuple[str, str]  # of the two numbers, as the exercise calls them
 
 NOT_COMPARABLE = """
     > 00_meet_batch_normalization: Two networks, one difference
 
-    not_two_runs: the experiment is not two runs, a usual one and a changed one
+    not_two_runs: the two numbers do not come from two different runs
         | To compare, measure twice: once as usual, once with the change. Return both numbers.
 
     other_seed: the two runs are not both of the seed that your function is given
@@ -36,7 +37,7 @@ NOT_COMPARABLE = """
 """
 
 NO_TRIAL = """
-    not_two_runs: the trial is not two runs, one of which has BN
+    not_two_runs: the two numbers do not come from one run with BN and one without
         | A claim about BN needs two numbers: one run with `batch_norm=False`, one with `batch_norm=True`.
 
     other_seed: the two runs have different seeds
@@ -76,7 +77,7 @@ class Call(NamedTuple):
     changes: dict[str, Any]
 
 
-def pair_of(answer: Any, call: Callable[..., Call], seed: int) -> list[Call]:
+def pair_of(answer: Any, call: Callable[..., Call], seed: int, names: Names) -> list[Call]:
     """The two calls that gave the two numbers, in their order; empty if these are not two calls."""
     calls: list[Call] = []
 
@@ -86,14 +87,13 @@ def pair_of(answer: Any, call: Callable[..., Call], seed: int) -> list[Call]:
             calls.append(one)
         return float(calls.index(one))
 
-    found = two_numbers(answer(measure, seed))
+    found = two_numbers(answer(measure, seed), names)
     are_two = set(found) == {0.0, 1.0} and len(calls) == 2
     return [calls[int(number)] for number in found] if are_two else []
 
 
-def two_numbers(value: Any) -> tuple[float, float]:
+def two_numbers(value: Any, names: Names) -> tuple[float, float]:
     """What one trial returned. Raises OddAnswer for anything but two finite numbers."""
-    names = ("before", "after")
     pair = [as_array(name, number) for name, number in zip(names, unpacked(names, value), strict=True)]
     for name, number in zip(names, pair, strict=True):
         if number.ndim or not np.isfinite(number):
@@ -109,7 +109,7 @@ def of_one_seed(pairs: Collection[list[Call]]) -> bool:
 
 def compared(answer: Any, inputs: Probe, call: Callable[..., Call]) -> Facts:
     """A usual call and a changed one."""
-    pairs = [pair_of(answer, call, seed) for seed in inputs["seeds"]]
+    pairs = [pair_of(answer, call, seed, ("usual", "changed")) for seed in inputs["seeds"]]
     yield "not_two_runs", all(pairs)
     yield "other_seed", of_one_seed(pairs)
     changes = [(before.changes, after.changes) for before, after in pairs]
@@ -120,7 +120,7 @@ def compared(answer: Any, inputs: Probe, call: Callable[..., Call]) -> Facts:
 
 def tried(answer: Any, inputs: Probe, call: Callable[..., Call], known: Tried) -> Facts:
     """A call with BN and one without it, else alike, under a condition that is not known yet."""
-    pairs = [pair_of(answer, call, seed) for seed in inputs["seeds"]]
+    pairs = [pair_of(answer, call, seed, ("with BN", "without BN")) for seed in inputs["seeds"]]
     conditions = [[dict(one.changes) for one in pair] for pair in pairs]
     has_bn = [[one.pop("batch_norm", True) for one in pair] for pair in conditions]
     yield "not_two_runs", all(sorted(pair) == [False, True] for pair in has_bn)
@@ -133,8 +133,9 @@ def tried(answer: Any, inputs: Probe, call: Callable[..., Call], known: Tried) -
 
 def believed(answer: Any, inputs: Probe) -> Facts:
     """Two numbers that come from the seed, differ from seed to seed, and from each other."""
-    runs = [two_numbers(answer(seed)) for seed in inputs["seeds"]]
-    yield "not_reproducible", two_numbers(answer(inputs["seeds"][0])) == runs[0]
+    names, seeds = ("before", "after"), inputs["seeds"]
+    *runs, again = [two_numbers(answer(seed), names) for seed in (*seeds, seeds[0])]
+    yield "not_reproducible", again == runs[0]
     before, after = zip(*runs, strict=True)
     yield "nothing_changed", before != after
     yield "seed_unused", min(len(set(before)), len(set(after))) > 1

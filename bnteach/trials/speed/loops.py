@@ -1,4 +1,4 @@
-"""Batch normalization as plain loops over numbers: slow in Python, and what Numba compiles in lesson 13.
+"""Batch normalization as plain loops over numbers: slow in Python, and what Numba compiles in lesson 13b.
 
 x, y, dy and dx: (samples, channels, positions). gamma and beta: (1, channels, 1). The numbers stay in float64
 until `forward` writes them to y, and `backward` to dx.

@@ -1,27 +1,29 @@
-"""What each way of lesson 13 is measured by, but for its time."""
+"""What each way is measured by: its time, counted in passes over an array; its memory; its error."""
 
 from __future__ import annotations
 
+import ast
 import ctypes
+import inspect
 import os
 import time
 import tracemalloc
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
 import torch
 
-from bnteach.core import fast
+from bnteach.core import functional
+
+from .ways import Way, eps, least, pytorch
 
 # Where other programs run too, the processor's time for this one says more; on Windows it is too coarse.
 clock = time.perf_counter if os.name == "nt" else time.process_time
 
-Way = Callable[..., tuple[np.ndarray, ...]]
-
-EPS = 1e-5
-AT_HAND = 2**29  # bytes that are touched beforehand, more than any way of the lesson needs
-SIDE = 1024
-OPERATIONS = 2 * SIDE**3  # multiplications and additions
+AT_HAND = 2**29  # bytes that are touched beforehand, more than any way of the lessons needs
+ROUNDS = 7
+SIDE = 1024  # of a product of matrices
+OF_LEAST = 5  # passes of `least`
 
 
 def steady() -> None:
@@ -49,67 +51,63 @@ def batch(mean: float, samples: int = 32, channels: int = 64, positions: int = 5
     return [x + np.float32(mean), gamma, beta, dy]
 
 
-def pytorch(x, gamma, beta, dy):
-    """PyTorch's layer and its gradients."""
-    x, gamma, beta = (torch.from_numpy(a).requires_grad_() for a in (x, gamma.ravel(), beta.ravel()))
-    y = torch.nn.functional.batch_norm(x, None, None, gamma, beta, training=True, eps=EPS)
-    y.backward(torch.from_numpy(dy))
-    return tuple(a.detach().numpy() for a in (y, x.grad, gamma.grad, beta.grad))
-
-
-def engine(x, gamma, beta, dy):
-    """The fast engine of bnteach."""
-    y, cache = fast.batch_norm_forward(x, gamma.ravel(), beta.ravel(), EPS)
-    return y, *fast.batch_norm_backward(dy, cache)
-
-
-def least(x, gamma, beta, dy):
-    """No layer: the fewest passes, x in and y out, then x and dy in and dx out."""
-    y = np.empty_like(x)
-    np.copyto(y, x)
-    return y, np.add(x, dy)
-
-
-def shortest(ways: dict[str, Way], layer: list[np.ndarray], rounds: int = 7) -> dict[str, float]:
-    """The least seconds of each way; they take turns, so that what else the machine does meets them all."""
-    seconds: dict[str, list[float]] = {name: [] for name in ways}
-    for _ in range(rounds + 1):  # the first round warms up
-        for name, way in ways.items():
+def shortest(tasks: Mapping[str, Callable[[], object]]) -> dict[str, float]:
+    """The least seconds of each task; they take turns, so that what else the machine does meets them all."""
+    seconds: dict[str, list[float]] = {name: [] for name in tasks}
+    for _ in range(ROUNDS + 1):  # the first round warms up
+        for name, task in tasks.items():
             begin = clock()
-            way(*layer)
+            task()
             seconds[name].append(clock() - begin)
     return {name: min(times[1:]) for name, times in seconds.items()}
 
 
-def table(ways: dict[str, Way], passes: dict[str, int], layer: list[np.ndarray], *names: str) -> None:
-    """A row for each of these ways: its time if only the passes count, the measured one, and its memory."""
-    seconds = shortest({name: ways[name] for name in (*names, "PyTorch", "least")}, layer)
-    for name in names:
-        assert_same(ways[name](*layer), ways["PyTorch"](*layer))
-        reckoned = passes[name] * seconds["least"] / passes["least"]
-        print(f"{name:9}{passes[name]:2} passes: {1e3 * reckoned:3.0f} ms   measured: ", end="")
-        print(f"{1e3 * seconds[name]:3.0f} ms, {seconds[name] / seconds['PyTorch']:.2f} of PyTorch's", end="")
-        print(f"   memory {peak(ways[name], layer):.1f}")
+def in_passes(ways: Mapping[str, Way], layer: Sequence[np.ndarray]) -> dict[str, float]:
+    """The time of each way, counted in passes: a pass is a fifth of the time of `least`."""
+    tasks = {name: lambda way=way: way(*layer) for name, way in {**ways, "least": least}.items()}
+    seconds = shortest(tasks)
+    return {name: OF_LEAST * seconds[name] / seconds["least"] for name in ways}
 
 
-def product(x, *others):
-    """No layer: a product of matrices, with so many OPERATIONS."""
-    square = x.reshape(-1)[: SIDE * SIDE].reshape(SIDE, SIDE)
-    return square @ square
+def table(ways: Mapping[str, Way], counted: Mapping[str, int], layer: Sequence[np.ndarray]) -> None:
+    """A row for each way: its passes as counted, its time, the time over PyTorch's, and its memory."""
+    ways = {**ways, "PyTorch": pytorch}
+    times, right = in_passes(ways, layer), pytorch(*layer)
+    print("passes:   counted   measured   of PyTorch's time   memory")
+    for name, way in ways.items():
+        assert_same(way(*layer), right)
+        memory = f"{peak(way, layer):6.1f}" if way is not pytorch else ""  # PyTorch's own is not seen
+        print(f"{name:9}{counted.get(name, ''):8}{times[name]:11.0f}", end="")
+        print(f"{times[name] / times['PyTorch']:20.1f}   {memory}".rstrip())
 
 
-def as_way(forward: Callable, backward: Callable) -> Way:
-    """The way that makes arrays for y and dx, and has these two functions write to them."""
+def lines(way: Way, counted: Sequence[int], layer: Sequence[np.ndarray]) -> None:
+    """Run a function line by line; print each line's passes as counted, its time, and the line."""
+    source = inspect.getsource(way)
+    steps = [step for step in ast.parse(source).body[0].body if isinstance(step, ast.Assign | ast.AugAssign)]
+    words = [ast.get_source_segment(source, step) for step in steps]
+    names = dict(way.__globals__)
 
-    def way(x, gamma, beta, dy):
-        y, dx = np.empty_like(x), np.empty_like(x)
-        kept = forward(x, gamma, beta, y)
-        return y, dx, *backward(dy, x, gamma, kept, dx)
+    def run(step: ast.stmt) -> Callable[[], None]:
+        code = compile(ast.Module([step], []), "a line", "exec")
+        return lambda: exec(code, names)
 
-    return way
+    given = dict(zip(inspect.signature(way).parameters, layer, strict=True))
+    tasks = {"arguments": lambda: names.update(given), "least": lambda: least(*layer)}
+    seconds = shortest({**tasks, **dict(zip(words, map(run, steps), strict=True))})
+    print("counted   measured")
+    for passes, line in zip(counted, words, strict=True):
+        if passes:
+            print(f"{passes:7}{OF_LEAST * seconds[line] / seconds['least']:11.1f}   {line}")
 
 
-def peak(way: Way, layer: list[np.ndarray]) -> float:
+def arithmetic(operations: int) -> float:
+    """The seconds that so many multiplications and additions take in a product of matrices."""
+    square = np.ones((SIDE, SIDE), np.float32)
+    return operations / (2 * SIDE**3) * shortest({"product": lambda: square @ square})["product"]
+
+
+def peak(way: Way, layer: Sequence[np.ndarray]) -> float:
     """The most memory that NumPy's new arrays take at once, as a multiple of x."""
     tracemalloc.start()
     try:
@@ -125,27 +123,28 @@ def assert_same(found: Iterable[np.ndarray], right: Iterable[np.ndarray]) -> Non
         assert off(ours, theirs) < 1e-4, f"{name} differs"
 
 
-def digits(way: Way, right: Way, mean: float) -> float:
-    """The largest error over the root mean square of a result, in eps of float32.
+def error(way: Way, mean: float) -> float:
+    """The largest error over the root mean square of a result, in float32; right is the plain page.
 
-    right: the way that is run in float64 for comparison. mean: of x, whose standard deviation is 1.
+    mean: of x, whose standard deviation is 1.
     """
     layer = batch(mean, samples=8)
     with np.errstate(invalid="ignore"):
         found = way(*layer)
-    exact = right(*(a.astype(np.float64) for a in layer))
-    return max(map(off, found, exact)) / float(np.finfo(np.float32).eps)
+    x, gamma, beta, dy = (a.astype(np.float64) for a in layer)
+    y, cache = functional.batch_norm_forward(x, gamma.ravel(), beta.ravel(), eps)
+    return max(map(off, found, (y, *functional.batch_norm_backward(dy, cache))))
 
 
 def off(found: np.ndarray, exact: np.ndarray) -> float:
     """The largest difference over the root mean square; inf where something is not a number."""
-    error = np.abs(found.ravel() - exact.ravel()).max() / np.sqrt(np.mean(exact**2))
-    return np.inf if np.isnan(error) else float(error)
+    difference = np.abs(found.ravel() - exact.ravel()).max() / np.sqrt(np.mean(exact**2))
+    return np.inf if np.isnan(difference) else float(difference)
 
 
-def y_of_pytorch(layer: list[np.ndarray], order: torch.memory_format) -> np.ndarray:
+def y_of_pytorch(layer: Sequence[np.ndarray], order: torch.memory_format) -> np.ndarray:
     """PyTorch's y, where a picture lies in memory in this order; its positions are a square."""
     x, gamma, beta, _ = map(torch.from_numpy, layer)
     pictures = x.unflatten(2, (round(x.shape[2] ** 0.5), -1)).contiguous(memory_format=order)
-    y = torch.nn.functional.batch_norm(pictures, None, None, gamma.ravel(), beta.ravel(), True, eps=EPS)
+    y = torch.nn.functional.batch_norm(pictures, None, None, gamma.ravel(), beta.ravel(), True, eps=eps)
     return y.flatten(2).numpy()

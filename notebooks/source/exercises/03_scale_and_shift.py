@@ -76,7 +76,7 @@ check.parameters_for_share(parameters_for_share)
 # %% [markdown]
 # ## Exercise 2: switched off
 #
-# *5 minutes · difficulty: 2 of 4*
+# *3 minutes · difficulty: 1 of 4*
 #
 # Some channels are to carry no signal any more: in such a channel every sample should give the same number, the one that it gave **on average** before. The
 # other channels stay as they are. Write `switched_off(gamma, beta, keep)`.
@@ -132,8 +132,8 @@ check.switched_off(switched_off)
 # $(3, -1)$, spread evenly over a square. You choose their labels, 0 or 1, in two ways. Write `two_labelings(points)`.
 #
 # - `points` has shape $(600, 2)$. Return two arrays of 600 labels.
-# - The first, `hard`: labels that a sigmoid network **without β cannot learn**, but with β can. No rings this time: of the points that lie far from the middle, some should
-#   have the label 0 and some 1, and so should those that lie near it.
+# - The first, `hard`: labels that a sigmoid network **without β cannot learn**, but with β can. No rings this time: both
+#   labels should occur far from the middle of the points, and both near it.
 # - The second, `easy`: labels that the network **without β learns**.
 # - Of each label there should be at least a quarter. (The check uses squares around other points too.)
 #
@@ -221,9 +221,11 @@ if check.two_labelings(two_labelings).state == "passed":
 # %% [markdown]
 # <details><summary>What you may have found</summary>
 #
-# With the labels of the solution: a sigmoid network learns the hard ones with β (about 98 %), and without β it is right for about half. The ReLU network learns them without β, as in
-# the lesson: a ReLU is not symmetric. The easy labels a sigmoid network learns equally well with β and without. So it is the symmetry, and not the rings. That the square lies far
-# away from 0 is no help, because BN moves it to 0.
+# With the labels of the solution: a sigmoid network learns the hard ones with β (about 98 %), and without β it is right for about half. The ReLU network learns them without β, as
+# it learns two rings in the lesson. The easy labels a sigmoid network learns equally well with β and without. So the symmetry makes labels hard, and not the rings. That the square lies
+# far away from 0 is no help, because BN moves it to 0.
+#
+# If your hard labels change more often, the ReLU network needs β, too, as it does with three rings. With the stripes `np.cos(6 * centered[:, 0]) > 0` it is right for about 70 %.
 #
 # </details>
 #
@@ -236,9 +238,9 @@ if check.two_labelings(two_labelings).state == "passed":
 #
 # <details><summary>A model answer</summary>
 #
-# β acts *before* the activation and decides where its bend lies for each channel; the bias of the next layer acts after it, when the values have already been
-# bent around their mean. No number that is added later can move the bend, as the sigmoid network without β shows. It would be right if there were no activation in
-# between: then the next linear layer would take β over into its bias.
+# β acts *before* the activation: for each channel it decides which values a ReLU sets to 0, or which ones lie where a sigmoid is steep. The bias of the next layer acts after
+# the activation and cannot change that, as the sigmoid network without β shows. The sentence would be right without an activation in between: then the next linear layer could take
+# β over into its bias.
 #
 # </details>
 #

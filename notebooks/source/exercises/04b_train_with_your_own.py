@@ -26,7 +26,8 @@ from bnteach import check
 # `"nothing"`, `"mean"`, `"variance"` or `"both"`.
 #
 # - `backward(dy, x, gamma)` returns `dx, dgamma, dbeta`. You cannot look inside.
-# - You choose the batch `x` $(N, C)$, `gamma` and `dy`. Take an `x` with standard deviations near 1.
+# - You choose the batch `x` $(N, C)$, `gamma` and `dy`. Take about eight samples, an `x` with standard deviations near 1, and
+#   `gamma` of ones.
 # - ε is at most $10^{-4}$. Because of it and of rounding, count as 0 what is below 0.01.
 #
 # <details><summary>Hint 1</summary>

@@ -18,7 +18,7 @@ from bnteach import check, data, training
 # %% [markdown]
 # ## Exercise 1: spot the bug
 #
-# *10 minutes · difficulty: 3 of 4*
+# *10 minutes · difficulty: 2 of 4*
 #
 # Eight functions for pictures $(N, C, H, W)$. Each has one bug, and none of them raises an error.
 
@@ -187,8 +187,10 @@ check.batch_norm_channels(batch_norm_channels)
 #
 # *10 minutes · difficulty: 2 of 4*
 #
-# Here are networks as in the lesson: five with BN and five with statistics for each position, trained with the digits in the middle of
-# a frame of 12 × 12. They are trained for three epochs, in the lesson for four. (The training takes some seconds.)
+# Here the code is one line. The work is to predict what comes out, and to explain it.
+#
+# The cell trains networks as in the lesson, for three epochs instead of four: five with BN and five with statistics for each position, with the
+# digits in the middle of a frame of 12 × 12. (It takes some seconds.)
 
 # %%
 _ = torch.set_num_threads(1)  # so small a network is fastest on one thread
@@ -246,8 +248,9 @@ with_bn, per_position = measure(nn.BatchNorm2d), measure(PerPosition)
 # Write `effect_of_change(share_right, seed)`. Its argument `share_right` is one of these two functions. Choose one change, and return the shares
 # before and after it, **in this order**.
 #
-# **Predict first**, and write it down: what is left after your change, with BN, and with statistics for each position? When the check has passed,
-# open a cell below and run five seeds of each: `for seed in range(5): print(*effect_of_change(with_bn, seed), *effect_of_change(per_position, seed))`.
+# **Predict first**, and write it down: how many percent are left after your change, with BN and with statistics for each position, and why?
+# When the check has passed, open a cell below and run five seeds of each:
+# `for seed in range(5): print(*effect_of_change(with_bn, seed), *effect_of_change(per_position, seed))`.
 #
 # <details><summary>What you should see</summary>
 #
@@ -293,10 +296,12 @@ check.effect_of_change(effect_of_change)
 # Two columns to the right, the networks with statistics for each position fall nearly to guessing (10 %). In the lesson one
 # column left them some 30 %. The networks with BN lose three points at most.
 #
-# - Two rows up or down: the same for `per_position`. With BN most lose a few points; one of the five falls to 57 % two rows up. A digit is eight
-#   rows high, so it then touches the border. Only there a map does not move along, because zeros are padded; so what BN loses is lost at the border.
-# - Half the contrast: it is not only about moving. BN in evaluation divides by the standard deviation of the *training* digits, so
-#   half the contrast stays half, and $\gamma$ and $\beta$ were learned for the whole.
+# - Two rows down: the same for `per_position`. With BN four of five lose 4 to 13 points. The digit, eight rows high, now
+#   touches the border: the outputs of the filters below it are cut off, and the second convolution sees padded zeros there. (In a frame of
+#   16 × 16, where it stays away from the border, none of them loses anything.)
+# - Half the contrast: nothing moves, and yet both lose. BN in evaluation still subtracts the whole mean of the *training* digits, so $\hat{x}$
+#   becomes $\frac{1}{2}\hat{x} - \frac{1}{2}\mu/\sigma$. The second term does the harm, and it is larger for `per_position`: at a position in the
+#   middle, where most digits have ink, $|\mu|/\sigma$ is larger than in a whole channel.
 # - A negative: both guess. BN in evaluation takes away the mean of the training digits, not that of the new ones.
 # - What goes wrong most often: the changed share comes first, or two things were changed.
 

@@ -1,0 +1,142 @@
+# %% [markdown]
+# # 01c · See why in a network: exercises
+#
+# *15 minutes · after the lesson [01c · See why in a network](../01c_see_why_in_a_network.ipynb)*
+#
+# An experiment of your own: which part of BN changes the curvatures? And a question to answer in words.
+#
+# **How it works.** Write your code in the place of `raise NotImplementedError()`, and run the cell. Its last line
+# checks your function on several inputs and says what it sees. If you are stuck, open a hint.
+# Afterward, read [the solution, explained](../solutions/01c_see_why_in_a_network.ipynb).
+
+# %%
+import numpy as np
+
+from bnteach import check
+from bnteach.data import digits
+
+# %% [markdown]
+# ## Exercise: an experiment of your own
+#
+# *10 minutes · difficulty: 1 of 4*
+#
+# In lesson 01c the largest curvature divided by the middle one was about 120 with BN, and 2 700 to 3 900 without. **What in BN does it?** Here is
+# the lesson's network with three settings: subtract the mean or not, divide by the standard deviation or not, and do so before or after the
+# ReLU. For each run it prints one line: the usual network or a changed one, the squared means and the variances of the outputs, and the ratio
+# that there would be without $b$.
+
+# %%
+pictures = digits(dtype=np.float64).x_train
+
+
+def steps(seed, subtract=True, divide=True, after_relu=False):
+    """The largest curvature divided by the middle one, behind four layers with random weights."""
+
+    def normalized(h):
+        centered = h - h.mean(axis=0) if subtract else h
+        return centered / np.sqrt(h.var(axis=0) + 1e-9) if divide else centered
+
+    random, h = np.random.default_rng(seed), pictures
+    for _ in range(4):
+        z = h @ random.normal(0, (2 / h.shape[1]) ** 0.5, size=(h.shape[1], 100))
+        h = normalized(np.maximum(z, 0)) if after_relu else np.maximum(normalized(z), 0)
+    h = h[:, h.var(axis=0) > 0]  # without the dead outputs
+
+    def ratio(columns):
+        curvatures = np.linalg.eigvalsh(columns.T @ columns / len(columns))
+        return curvatures[-1] / np.median(curvatures)
+
+    name = "usual" if subtract and divide and not after_relu else "changed"
+    print(f"{name:7}: squared means {(h.mean(axis=0) ** 2).sum():5.1f}, ", end="")
+    print(f"variances {h.var(axis=0).sum():5.1f}, ratio without b {ratio(h):.0f}")
+    return ratio(np.column_stack([h, np.ones(len(h))]))
+
+
+# %% [markdown]
+# Choose **one** change: `subtract=False`, `divide=False` or `after_relu=True`. **Predict,** in writing and before any code: is the ratio then about 120 as
+# usual, smaller, or larger, and about how many times? The code is short; the prediction is the exercise.
+#
+# My prediction: …
+#
+# Then write `effect_on_steps(steps, seed)`, one run of your experiment.
+#
+# - Return two numbers: the ratio of the usual network, and that of the network with your change.
+# - Nothing else may differ between the two.
+#
+# <details><summary>Hint 1</summary>
+#
+# An experiment compares two runs that differ in one thing. How many calls is that?
+#
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# The usual run needs the seed alone. What must be the same in the other one?
+#
+# </details>
+# <details><summary>Hint 3</summary>
+#
+# `usual = steps(seed)`. The second call has one more argument, such as `after_relu=True`.
+#
+# </details>
+
+
+# %% tags=["solution", "points-2"]
+def effect_on_steps(steps, seed):
+    """The ratio of the usual network, and of one that differs from it in one thing."""
+    ### BEGIN SOLUTION
+    return steps(seed), steps(seed, subtract=False)
+    ### END SOLUTION
+
+
+check.effect_on_steps(effect_on_steps)
+
+# %% [markdown] tags=["solution"]
+# ### The solution, explained
+#
+# Two calls, one difference. The seed counts as a setting as well: with another seed the second network would also have other weights, and you
+# could not say which of the two did it.
+#
+# Also right: `divide=False` or `after_relu=True` in the place of `subtract=False`.
+#
+# What goes wrong most often: the seed is typed in (`steps(0, subtract=False)`), so that five seeds give five times the same; and two changes at
+# once.
+
+# %% [markdown]
+# When your function has passed, run it with five seeds. What about your prediction? Then try the other two changes.
+
+# %%
+if check.effect_on_steps(effect_on_steps).state == "passed":
+    runs = [effect_on_steps(steps, seed) for seed in range(5)]
+    for name, five in zip(("usual", "changed"), zip(*runs, strict=True), strict=True):
+        print(f"{name:8}", *(f"{value:5.0f}" for value in five))
+
+# %% [markdown]
+# <details><summary>What you may have found</summary>
+#
+# - Without subtracting the mean it is 23 to 36 times as large: about as large as without BN.
+# - Without dividing it is 2.5 times as large, because of $b$. The squared means are only 0.7 in all, so the largest curvature is about $0.7 + 1 = 1.7$, and
+#   more than half of it is the 1 of $b$. Without $b$ the ratio is 118 to 130, nearly as usual: the random weights keep all
+#   channels at a similar size, so dividing mostly sets the size of the outputs beside this 1.
+# - With BN *after* the ReLU it is five to seven times smaller, and the squared means are 0. (This is a finding about curvature before training. It does not
+#   say that a network trains best so.)
+#
+# </details>
+#
+# ## In words
+#
+# *5 minutes*
+#
+# Without subtracting the mean, the squared means are about five times the variances, and with BN less than half of them. Why do large means slow gradient
+# descent down? Answer in two or three sentences, then compare.
+#
+# <details><summary>A model answer</summary>
+#
+# Large means make one direction very steep: to change all weights together changes the output for all pictures alike. The rate must be small
+# enough for this one direction. The pictures are told apart in the other directions, which are flat in comparison, so with this rate they need many steps.
+#
+# </details>
+#
+# ## How far you are
+
+# %%
+check.report()
