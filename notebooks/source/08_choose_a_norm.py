@@ -42,7 +42,8 @@ figures.show(figures.norm_cubes())
 # RMSNorm subtracts no mean. It divides by the *root of the mean square*: $\hat{x} = x\,/\sqrt{\overline{x^2} + \varepsilon}$, where
 # $\overline{x^2}$ is the mean of $x^2$ over the set.
 #
-# `axes` are the axes of a set; `has_mean` is False for RMSNorm. The backward pass is that of lesson 04, but RMSNorm has no path through the mean.
+# `axes` are the axes of a set; `has_mean` is False for RMSNorm. The backward pass is that of lesson 04, but RMSNorm
+# has no path through the mean.
 
 
 # %%
@@ -63,7 +64,7 @@ def standardize_backward(dx_hat, x_hat, inv_std, axes, has_mean=True):
 
 
 # %% [markdown]
-# The cell counts the sets in a batch like that of the figure, and the values $m$ in each. GN needs an axis for its 2 groups of 3 channels:
+# The cell counts the sets in a batch like that of the figure, and the values in each, $m$. GN needs an axis for its 2 groups of 3 channels:
 
 # %%
 N, C, H, W = 4, 6, 2, 2
@@ -108,12 +109,13 @@ for name, layer in layers.items():
     print(f"{name:8} agrees with PyTorch to 1e-9;  shape of γ: {tuple(layer.weight.shape)}")
 
 # %% [markdown]
-# BN, IN and GN have one γ and one β for each channel. LN and RMSNorm have one γ for each place in a sample, here 24, and RMSNorm has no β.
+# BN, IN and GN have one γ and one β for each channel. LN has one of each for each place in a sample, here 24.
+# RMSNorm has the same γ as LN, and no β.
 #
 # ## Lab: who shares a mean with whom
 #
-# Lesson 06 has this lab, too. Left, the set of the orange value is blue. Right, one digit is dimmed, and bars show how far the $\hat{x}$ of
-# each digit moves. Under which norms do the *other* digits have bars?
+# Lesson 06 has this lab, too. Left, the set of the orange value is blue. Right, the chosen digit is dimmed, and bars
+# show how far the $\hat{x}$ of each digit moves. Under which norms do the *other* digits have bars?
 
 # %% tags=["nbval-ignore-output"]
 labs.WhichValues(norm="group")
