@@ -29,7 +29,7 @@ def effects(
         rows: name -> the effect of each seed, (seeds,).
         margin: effects between −margin and margin do not count.
         limits: of the axis. What lies beyond is a triangle at the edge.
-        intervals: name -> the ends of a bar over the dots, for rows that have one.
+        intervals: name -> the ends of a dark bar under the dots, with a tick at the middle.
         ax: where to draw; None makes a figure.
 
     Returns:
@@ -42,13 +42,18 @@ def effects(
     ax.axvline(0, color="black", linewidth=1, zorder=2)
     for row, (name, values) in enumerate(rows.items(), start=1):
         if intervals and name in intervals:
-            bar = {"lw": 16, "alpha": 0.4, "solid_capstyle": "butt", "zorder": 5}
-            ax.plot(intervals[name], [row, row], color="black", **bar)
+            _interval(*intervals[name], row + 0.4, ax)
         _row(values, row, limits, look, ax)
     ax.set_yticks(range(1, len(rows) + 1), list(rows))
     ax.set(xlim=limits, ylim=(len(rows) + 0.5, 0.5))
     ax.grid(False, axis="y")
     return ax
+
+
+def _interval(low: float, high: float, height: float, ax: Axes) -> None:
+    """A bar that hides no dot, and a tick at its middle: the mean."""
+    ax.plot([low, high], [height, height], color="black", lw=4, solid_capstyle="butt", zorder=5)
+    ax.plot([(low + high) / 2], [height], color="black", ls="", marker="|", ms=9, mew=2, zorder=5)
 
 
 def _row(values: Sequence[float], row: int, limits: tuple[float, float], look, ax: Axes) -> None:

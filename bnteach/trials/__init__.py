@@ -1,7 +1,7 @@
 """What one lesson tries: a room for each, and no imports between the rooms.
 
 clinic.py  the exercises of lesson 05: networks that are broken
-claims/    lesson 07 and the labs of training and landscape: what is said about BN, measured
+claims/    lessons 07, 07b and the labs of training and landscape: what is said about BN, measured
 norms/     lesson 08: small batches, pictures that are generated, sequences
 slimming/  lesson 09 and the lab of pruning: L1 on γ, channels cut out
 devices.py lesson 10: processes that send each other numbers

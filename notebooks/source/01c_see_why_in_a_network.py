@@ -51,8 +51,8 @@ layers = {
 # common, and its variance is how much they differ. So we compare two numbers for each layer: the squared means of its 100 outputs, added
 # up, and their variances, added up.
 #
-# Think of two causes. An output of a ReLU is never negative, so its mean is above 0: each ReLU adds to what the pictures have in common. BN
-# subtracts the mean in each layer, before the ReLU.
+# An output of a ReLU is never negative, so its mean is above 0. BN subtracts the mean in each layer, before the ReLU; without BN
+# nothing subtracts it.
 #
 # **Predict.** In the pictures themselves the squared means are twice the variances. With BN they are half of the variances, in each layer.
 # In the fourth layer *without* BN, are they (A) half of the variances, too, (B) about as large as the variances, or (C) more than twice as large?
@@ -80,8 +80,8 @@ for name, five in layers.items():
 #
 # </details>
 #
-# Without BN the variances fall from layer to layer: the pictures become more alike. With BN the numbers stay at about 16 and 34, because the
-# mean is taken away each time. They come from the ReLU: for a standard normal number it gives a squared mean of 0.16 and a variance of 0.34,
+# Without BN the squared means are about three times the variances in layer 1 and four times in layer 4: beside what they have in
+# common, the pictures become more alike. With BN the numbers stay at about 16 and 34, because the mean is taken away each time. They come from the ReLU: for a standard normal number it gives a squared mean of 0.16 and a variance of 0.34,
 # and there are 100 outputs.
 #
 # So in the fourth layer the squared means are of a similar size with BN and without, but without BN **the variances are only a tenth**.
@@ -162,7 +162,11 @@ ax.text(102, 2300, "mostly b", ha="right")
 ax.text(52, 40, "middle", color=figures.role("with_bn").color)
 axis = {"x": "direction, the steepest first", "y": "steps until 1/e is left"}
 figures.frame(
-    ax, title="Behind four layers: flat directions need fewer steps with BN", **axis, log="y", ylim=(1, 1e8)
+    ax,
+    title="Behind four layers: all but the steepest need fewer steps with BN",
+    **axis,
+    log="y",
+    ylim=(1, 1e8),
 )
 figures.key(ax, {"without_bn": "without BN", "with_bn": "with BN"}, place="upper left")
 figures.show(ax)
@@ -240,11 +244,11 @@ for name, five in features.items():
 
 # %% [markdown]
 # More than half of the excess lies along the steepest direction, and this part needs one step. Without BN the flatter half of the directions
-# holds only 2 to 4 % of the excess. For the seeds 2, 3 and 4 this is less than the share that may be left. So the network need not wait for
-# these slow directions, and it needs only 7 to 15 times as many steps. For the seeds 0 and 1 it must wait, and it needs 24 and 27 times as
-# many.
+# holds only 2 to 4 % of the excess. Our goal was the share that is left with BN after 100 steps. For the seeds 2, 3 and 4 the flatter half
+# holds less than this, so most of its slow progress is not needed: 7 to 15 times as many steps do. For the seeds 0 and 1 it holds more,
+# and 24 and 27 times as many steps are needed.
 #
-# The curvatures told which network is faster. How much faster depends also on what is to be learned.
+# The curvatures told which network is faster. How much faster depends also on what is to be learned, and on the goal.
 #
 # ## How low is another question
 #
@@ -282,9 +286,9 @@ figures.show(figure)
 # This is one reason why BN may help. We measured it before any training of the four layers, and for the squared loss; lesson 07 measures
 # whole trainings.
 #
-# **What was shown.** Without BN the pictures become more alike from layer to layer: the curvature of what they share is large, and the others are
-# small. With BN largest/middle was 23 to 34 times smaller, and the next layer needed 7 to 27 times fewer steps to come as near to its
-# lowest loss.
+# **What was shown.** Without BN the outputs of the fourth layer have much in common for all pictures, and differ little: the curvature of
+# what they have in common is large, and the others are small. With BN largest/middle was 23 to 34 times smaller. Without BN the next
+# layer needed 7 to 27 times as many steps to the same share of its excess, in this task.
 #
 # **Exercises.** Which part of BN does it? [See why in a network](exercises/01c_see_why_in_a_network.ipynb): 15 minutes.
 #

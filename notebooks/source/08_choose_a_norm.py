@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 08 · Choose a norm
 #
-# *35 minutes · previous: [07 · Put the claims on trial](07_put_the_claims_on_trial.ipynb) · next:
+# *35 minutes · previous: [07b · Ask why it helps](07b_ask_why_it_helps.ipynb) · next:
 # [09 · Slim and fold](09_slim_and_fold.ipynb)*
 #
 # Batch normalization (BN) has relatives. These **norms** standardize different sets of values.

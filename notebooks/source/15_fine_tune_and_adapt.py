@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 15 · Fine-tune and adapt
 #
-# *40 minutes · previous: [14 · Deep enough to break](14_deep_enough_to_break.ipynb) ·
+# *40 minutes · previous: [14b · Weight decay in front of BN](14b_decay_in_front_of_bn.ipynb) ·
 # [exercises](exercises/15_fine_tune_and_adapt.ipynb)*
 #
 # Few people train a network from nothing. They **fine-tune** a trained one on a few pictures of their own, or use it on another kind of pictures. In both

@@ -20,6 +20,7 @@ SAME = (
     "05_train_and_infer",
     "06_normalize_channels",
     "07_put_the_claims_on_trial",
+    "07b_ask_why_it_helps",
     "09_slim_and_fold",
 )
 HINT = re.compile(r"<summary>Hint \d</summary>\s*(.*?)\s*</details>", re.DOTALL)

@@ -33,8 +33,12 @@ def test_what_lies_beyond_the_axis_is_a_triangle_at_its_edge():
     assert sorted(placed(ax)) == [("<", -3.0, 1), (">", 4.0, 1)]
 
 
-def test_a_bar_for_each_interval_that_is_given():
+def test_a_bar_under_the_dots_for_each_interval_that_is_given():
     rows, interval = {"first": [1.0], "second": [2.0]}, {"second": (1.5, 2.5)}
     ax = figures.effects(rows, margin=1, limits=(-3, 4), intervals=interval)
-    bars = [line.get_xydata().tolist() for line in ax.lines if line.get_linewidth() == 16]
-    assert bars == [[[1.5, 2.0], [2.5, 2.0]]]
+    bar, mean = (
+        line.get_xydata() for line in ax.lines if line.get_color() == "black" and line.get_zorder() == 5
+    )
+    assert bar[:, 0].tolist() == [1.5, 2.5]
+    assert mean[:, 0].tolist() == [2.0]
+    assert (bar[:, 1] > 2).all()  # under the dots of its row

@@ -91,7 +91,7 @@ EXERCISES = [
         hints="""Write down ‖w‖² after a step, from ‖w‖² before it. In the equilibrium both are the same.
         `keep**2 * s + rate**2 * gradient**2 / s == s`, where s is ‖w‖² and keep is 1 − ηλ.
         s is `rate * gradient / np.sqrt(1 - keep**2)`. `keep` is the cosine between old and new weights.""",
-        lesson=("14_deep_enough_to_break", "Weight decay in front of BN"),
+        lesson=("14b_decay_in_front_of_bn", "The equilibrium"),
         mistakes=(OF_EQUILIBRIUM,),
     ),
     one_change(
@@ -99,6 +99,6 @@ EXERCISES = [
         {"depth": 24, "skip": True, "batch_norm": True, "activation": "ReLU", "rate": 0.03},
         name="effect_in_depth",
         such_as="depth=50",
-        lesson=("14_deep_enough_to_break", "Does it matter for learning?"),
+        lesson=("14_deep_enough_to_break", "Which of them learn?"),
     ),
 ]

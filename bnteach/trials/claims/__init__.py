@@ -1,4 +1,4 @@
-"""Lesson 07 and the labs of training and landscape: what is said about BN, measured.
+"""Lessons 07, 07b and the labs of training and landscape: what is said about BN, measured.
 
 experiments.py      a network learns the digits, with one setting or another
 harder_digits.py    the digits with fewer pictures, wrong labels, noise, few classes in a batch

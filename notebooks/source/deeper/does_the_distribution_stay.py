@@ -59,7 +59,7 @@ assert (summary.values[:, 3] > summary.values[:, 2]).all()
 #
 # ---
 # **Shown:** the sentence "every layer's inputs keep the same distribution" is **partly true**. The mean and the variance of $\hat{x}$ are the same at all times; the shape is not. And what leaves the layer has passed through $\gamma$
-# and $\beta$, which change too. Whether a steady distribution is even the reason for BN's success: [07 · Put the claims on trial](../07_put_the_claims_on_trial.ipynb).
+# and $\beta$, which change too. Whether a steady distribution is even the reason for BN's success: [07b · Ask why it helps](../07b_ask_why_it_helps.ipynb).
 #
 # **Back to** [02 · Normalize](../02_normalize.ipynb).
 #

@@ -1,9 +1,9 @@
 # %% [markdown]
 # # Which of eighteen claims hold?
 #
-# *20 minutes · deeper than [07 · Put the claims on trial](../07_put_the_claims_on_trial.ipynb)*
+# *20 minutes · deeper than [07b · Ask why it helps](../07b_ask_why_it_helps.ipynb)*
 #
-# Lesson 07 tried six claims about BN with five seeds. Here are eighteen, each under several conditions and with 20 seeds,
+# Lessons 07 and 07b tried six claims about BN. Here are eighteen, each under several conditions and with 20 seeds,
 # judged by the same rule. You also measure what the seeds cannot tell: how much depends on the test pictures.
 
 # %%
@@ -187,7 +187,7 @@ assert 0.005 < half < 0.02
 #
 # **Shown:** what holds under all conditions are higher rates, more initial scales, fewer steps, and a smoother loss; BN does not regularize here, noise does.
 #
-# **Back to** [07 · Put the claims on trial](../07_put_the_claims_on_trial.ipynb).
+# **Back to** [07b · Ask why it helps](../07b_ask_why_it_helps.ipynb).
 #
 # Sources:
 #

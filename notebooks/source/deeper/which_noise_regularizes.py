@@ -1,9 +1,9 @@
 # %% [markdown]
 # # Which noise regularizes?
 #
-# *20 minutes · deeper than [07 · Put the claims on trial](../07_put_the_claims_on_trial.ipynb)*
+# *20 minutes · deeper than [07b · Ask why it helps](../07b_ask_why_it_helps.ipynb)*
 #
-# In lesson 07, BN alone did not regularize. Here you make its statistics noisier, with **ghost batches**, and add
+# In lesson 07b, BN alone did not regularize. Here you make its statistics noisier, with **ghost batches**, and add
 # **dropout**. Both help against memorizing, and you see what dropout does to the statistics that BN stores.
 
 # %%
@@ -171,7 +171,7 @@ assert min(effects["BN dropout − BN, wrong labels"]) > 1
 # **Shown:** noise regularizes, that of ghost batches and that of dropout; BN without it does not. Dropout and BN get along once the network has learned, or
 # after a recalibration.
 #
-# **Back to** [07 · Put the claims on trial](../07_put_the_claims_on_trial.ipynb), or on to [Which of eighteen claims
+# **Back to** [07b · Ask why it helps](../07b_ask_why_it_helps.ipynb), or on to [Which of eighteen claims
 # hold?](which_claims_hold.ipynb)
 #
 # Sources:

@@ -1,9 +1,9 @@
 # %% [markdown]
 # # 14 · Deep enough to break: exercises
 #
-# *30 minutes · after the lesson [14 · Deep enough to break](../14_deep_enough_to_break.ipynb)*
+# *25 minutes · after the lesson [14 · Deep enough to break](../14_deep_enough_to_break.ipynb)*
 #
-# You predict how gradients grow beside skip connections, find the equilibrium of weight decay exactly, and make an experiment of your own.
+# You predict how gradients grow beside skip connections, and make an experiment of your own.
 #
 # **How it works.** Write your code in the place of `raise NotImplementedError()`, and run the cell. Its last line
 # checks your code and says what it sees. If you are stuck, open a hint. When you are done, see
@@ -62,78 +62,18 @@ check.growth_with_skips(growth_with_skips)
 # The variance of $h$ grows by the same number in each block. So the factors come nearer and nearer to 1, and the growth is a power of the depth, not an exponential:
 # `growth_with_skips(25, 1)` is 7.6, `growth_with_skips(100, 1)` is 20, and `growth_with_skips(400, 1)` is 56.
 #
-# For the lesson's 49 blocks `growth_with_skips(49, 1.68)` gives 8.8; measured was 9.8 to 11. The approximations of the lesson
+# For the lesson's 49 blocks `growth_with_skips(49, 1.68)` gives 8.76; measured was 9.6 to 10.3. The approximations of the lesson
 # are in it, and one more: that $h$ is normal where BN normalizes it.
 #
 # What goes wrong most often is to take the root too early, and to add lengths.
 
 # %% [markdown]
-# ## Exercise 2: the equilibrium, exactly
-#
-# *10 minutes · difficulty: 3 of 4*
-#
-# A step with decay is $w \leftarrow (1 - \eta\lambda)\,w - \eta\,dw$, and in front of BN $dw$ is perpendicular to $w$. Weights of length 1 have a gradient of length `gradient`. Longer weights
-# have a shorter gradient: at length $\|w\|$ it is `gradient` $/\ \|w\|$.
-#
-# Write `equilibrium(rate, decay, gradient)`. Return the length that a step does not change, and the angle in radians by which the step turns such weights. The lesson has the
-# angle for a small product $\eta\lambda$; here it must be exact.
-#
-# <details><summary>Hint 1</summary>
-#
-# Write down $\|w\|^2$ after a step, from $\|w\|^2$ before it. In the equilibrium both are the same.
-#
-# </details>
-# <details><summary>Hint 2</summary>
-#
-# `keep**2 * s + rate**2 * gradient**2 / s == s`, where s is $\|w\|^2$ and keep is $1 - \eta\lambda$.
-#
-# </details>
-# <details><summary>Hint 3</summary>
-#
-# s is `rate * gradient / np.sqrt(1 - keep**2)`. The new weights have the old length, and `keep` of it along the old direction: a cosine.
-#
-# </details>
-
-
-# %% tags=["solution", "points-3"]
-def equilibrium(rate, decay, gradient):
-    """The length that a step keeps, and its turn in radians."""
-    ### BEGIN SOLUTION
-    keep = 1 - rate * decay
-    length = np.sqrt(rate * gradient / np.sqrt(1 - keep**2))
-    return length, np.arccos(keep)
-    ### END SOLUTION
-
-
-check.equilibrium(equilibrium)
-
-# %% [markdown] tags=["solution"]
-# ### The solution, explained
-#
-# The decayed weights, the step and the new weights form a right triangle. In equilibrium the new weights have the old length, so the cosine of the angle is $1 - \eta\lambda$. For a small angle
-# $\cos\alpha \approx 1 - \alpha^2/2$, and that gives the lesson's $\sqrt{2\eta\lambda}$. The lesson's other ratio, $\eta\|dw\|/\|w\|$, is the sine of the angle.
-#
-# The turn does not depend on the gradient at all: a layer with large gradients has longer weights. The length is nearly $\sqrt[4]{\eta\,\text{gradient}^2/(2\lambda)}$.
-#
-# What goes wrong most often: the same gradient for every length. Then the square of the right length comes out.
-
-# %% [markdown]
-# **In words.** A colleague adds `weight_decay=0.05` to the optimizer of a network with BN, and the test accuracy rises in all five seeds. "Decay keeps my network
-# simple." What else could it be, and which experiment would tell? Answer in three sentences before you open the answer.
-#
-# <details><summary>A model answer</summary>
-#
-# In front of BN decay only turns the weights further in each step, so it may have been a learning rate that was too small. Train without decay, with several larger rates, and with a rate that grows: if one of them gets as far, it was
-# the rate. And the optimizer also decays γ, β and the last layer, which do not stand in front of BN: give them a group of their own without decay, and see whether the gain stays.
-#
-# </details>
-#
-# ## Exercise 3: an experiment of your own
+# ## Exercise 2: an experiment of your own
 #
 # *10 minutes · difficulty: 2 of 4*
 #
 # `learn(seed, depth=24, skip=True, batch_norm=True, activation="ReLU", rate=0.03)` trains a deep network for one epoch, and returns its test accuracy. BN is in the branch
-# where there is a skip connection.
+# where there is a skip connection. An accuracy of 0 means that the loss became NaN, not a number.
 
 # %%
 import torch
@@ -212,13 +152,27 @@ check.effect_in_depth(effect_in_depth)
 #
 # - `activation="tanh"`: 88 to 92 %. In four of five seeds that is at least 10 points more, in the other a little less: five seeds do not decide. GELU: 79 to 89 %.
 # - `skip=False`: 10 to 16 %, no better than guessing. With tanh as well it would be 52 to 59 %: tanh lets the gradient grow less. (That changes two things.)
-# - `batch_norm=False`, or `rate=0.3`: 0 %. The loss becomes infinite, and there is no answer.
+# - `batch_norm=False`, or `rate=0.3`: 0 %. After a few steps the loss is not a number (NaN), and no answer is right.
 # - `depth=4`: 90 to 91 %, better for every seed. So depth is no aim of its own: these digits do not need it.
 # - `rate=0.1`: 86 to 92 %.
 #
 # What goes wrong most often: the two networks have different seeds, or the changed one comes first.
 
 # %% [markdown]
+# ## In words
+#
+# *5 minutes*
+#
+# A colleague wants 100 layers of linear → BN → ReLU. "BN keeps the gradients at a good size, so depth is no problem." Before the first training: which two
+# measurements do you suggest, what do you expect, and what would you change? Answer in three sentences before you open the answer.
+#
+# <details><summary>A model answer</summary>
+#
+# Measure the length of the gradient at the first and at the last layer: at the first it will be about $1.21^{99}$ times as long, more than a hundred million times. Measure how well a linear layer can read
+# the classes from the last block before training: probably no better than by guessing, since in the lesson nothing was left after 50 blocks. I would add skip connections, with BN in the branch.
+#
+# </details>
+#
 # ## How far you are
 
 # %%
