@@ -95,7 +95,7 @@ check.choose_norms(choose_norms)
 #
 # ## Exercise 2: GroupNorm
 #
-# *10 minutes · difficulty: 2 of 4*
+# *5 minutes · difficulty: 1 of 4*
 #
 # Write `group_norm(x, num_groups, gamma, beta, eps)` for pictures.
 #
@@ -145,7 +145,7 @@ check.group_norm(group_norm)
 # %% [markdown]
 # ## Exercise 3: BN without the padding
 #
-# *10 minutes · difficulty: 3 of 4*
+# *15 minutes · difficulty: 3 of 4*
 #
 # Write `masked_batch_norm(x, real, gamma, beta, eps)`: the forward pass, in training, for sequences of different length.
 #
@@ -153,6 +153,9 @@ check.group_norm(group_norm)
 # - `real` has shape $(N, \text{steps})$: True where a step is real, False for padding.
 # - The statistics of each channel are those of the real steps of all sequences; the variance is divided by their number.
 # - Return $y$, in the shape of `x`, with 0 at the padding.
+#
+# `real` is a **mask**. A mask chooses: with `numbers = np.array([[1, 2], [3, 0]])` and `mask = np.array([[True, True], [True, False]])`,
+# `numbers[mask]` is `[1, 2, 3]`.
 #
 # <details><summary>Hint 1</summary>
 #
