@@ -4,8 +4,8 @@
 # *30 minutes · previous: [06 · Normalize channels](06_normalize_channels.ipynb) · next: [07b · Ask why it helps](07b_ask_why_it_helps.ipynb) ·
 # [exercises](exercises/07_put_the_claims_on_trial.ipynb)*
 #
-# People say that BN allows higher learning rates, needs less care with the initial weights, and makes training faster. In this lesson you
-# try such claims with small networks, and you judge all of them by one rule. The next lesson asks *why* BN helps.
+# People say that BN allows higher learning rates, needs less care with the initial weights, and makes training faster. You
+# try these claims with small networks, and judge all of them by one rule. The next lesson asks *why* BN helps.
 
 # %%
 import numpy as np
@@ -20,7 +20,7 @@ from bnteach import data, figures, labs, training
 # with BN and one without. The **effect** is the test accuracy with BN minus the test accuracy without BN, counted in percentage points, or **points**. If the
 # claim is right, the effect is above 0.
 #
-# Each network has three hidden layers of 50 units, and trains for 110 steps (5 epochs). The seed sets the weights and the batches. One seed may be
+# Each network has three hidden layers of 50 units, and trains for 5 epochs, 110 steps. The seed sets the weights and the batches. One seed may be
 # lucky, so we look at five.
 
 # %%
@@ -33,7 +33,6 @@ def network(seed, bn, activation="ReLU"):
 
 
 def trained_accuracy(model, seed, rate=0.3, epochs=5):
-    """Train the model; the percentage of the test digits that it has right then."""
     training.train(model, digits, learning_rate=rate, epochs=epochs, seed=seed, progress=False)
     return 100 * training.accuracy(model, digits.x_test, digits.y_test)
 
@@ -117,19 +116,18 @@ figures.show(ax)
 # So the claim is right for the short training only: BN makes the network learn *sooner*. The interval covers other seeds, not other test pictures
 # or other networks.
 #
-# From now on we try each claim with ReLU and with tanh. If both answers are *for it*, the claim **holds**.
+# From now on we try each claim with ReLU and tanh. If both answers are *for it*, the claim **holds**.
 #
 # ## 1 · "Higher learning rates work"
 #
 # A rate *works* if more than 85 % of the test digits are right after 110 steps. We try five rates. The effect is counted in rates: how
 # many more of the five work with BN. The margin is 1 rate.
 #
-# The next cell trains 100 networks, and makes a table for each kind of network. Then it counts, in each row, the rates that work.
+# The next cell makes a table for each kind of network: a row for each seed, a column for each rate. Then it counts the rates that work in each row.
 
 
 # %% tags=["nbval-ignore-output"]
 def try_all(run, values):
-    """A table for each kind of network: a row for each of five seeds, a column for each value."""
     kinds = [(activation, bn) for activation in ("ReLU", "tanh") for bn in (True, False)]
     return {kind: np.array([[run(seed, *kind, v) for v in values] for seed in range(5)]) for kind in kinds}
 
@@ -180,8 +178,8 @@ show_all(by_rate, rates, "test accuracy, %", "learning rate", limit=85, place="l
 # Now the rate is 0.3, and the initial weights of the three hidden layers are multiplied by one of six scales. The effect is counted in scales: how
 # many more of the six work with BN. The margin is 1 scale.
 #
-# **Predict.** If the weights before BN are multiplied by 10, BN gives the same values (lesson 02). Does a network with BN end at the same accuracy for
-# all six scales? Think of its steps, too.
+# **Predict.** If the weights before BN are multiplied by 10, BN gives the same values (lesson 02). Does training with BN then end at the same accuracy for
+# all six scales?
 
 
 # %% tags=["nbval-ignore-output"]
@@ -211,7 +209,7 @@ for name in ("ReLU", "tanh"):
 #
 # </details>
 #
-# The claim **holds**: four or five more of these six scales work. The initial weights matter less, but they still matter.
+# The claim **holds**: four or five more of these scales work. The initial weights matter less, but they do matter.
 #
 # ## 3 · "Training is faster"
 #
@@ -219,7 +217,7 @@ for name in ("ReLU", "tanh"):
 # be bad for the other. So we try four rates, and keep the smallest number of steps for each network and seed. The effect is counted in
 # steps that BN saves. The margin is 5 steps.
 #
-# **Predict.** Somebody tries the rate 1 only, with ReLU. Does BN then seem to save more steps than in our trial, or fewer? The figure of claim 1 helps.
+# **Predict.** Somebody tries the rate 1 only, with ReLU. Does BN then seem to save more steps than in our trial, or fewer? See the figure of claim 1.
 
 
 # %% tags=["nbval-ignore-output"]
@@ -255,7 +253,7 @@ show_all(needed, four_rates, "steps to 90 %", "learning rate", top=320)
 #
 # ### Lab: another network
 #
-# Five sigmoid layers, with initial weights × 3, and one seed. Network A has no BN, network B has BN. After each change, press *Start*.
+# Five sigmoid layers, with initial weights × 3; one seed. A has no BN, B has BN. After each change, press *Start*.
 #
 # 1. *Faster:* which network has 80 % of the test digits right first?
 # 2. *Rates:* go up from 0.3 to 10. At which *learning rate* does A stay at guessing, 10 %? And B?

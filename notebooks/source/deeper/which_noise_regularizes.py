@@ -41,7 +41,7 @@ assert 0.3 < apart < 0.8
 #
 # ## Does it regularize?
 #
-# The two tasks are those of the lesson: 400 pictures, a fifth of them with wrong labels, and 200 pictures full of noise. Each network learns until
+# Two tasks: 400 pictures, a fifth of them with wrong labels, and the 200 noisy digits of the lesson. Each network learns until
 # 90 % or 99 % of its training pictures are right; then it is tested. So all are equally far.
 
 

@@ -134,14 +134,14 @@ check.interval_outcome(interval_outcome)
 #
 # *5 minutes*
 #
-# A paper writes: "Our layer reaches 94.1 % on the test pictures, BN reaches 93.6 % (three seeds each, the best of
+# A paper writes: "Our layer reaches 94.2 % on the test pictures, BN reaches 93.6 % (three seeds each, the best of
 # them is given). So our layer generalizes better." Name three things that you would ask, before you open the answer.
 #
 # <details><summary>A model answer</summary>
 #
 # - How do the seeds differ? The best of three is no mean, and without the other values nobody knows whether half a point is much. All the dots, please, in pairs.
-# - How many test pictures are there? With 450, half a point is two pictures. More seeds do not help here.
-# - Are the two equally far? With other learning rates or more steps, BN may reach the same. Were both given their best rate, and was it chosen on validation data, not on the test?
+# - How many test pictures are there? With 450, the difference is three pictures. More seeds do not help here.
+# - Were both networks trained long enough? With more steps or another learning rate, BN may reach the same. Were both given their best rate, and was it chosen on validation data, not on the test?
 #
 # </details>
 #
