@@ -98,15 +98,13 @@ class Landscape(Lab):
         loss, angle, training = axes
         far = {"x": "learning rate", "xlim": (RATES[0], RATES[-1]), "log": "x"}
         figures.frame(loss, title="Loss after the step", ylim=(0, TOP), **far)
-        figures.frame(angle, title="Gradient before and after", y="cosine", ylim=(-1.05, 1.05), **far)
+        figures.frame(angle, title="Cosine of the gradients", ylim=(-1.05, 1.05), **far)
         angle.axhline(0, color="black", linewidth=1)
         angle.text(RATES[0] * 1.1, -0.04, "perpendicular", va="top", fontsize=8)
         for ax in (loss, angle):
             ax.set_xticks(MARKED_RATES, MARKED_RATES)
             ax.minorticks_off()
-        figures.frame(
-            training, title="Their training", x="step", y="loss", xlim=(0, SNAPSHOT_STEPS[-1]), ylim=(0, 3)
-        )
+        figures.frame(training, title="Loss in training", x="step", xlim=(0, SNAPSHOT_STEPS[-1]), ylim=(0, 3))
         figures.key(loss, {"with_bn": "with BN", "without_bn": "without"}, markers=True, place="upper left")
 
     def draw(self, axes, frame):

@@ -88,7 +88,9 @@ assert judge("110 steps, 5 seeds", after_110[:5], margin=1) == "undecided"
 
 # %% tags=["nbval-ignore-output"]
 after_660 = np.array([effect_of(seed, epochs=30) for seed in range(20)])
-print("mean and half of the interval:", training.SeedSummary(after_110), training.SeedSummary(after_660))
+for effects in (after_110, after_660):
+    low, high = training.SeedSummary(effects).interval
+    print(f"mean {effects.mean():.1f} points, interval from {low:.1f} to {high:.1f}")
 assert judge("110 steps, 20 seeds", after_110, margin=1) == "for it"
 assert judge("660 steps, 20 seeds", after_660, margin=1) == "no difference"
 

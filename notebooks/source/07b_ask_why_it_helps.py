@@ -47,12 +47,12 @@ def network(seed, kind, activation="ReLU"):
 # %% [markdown]
 # ### How far do the inputs move?
 #
-# We watch the 50 inputs of the last layer, for one batch of 60 digits, in training mode. They are the outputs of the third activation.
-# After each training step we take the mean of each input over the batch. The **shift** is how far these means
+# We watch the 50 inputs of the last layer, which are the outputs of the third activation, for one batch of 60 digits in training mode.
+# After each step we take the mean of each input over the batch. The **shift** is how far these means
 # move in a step, counted in standard deviations. The margin is 0.05.
 #
 # **Predict.** In each batch, BN gives a channel the mean $\beta$ and the standard deviation $\gamma$. Then comes the activation. Without BN (ReLU),
-# the means move by 0.3 standard deviations in a step. With BN, is it (A) about 0.3, (B) about 0.1, (C) almost 0?
+# the means move by 0.3 standard deviations in a step. With BN, do they move by (A) about 0.3, (B) about 0.1, (C) almost 0?
 
 # %%
 digits, activations = data.digits(), ("ReLU", "tanh")
@@ -88,11 +88,10 @@ def try_all(run, kinds=kinds):
 def judge(found, first, second, margin):
     for name in activations:
         effect = training.SeedSummary(found[first, name] - found[second, name])
-        means = [f"{kind} {found[kind, name].mean():.2f}" for kind in (first, second)]
+        means = ", ".join(f"{kind} {found[kind, name].mean():.2f}" for kind in (first, second))
         low, high = effect.interval
-        print(
-            name, *means, f"difference {low:.2f} to {high:.2f} →", training.outcome(effect, margin), sep=", "
-        )
+        answer = training.outcome(effect, margin)
+        print(f"{name}: {means}, difference {low:.2f} to {high:.2f} → {answer}")
 
 
 shifts = try_all(shift)
@@ -144,7 +143,7 @@ judge(accuracies, "BN + noise", "without BN", margin=1)
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# (B). But the measurement says (A).
+# (B): the gain must be gone. But we measure (A).
 #
 # </details>
 #
@@ -232,8 +231,8 @@ for task, make in (("all digits", lambda seed: digits), ("noisy digits", noisy_d
     )
 
 # %% [markdown]
-# BN regularizes in neither of the two tasks: **no difference** with all digits, and **against it** with noisy digits, where
-# BN loses 12 points. We do not know why. Old averages are not the reason, because we recalibrate. That the training with BN is shorter may be one; it is not tried here.
+# BN regularizes in neither task: **no difference** with all digits, and **against it** with noisy digits, where
+# BN loses 12 points. We do not know why. Old averages are not the reason, because we recalibrate. A shorter training may be; it is not tried here.
 # [Which noise regularizes?](deeper/which_noise_regularizes.ipynb) shows what does help.
 #
 # ## All six claims
