@@ -161,13 +161,8 @@ assert (np.divide(ratio["without BN"], ratio["with BN"]) > 23).all()
 ax.text(102, 2300, "mostly b", ha="right")
 ax.text(52, 40, "middle", color=figures.role("with_bn").color)
 axis = {"x": "direction, the steepest first", "y": "steps until 1/e is left"}
-figures.frame(
-    ax,
-    title="Behind four layers: all but the steepest need fewer steps with BN",
-    **axis,
-    log="y",
-    ylim=(1, 1e8),
-)
+title = "Behind four layers: most directions need fewer steps with BN"
+figures.frame(ax, title=title, **axis, log="y", ylim=(1, 1e8))
 figures.key(ax, {"without_bn": "without BN", "with_bn": "with BN"}, place="upper left")
 figures.show(ax)
 
