@@ -94,9 +94,9 @@ for b in (1, 10, 24, 49):
 #
 # The input of BN is $z = w_1 h_1 + \dots + w_{100} h_{100}$, where each $h = \mathrm{ReLU}(\hat{x})$ comes from the block before. We need $\sigma^2$, the variance of $z$ over the batch:
 #
-# - **Why not the mean square?** From picture to picture $h$ changes, but the weights stay. So the mean of $h$ adds the same number to $z$ for each picture, and BN subtracts it. Only $\mathrm{Var}(h)$ counts.
-# - **Why 100 times?** A term $w h$ has the variance $w^2\,\mathrm{Var}(h)$. The weights have random signs, so what two terms have in common is as often negative as positive. On average only the
-#   variances of the 100 terms are left, and they add up: $\sigma^2 = 100 \cdot \frac{2}{100}\,\mathrm{Var}(h) = 2\,\mathrm{Var}(h)$.
+# - **The mean of $h$ does not count.** From picture to picture $h$ changes, but the weights stay. So the mean of $h$ adds the same number to $z$ for each picture, and BN subtracts it. Only $\mathrm{Var}(h)$ counts.
+# - **The 100 variances add up.** A term $w h$ has the variance $w^2\,\mathrm{Var}(h)$. The weights have random signs, so the covariances of two terms cancel on average. Only the
+#   variances of the 100 terms are left: $\sigma^2 = 100 \cdot \frac{2}{100}\,\mathrm{Var}(h) = 2\,\mathrm{Var}(h)$.
 #
 # The next cell takes ten million normal numbers for $\hat{x}$. Then it measures $\sigma^2$ in block 2 of a real network, as the mean over its 100 units.
 
@@ -232,7 +232,7 @@ for kind, block in blocks.items():
     print(f"{kind:23} test accuracy", *(f"{share:4.0%}" for share in learned[kind]))
 
 # %% [markdown]
-# Only "skip, BN in the branch" learns, with each seed. In "skip, no BN" the loss soon becomes *not a number*, and no answer is right. (More epochs or another rate could change the numbers a little.)
+# Only "skip, BN in the branch" learns, with each seed. In "skip, no BN" the loss soon becomes *not a number*, and no answer is right. This is for two epochs and one rate.
 #
 # ## Can the digits still be read?
 #
@@ -265,7 +265,9 @@ for (kind, shares), look in zip(readable.items(), ("without_bn", "with_bn", "unb
     ax.text(51, 100 * shares[:, -1].mean(), kind, color=figures.role(look).color, va="center")
 figures.curve([1, 50], [10, 10], ax=ax, role="before")
 ax.text(1, 3, "guessing: 10 %", color=figures.role("before").color)
-figures.frame(ax, title="Only in one kind do the digits stay readable", x="block", y="read correctly, %")
+figures.frame(
+    ax, title="Of three kinds, only one keeps the digits readable", x="block", y="read correctly, %"
+)
 ax.set(xlim=(0, 70), ylim=(0, 100), xticks=[1, 10, 20, 30, 40, 50])
 good = "skip, BN in the branch"
 assert min(learned[good]) > 0.85

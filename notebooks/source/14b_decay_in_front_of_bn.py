@@ -183,13 +183,13 @@ for rate, decay in ((0.5, 0.02), (0.1, 0.0005)):
     print(f"rate {rate}, decay {decay}: after {steps} steps × {(1 - rate * decay) ** steps:.2f}")
 
 # %% [markdown]
-# Here this time is 100 steps, and the longest $w$ needed three or four times as long. With the usual rate 0.1 and decay 0.0005 it is 20 000 steps. So a short training may end before its equilibrium.
+# Here this time is 100 steps, and the longest $w$ needed three or four times as long. With rate 0.1 and decay 0.0005 it is 20 000 steps of plain gradient descent, as here; with momentum, which we do not try, it is another number. So a short training may end before its equilibrium.
 #
 # ## Can a rate do the same?
 #
 # Decay changes the turns. So we ask: can a training *without* decay have the same turns, if its rate changes from step to step? Then both networks are the same function after each step.
 #
-# Decay multiplies $w$ by $k = 1 - \eta\lambda$ in each step. Without decay the weights stay longer: with the same turns, they are $c = 1/k^t$ times as long after $t$ steps.
+# Decay multiplies $w$ by $k = 1 - \eta\lambda$ in each step. Without decay nothing makes the weights shorter. So if both trainings make the same turns, then after $t$ steps the weights without decay are $c = 1/k^t$ times as long as those with decay.
 #
 # **Predict.** At $c = 2$, which rate gives the same turn: the same rate, 2 times, or 4 times the rate? That is, must the rate grow like $c^0$, $c^1$ or $c^2$?
 #
@@ -283,13 +283,13 @@ figures.show(figure)
 #
 # </details>
 #
-# The left panel has a dot for each seed, and a line through the medians. Without BN each decay makes the loss more than twice as large by our rule, and the loss grows with the decay. With BN the decays up to 0.02 make no difference.
+# The left panel has a dot for each seed, and a line through the medians. Without BN each decay makes the loss more than twice as large by our rule, and the loss grows with the decay. With BN the decays up to 0.02 make no difference by our rule: the median falls by about a third, which is less than our margin.
 #
 # Why does the loss rise in the end, if the function does not see the length of the weights? The function does see the *turns*. In front of BN, decay is a growing rate, and the right panel shows
-# how far this rate has grown. Up to the decay 0.02, a step at the end still turns $w$ by less than one degree: these trainings end long before their equilibrium. With 0.05 and 0.1 a step turns $w$ by several
-# degrees, like a training with too large a rate. No decay made the test better, by our rule.
+# how far a step turns $w$ in the end. Up to the decay 0.02, a step at the end still turns $w$ by less than one degree: these trainings end long before their equilibrium. With 0.05 and 0.1 a step turns $w$ by several
+# degrees. Too large a rate does the same, so this may be the reason; we have not tried that rate without decay. No decay made the test better, by our rule.
 #
-# In practice, $\gamma$ and $\beta$ are often left out of the decay, as in our `train`. They do not stand in front of BN, so decay would really change the function there.
+# In practice, $\gamma$ and $\beta$ are often left out of the decay, as in our `train`. BN does not cancel their size as it cancels the length of $w$, so decay would change the function there.
 #
 # ## Lab: rate, decay, and the turn of a step
 #
