@@ -96,7 +96,7 @@ speed.table({"folded": speed.folded, "blocked": blocked}, passes, layer)  # spee
 # </details>
 #
 # The 22 passes are all still made. Five go through memory and 17 through the cache, which is faster, but not free. And NumPy is called some 40 times for each of the
-# 64 channels. So in NumPy a block gains no time over the fold. It pays for the four passes that subtract the first value.
+# 64 channels. So in NumPy a block gains no time over the fold. But it makes four passes more, those that subtract the first value, in about the same time.
 #
 # ## Are the digits back?
 #
@@ -196,14 +196,14 @@ print_errors("engine", speed.engine)
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# C, on the machine that built this page. Fewer calls, and the passes that subtract nothing, save more than three passes through memory cost.
+# C, on the machine that built this page. The engine makes fewer calls, and it does not subtract here. That saves more than its three more passes through memory cost.
 #
 # </details>
 #
 # ## The limit
 #
 # While the arrays do not fit in the cache, no way is faster than five passes through memory. Each bar is the time of one way. Its orange part is the passes through memory that we counted, each
-# taken as one unit. The rest is the cache, the calls and slow sums. PyTorch's passes are not counted. Where Numba is not installed, the bar of the compiled loops is the stored number.
+# taken as one unit, or the whole bar where the measured time is less than this count. The rest is the cache, the calls and slow sums. PyTorch's passes are not counted. Where Numba is not installed, the bar of the compiled loops is the stored number.
 
 # %% tags=["draws", "nbval-ignore-output"] alt="A bar for each way, the slowest on top: textbook, PyTorch, in place, blocked, folded, engine, compiled. Each is its measured time, in passes, and is split into the passes through memory and the rest; PyTorch's is in one piece. For textbook, in place and folded all or nearly all is memory. For blocked most of the bar is the rest, for engine and compiled about half. A dashed line at 5 passes is the limit, and no bar reaches it."
 passes |= {"textbook": 29, "in place": 22, "compiled": 5}
@@ -237,7 +237,7 @@ ax.legend(loc="lower right", bbox_to_anchor=(1, 0.15), frameon=False)
 figures.show(ax)
 
 # %% [markdown]
-# With whole arrays nearly all of the time is memory. With blocks and tiles a large part is the cache and the calls. The compiled loops make few calls and need few passes
+# With whole arrays most of the time is memory. With blocks and tiles a large part is the cache and the calls. The compiled loops make few calls and need few passes
 # through the cache, so they come nearest to the limit.
 #
 # **What was shown.** Subtracting a value near the mean keeps the digits. A block in the cache makes this affordable: here it takes about the time of the fold. A good block fits in the cache, and

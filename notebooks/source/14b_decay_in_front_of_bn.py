@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 14b · Weight decay in front of BN
 #
-# *35 minutes · previous: [14 · Deep enough to break](14_deep_enough_to_break.ipynb) · next:
+# *40 minutes · previous: [14 · Deep enough to break](14_deep_enough_to_break.ipynb) · next:
 # [15 · Fine-tune and adapt](15_fine_tune_and_adapt.ipynb) · [exercises](exercises/14b_decay_in_front_of_bn.ipynb)*
 #
 # **Weight decay** makes the weights a little shorter in each step. Decay is meant to keep a network simple. But right before BN the length of the weights does not change the
