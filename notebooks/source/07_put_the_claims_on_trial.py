@@ -33,7 +33,7 @@ def network(seed, bn, activation="ReLU"):
 
 
 def trained_accuracy(model, seed, rate=0.3, epochs=5):
-    training.train(model, digits, learning_rate=rate, epochs=epochs, seed=seed, progress=False)
+    training.train(model, digits, learning_rate=rate, epochs=epochs, seed=seed, every=1000, progress=False)
     return 100 * training.accuracy(model, digits.x_test, digits.y_test)
 
 
@@ -86,8 +86,13 @@ assert judge("110 steps, 5 seeds", after_110[:5], margin=1) == "undecided"
 #
 # **Predict.** After 660 steps both networks have learned nearly all training digits. Will the answer then be the same as after 110 steps?
 
+
 # %% tags=["nbval-ignore-output"]
-after_660 = np.array([effect_of(seed, epochs=30) for seed in range(20)])
+def twenty_effects():
+    return [effect_of(seed, epochs=30) for seed in range(20)]
+
+
+after_660 = np.array(training.stored("results/07_660_steps.json", twenty_effects, again=False)["results"])
 for effects in (after_110, after_660):
     low, high = training.SeedSummary(effects).interval
     print(f"mean {effects.mean():.1f} points, interval from {low:.1f} to {high:.1f}")

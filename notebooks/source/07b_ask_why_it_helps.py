@@ -132,7 +132,7 @@ figures.show(ax)
 # %% tags=["nbval-ignore-output"]
 def accuracy(seed, kind, activation):
     model = network(seed, kind, activation)
-    training.train(model, digits, learning_rate=0.1, epochs=5, seed=seed, progress=False)
+    training.train(model, digits, learning_rate=0.1, epochs=5, seed=seed, every=1000, progress=False)
     return 100 * training.accuracy(model, digits.x_test, digits.y_test)
 
 

@@ -156,7 +156,7 @@ def learn(seed, statistics, parameters, pictures):
     network = nn.Sequential(*first, *second, nn.AdaptiveMaxPool2d(1), nn.Flatten(), nn.Linear(16, 10))
     adam = {"optimizer": torch.optim.Adam, "learning_rate": 0.01}
     framed_digits = replace(digits, x_train=pictures, x_test=framed(digits.x_test))
-    training.train(network, framed_digits, epochs=4, seed=seed, progress=False, **adam)
+    training.train(network, framed_digits, epochs=4, seed=seed, every=1000, progress=False, **adam)
     tests = [framed(digits.x_test, right) for right in (0, -1, 1)]
     on_training = training.accuracy(network, pictures, digits.y_train)
     return [on_training, *(training.accuracy(network, test, digits.y_test) for test in tests)]

@@ -68,7 +68,7 @@ print(f"it normalizes {values / 1e6:.1f} million values")
 #
 # ## Run
 #
-# The photo is random, since only the time counts. Each network is timed three times, and the fastest counts. To **fold** is to merge each BN into the convolution before it, as in [lesson 09](../09_slim_and_fold.ipynb).
+# The photo is random, since only the time counts. Each network is timed twice, and the faster counts. To **fold** is to merge each BN into the convolution before it, as in [lesson 09](../09_slim_and_fold.ipynb).
 #
 # **Predict.** Which of the three takes longest: as published, with BN, with BN folded?
 
@@ -85,7 +85,7 @@ def folded(network):
 
 
 @torch.no_grad()
-def seconds(network, rounds=3):
+def seconds(network, rounds=2):
     photo, times = torch.rand(1, 3, 448, 448), []
     for _round in range(rounds):
         start = time.perf_counter()

@@ -38,8 +38,9 @@ def weighted(rank, shares):
 gradients = np.array([1.0, 2, 1, 2, 1, 7, 8, 9])
 shares = [gradients[:5], gradients[5:]]
 print(f"mean of all eight:       {gradients.mean():.3f}")
-print(f"mean of the two means:   {run_processes(averaged, shares)[0]:.3f}")
-print(f"sums and counts:         {run_processes(weighted, shares)[0]:.3f}")
+of_means, of_sums = run_processes(lambda rank: [averaged(rank, shares), weighted(rank, shares)])[0]
+print(f"mean of the two means:   {of_means:.3f}")
+print(f"sums and counts:         {of_sums:.3f}")
 
 # %% [markdown]
 # <details><summary>Answer</summary>
@@ -65,14 +66,14 @@ def uneven(rank):
 
 
 try:
-    run_processes(uneven, seconds=8)
+    run_processes(uneven, seconds=5)
 except (TimeoutError, ProcessError) as error:
     print(f"{type(error).__name__}: {str(error).splitlines()[-1]}")
 
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# Device 1 has finished, and waits at the exit. Device 0 waits for a third sum, for ever. Ours have a limit of 8 seconds; then both are
+# Device 1 has finished, and waits at the exit. Device 0 waits for a third sum, for ever. Ours have a limit of 5 seconds; then both are
 # stopped. (What the message says depends on who notices first.)
 #
 # </details>
