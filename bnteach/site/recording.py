@@ -98,7 +98,9 @@ def thinned(control: Control, lab: Lab, starts) -> Control:
     if control.kind not in ("slider", "counter"):
         return control
     values = list(control.positions)
-    ends = values[:2] if control.name == lab.moments else [values[0], values[-1]]
+    ends = [values[0], values[-1]]
+    if lab.moments:  # each position asks for a whole course of moments
+        ends = values[:2] if control.name == lab.moments else values[-1:]
     asked = [where.get(control.name) for where in (*starts, *(button.sets for button in lab.buttons))]
     kept = {*ends, control.start, *asked}
     return replace(control, positions={value: control.positions[value] for value in values if value in kept})

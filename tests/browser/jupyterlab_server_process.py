@@ -28,6 +28,14 @@ SETTINGS = {
     "@jupyterlab/docmanager-extension/plugin": {"autosave": False},
 }
 
+# Read by the server as it starts: its kernels are forked, so that not each of them imports PyTorch anew.
+WARM_KERNELS = f"""
+import sys
+sys.path.append({str(REPOSITORY / "tests")!r})
+from warm_kernels import use_warm_kernels
+use_warm_kernels()
+"""
+
 
 class JupyterLab:
     """`with JupyterLab(folder) as server:` starts it and ends it."""
@@ -45,6 +53,7 @@ class JupyterLab:
         self._configure("config/labconfig/page_config.json", DISABLED)
         for name, values in SETTINGS.items():
             self._configure(f"settings/{name}.jupyterlab-settings", values)
+        (self.folder / "config/jupyter_server_config.py").write_text(WARM_KERNELS)
         command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", f"--port={self.port}"]
         options = [
             f"--ServerApp.root_dir={self.root}",
