@@ -39,7 +39,8 @@ def record(lab: Lab, thin: bool = False, starts: Sequence[Mapping[str, Any]] = (
 
     Args:
         lab: a lab as it begins.
-        thin: keep of each slider the ends, and what `starts` and buttons put it to: for a quick look.
+        thin: keep of each slider the ends, and what `starts` and buttons put it to: for a quick look. Where
+            the lab goes on by itself, of the others the upper end alone: each position is a whole training.
         starts: the values that the lab begins with elsewhere. They must be among the positions.
 
     Raises:
@@ -99,7 +100,7 @@ def thinned(control: Control, lab: Lab, starts) -> Control:
         return control
     values = list(control.positions)
     ends = [values[0], values[-1]]
-    if lab.moments:  # each position asks for a whole course of moments
+    if lab.moments:
         ends = values[:2] if control.name == lab.moments else values[-1:]
     asked = [where.get(control.name) for where in (*starts, *(button.sets for button in lab.buttons))]
     kept = {*ends, control.start, *asked}

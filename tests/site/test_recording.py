@@ -136,6 +136,12 @@ def test_a_lab_that_goes_on_by_itself_has_its_moments_first():
     assert thin["controls"][0]["values"] == [0, 1, 3]
 
 
+def test_thin_keeps_few_courses(monkeypatch):
+    monkeypatch.setattr(Growing, "make_buttons", lambda lab: [])
+    thin = record(Growing(), thin=True, starts=[{"days": 3}])
+    assert [c["values"] for c in thin["controls"][:3]] == [[0, 1, 3], [2, 4], [0.5, 1]]
+
+
 @pytest.mark.parametrize("start", [{"step": 0.3}, {"days": 1}])
 def test_a_start_that_is_not_recorded_is_refused(start):
     ((name, value),) = start.items()
