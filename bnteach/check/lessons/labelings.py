@@ -19,7 +19,7 @@ LABELINGS = """
         | Labels without a pattern show nothing about β. A network with β must learn them.
 
     hard_too_easy: a network without β learns `hard`
-        | Its score is c + f(p) with f(−p) = −f(p), seen from the mean. May opposite points be labeled alike?
+        | Seen from the mean, its scores of p and −p have the same sum for all pairs.
 
     easy_too_hard: a network without β does not learn `easy`
         | Opposite points, seen from the mean, need different labels.
@@ -66,8 +66,8 @@ TWO_LABELINGS = judged_by(
     probes=lambda rng: [{"middle": np.array(place)} for place in MIDDLES],
     name="two_labelings",
     takes=("points",),
-    hints="""Without β the score is c + f(p), with f(−p) = −f(p). Which labels can such a score not give?
+    hints="""Without β all pairs of opposites have the same sum of scores. Which labels does this rule out?
     In `hard`, opposite points have the same label; in `easy`, different ones. Opposite to what?
     Subtract the mean first. For `easy` one coordinate is enough; for `hard` take their product.""",
-    lesson=("03_scale_and_shift", "Are γ and β needed?"),
+    lesson=("03_scale_and_shift", "A point and its opposite"),
 )
