@@ -1,18 +1,18 @@
 # %% [markdown]
 # # 03 · Scale and shift
 #
-# *35 minutes · previous: [02 · Normalize](02_normalize.ipynb) · next: [04 · Derive the backward pass](04_derive_the_backward_pass.ipynb) ·
+# *40 minutes · previous: [02 · Normalize](02_normalize.ipynb) · next: [04 · Derive the backward pass](04_derive_the_backward_pass.ipynb) ·
 # [exercises](exercises/03_scale_and_shift.ipynb)*
 #
-# After normalizing, BN multiplies by $\gamma$ and adds $\beta$. These steps can undo the normalization. You write the complete forward
-# pass, and train networks to find out which of the two is needed.
+# After normalizing, BN multiplies by $\gamma$ and adds $\beta$: this makes the forward pass complete. But these two steps can undo the normalization. You see what they are
+# for, and train networks to find out which of them is needed.
 
 # %%
 import numpy as np
 import torch
 from torch import nn
 
-from bnteach import batch_norm_backward, batch_norm_forward, figures, labs
+from bnteach import batch_norm_forward, figures, labs
 from bnteach.data import digits
 from bnteach.training import mlp
 
@@ -62,20 +62,27 @@ figures.show(figure)
 #
 # ## Undo it
 #
-# Multiply by what you divided by, and add what you subtracted: $\gamma = \sqrt{\sigma^2 + \varepsilon}$ and $\beta = \mu$ give back $x$. Do
-# the same $\gamma$ and $\beta$ give back the next batch, too?
+# Normalizing subtracts $\mu$ and divides by $\sqrt{\sigma^2 + \varepsilon}$. So with $\gamma = \sqrt{\sigma^2 + \varepsilon}$ and $\beta = \mu$ we get $x$ back.
+#
+# **Predict.** We keep these two numbers, and take the next batch. Does BN give back this batch, too?
 
 # %%
 rng = np.random.default_rng(1)
-x, x_next = rng.normal([5, -20, 300], [2, 0.1, 40], (2, 64, 3))  # three channels: means and spreads
+means, spreads = [5, -20, 300], [2, 0.1, 40]  # of three channels
+x, x_next = rng.normal(means, spreads, size=(2, 64, 3))  # two batches
 gamma, beta = np.sqrt(x.var(axis=0) + 1e-5), x.mean(axis=0)
 for name, batch in (("this batch", x), ("the next one", x_next)):
     difference = abs(batch_norm(batch, gamma, beta) - batch).max(axis=0)
     print(f"{name:12}  largest difference, in σ: {(difference / x.std(axis=0)).round(3)}")
 
 # %% [markdown]
-# The next batch comes back only roughly: it gets the mean and the standard deviation of the *first*. After training, BN uses stored numbers for
-# $\mu$ and $\sigma^2$ (lesson 05): $\gamma$ and $\beta$ computed from these give back every batch.
+# <details><summary>Answer</summary>
+#
+# Only roughly: the next batch gets the mean and the standard deviation of the *first batch*.
+#
+# </details>
+#
+# After training, BN uses stored numbers for $\mu$ and $\sigma^2$ (lesson 05). If $\gamma$ and $\beta$ are computed from these, every batch comes back.
 #
 # ## Lab: move γ and β
 #
@@ -98,10 +105,10 @@ labs.GammaBeta()
 # After training, BN multiplies each channel by a fixed number $a$ and adds another one, $d$. The linear layer before it could do that itself:
 # $a\,(wx + b) + d = (aw)\,x + (ab + d)$. So BN adds no new functions. What it changes is the **training**.
 #
-# Take one unit in layer 2. Each training step changes the weights of layer 1. Without BN, this can change the mean and the standard
-# deviation of our unit. With BN they stay $\beta$ and $|\gamma|$.
+# Take one unit in layer 2. Each training step changes the weights of layer 1, and this can change the mean and the standard
+# deviation of our unit. With BN, they are $\beta$ and $|\gamma|$ in each batch, whatever the weights of layer 1 are.
 #
-# To see the difference, we change the weights of layer 1 in 60 ways, each time with other random noise. For each of these 60 versions we
+# To see this, we add noise to the weights of layer 1 in 60 different ways. The weights of layer 2 stay the same. For each of these 60 versions we
 # compute the unit's values for all digits.
 
 # %%
@@ -109,7 +116,7 @@ w_1, w_2 = rng.normal(size=(64, 50)) / 4, rng.normal(size=50) / 4
 noise = 0.5 * rng.normal(size=(60, 64, 50)) / 4
 layer_1 = np.maximum(digits().x_train @ (w_1 + noise), 0)  # linear, ReLU
 without = layer_1 @ w_2  # 60 versions, a column for each picture
-gamma, beta = without.std(axis=1).mean(), without.mean()  # so that the two panels can be compared
+gamma, beta = without.std(axis=1).mean(), without.mean()  # of a similar size as without BN
 with_bn = np.array([batch_norm(row, gamma, beta) for row in without])
 for name, rows in (("without BN", without), ("with BN", with_bn)):
     print(
@@ -128,9 +135,9 @@ axes[1].axvline(beta, color="black", lw=1)
 figures.show(figure)
 
 # %% [markdown]
-# Without BN, the 3 250 weights before the unit decide its mean and its standard deviation together. With BN, these two numbers are two
-# parameters of their own. The network still computes the same kind of function, but training moves other parameters: this is called a
-# **reparameterization**. Lesson 07 measures whether it helps.
+# Without BN, all 3 250 weights before the unit take part in its mean and its standard deviation. With BN, these two numbers are parameters of their
+# own, and the optimizer can change them directly. The same functions are described by other parameters: this is called a **reparameterization**. Lesson 07 measures whether it
+# helps.
 #
 # ## Are γ and β needed?
 #
@@ -197,10 +204,11 @@ for ax, (name, (nets, _)) in zip(axes, results.items(), strict=True):
     regions = ax.contourf(side, side, nets[0](grid).reshape(141, 141).T > 0, [-0.5, 0.5, 1.5], colors=colors)
     for number, role in ((1, "biased"), (0, "population")):
         figures.points(*points[label == number][::3].numpy().T, ax=ax, role=role)
+    (pair,) = ax.plot(*np.array([points[2], -points[2]]).T, "ko-", lw=1, ms=4)
     figures.frame(ax, title=name).set(aspect="equal", xticks=[], yticks=[])
-handles = [*reversed(axes[0].lines), *regions.legend_elements()[0]]
-words = ["outer ring", "inner ring", "network says outer", "network says inner"]
-figure.legend(handles, words, loc="outside lower center", ncols=4, frameon=False)
+handles = [*axes[0].lines[1::-1], *regions.legend_elements()[0], pair]
+words = ["outer ring", "inner ring", "network says outer", "network says inner", "a pair"]
+figure.legend(handles, words, loc="outside lower center", ncols=5, frameon=False, columnspacing=1)
 figures.show(figure)
 
 # %% [markdown]
@@ -230,8 +238,7 @@ print("sums:                   ", (of_p + of_opposite)[:4].round(3))
 assert np.ptp(of_p + of_opposite) < 1e-5
 
 # %% [markdown]
-# All pairs have the same sum, with trained weights as with these: the steps above hold for all weights. If the sum is above 0, at least one score
-# of each pair is above 0.
+# All pairs have the same sum. This holds for trained weights, too, because the steps above hold for all weights.
 #
 # **Predict.** We say that a pair is right if *both* its points get the right answer: two scores above 0 on the inner ring, two below 0 on the outer
 # ring. Can a network without $\beta$ have right pairs on both rings?
@@ -255,24 +262,34 @@ for name, nets in {"γ and β": both[0], "γ only": gamma_only[0]}.items():
 #
 # </details>
 #
-# So whatever its weights are, a network without $\beta$ has no right pair on one of the rings. These five give one answer to (nearly) all points.
+# So whatever its weights are, a network without $\beta$ has no right pair on one of the rings. These five give one answer to all points.
 #
 # With $\beta$ the sigmoid gets $z + \beta$ and $-z + \beta$. These are no opposite numbers, and the sums differ from pair to pair. The bias of the
 # output layer cannot do this: it adds the same number to all scores, so all sums stay equal.
 #
-# **With ReLU** a network can tell the two rings apart without $\beta$. Two units with the weights $w$ and $-w$ give
-# $\text{ReLU}(z) + \text{ReLU}(-z) = |z|$: the same for $p$ and $-p$, and larger on the outer ring.
+# ## And with ReLU?
+#
+# **Predict.** Can a network with ReLU tell the two rings apart without $\gamma$ and $\beta$? Think of two hidden units with the weights $w$ and $-w$, and add their outputs.
 
 # %% tags=["nbval-ignore-output"]
 _, relu = five_seeds("neither", learn_gamma=False, learn_beta=False, activation=nn.ReLU)
 assert min(relu) > 0.9
 
 # %% [markdown]
-# In exercise 3 you look for labels that a ReLU network cannot learn without $\beta$.
+# <details><summary>Answer</summary>
 #
-# **And $\gamma$?** None of these networks needed it. For a ReLU and $\gamma > 0$ there is a reason:
-# $\text{ReLU}(\gamma \hat{x} + \beta) = \gamma\,\text{ReLU}(\hat{x} + \beta/\gamma)$. So the next linear layer can do what $\gamma$ does: its weights are
-# multiplied by $\gamma$, and the shift is $\beta/\gamma$. Behind a sigmoid it cannot, but here the network did not need it.
+# Yes: $\text{ReLU}(z) + \text{ReLU}(-z) = |z|$ is the same for $p$ and $-p$, and on the whole larger on the outer ring.
+#
+# </details>
+#
+# Other labels a ReLU network cannot learn without $\beta$: see exercise 3.
+#
+# And $\gamma$? None of these networks needed it. For a ReLU there is a reason. If $\gamma > 0$,
+#
+# $$\text{ReLU}(\gamma \hat{x} + \beta) = \gamma\;\text{ReLU}\Big(\hat{x} + \frac{\beta}{\gamma}\Big)$$
+#
+# So a layer without $\gamma$ can give the same: $\beta/\gamma$ is its shift, and the weights of the *next* layer are multiplied by $\gamma$. For a sigmoid this does not hold,
+# but the network did not need $\gamma$ there either.
 #
 # ## The gradients of γ and β
 #
@@ -288,10 +305,11 @@ assert min(relu) > 0.9
 x = np.array([[1.0], [1.0], [3.0], [3.0]])
 dy = np.array([[1.0], [0.0], [0.0], [-1.0]])
 x_hat = batch_norm(x, gamma=1, beta=0)
-dgamma, dbeta = (dy * x_hat).sum(axis=0), dy.sum(axis=0)
-print("dγ:", dgamma.round(3), "  dβ:", dbeta)
-_, cache = batch_norm_forward(x, gamma=np.array([2.0]), beta=np.array([-1.0]))
-assert np.allclose([dgamma, dbeta], batch_norm_backward(dy, cache)[1:])  # whatever γ and β are
+print("dγ:", (dy * x_hat).sum(axis=0).round(3), "  dβ:", dy.sum(axis=0))
+
+layer = nn.BatchNorm1d(1, dtype=torch.float64)
+layer(torch.tensor(x)).backward(torch.tensor(dy))
+print("PyTorch: dγ:", layer.weight.grad.numpy().round(3), "  dβ:", layer.bias.grad.numpy())
 
 # %% [markdown]
 # <details><summary>Answer</summary>
