@@ -25,7 +25,7 @@ class Report:
     >>> odd = Verdict("inference", "not yet", mistakes=("n_minus_one",))
     >>> Report((passed, odd), latest=(Verdict("standardize", "not yet"), odd))
     ✓ standardize: passed; the latest try: not yet
-    ✗ inference: not yet (n_minus_one)
+    ✗ inference: not yet
     1 of 2 passed
     """
 
@@ -47,9 +47,8 @@ class Report:
 
 
 def row(counted: Verdict, latest: Verdict) -> str:
-    words = [v.state + f" ({', '.join(v.mistakes)})" * bool(v.mistakes) for v in (counted, latest)]
-    tries = words if counted.state != latest.state else words[:1]
-    return f"{SIGNS[counted.state]} {counted.check}: {'; the latest try: '.join(tries)}"
+    again = f"; the latest try: {latest.state}" * (counted.state != latest.state)
+    return f"{SIGNS[counted.state]} {counted.check}: {counted.state}{again}"
 
 
 def report() -> Report:

@@ -1,18 +1,18 @@
 # %% [markdown]
 # # 03 · Scale and shift
 #
-# *35 minutes · previous: [02 · Normalize](02_normalize.ipynb) · next: [04 · Derive the backward pass](04_derive_the_backward_pass.ipynb) ·
+# *40 minutes · previous: [02 · Normalize](02_normalize.ipynb) · next: [04 · Derive the backward pass](04_derive_the_backward_pass.ipynb) ·
 # [exercises](exercises/03_scale_and_shift.ipynb)*
 #
-# After normalizing, BN multiplies by $\gamma$ and adds $\beta$. These steps can undo the normalization. You write the complete forward
-# pass, and train networks to find out which of the two is needed.
+# After normalizing, BN multiplies by $\gamma$ and adds $\beta$: this makes the forward pass complete. But these two steps can undo the normalization. You see what they are
+# for, and train networks to find out which of them is needed.
 
 # %%
 import numpy as np
 import torch
 from torch import nn
 
-from bnteach import batch_norm_backward, batch_norm_forward, figures, labs
+from bnteach import batch_norm_forward, figures, labs
 from bnteach.data import digits
 from bnteach.training import mlp
 
@@ -62,20 +62,27 @@ figures.show(figure)
 #
 # ## Undo it
 #
-# Multiply by what you divided by, and add what you subtracted: $\gamma = \sqrt{\sigma^2 + \varepsilon}$ and $\beta = \mu$ give back $x$. Do
-# the same $\gamma$ and $\beta$ give back the next batch, too?
+# Normalizing subtracts $\mu$ and divides by $\sqrt{\sigma^2 + \varepsilon}$. So with $\gamma = \sqrt{\sigma^2 + \varepsilon}$ and $\beta = \mu$ we get $x$ back.
+#
+# **Predict.** We keep these two numbers, and take the next batch. Does BN give back this batch, too?
 
 # %%
 rng = np.random.default_rng(1)
-x, x_next = rng.normal([5, -20, 300], [2, 0.1, 40], (2, 64, 3))  # three channels: means and spreads
+means, spreads = [5, -20, 300], [2, 0.1, 40]  # of three channels
+x, x_next = rng.normal(means, spreads, size=(2, 64, 3))  # two batches
 gamma, beta = np.sqrt(x.var(axis=0) + 1e-5), x.mean(axis=0)
 for name, batch in (("this batch", x), ("the next one", x_next)):
     difference = abs(batch_norm(batch, gamma, beta) - batch).max(axis=0)
     print(f"{name:12}  largest difference, in σ: {(difference / x.std(axis=0)).round(3)}")
 
 # %% [markdown]
-# The next batch comes back only roughly: it gets the mean and the standard deviation of the *first*. After training, BN uses stored numbers for
-# $\mu$ and $\sigma^2$ (lesson 05): $\gamma$ and $\beta$ computed from these give back every batch.
+# <details><summary>Answer</summary>
+#
+# Only roughly: the next batch gets the mean and the standard deviation of the *first batch*.
+#
+# </details>
+#
+# After training, BN uses stored numbers for $\mu$ and $\sigma^2$ (lesson 05). If $\gamma$ and $\beta$ are computed from these, every batch comes back.
 #
 # ## Lab: move γ and β
 #
@@ -96,29 +103,30 @@ labs.GammaBeta()
 # ## "If γ and β can undo it, why bother?"
 #
 # After training, BN multiplies each channel by a fixed number $a$ and adds another one, $d$. The linear layer before it could do that itself:
-# $a\,(wx + b) + d = (aw)\,x + (ab + d)$. So BN adds no new functions.
+# $a\,(wx + b) + d = (aw)\,x + (ab + d)$. So BN adds no new functions. What it changes is the **training**.
 #
-# But in **training**, $\beta$ and $|\gamma|$ are the mean and the standard deviation of a unit over each batch, whatever the weights before
-# it are.
+# Take one unit in layer 2. Each training step changes the weights of layer 1, and this can change the mean and the standard
+# deviation of our unit. With BN, they are $\beta$ and $|\gamma|$ in each batch, whatever the weights of layer 1 are.
 #
-# We look at one unit in layer 2 of 60 copies of a network, each with its own noise in the weights of layer 1. The batch is all
-# digits.
+# To see this, we add noise to the weights of layer 1 in 60 different ways. The weights of layer 2 stay the same. For each of these 60 versions we
+# compute the unit's values for all digits.
 
 # %%
 w_1, w_2 = rng.normal(size=(64, 50)) / 4, rng.normal(size=50) / 4
 noise = 0.5 * rng.normal(size=(60, 64, 50)) / 4
 layer_1 = np.maximum(digits().x_train @ (w_1 + noise), 0)  # linear, ReLU
-without = layer_1 @ w_2  # 60 rows, a column for each picture
-gamma, beta = without.std(axis=1).mean(), without.mean()  # averages: so the two panels are comparable
+without = layer_1 @ w_2  # 60 versions, a column for each picture
+gamma, beta = without.std(axis=1).mean(), without.mean()  # of a similar size as without BN
 with_bn = np.array([batch_norm(row, gamma, beta) for row in without])
 for name, rows in (("without BN", without), ("with BN", with_bn)):
-    mean, single = np.ptp(rows.mean(axis=1)), np.ptp(rows[:, 7])  # ptp: largest minus smallest
-    print(f"{name:10}  the mean varies by {mean:.2f}, the value of a picture by {single:.2f}")
+    print(
+        f"{name:10}  the 60 means lie between {rows.mean(axis=1).min():.2f} and {rows.mean(axis=1).max():.2f}"
+    )
 
 # %% tags=["draws"] alt="Two panels on the same axes with 60 thin histograms each. Without BN the histograms form a broad fan: each has another center and another width. With BN they lie on each other in one narrow bundle around a vertical line at beta = -0.73."
 figure, axes = figures.new_figure(columns=2, size=(7.0, 2.6))
 edges = np.linspace(-3.5, 2.5, 31)
-panels = {"without_bn": (without, "60 copies, without BN"), "with_bn": (with_bn, "With BN (line: β)")}
+panels = {"without_bn": (without, "Without BN: 60 versions"), "with_bn": (with_bn, "With BN (black line: β)")}
 for ax, (role, (rows, title)) in zip(axes, panels.items(), strict=True):
     heights = np.transpose([np.histogram(row, edges, density=True)[0] for row in rows])
     ax.plot(edges[1:] - 0.1, heights, color=figures.role(role).color, lw=0.9, alpha=0.6)
@@ -127,9 +135,9 @@ axes[1].axvline(beta, color="black", lw=1)
 figures.show(figure)
 
 # %% [markdown]
-# With BN, only the value of a single picture varies. All copies have the same mean and standard deviation: without BN, 3 250 weights decide these two
-# numbers, with BN each has a parameter of its own. This is a **reparameterization**: the trained network computes the same kind of
-# function, but training moves other parameters. Lesson 07 measures whether it helps.
+# Without BN, all 3 250 weights before the unit take part in its mean and its standard deviation. With BN, these two numbers are parameters of their
+# own, and the optimizer can change them directly. The same functions are described by other parameters: this is called a **reparameterization**. Lesson 07 measures whether it
+# helps.
 #
 # ## Are γ and β needed?
 #
@@ -137,13 +145,13 @@ figures.show(figure)
 
 
 # %%
-def rings(seed, number=2):
-    """300 points p, then their opposites −p; the label is 0 on the second ring, 1 on the others."""
+def rings(seed):
+    """300 points p, then their 300 opposites −p; the label is 1 on the inner ring, 0 on the outer."""
     rng = np.random.default_rng(seed)
-    ring, angle = rng.integers(1, number + 1, 300), rng.uniform(0, 2 * np.pi, 300)
-    radius = ring / 2 + 0.08 * rng.normal(size=300)
+    inner, angle = rng.random(300) < 0.5, rng.uniform(0, 2 * np.pi, 300)
+    radius = np.where(inner, 0.5, 1.0) + 0.08 * rng.normal(size=300)
     p = np.column_stack([radius * np.cos(angle), radius * np.sin(angle)])
-    points, label = np.concatenate([p, -p]), np.concatenate([ring, ring]) != 2
+    points, label = np.concatenate([p, -p]), np.concatenate([inner, inner])
     return torch.tensor(points).float(), torch.tensor(label).float()
 
 
@@ -155,27 +163,28 @@ def rings(seed, number=2):
 
 
 # %% tags=["nbval-ignore-output"]
-def trained(seed, activation=nn.Sigmoid, learn_gamma=True, learn_beta=True, number=2):
-    """A network that learns γ or not, β or not; the share of new points it gets right."""
+def trained(seed, learn_gamma=True, learn_beta=True, activation=nn.Sigmoid):
     net = mlp([2, 50, 1], activation, batch_norm=True, seed=seed)
     net.bn_1.weight.requires_grad_(learn_gamma)  # PyTorch calls γ weight,
     net.bn_1.bias.requires_grad_(learn_beta)  # and β bias
-    points, label = rings(seed, number)
+    points, label = rings(seed)
     optimizer = torch.optim.Adam(net.parameters(), lr=0.03)
     for _ in range(300):
         loss = nn.functional.binary_cross_entropy_with_logits(net(points)[:, 0], label)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-    new_points, new_label = rings(100, number)
-    right = (net.eval()(new_points)[:, 0] > 0) == new_label  # with stored statistics, lesson 05
-    return net, right.numpy().mean()
+    return net.eval()  # from now on with stored statistics, see lesson 05
+
+
+new_points, new_label = rings(100)
 
 
 def five_seeds(name, **options):
-    runs = [trained(seed, **options) for seed in range(5)]
-    print(f"{name:20}  right:", *(f"{share:4.0%}" for net, share in runs))
-    return [net for net, share in runs], [share for net, share in runs]
+    nets = [trained(seed, **options) for seed in range(5)]
+    right = [((net(new_points)[:, 0] > 0) == new_label).float().mean() for net in nets]
+    print(f"{name:8}  right:", *(f"{share:4.0%}" for share in right))
+    return nets, right
 
 
 torch.set_num_threads(1)  # so small a network is fastest on one thread
@@ -183,11 +192,10 @@ both = five_seeds("γ and β")
 beta_only = five_seeds("β only", learn_gamma=False)
 gamma_only = five_seeds("γ only", learn_beta=False)
 neither = five_seeds("neither", learn_gamma=False, learn_beta=False)
-print("inner points in training:  ", *(f"{rings(seed)[1].mean():4.0%}" for seed in range(5)))
 assert min(both[1] + beta_only[1]) > 0.95 > 0.6 > max(gamma_only[1] + neither[1])
 
 
-# %% tags=["draws"] alt="Four pictures of the two rings with the regions where the network says inner and outer. With gamma and beta, and with beta only, it says inner in a disk that holds the inner ring. With gamma only and with neither it says outer everywhere."
+# %% tags=["draws"] alt="Four pictures of the two rings with the regions where the network says inner and outer. With gamma and beta, and with beta only, it says inner in a disk that holds the inner ring. With gamma only and with neither it gives the same answer everywhere."
 figure, axes = figures.new_figure(columns=4, size=(7.0, 2.5))
 results = {"γ and β": both, "β only": beta_only, "γ only": gamma_only, "neither": neither}
 side, (points, label) = torch.linspace(-1.4, 1.4, 141), rings(0)
@@ -196,32 +204,33 @@ for ax, (name, (nets, _)) in zip(axes, results.items(), strict=True):
     regions = ax.contourf(side, side, nets[0](grid).reshape(141, 141).T > 0, [-0.5, 0.5, 1.5], colors=colors)
     for number, role in ((1, "biased"), (0, "population")):
         figures.points(*points[label == number][::3].numpy().T, ax=ax, role=role)
+    (pair,) = ax.plot(*np.array([points[2], -points[2]]).T, "ko-", lw=1, ms=4)
     figures.frame(ax, title=name).set(aspect="equal", xticks=[], yticks=[])
-handles = [*reversed(axes[0].lines), *regions.legend_elements()[0]]
-words = ["outer ring", "inner ring", "network says outer", "network says inner"]
-figure.legend(handles, words, loc="outside lower center", ncols=4, frameon=False)
+handles = [*axes[0].lines[1::-1], *regions.legend_elements()[0], pair]
+words = ["outer ring", "inner ring", "network says outer", "network says inner", "a pair"]
+figure.legend(handles, words, loc="outside lower center", ncols=5, frameon=False, columnspacing=1)
 figures.show(figure)
 
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# $\gamma$ can be left out, $\beta$ cannot. Without $\beta$ the network gives all points the label that is more frequent in training: "inner" for seed 3,
-# "outer" for the others (seed 0 in the picture).
+# $\gamma$ can be left out, $\beta$ cannot. With $\beta$, all or nearly all answers are right; without it, about half of them.
 #
 # </details>
 #
 # ## A point and its opposite
 #
-# Leave out $\beta$, and take a point $p$, its opposite $-p$, and one hidden unit:
+# Why does the network fail without $\beta$? Take a point $p$, its opposite $-p$, and one hidden unit:
 #
 # - The linear layer gives $z$ for $p$ and $-z$ for $-p$.
 # - All points come in such pairs, so the mean of $z$ is 0. BN subtracts 0 and multiplies each $z$ by the same number.
-# - So the sigmoid, too, gets opposite values. Its outputs for $a$ and $-a$ always add up to 1.
+# - So the sigmoid gets opposite values, too. Its outputs for $a$ and $-a$ always add up to 1.
 #
-# The score is a weighted sum of 50 such outputs, plus a bias. What do the two scores of *any* pair have in common?
+# The score is a weighted sum of 50 such outputs, plus a bias. What do the two scores of *any* pair have in common? We look at a network that is
+# not trained yet.
 
 # %%
-net = mlp([2, 50, 1], nn.Sigmoid, batch_norm=True, seed=0)  # not trained yet: each β is 0
+net = mlp([2, 50, 1], nn.Sigmoid, batch_norm=True, seed=0)  # each β is 0
 of_p, of_opposite = net(rings(0)[0])[:, 0].detach().numpy().reshape(2, 300)
 print("scores of four points p:", of_p[:4].round(3))
 print("scores of the four −p:  ", of_opposite[:4].round(3))
@@ -229,67 +238,58 @@ print("sums:                   ", (of_p + of_opposite)[:4].round(3))
 assert np.ptp(of_p + of_opposite) < 1e-5
 
 # %% [markdown]
-# All pairs have the same sum. Call half of it $c$. The scores of a pair lie equally far above and below $c$: they are $c + f$ and $c - f$. All pairs
-# share $c$, and each has its own $f$.
+# All pairs have the same sum. This holds for trained weights, too, because the steps above hold for all weights.
 #
-# But both points of a pair need the same answer. On the inner ring, the loss of a point is $\ln(1 + e^{-\text{score}})$: small if the score is
-# high. For $c = 0$, the figure compares $f = 2$ (the scores 2 and −2) with $f = 0$ (twice the score 0).
+# **Predict.** We say that a pair is right if *both* its points get the right answer: two scores above 0 on the inner ring, two below 0 on the outer
+# ring. Can a network without $\beta$ have right pairs on both rings?
 
-# %% tags=["draws"] alt="The loss of a point of the inner ring over its score: a curve that falls and bends upward. Two orange dots on it at the scores -2 and 2, named c - f and c + f, joined by a dashed line. The middle of this line, an orange dot at 1.13, lies above the black dot on the curve at score 0, at 0.69."
-ax, score = figures.new_axes(size=(5.0, 2.8)), np.linspace(-3.5, 3.5, 141)
-loss, orange = np.log1p(np.exp(-score)), figures.role("moved").color
-zero, middle = loss[70], loss[[30, 110]].mean()  # at the scores 0; −2 and 2
-ax.plot(score, loss, "k-", 0, zero, "ko")
-ax.plot([-2, 0, 2], [loss[30], middle, loss[110]], "o--", color=orange)
-for x, y, words in ((-1.9, 2.2, "c − f"), (2, 0.3, "c + f"), (0.15, 1.2, f"f = 2: {middle:.2f} on average")):
-    ax.text(x, y, words, color=orange)
-ax.text(-0.2, zero - 0.3, f"f = 0: {zero:.2f}", ha="right")
-figures.frame(ax, title="A pair loses least with f = 0", x="score of a point of the inner ring", y="loss")
-figures.show(ax)
-
-# %% [markdown]
-# The curve is **convex** (it bends upward): with $f = 2$ one point gains less than the other loses. This holds for every $c$, and for the outer
-# ring. So training makes $f$ small, and all scores come close to $c$:
 
 # %% tags=["nbval-ignore-output"]
-after = gamma_only[0][0](rings(0)[0]).detach().numpy()
-print(f"seed 0 after training: all scores lie between {after.min():.2f} and {after.max():.2f}")
-assert np.ptp(after) < 0.05 < np.ptp(of_p)
+def right_pairs(net, inner):
+    """The share of the pairs of one ring for which both answers are right."""
+    right = ((net(new_points)[:, 0] > 0) == new_label).reshape(2, 300).all(dim=0)
+    return right[new_label[:300] == inner].float().mean()
 
-# %% [markdown]
-# With $\beta$, BN adds the same number for $p$ and for $-p$: the sigmoid gets no opposite values. The bias of the next layer cannot replace
-# $\beta$: it acts *after* the activation, and only changes $c$.
-#
-# ## And with ReLU?
-#
-# On two rings, a ReLU network needs neither $\gamma$ nor $\beta$: two units with the weights $w$ and $-w$ give
-# $\text{ReLU}(z) + \text{ReLU}(-z) = |z|$, the same for $p$ and $-p$.
-#
-# **Predict.** A third ring lies outside and has the label of the inner one: 1. Does the ReLU network need $\beta$ now? How does the score change from
-# the middle straight outward?
 
-# %% tags=["nbval-ignore-output"]
-fixed = {"learn_gamma": False, "learn_beta": False}
-_, two_rings = five_seeds("2 rings, neither", activation=nn.ReLU, **fixed)
-_, with_beta = five_seeds("3 rings, β only", activation=nn.ReLU, learn_gamma=False, number=3)
-nets, three_rings = five_seeds("3 rings, neither", activation=nn.ReLU, number=3, **fixed)
-points, label = rings(100, 3)
-print("  share of the answers 1:  ", *(f"{(net(points) > 0).float().mean():4.0%}" for net in nets))
-print(f"3 rings, always 1     right: {label.mean():4.0%}")
-assert min(two_rings + with_beta) > 0.9 > label.mean() > max(three_rings)
+for name, nets in {"γ and β": both[0], "γ only": gamma_only[0]}.items():
+    print(f"{name:8} inner ring:", *(f"{right_pairs(net, inner=1):4.0%}" for net in nets))
+    print(f"{name:8} outer ring:", *(f"{right_pairs(net, inner=0):4.0%}" for net in nets))
 
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# Yes. Straight outward, $z$ grows in proportion to the distance, and so does $\text{ReLU}(z)$. So without $\beta$ the score is a straight line and
-# crosses 0 once at most. Three rings need two crossings: in each direction at least one ring is wrong. These networks mostly answer
-# 1, and are no better than always 1 (66 %).
+# No. Two scores above 0 have a sum above 0, and two scores below 0 a sum below 0. But without $\beta$ the sum is the same for all pairs of both rings.
 #
 # </details>
 #
-# And $\gamma$? None of our networks needed it. For a ReLU and $\gamma > 0$ there is a reason:
-# $\text{ReLU}(\gamma \hat{x} + \beta) = \gamma\,\text{ReLU}(\hat{x} + \beta/\gamma)$. A network without $\gamma$ gives the same with the shift $\beta/\gamma$, if the
-# next layer's weights are multiplied by $\gamma$.
+# So whatever its weights are, a network without $\beta$ has no right pair on one of the rings. These five give one answer to all points.
+#
+# With $\beta$ the sigmoid gets $z + \beta$ and $-z + \beta$. These are no opposite numbers, and the sums differ from pair to pair. The bias of the
+# output layer cannot do this: it adds the same number to all scores, so all sums stay equal.
+#
+# ## And with ReLU?
+#
+# **Predict.** Can a network with ReLU tell the two rings apart without $\gamma$ and $\beta$? Think of two hidden units with the weights $w$ and $-w$, and add their outputs.
+
+# %% tags=["nbval-ignore-output"]
+_, relu = five_seeds("neither", learn_gamma=False, learn_beta=False, activation=nn.ReLU)
+assert min(relu) > 0.9
+
+# %% [markdown]
+# <details><summary>Answer</summary>
+#
+# Yes: $\text{ReLU}(z) + \text{ReLU}(-z) = |z|$ is the same for $p$ and $-p$, and on the whole larger on the outer ring.
+#
+# </details>
+#
+# Other labels a ReLU network cannot learn without $\beta$: see exercise 3.
+#
+# And $\gamma$? None of these networks needed it. For a ReLU there is a reason. If $\gamma > 0$,
+#
+# $$\text{ReLU}(\gamma \hat{x} + \beta) = \gamma\;\text{ReLU}\Big(\hat{x} + \frac{\beta}{\gamma}\Big)$$
+#
+# So a layer without $\gamma$ can give the same: $\beta/\gamma$ is its shift, and the weights of the *next* layer are multiplied by $\gamma$. For a sigmoid this does not hold,
+# but the network did not need $\gamma$ there either.
 #
 # ## The gradients of γ and β
 #
@@ -305,10 +305,11 @@ assert min(two_rings + with_beta) > 0.9 > label.mean() > max(three_rings)
 x = np.array([[1.0], [1.0], [3.0], [3.0]])
 dy = np.array([[1.0], [0.0], [0.0], [-1.0]])
 x_hat = batch_norm(x, gamma=1, beta=0)
-dgamma, dbeta = (dy * x_hat).sum(axis=0), dy.sum(axis=0)
-print("dγ:", dgamma.round(3), "  dβ:", dbeta)
-_, cache = batch_norm_forward(x, gamma=np.array([2.0]), beta=np.array([-1.0]))
-assert np.allclose([dgamma, dbeta], batch_norm_backward(dy, cache)[1:])  # whatever γ and β are
+print("dγ:", (dy * x_hat).sum(axis=0).round(3), "  dβ:", dy.sum(axis=0))
+
+layer = nn.BatchNorm1d(1, dtype=torch.float64)
+layer(torch.tensor(x)).backward(torch.tensor(dy))
+print("PyTorch: dγ:", layer.weight.grad.numpy().round(3), "  dβ:", layer.bias.grad.numpy())
 
 # %% [markdown]
 # <details><summary>Answer</summary>

@@ -36,7 +36,7 @@ def test_any_pattern_of_the_kind_passes(hard):
     ("hard", "easy", "mistake"),
     [
         (line, line, "hard_too_easy"),
-        (lambda points: points.prod(axis=1) > 0, line, "one_sided"),
+        (lambda points: points.prod(axis=1) > 0, line, "mean_forgotten"),
         (quadrants, quadrants, "easy_too_hard"),
         (ring, line, "hard_is_a_ring"),
         (lambda points: np.arange(600) % 2, line, "hard_too_hard"),

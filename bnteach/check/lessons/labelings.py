@@ -9,6 +9,9 @@ from ..running import Probe
 from .first_fault import Facts, judged_by
 
 LABELINGS = """
+    mean_forgotten: the labels go by the place of the points, not by their place seen from the mean
+        | These points do not lie around 0. BN subtracts their mean, so subtract it before you choose labels.
+
     one_sided: fewer than a quarter of the points have one of the two labels
         | Then a network that always gives the other label is nearly right.
 
@@ -19,7 +22,7 @@ LABELINGS = """
         | Labels without a pattern show nothing about β. A network with β must learn them.
 
     hard_too_easy: a network without β learns `hard`
-        | Its score is c + f(p) with f(−p) = −f(p), seen from the mean. May opposite points be labeled alike?
+        | Seen from the mean, its scores of p and −p have the same sum for all pairs.
 
     easy_too_hard: a network without β does not learn `easy`
         | Opposite points, seen from the mean, need different labels.
@@ -41,15 +44,26 @@ def learned(points: np.ndarray, labels: np.ndarray, with_beta: bool) -> float:
 
 def facts(answer: Any, inputs: Probe) -> Facts:
     points = inputs["middle"] + np.random.default_rng(0).uniform(-1, 1, (600, 2))
-    names = ("hard", "easy")
-    pairs = zip(names, unpacked(names, answer(points)), strict=True)
-    hard, easy = (as_labels(name, labels, len(points)) for name, labels in pairs)
-    distance = np.linalg.norm(points - points.mean(axis=0), axis=1)
-    yield "one_sided", all(0.25 < labels.mean() < 0.75 for labels in (hard, easy))
+    centered = points - points.mean(axis=0)
+    hard, easy = labels_of(answer, points)
+    distance = np.linalg.norm(centered, axis=1)
+    yield "mean_forgotten", balanced(hard, easy) or not balanced(*labels_of(answer, centered))
+    yield "one_sided", balanced(hard, easy)
     yield "hard_is_a_ring", 0.2 < np.mean((distance > np.median(distance)) == hard) < 0.8
     yield "hard_too_hard", learned(points, hard, with_beta=True) > 0.85
     yield "hard_too_easy", learned(points, hard, with_beta=False) <= 0.75
     yield "easy_too_hard", learned(points, easy, with_beta=False) > 0.85
+
+
+def labels_of(answer: Any, points: np.ndarray) -> list[np.ndarray]:
+    names = ("hard", "easy")
+    pairs = zip(names, unpacked(names, answer(points)), strict=True)
+    return [as_labels(name, labels, len(points)) for name, labels in pairs]
+
+
+def balanced(*labelings: np.ndarray) -> bool:
+    """Whether each labeling has at least a quarter of each label."""
+    return all(0.25 < labels.mean() < 0.75 for labels in labelings)
 
 
 def as_labels(name: str, value: Any, number: int) -> np.ndarray:
@@ -66,8 +80,8 @@ TWO_LABELINGS = judged_by(
     probes=lambda rng: [{"middle": np.array(place)} for place in MIDDLES],
     name="two_labelings",
     takes=("points",),
-    hints="""Without β the score is c + f(p), with f(−p) = −f(p). Which labels can such a score not give?
+    hints="""Without β all pairs of opposites have the same sum of scores. Which labels does this rule out?
     In `hard`, opposite points have the same label; in `easy`, different ones. Opposite to what?
     Subtract the mean first. For `easy` one coordinate is enough; for `hard` take their product.""",
-    lesson=("03_scale_and_shift", "Are γ and β needed?"),
+    lesson=("03_scale_and_shift", "A point and its opposite"),
 )

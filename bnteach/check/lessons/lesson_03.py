@@ -51,6 +51,10 @@ SWITCHES = """
     beta_switched_off: β is set to 0 as well
         new_beta = np.where(keep, beta, 0)
         | Then the channel gives 0, where it gave β on average: the next layer gets another mean.
+
+    keep_swapped: the channels in `keep` are switched off, and the others stay
+        new_gamma = np.where(keep, 0, gamma)
+        | `keep` is True for the channels that stay.
 """
 
 

@@ -141,7 +141,7 @@ check.switched_off(switched_off)
 #
 # <details><summary>Hint 1</summary>
 #
-# Without β the score is c + f(p), with f(−p) = −f(p). Which labels can such a score not give?
+# Without β all pairs of opposites have the same sum of scores. Which labels does this rule out?
 #
 # </details>
 # <details><summary>Hint 2</summary>
@@ -172,8 +172,8 @@ check.two_labelings(two_labelings)
 # %% [markdown] tags=["solution"]
 # ### The solution, explained
 #
-# - **Hard:** in opposite quadrants the labels agree, in neighboring ones they differ. A point $p$ and its opposite have the same label, but without β the score
-#   is $c + f(p)$ with $f(-p) = -f(p)$: what pushes $p$ to one side pushes its opposite to the other.
+# - **Hard:** in opposite quadrants the labels agree, in neighboring ones they differ. A point $p$ and its opposite have the same label. But without β the scores
+#   of all pairs have the same sum, so only one of the two labels can have pairs that are right.
 # - **Easy:** anything where opposite points have different labels: a straight line through the middle, or a wave, as here.
 # - "Opposite" is meant with respect to the mean, because BN subtracts the mean: that the square lies around $(3, -1)$ does not help the network.
 #
@@ -225,7 +225,8 @@ if check.two_labelings(two_labelings).state == "passed":
 # it learns two rings in the lesson. The easy labels a sigmoid network learns equally well with β and without. So the symmetry makes labels hard, and not the rings. That the square lies
 # far away from 0 is no help, because BN moves it to 0.
 #
-# If your hard labels change more often, the ReLU network needs β, too, as it does with three rings. With the stripes `np.cos(6 * centered[:, 0]) > 0` it is right for about 70 %.
+# If your hard labels change more often, the ReLU network needs β, too. With the stripes `np.cos(6 * centered[:, 0]) > 0` it is right for about 70 %. Without β,
+# $\text{ReLU}(z)$ grows in proportion to the distance from the middle. So straight outward the score is a straight line, and it crosses 0 once at most.
 #
 # </details>
 #
