@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 04b · Train with your own backward pass
 #
-# *35 minutes · previous: [04 · Derive the backward pass](04_derive_the_backward_pass.ipynb) · next:
+# *40 minutes · previous: [04 · Derive the backward pass](04_derive_the_backward_pass.ipynb) · next:
 # [05 · Train and infer](05_train_and_infer.ipynb) · [exercises](exercises/04b_train_with_your_own.ipynb)*
 #
 # In lesson 00 a network with eight hidden layers learned only with BN. Here you train this network in plain NumPy, with a BN
@@ -30,12 +30,13 @@ from bnteach.data import digits
 # - `bn_forward(x, gamma, beta, eps=1e-5)` returns `y` and a `cache`: what the backward pass needs.
 # - `bn_backward(dy, cache, mean_path=1, variance_path=1)` returns `dx`, `dgamma`, `dbeta`. The formula for dx has three
 #   terms, one for each path: the direct path, the path through the mean, the path through the variance. Multiply the term of
-#   the mean by `mean_path` and that of the variance by `variance_path`. Then a 0 leaves a path out.
+#   the mean by `mean_path` and that of the variance by `variance_path`: 1 keeps a path, 0 leaves it out.
 #
 # If you have forgotten the formula, see [Multiply it out](04_derive_the_backward_pass.ipynb#Multiply-it-out) in lesson 04.
 #
-# The next cell holds a solution, folded: run it now, and open it only after you have tried. Then write yours in the cell after
-# it. As long as your cell is empty, the lesson runs with the solution.
+# 1. Run the next cell, but do not open it: it holds a solution.
+# 2. Write yours in the cell after it. As long as your cell is empty, the lesson runs with the solution.
+# 3. When your numbers are right, compare with the solution.
 
 
 # %% jupyter={"source_hidden": true}
@@ -63,16 +64,22 @@ def bn_backward(dy, cache, mean_path=1, variance_path=1):
 # %%
 x, dy = np.array([[1.0], [2.0], [3.0], [6.0]]), np.array([[1.0], [0.0], [-1.0], [2.0]])
 y, cache = bn_forward(x, np.array([2.0]), np.array([-1.0]))  # gamma, beta
-no_mean, no_variance = (bn_backward(dy, cache, *paths)[0] for paths in ([0, 1], [1, 0]))
+no_mean, _, _ = bn_backward(dy, cache, mean_path=0)
+no_variance, _, _ = bn_backward(dy, cache, variance_path=0)
 print("y               ", y.ravel().round(3), " right: -3.138 -2.069 -1.     2.207")
 print("no mean path    ", no_mean.ravel().round(3), " right:  1.68   0.305 -1.069  1.222")
 print("no variance path", no_variance.ravel().round(3), " right:  0.535 -0.535 -1.604  1.604")
 
 # %% [markdown]
-# The checker tries more batches. (A beta only shifts y, so 0 will do.)
+# The checker tries more batches. It gives you `dy`, `x`, `gamma` and `eps`. (A beta only shifts y, so 0 will do.)
+
 
 # %%
-check.batch_norm_backward(lambda dy, x, gamma, eps: bn_backward(dy, bn_forward(x, gamma, 0, eps)[1]))
+def my_backward(dy, x, gamma, eps):
+    return bn_backward(dy, bn_forward(x, gamma, 0, eps)[1])
+
+
+check.batch_norm_backward(my_backward)
 
 # %% [markdown]
 # You have written this formula, with its three paths:
@@ -113,7 +120,7 @@ class Layer:
 
     def backward(self, da, rate):
         dy = da * self.a * (1 - self.a)
-        self.dz, dgamma, dbeta = bn_backward(dy, self.cache, **self.paths)  # {}: no path is left out
+        self.dz, dgamma, dbeta = bn_backward(dy, self.cache, **self.paths)  # such as mean_path=0
         da_before = self.dz @ self.W.T  # with the W of the forward pass, so before W changes
         self.W -= rate * self.a_before.T @ self.dz
         self.gamma -= rate * dgamma
@@ -217,14 +224,8 @@ for place, missing in enumerate(MISSING):
 ax.axhline(0.1, color="black", linewidth=1)
 figures.numbers(["guessing"], [2], [0.15], ax=ax)
 ax.set_xticks(range(4), MISSING)
-figures.frame(
-    ax,
-    title="Without the mean path the test fails",
-    x="missing",
-    y="test accuracy",
-    xlim=(-0.5, 3.5),
-    ylim=(0, 1),
-)
+look = {"x": "missing", "y": "test accuracy", "xlim": (-0.5, 3.5), "ylim": (0, 1.04)}
+figures.frame(ax, title="Without the mean path the test fails", **look)
 assert min(tested["nothing"] + tested["variance path"]) > 0.93
 assert max(tested["mean path"]) < 0.25
 assert max(tested["both"]) < 0.9
@@ -232,7 +233,7 @@ figures.show(ax)
 
 # %% [markdown]
 # Two kinds do: with all paths, and without the path through the variance. Without the path through the mean, or without both, the
-# test fails for all five seeds, although the training loss fell.
+# test is below 90 % for all five seeds, and mostly far below, although the training loss fell.
 #
 # ## Weights or running averages?
 #
@@ -247,18 +248,24 @@ figures.show(ax)
 
 
 # %% tags=["nbval-ignore-output"]
-def recalibrated(network):
+def recalibrated(network, also_variances=True):
     fresh = deepcopy(network)
     for _ in range(3):
         for pictures in np.array_split(data.x_train, 22):
             fresh.forward(pictures, training=True)  # no step
+    for layer, old in zip(fresh.layers, network.layers, strict=True):
+        layer.running_var = layer.running_var if also_variances else old.running_var
     return fresh
 
 
-for missing in ("mean path", "both"):
-    after = [accuracy(recalibrated(network)) for network in networks[missing]]
-    print(f"missing: {missing:9}  recalibrated:", *(f"{share:4.0%}" for share in after))
-    assert min(after) > 0.8
+def test_again(words, missing, **options):
+    after = [accuracy(recalibrated(network, **options)) for network in networks[missing]]
+    print(f"missing: {missing:9}  recalibrated: {words:19}", *(f"{share:4.0%}" for share in after))
+
+
+test_again("means and variances", "mean path")
+test_again("means only", "mean path", also_variances=False)
+test_again("means only", "both", also_variances=False)
 
 # %% [markdown]
 # <details><summary>Answer</summary>
@@ -267,18 +274,20 @@ for missing in ("mean path", "both"):
 #
 # </details>
 #
-# Why are the running averages wrong? A running mean averages over about the last ten batches, and the weights were different for each
-# of them. If each step moves the mean of a channel far, its running mean comes too late.
+# With fresh *means* alone, most of the accuracy is back for most seeds. So the running variances are a part of the fault, but the running means are the larger one. Why are they wrong?
+#
+# A running mean averages over about the last ten batches, and the weights were different for each
+# of them. If the steps move the mean of a channel far, its running mean lags behind.
 #
 # ## What moves the mean of a channel?
 #
-# The step is `W -= rate * a.T @ dz`. The inputs $a$ come from sigmoids, so they lie around 0.5. Suppose that all of them were exactly
-# 0.5. Then the step would add the same number to all weights of a channel:
+# The step is `W -= rate * a.T @ dz`. Behind the first layer, the inputs $a$ come from sigmoids, so they lie around 0.5. What does this common 0.5 do? If an input is 0.5 for
+# every picture, its weight changes by
 #
 # $$-\text{rate} \cdot 0.5 \sum dz$$
 #
-# with the sum over the batch. So $z$ would change by the same amount for every picture. That is a move of the mean, and it is 0
-# only if $\sum dz$ is 0.
+# with the sum over the batch. Then this input, times its weight, adds the same number to the $z$ of every picture: the step moves the mean of $z$. With many such inputs the moves add up. Only
+# if $\sum dz$ is 0, there is no such move.
 #
 # ## Lab: the sum of dx
 #
@@ -299,40 +308,57 @@ labs.BackpropGraph()
 #
 # </details>
 #
-# So without the path through the mean a step moves the mean of $z$. In training BN subtracts the new mean at once, so the training loss does
-# not show the move.
+# So without the path through the mean, a step moves the mean of $z$. In training BN subtracts the new mean at once, and the training goes on. But can the running mean follow?
 #
-# In our networks the inputs are not all equal. So we measure: each network makes one more step on one batch, and then sees
-# the same batch again. How far have the means of the channels in layer 4 moved, in standard deviations?
+# We train the networks for three more epochs. After each step we note, for the channels of layer 4, the mean of the batch and the running mean.
 
 
 # %% tags=["nbval-ignore-output"]
-def move_of_the_means(network):
-    network, pictures, labels = deepcopy(network), data.x_train[:60], data.y_train[:60]
-    layer_4 = network.layers[3]
-    network.step(pictures, labels)  # layer_4.z was computed before the weights changed
-    before, std = layer_4.z.mean(axis=0), layer_4.z.std(axis=0)
-    network.forward(pictures, training=True)
-    return np.mean(abs(layer_4.z.mean(axis=0) - before) / std)  # over the 100 channels
+def follow(network):
+    """Batch means and running means of the 100 channels after each of 66 steps, and their standard deviations."""
+    network, rng = deepcopy(network), np.random.default_rng(0)
+    layer_4, means, running = network.layers[3], [], []
+    for _ in range(3):
+        for rows in np.array_split(rng.permutation(len(data.x_train)), 22):
+            network.step(data.x_train[rows], data.y_train[rows])
+            means.append(layer_4.z.mean(axis=0))
+            running.append(layer_4.running_mean)
+    return np.array(means), np.array(running), layer_4.z.std(axis=0)
 
 
-moves = {missing: [move_of_the_means(network) for network in five] for missing, five in networks.items()}
-for missing, five in moves.items():
-    print(f"missing: {missing:14} move", *(f"{move:.3f}" for move in five))
-assert min(moves["mean path"]) > 10 * max(moves["nothing"])
+followed = {missing: [follow(network) for network in five] for missing, five in networks.items()}
+lags = {}
+for missing, five in followed.items():
+    lags[missing] = [np.mean(abs(means - running) / std) for means, running, std in five]
+    print(
+        f"missing: {missing:14} difference, in standard deviations:", *(f"{lag:.2f}" for lag in lags[missing])
+    )
+
+# %% tags=["draws", "nbval-ignore-output"] alt="Three panels, over 66 steps: the mean of channel 0 in each batch as dots, and its running mean as a line. With all paths both stay at 0. Without the path through the mean the dots jump from step to step and rise to 3 standard deviations; the line follows below them. Without both paths the dots move a little, and the line is close to them."
+figure, axes = figures.new_figure(columns=3, size=(7.2, 2.6))
+titles = {"nothing": "all paths", "mean path": "no mean path", "both": "neither path"}
+for ax, (missing, title) in zip(axes, titles.items(), strict=True):
+    means, running, std = followed[missing][0]
+    places = [(values[:, 0] - running[0, 0]) / std[0] for values in (means, running)]
+    ax.plot(places[0], "o", ms=3, color=figures.role("batch").color, label="mean of the batch")
+    ax.plot(places[1], color=figures.role("with_bn").color, lw=2, label="running mean")
+    figures.frame(ax, title=title, x="step", y="standard deviations", ylim=(-1, 3.2))
+axes[0].legend(loc="upper left", frameon=False, fontsize=8)
+assert min(lags["mean path"]) > 0.15 > max(lags["both"]) > 3 * max(lags["nothing"])
+figures.show(figure)
 
 # %% [markdown]
-# Without the path through the mean a single step moves the means by 0.16 to 0.37 standard deviations. With all paths it is less than
-# 0.01. So the running means come too late by several such steps, the test normalizes with them, and it fails.
+# With all paths the means hardly move, and the running means are right. Without the path through the mean they move in every step, and the running means lag behind, on average by about 0.3
+# standard deviations. The test normalizes with these running means, and it fails. Without both paths the lag is smaller, and so is the harm.
 #
 # **In practice**: if you write BN in PyTorch and compute the mean and the standard deviation inside `torch.no_grad()`, both
 # paths are missing. There is no error, and the training loss falls. That it falls less far is easily overlooked.
 #
 # ## What was shown
 #
-# - Your BN trains a deep network.
+# - BN in plain NumPy trains a deep network.
 # - Without the path through the mean the training loss falls, too. But each step moves the means of the channels, the running means
-#   come too late, and the test fails.
+#   lag behind, and the test fails.
 #
 # This was a network of sigmoids. What changes with tanh? **Practice:** [the exercises](exercises/04b_train_with_your_own.ipynb), 30 minutes.
 #
