@@ -20,10 +20,10 @@ from bnteach.data import digits
 #
 # *10 minutes · difficulty: 1 of 4*
 #
-# In lesson 01c the largest curvature divided by the middle one was about 120 with BN, and 2 700 to 3 900 without. **What in BN does it?** Here is
+# In lesson 01c, the largest curvature divided by the middle one was about 120 with BN, and 2 700 to 3 900 without. **What in BN does it?** Here is
 # the lesson's network with three settings: subtract the mean or not, divide by the standard deviation or not, and do so before or after the
-# ReLU. For each run it prints one line: the usual network or a changed one, the squared means and the variances of the outputs, and the ratio
-# that there would be without $b$.
+# ReLU. For each run it prints one line: the usual network or a changed one, the squared means and the variances of the outputs, added up, and a second ratio, for a
+# layer that has no $b$. (You need the second ratio only to explain what you find.)
 
 # %%
 pictures = digits(dtype=np.float64).x_train
@@ -126,13 +126,13 @@ if check.effect_on_steps(effect_on_steps).state == "passed":
 #
 # *5 minutes*
 #
-# Without subtracting the mean, the squared means are about five times the variances, and with BN less than half of them. Why do large means slow gradient
+# Without subtracting the mean, the common part of the outputs is about 80 %, and with BN it is 31 %. Why does a large common part slow gradient
 # descent down? Answer in two or three sentences, then compare.
 #
 # <details><summary>A model answer</summary>
 #
-# Large means make one direction very steep: to change all weights together changes the output for all pictures alike. The rate must be small
-# enough for this one direction. The pictures are told apart in the other directions, which are flat in comparison, so with this rate they need many steps.
+# A large common part makes one direction very steep: along it the answers for all pictures change alike, and by much. The rate must be small
+# enough for this one direction. The pictures are told apart in the other directions, which are flat in comparison. So with this rate they need many steps.
 #
 # </details>
 #
