@@ -114,9 +114,8 @@ if check.effect_on_steps(effect_on_steps).state == "passed":
 # <details><summary>What you may have found</summary>
 #
 # - Without subtracting the mean it is 23 to 36 times as large: about as large as without BN.
-# - Without dividing it is 2.5 times as large, because of $b$. The squared means are only 0.7 in all, so the largest curvature is about $0.7 + 1 = 1.7$, and
-#   more than half of it is the 1 of $b$. Without $b$ the ratio is 118 to 130, and with usual settings 106 to 111: the random weights keep all
-#   channels at a similar size, so dividing mostly sets the size of the outputs beside this 1.
+# - Without dividing it is 2.5 times as large, because of $b$. The outputs are small: their squared means are only 0.7 in all, so more than half of the largest curvature, 1.7, is the 1 of $b$.
+#   Without $b$ the ratio is nearly that of the usual network (118 to 130, and 106 to 111). So here dividing only makes the outputs large beside this 1.
 # - With BN *after* the ReLU it is five to seven times smaller, and the squared means are 0. (This is a finding about curvature before training. It does not
 #   say that a network trains best so.)
 #
@@ -126,13 +125,13 @@ if check.effect_on_steps(effect_on_steps).state == "passed":
 #
 # *5 minutes*
 #
-# Without subtracting the mean, the common part of the outputs is about 80 %, and with BN it is 31 %. Why does a large common part slow gradient
+# Without subtracting the mean, the squared means are about five times the variances, and with BN less than half of them. Why does this slow gradient
 # descent down? Answer in two or three sentences, then compare.
 #
 # <details><summary>A model answer</summary>
 #
-# A large common part makes one direction very steep: along it the answers for all pictures change alike, and by much. The rate must be small
-# enough for this one direction. The pictures are told apart in the other directions, which are flat in comparison. So with this rate they need many steps.
+# The squared means make one direction steep: along it the answers for all pictures change alike. The rate must be small
+# enough for this one direction. The pictures are told apart in the other directions, which share the variances, and are flat in comparison. So with this rate they need many steps.
 #
 # </details>
 #
