@@ -20,17 +20,18 @@ from bnteach.data import digits
 #
 # *10 minutes · difficulty: 1 of 4*
 #
-# In lesson 01c the largest curvature divided by the middle one was about 120 with BN, and 2 700 to 3 900 without. **What in BN does it?** Here is
-# the lesson's network with three settings: subtract the mean or not, divide by the standard deviation or not, and do so before or after the
-# ReLU. For each run it prints one line: the usual network or a changed one, the squared means and the variances of the outputs, and the ratio
-# that there would be without $b$.
+# In lesson 01c, the middle direction of the fifth layer needed about 120 steps with BN, and 2 700 to 3 900 without: the largest curvature divided by the middle one. **What in BN does it?**
+#
+# Here is the lesson's network with three settings: subtract the mean or not, divide by the standard deviation or not, and do so before or after the
+# ReLU. `steps` returns the steps of the middle direction. For each run it also prints the squared means of the 100 outputs, added up, and their variances, added up: what the pictures have in common, and how much they differ.
+# (The last number is for a layer without $b$. You need it only to explain what you find.)
 
 # %%
 pictures = digits(dtype=np.float64).x_train
 
 
 def steps(seed, subtract=True, divide=True, after_relu=False):
-    """The largest curvature divided by the middle one, behind four layers with random weights."""
+    """Largest curvature / middle curvature, behind four layers with random weights."""
 
     def normalized(h):
         centered = h - h.mean(axis=0) if subtract else h
@@ -48,19 +49,19 @@ def steps(seed, subtract=True, divide=True, after_relu=False):
 
     name = "usual" if subtract and divide and not after_relu else "changed"
     print(f"{name:7}: squared means {(h.mean(axis=0) ** 2).sum():5.1f}, ", end="")
-    print(f"variances {h.var(axis=0).sum():5.1f}, ratio without b {ratio(h):.0f}")
+    print(f"variances {h.var(axis=0).sum():5.1f}, steps without b {ratio(h):.0f}")
     return ratio(np.column_stack([h, np.ones(len(h))]))
 
 
 # %% [markdown]
-# Choose **one** change: `subtract=False`, `divide=False` or `after_relu=True`. **Predict,** in writing and before any code: is the ratio then about 120 as
+# Choose **one** change: `subtract=False`, `divide=False` or `after_relu=True`. **Predict,** in writing and before any code: is the number of steps then about 120 as
 # usual, smaller, or larger, and about how many times? The code is short; the prediction is the exercise.
 #
 # My prediction: …
 #
 # Then write `effect_on_steps(steps, seed)`, one run of your experiment.
 #
-# - Return two numbers: the ratio of the usual network, and that of the network with your change.
+# - Return two numbers: the steps of the usual network, and those of the network with your change.
 # - Nothing else may differ between the two.
 #
 # <details><summary>Hint 1</summary>
@@ -82,7 +83,7 @@ def steps(seed, subtract=True, divide=True, after_relu=False):
 
 # %% tags=["solution", "points-2"]
 def effect_on_steps(steps, seed):
-    """The ratio of the usual network, and of one that differs from it in one thing."""
+    """The steps of the usual network, and of one that differs from it in one thing."""
     ### BEGIN SOLUTION
     return steps(seed), steps(seed, subtract=False)
     ### END SOLUTION
@@ -113,11 +114,10 @@ if check.effect_on_steps(effect_on_steps).state == "passed":
 # %% [markdown]
 # <details><summary>What you may have found</summary>
 #
-# - Without subtracting the mean it is 23 to 36 times as large: about as large as without BN.
-# - Without dividing it is 2.5 times as large, because of $b$. The squared means are only 0.7 in all, so the largest curvature is about $0.7 + 1 = 1.7$, and
-#   more than half of it is the 1 of $b$. Without $b$ the ratio is 118 to 130, and with usual settings 106 to 111: the random weights keep all
-#   channels at a similar size, so dividing mostly sets the size of the outputs beside this 1.
-# - With BN *after* the ReLU it is five to seven times smaller, and the squared means are 0. (This is a finding about curvature before training. It does not
+# - Without subtracting the mean, 23 to 36 times as many steps are needed: about as many as without BN. The squared means are then about five times the variances, and with BN less than half of them.
+# - Without dividing, 2.5 times as many, because of $b$. The outputs are small: their squared means are only 0.7 in all, so more than half of the largest curvature, 1.7, is the 1 of $b$.
+#   Without $b$, nearly as many as usual (118 to 130, and 106 to 111). So here dividing mostly makes the outputs large beside this 1.
+# - With BN *after* the ReLU, five to seven times fewer, and the squared means are 0. (This is about curvatures before training. It does not
 #   say that a network trains best so.)
 #
 # </details>
@@ -126,13 +126,13 @@ if check.effect_on_steps(effect_on_steps).state == "passed":
 #
 # *5 minutes*
 #
-# Without subtracting the mean, the squared means are about five times the variances, and with BN less than half of them. Why do large means slow gradient
-# descent down? Answer in two or three sentences, then compare.
+# Why does it slow gradient descent down when the outputs have large means? Think of two directions: along the first, the answers for all pictures change alike, along the second, they change differently. Answer in
+# two or three sentences, then compare.
 #
 # <details><summary>A model answer</summary>
 #
-# Large means make one direction very steep: to change all weights together changes the output for all pictures alike. The rate must be small
-# enough for this one direction. The pictures are told apart in the other directions, which are flat in comparison, so with this rate they need many steps.
+# Large means make one direction steep: along it, the answers for all pictures change alike, and by much. The rate must be small
+# enough for this one direction. The pictures are told apart along other directions, where only their differences count. These are flat in comparison, so with this rate they need many steps.
 #
 # </details>
 #
