@@ -36,7 +36,7 @@ def shifted_statistics(x):  # the learner takes x in blocks
 
 
 OF_SHIFTING = """
-    > 13b_keep_it_in_the_cache: A block that stays in the cache
+    > 13b_keep_it_in_the_cache: Get the digits back
 
     blocks_read_twice: the variance is 0, as if there had been nothing to add
         var = 0 * average
@@ -110,7 +110,7 @@ EXERCISES = [
         hints="""Subtract something near the values first. Which value do you have before any sum?
         Shift by the first row. Add up `near = block - shift`, its squares, the rows. What does it change?
         With `average = total / n`: mean `shift + average`, variance `squares / n - average**2`.""",
-        lesson=("13b_keep_it_in_the_cache", "A block that stays in the cache"),
+        lesson=("13b_keep_it_in_the_cache", "Get the digits back"),
         mistakes=(OF_SHIFTING,),
     ),
     one_change(
