@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 08 · Choose a norm
 #
-# *35 minutes · previous: [07b · Ask why it helps](07b_ask_why_it_helps.ipynb) · next:
+# *40 minutes · previous: [07b · Ask why it helps](07b_ask_why_it_helps.ipynb) · next:
 # [09 · Slim and fold](09_slim_and_fold.ipynb)*
 #
 # Batch normalization (BN) has relatives. These **norms** standardize different sets of values.
@@ -42,8 +42,11 @@ figures.show(figures.norm_cubes())
 # RMSNorm subtracts no mean. It divides by the *root of the mean square*: $\hat{x} = x\,/\sqrt{\overline{x^2} + \varepsilon}$, where
 # $\overline{x^2}$ is the mean of $x^2$ over the set.
 #
-# `axes` are the axes of a set; `has_mean` is False for RMSNorm. The backward pass is that of lesson 04, but RMSNorm
-# has no path through the mean.
+# `standardize` gets the axes of a set; for RMSNorm `has_mean` is False. `standardize_backward` is the formula of lesson 04, with the means over a set:
+#
+# $$dx = \frac{1}{\sqrt{\sigma^2 + \varepsilon}}\,\big(d\hat{x} - \text{mean}(d\hat{x}) - \hat{x}\,\text{mean}(d\hat{x}\,\hat{x})\big)$$
+#
+# RMSNorm subtracts no mean, so it has no path through the mean, and no middle term.
 
 
 # %%
@@ -52,19 +55,19 @@ def mean_over(values, axes):
 
 
 def standardize(x, axes, eps=1e-5, has_mean=True):
-    centered = x - mean_over(x, axes) if has_mean else x
-    inv_std = 1 / np.sqrt(mean_over(centered**2, axes) + eps)
-    return centered * inv_std, inv_std
+    if has_mean:
+        x = x - mean_over(x, axes)
+    inv_std = 1 / np.sqrt(mean_over(x**2, axes) + eps)
+    return x * inv_std, inv_std
 
 
 def standardize_backward(dx_hat, x_hat, inv_std, axes, has_mean=True):
-    through_mean = mean_over(dx_hat, axes) if has_mean else 0.0
-    through_var = x_hat * mean_over(dx_hat * x_hat, axes)
-    return inv_std * (dx_hat - through_mean - through_var)
+    middle_term = mean_over(dx_hat, axes) if has_mean else 0.0
+    return inv_std * (dx_hat - middle_term - x_hat * mean_over(dx_hat * x_hat, axes))
 
 
 # %% [markdown]
-# The cell counts the sets in a batch like that of the figure, and the values in each, $m$. GN needs an axis for its 2 groups of 3 channels:
+# The cell counts the sets in a batch like that of the figure, and the values in each set, $m$. For GN, `reshape` divides the 6 channels into 2 groups of 3: one axis more.
 
 # %%
 N, C, H, W = 4, 6, 2, 2
@@ -109,62 +112,65 @@ for name, layer in layers.items():
     print(f"{name:8} agrees with PyTorch to 1e-9;  shape of γ: {tuple(layer.weight.shape)}")
 
 # %% [markdown]
-# BN, IN and GN have one γ and one β for each channel. LN has one of each for each place in a sample, here 24.
-# RMSNorm has the same γ as LN, and no β.
+# LN and RMSNorm have a γ for each place in a sample, here 24, the others one for each channel. RMSNorm has no β.
 #
 # ## Lab: who shares a mean with whom
 #
-# Lesson 06 has this lab, too. Left, the set of the orange value is blue. Right, the chosen digit is dimmed, and bars
-# show how far the $\hat{x}$ of each digit moves. Under which norms do the *other* digits have bars?
+# You know this lab from lesson 06. Left are the outputs of four filters for three digits, and the set of the orange value is blue. Right are the digits. The chosen one
+# becomes dimmer, and a bar shows how far the $\hat{x}$ of each digit moves.
+#
+# 1. Go through the norms, and say before each click which values will be blue.
+# 2. Under which norms do the *other* digits have bars?
 
 # %% tags=["nbval-ignore-output"]
-labs.WhichValues(norm="group")
+labs.WhichValues(norm="batch")
 
 # %% [markdown]
 # <details><summary>What you may have found</summary>
 #
-# Under *batch* alone: the other norms have no set with values of two digits.
+# 1. As in the cubes above.
+# 2. Under *batch* alone: the other norms have no set with values of two digits.
 #
 # </details>
 #
 # ## What each norm forgets
 #
 # A norm **forgets** what all values of a set have in common. A number added to all of them is subtracted with the mean.
-# A positive factor of all of them is divided away, up to ε.
+# A positive factor of all of them is divided away (up to ε).
 #
-# The cell changes the input of the norm in five ways: plus is brightness, times is contrast. It prints how far the $\hat{x}$ of the
-# *first sample* moves. The *neighbors* are the other samples.
+# The cell changes the input of the norm in six ways. "Times 0.3" changes the contrast, and "plus 5" the brightness. For each norm it prints how far the $\hat{x}$ of the
+# *first sample* moves at most.
 #
-# **Predict.** Which changes give 0, for each norm?
+# **Predict.** Which of the six changes does each norm forget, so that the cell prints 0.00?
 
 
 # %%
-def move(name, x, changed):
+def largest_move(name, x, changed):
     before, _ = forward(name, x)
     after, _ = forward(name, changed)
-    return abs(after - before)
+    return abs(after - before)[0].max()  # of the first sample
 
 
 changes = {  # what is changed, times, plus
-    "the sample times 0.3": (np.s_[0], 0.3, 0),
-    "the sample plus 5": (np.s_[0], 1, 5),
-    "one channel times 0.3": (np.s_[0, 1], 0.3, 0),
-    "one channel plus 5": (np.s_[0, 1], 1, 5),
-    "its neighbors plus 5": (np.s_[1:], 1, 5),
+    "sample 0 times 0.3": (np.s_[0], 0.3, 0),
+    "sample 0 plus 5": (np.s_[0], 1, 5),
+    "its channels 0 to 2 plus 5": (np.s_[0, :3], 1, 5),
+    "its channel 1 plus 5": (np.s_[0, 1], 1, 5),
+    "channel 1 of all plus 5": (np.s_[:, 1], 1, 5),
+    "all other samples plus 5": (np.s_[1:], 1, 5),
 }
-print(" " * 21, *(f"{name:>8}" for name in axes_of))
+print(" " * 26, *(f"{name:>8}" for name in axes_of))
 for words, (where, times, plus) in changes.items():
     changed = x.copy()
     changed[where] = times * x[where] + plus
-    print(f"{words:21}", *(f"{move(name, x, changed)[0].max():8.2f}" for name in axes_of))
+    print(f"{words:26}", *(f"{largest_move(name, x, changed):8.2f}" for name in axes_of))
 
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# - **BN** forgets none, and only BN looks at the neighbors.
-# - **LN** and **GN** forget brightness and contrast of the sample.
-# - **IN** forgets both for each channel.
-# - **RMSNorm** forgets the contrast of the sample alone.
+# - **BN** forgets what a channel of *all* samples has in common, and only BN looks at the other samples.
+# - **LN** forgets the brightness and the contrast of the sample, **GN** those of each group, **IN** those of each channel.
+# - **RMSNorm** forgets only the contrast of the sample.
 #
 # </details>
 #
@@ -187,7 +193,7 @@ filters = torch.tensor(rng.normal(size=(C, 1, 3, 3)))
 maps, brighter = (nn.functional.conv2d(p, filters).numpy() for p in (pictures, pictures + 0.3))
 print("added to each channel:", (brighter - maps).mean(axis=(0, 2, 3)).round(2))
 for name in ("IN", "GN"):
-    print(f"{name}: x̂ moves by up to {move(name, maps, brighter).max():.2f}")
+    print(f"{name}: x̂ of the first picture moves by up to {largest_move(name, maps, brighter):.2f}")
 
 # %% [markdown]
 # <details><summary>Answer</summary>
@@ -197,17 +203,17 @@ for name in ("IN", "GN"):
 #
 # </details>
 #
-# This convolution has no padding. With zeros around the picture another amount is added at the edges, so IN forgets the brightness only in part.
+# (Without padding: zeros around the picture would not become brighter.)
 #
 # ## How small may a batch be?
 #
-# Wu and He trained a network of 50 layers on 8 GPUs, and BN used the pictures of each GPU alone. With 32 pictures on each,
+# Wu and He trained a network of 50 layers with ImageNet, on 8 GPUs, and BN used the pictures of each GPU alone. With 32 pictures on each,
 # the error was 23.6 % with BN and 24.1 % with GN. With 2, it was 34.7 % and 24.1 %.
 #
-# We train three small networks for digits in batches of $N$. A norm follows each hidden layer: BN everywhere, or *other norms*, LN
-# after a linear layer and GN with 4 groups after a convolution.
+# We train three small networks for digits in batches of $N$ pictures, once with BN, and once with other norms that do not look at the batch: LN after a linear
+# layer, and GN with 4 groups after a convolution. The last column has $m$, the values in a set of BN, for each hidden layer.
 #
-# | network | hidden layers | $m$ of BN in each |
+# | network | hidden layers | $m$ |
 # |---|---|---|
 # | table | two linear | $N$, $N$ |
 # | pictures | two convolutions, maps of 8 × 8 and 4 × 4 | $64 N$, $16 N$ |
@@ -231,10 +237,10 @@ for kind in norms.KINDS:
     print(f"{kind:20} N = 64: {with_bn:.1f} % right with BN, {other:.1f} % with the other norms")
 
 # %% [markdown]
-# At $N = 64$ BN is about one point better. The figure shows BN's accuracy minus that of the other norms, a dot for each seed. "BN is worse"
-# *holds* ([lesson 07](07_put_the_claims_on_trial.ipynb)) where all five lie more than 2 points below 0.
+# At $N = 64$ BN is about one point better. That is less than our margin for this trial, 2 points. The figure shows BN's accuracy minus that of the other norms, a dot
+# for each seed. The claim "BN is worse" holds where all five dots lie below the gray band.
 #
-# **Predict.** In which networks is BN worse at $N = 2$? Look at $m$.
+# **Predict.** In which of the three networks is BN worse at $N = 2$?
 
 # %% tags=["draws"] alt="Accuracy with BN minus accuracy with the other norms, five dots at each batch size N from 2 to 64, for three networks. Nearly all dots lie near 0 or a little above. At batch size 2 they lie 18 to 50 points below 0 for the table and for the pictures, then table, whose smallest m is N."
 figure, axes = figures.new_figure(columns=3, size=(7.2, 2.9))
@@ -257,20 +263,23 @@ figures.show(figure)
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# In the two that have a layer with $m = 2$: BN loses 18 to 50 points. A set of two different values gives only −1 and +1 (lesson 02).
+# In the two that have a layer with $m = 2$: BN loses 18 to 50 points. A set of two different values gives only −1 and +1, up to ε (lesson 02).
 #
 # </details>
 #
-# At $N = 4$ and more "BN is worse" holds in none. But 4 is no safe limit. With Wu and He the smallest $m$ was 98 (2 maps of 7 × 7), and BN lost
-# nearly 11 points. Our trial does not tell why.
+# From $N = 4$ on, BN is worse in none. But this is no limit for other networks: with Wu and He the smallest $m$ was 98 (2 maps of 7 × 7), and BN lost
+# nearly 11 points. So $m$ does not explain everything, and our trial does not tell what else does.
 #
 # ## Why transformers use LN or RMSNorm
 #
 # A transformer reads a sentence as a row of **tokens**, words or pieces of words: $x$ has the shape $(N, \text{tokens}, C)$.
-# A transformer that writes is trained to guess each next token. So the $\hat{x}$ of a token should depend neither on later tokens nor on other sentences.
+# A transformer that writes is trained to guess each next token. So what it computes for a token must not depend on later tokens: these are what it has to guess. And a
+# sentence should not depend on which other sentences are in the batch.
 #
-# The set of *LN of a sentence* is a whole sentence. The cell changes the other sentence,
-# then the last token, and prints how far the $\hat{x}$ of the first token moves.
+# We try BN, and LN with two choices of axes: the set is a whole sentence, or one token. The cell changes the other sentence, and then the last token. It prints how far
+# the $\hat{x}$ of the first token moves.
+#
+# **Predict.** Which of the four rows have two zeros?
 
 # %%
 sentences = rng.normal(size=(2, 5, 4))  # 2 sentences, 5 tokens, 4 channels
@@ -286,16 +295,20 @@ x_hat_in = {
 }
 for name, norm in x_hat_in.items():
     moved = [abs(norm(changed) - norm(sentences))[0, 0].max() for changed in (other_changed, last_changed)]
-    print(f"{name:16}  other sentence {moved[0]:.2f}   last token {moved[1]:.2f}")
+    print(f"{name:16}  other sentence changed: {moved[0]:.2f}   last token changed: {moved[1]:.2f}")
 
 # %% [markdown]
-# Two rows have two zeros: LN of each token, and BN in evaluation, because its statistics are fixed.
+# <details><summary>Answer</summary>
 #
-# So BN does not suit the *training* of a transformer that writes: through the mean and the variance the first token depends on the later ones, which the network has to guess. A
-# transformer that only reads may see later tokens. But in language the statistics of a batch are often far from the running ones
+# LN of each token, and BN in evaluation, because its statistics are fixed.
+#
+# </details>
+#
+# So BN does not suit the *training* of a transformer that writes: through the mean and the variance, the first token depends on later ones. A
+# transformer that only reads may see later tokens. For it BN has another drawback: in language the statistics of a batch are often far from the running ones
 # (Shen et al.), so evaluation differs from training (lesson 05).
 #
-# Most transformers use LN of each token, or RMSNorm, which saves the mean.
+# Most transformers use LN of each token, or RMSNorm of each token, which saves the mean.
 #
 # Short sentences are filled with zeros, the **padding**. A **mask** is True where a token is real. BN can take its statistics over these tokens
 # alone: you write this in the exercises.
@@ -307,11 +320,11 @@ for name, norm in x_hat_in.items():
 # | a convolutional network, large batches | BN | no worse than GN in our trial; free once folded |
 # | the same, few pictures in a batch | GN | its set does not depend on the batch |
 # | pictures whose brightness must not count | IN | each channel forgets its own number |
-# | a transformer | LN of each token, RMSNorm | no later token is in the set |
+# | a transformer | LN or RMSNorm, of each token | no later token is in the set |
 # | sequences of different length, norm free after training | BN with a mask | folds; padding is not in the set |
 # | a layer of one or two units, tiny batches | none | two values give only −1 and +1 |
 #
-# **Shown:** two functions give five norms. What a norm forgets, later layers cannot use. BN was worse where $m = 2$; elsewhere, measure.
+# **Shown:** two functions give five norms. A norm forgets what all values of a set have in common. In our trial BN was worse where $m = 2$; elsewhere, measure.
 #
 # **Practice:** [the exercises](exercises/08_choose_a_norm.ipynb), 30 minutes. **Deeper:** [padding](deeper/does_padding_matter.ipynb),
 # [recurrent networks](deeper/may_all_steps_share_one_bn.ipynb), [IN joined with BN](deeper/can_one_layer_join_two_norms.ipynb), [few

@@ -51,6 +51,11 @@ OF_PADDING = """
 
     > deeper/does_padding_matter: A mask
 
+    mask_from_the_values: a step whose values are all 0 is taken for padding
+        mask = x.any(axis=2, keepdims=True)
+        n = mask.sum()
+        | A real step can be 0 in all channels, too. `real` says which steps are real.
+
     each_sequence_alone: each sequence has statistics of its own
         mean = (x * mask).sum(axis=1, keepdims=True) / mask.sum(axis=1, keepdims=True)
         var = (mask * (x - mean) ** 2).sum(axis=1, keepdims=True) / mask.sum(axis=1, keepdims=True)
@@ -120,6 +125,7 @@ def sequences(rng: np.random.Generator) -> list[Probe]:
         return {"x": x, "real": real, **gamma_and_beta(rng, c), "eps": eps}
 
     read, many = random([4, 2, 1], 1, 0.5), random([3, 6, 1, 2], 4, 1e-5)
+    many["x"][1, 2] = 0.0  # a real step may be 0 in all channels
     small, square = random([4, 2, 3], 2, 0.01, 0.003), random([3, 1, 2], 3, 0.3)
     return [readable(read), random([5, 2, 4], 3, 0.2), many, small, square]
 
