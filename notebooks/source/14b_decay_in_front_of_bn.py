@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 14b · Weight decay in front of BN
 #
-# *40 minutes · previous: [14 · Deep enough to break](14_deep_enough_to_break.ipynb) · next:
+# *30 minutes · previous: [14 · Deep enough to break](14_deep_enough_to_break.ipynb) · next:
 # [15 · Fine-tune and adapt](15_fine_tune_and_adapt.ipynb) · [exercises](exercises/14b_decay_in_front_of_bn.ipynb)*
 #
 # **Weight decay** makes the weights a little shorter in each step. Decay is meant to keep a network simple. But right before BN the length of the weights does not change the
@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from bnteach import data, figures, labs, training
+from bnteach import data, figures, labs
 
 # %% [markdown]
 # ## A network and its training
@@ -183,17 +183,17 @@ for rate, decay in ((0.5, 0.02), (0.1, 0.0005)):
     print(f"rate {rate}, decay {decay}: after {steps} steps × {(1 - rate * decay) ** steps:.2f}")
 
 # %% [markdown]
-# Here this time is 100 steps, and the longest $w$ needed three or four times as long. With rate 0.1 and decay 0.0005 it is 20 000 steps of plain gradient descent, as here; with momentum, which we do not try, it is another number. So a short training may end before its equilibrium.
+# Here these are 100 steps, and the longest $w$ needed three or four times as many. With rate 0.1 and decay 0.0005 it is 20 000 steps. So a short training may end before its equilibrium. (This is for plain gradient descent; we do not try momentum.)
 #
 # ## Can a rate do the same?
 #
-# Decay changes the turns. So we ask: can a training *without* decay have the same turns, if its rate changes from step to step? Then both networks are the same function after each step.
+# Only the turns of $w$ change the function. So can a training *without* decay make the same turns, if we change its rate from step to step?
 #
-# Decay multiplies $w$ by $k = 1 - \eta\lambda$ in each step. Without decay nothing makes the weights shorter. So if both trainings make the same turns, then after $t$ steps the weights without decay are $c = 1/k^t$ times as long as those with decay.
+# Decay multiplies $w$ by $k = 1 - \eta\lambda$ in each step. Without decay nothing makes $w$ shorter. So if both trainings make the same turns, then after $t$ steps $w$ without decay is $c = 1/k^t$ times as long as with decay.
 #
-# **Predict.** At $c = 2$, which rate gives the same turn: the same rate, 2 times, or 4 times the rate? That is, must the rate grow like $c^0$, $c^1$ or $c^2$?
+# **Predict.** When $w$ is $c = 2$ times as long, which rate gives the same turn $\eta\|dw\|/\|w\|$: (A) the same rate, (B) twice the rate, or (C) 4 times the rate? What does the length do to $dw$?
 #
-# The next cell tries all three. Only the weights of the four blocks get the growing rate.
+# The next cell lets the rate of the four blocks grow like $c^0 = 1$, like $c^1$, and like $c^2$. It compares the loss of each step, and $w$ at the end, with the training with decay.
 
 # %% tags=["nbval-ignore-output"]
 k = 1 - 0.2 * 0.01
@@ -212,84 +212,16 @@ for power in (0, 1, 2):
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# 4 times: the rate must grow like $c^2$. At $c$ times the length the step must be $c$ times as long for the same turn. But the gradient is $c$ times *shorter* (lesson 02).
+# (C): the rate must grow like $c^2$. For the same turn, the step must be $c$ times as long, as $w$ is. But the gradient is $c$ times *shorter* (lesson 02).
 #
 # </details>
 #
 # With $c^2$ all 440 losses agree, but for rounding, and the two $w$ have the same direction. So in front of BN, decay *is* a growing rate, for plain gradient descent and a tiny $\varepsilon$.
 #
-# ## Does decay restrain the training?
+# So a decay that makes a training better may only have been a better learning rate. Does decay also restrain a training with BN? See
+# [20 seeds](deeper/does_decay_restrain_the_training.ipynb).
 #
-# Decay is meant to restrain the training: a larger loss in training, for a better test. We try five decays with 20 seeds. A verdict follows the rule of
-# [lesson 07](07_put_the_claims_on_trial.ipynb): an effect counts if all seeds, or else the 95 % interval of their mean, lie beyond a margin. The margins are a factor of 2 in the loss, which is 1 in $\log_2$, and one point of accuracy.
-#
-# **Predict.** Without BN each decay makes the training loss larger. And with BN, where decay is a growing rate: none, only the large decays, or all?
-
-
-# %% tags=["nbval-ignore-output"]
-def trial(batch_norm, decay, seed):
-    net = network(seed, batch_norm)
-    losses, w = train(net, 0.1, decay, factors=np.ones(440))
-    accuracy = 100 * training.accuracy(net, digits.x_test, digits.y_test)
-    return losses[-22:].mean(), accuracy, turns(w)[-22:].square().mean().sqrt().item()
-
-
-def trials():
-    return {
-        name: [[trial(batch_norm, decay, seed) for seed in range(20)] for decay in decays]
-        for name, batch_norm in (("no BN", False), ("BN", True))
-    }
-
-
-def verdict(effects):
-    return training.outcome(training.SeedSummary(effects), margin=1)
-
-
-decays = (0, 0.005, 0.01, 0.02, 0.05, 0.1)
-kept = training.stored("results/14b_decay.json", trials, again=False)["results"]  # True: train for minutes
-print("decay   larger loss: no BN, BN       better test: no BN, BN")
-for i, decay in enumerate(decays[1:], start=1):
-    larger, better = [], []
-    for name in ("no BN", "BN"):
-        losses, accuracies, _ = np.transpose(kept[name])  # (seeds, decays) each
-        larger.append(verdict(np.log2(losses[:, i] / losses[:, 0])))
-        better.append(verdict(accuracies[:, i] - accuracies[:, 0]))
-    print(f"{decay:5}", *(f"{said:14}" for said in larger + better))
-
-# %% tags=["draws"] alt="Two panels over six decays from 0 to 0.1, a dot for each of 20 seeds. Left, the training loss on a logarithmic axis. Without BN it rises with each decay, from about 0.02 to about 0.9. With BN it stays below 0.03 up to the decay 0.02, then it rises to about 0.1 and 0.35. Right, the turn of a step with BN: below half a degree up to the decay 0.02, far below the dash-dotted line of the equilibrium; near 3.5 degrees at 0.05 and around the line, near 8 degrees, at 0.1."
-figure, (left, right) = figures.new_figure(columns=2, size=(7.2, 3.2))
-for name, look in (("no BN", "without_bn"), ("BN", "with_bn")):
-    losses, _, last_turns = np.transpose(kept[name])
-    figures.dots(np.tile(range(6), 20), losses.ravel(), limits=(0.003, 3), ax=left, role=look)
-    figures.curve(range(6), np.median(losses, axis=0), ax=left, role=look)
-figures.dots(np.tile(range(6), 20), last_turns.ravel(), limits=(0.01, 30), ax=right, role="with_bn")
-figures.curve(range(1, 6), np.degrees(np.sqrt(0.2 * np.array(decays[1:]))), ax=right, role="theory")
-figures.frame(
-    left, title="With BN the loss rises late …", x="decay", y="training loss", log="y", ylim=(0.003, 3)
-)
-figures.frame(
-    right, title="… where the turns are large", x="decay", y="degrees; line: √(2ηλ)", log="y", ylim=(0.01, 30)
-)
-for ax in (left, right):
-    ax.set_xticks(range(6), decays)
-figures.key(left, {"without_bn": "no BN", "with_bn": "BN"}, place="upper left", markers=True)
-assert losses[:, 1:4].max() < 0.03 < 0.05 < losses[:, 4:].min()  # with BN
-figures.show(figure)
-
-# %% [markdown]
-# <details><summary>Answer</summary>
-#
-# Only the two largest decays do, 0.05 and 0.1.
-#
-# </details>
-#
-# The left panel has a dot for each seed, and a line through the medians. Without BN each decay makes the loss more than twice as large by our rule, and the loss grows with the decay. With BN the decays up to 0.02 make no difference by our rule: the median falls by about a third, which is less than our margin.
-#
-# Why does the loss rise in the end, if the function does not see the length of the weights? The function does see the *turns*. In front of BN, decay is a growing rate, and the right panel shows
-# how far a step turns $w$ in the end. Up to the decay 0.02, a step at the end still turns $w$ by less than one degree: these trainings end long before their equilibrium. With 0.05 and 0.1 a step turns $w$ by several
-# degrees. Too large a rate does the same, so this may be the reason; we have not tried that rate without decay. No decay made the test better, by our rule.
-#
-# In practice, $\gamma$ and $\beta$ are often left out of the decay, as in our `train`. BN does not cancel their size as it cancels the length of $w$, so decay would change the function there.
+# In practice, $\gamma$ and $\beta$ are often left out of the decay, as in our `train`. BN does not cancel their size as it cancels the length of $w$. So decay would change the function there.
 #
 # ## Lab: rate, decay, and the turn of a step
 #
@@ -313,7 +245,7 @@ labs.WeightDecay()
 #
 # ---
 # **Shown:** in front of BN, decay and steps come to an equilibrium, where a step turns the weights by about $\sqrt{2\eta\lambda}$. With plain gradient descent a growing
-# rate does the same. In our trial small decays did not make the training loss larger there, and large decays did.
+# rate does the same.
 #
 # **Practice:** [the exercises](exercises/14b_decay_in_front_of_bn.ipynb), 20 minutes.
 #
