@@ -14,7 +14,6 @@ KINDS = {
     "no BN": ("linear", "ReLU"),
     "BN": ("linear", "BN", "ReLU"),
     "skip, no BN": ("ReLU", "linear", "+"),
-    "skip, BN on the sum": ("linear", "+", "BN", "ReLU"),
     "skip, BN in the branch": ("BN", "ReLU", "linear", "+"),
 }
 HEIGHT, START, APART, END = 11, 40, 15, 108  # of a row; where h comes in; between parts; where it goes out
@@ -26,7 +25,7 @@ def block_kinds(ax: Axes | None = None) -> Axes:
 
     >>> ax = block_kinds()
     """
-    ax = new_axes(ax, size=(6.4, 2.9))
+    ax = new_axes(ax, size=(6.4, 2.4))
     ax.set_axis_off()
     ax.set(xlim=(0, END + 1), ylim=(4 - len(KINDS) * HEIGHT, 8))
     with style():
