@@ -42,10 +42,10 @@ print(f"x, y, dx and dy have {x.nbytes / 1e6:.1f} MB each")
 # %% [markdown]
 # ## Count the passes
 #
-# A core computes with what is in its **cache**, a small and fast memory. Our arrays are much larger than a cache. So they lie in the slow **main memory**:
+# A core computes with what is in its **cache**, a small and fast memory. Our four arrays together are much larger than a usual cache. So they lie in the slow **main memory**:
 # each operation of NumPy reads its arrays from there, and writes its result there.
 #
-# A **pass** is one large array that is read once, or written once, from end to end. An array with one number for each channel is too small to count.
+# A **pass** is the reading, or the writing, of one large array from end to end. Arrays with one number for each channel, such as `mean`, are too small to count.
 # `x_hat = (x - mean) / std` has four passes:
 
 # %% tags=["draws"] alt="On the left, in main memory, three arrays: x, x minus mean, and x-hat. On the right, in the core and its cache, two operations: minus mean, and divided by std. Arrow 1 goes from x to the first operation, arrow 2 from there to the array x minus mean, arrow 3 from this array to the second operation, and arrow 4 from there to x-hat."
@@ -69,17 +69,14 @@ ax.axis("off")
 figures.show(ax)
 
 # %% [markdown]
-# Our unit of time is **the time of a pass**. `speed.least` makes the five passes that every BN layer needs: it copies `x` to `y` (two passes), and adds
-# `x` and `dy` into `dx` (three). A fifth of its time is the unit. `speed.lines` measures each line alone, on one thread.
-#
-# `np.setbufsize` sets the size of NumPy's buffer. Where NumPy stretches `mean` to the shape of `x`, it copies values through this buffer. If the
-# buffer is smaller than a row, it does not copy. (Try later: without this line, what becomes slower?)
+# Our unit of time is **the time of a pass**. Every layer has to read `x` and write `y`, and later to read `x` and `dy` and write `dx`: five passes at least. `speed.least` does this and nothing else (it copies `x`
+# to `y`, and adds `x` and `dy` into `dx`). A fifth of its time is the unit. `speed.lines` measures each line alone, on one thread.
 #
 # **Predict.** How many passes has the line of `dx`: **A** 4, **B** 7, **C** 9?
 
 # %% tags=["nbval-ignore-output"]
 speed.steady()  # from here on one thread
-np.setbufsize(512)
+np.setbufsize(512)  # a buffer shorter than a row: else NumPy copies small arrays such as mean through it
 speed.lines(textbook, speed.counted["textbook"], layer)  # lines without a pass are left out
 
 # %% [markdown]
@@ -92,13 +89,13 @@ speed.lines(textbook, speed.counted["textbook"], layer)  # lines without a pass 
 #
 # `x.var` has six: one for the mean, two for the differences, two for their squares, one for the mean of the squares. All lines have 29.
 #
-# The times are near the count, with one exception: a sum has one pass, and takes the time of more than two. NumPy adds more slowly than
+# For lines without a sum, the times are near the count. A plain sum has one pass, and takes the time of more than two: NumPy adds more slowly than
 # memory delivers.
 #
 # ## Why memory decides
 #
-# Is it the moving that takes the time, or the arithmetic? We measure the speed of both: that of the arithmetic in a product of matrices, which uses each
-# number many times while it is in the cache.
+# What takes the time in a line such as `x - mean`: to move the numbers, or to compute with them? `speed.least` tells how fast memory moves numbers. How fast the core can compute, we measure with a product of
+# two matrices: it uses each number many times while it is in the cache.
 
 # %% tags=["nbval-ignore-output"]
 least = speed.shortest({"least": lambda: speed.least(*layer)})["least"]
@@ -107,16 +104,17 @@ print(f"memory moves {4 / value / 1e9:.0f} billion bytes in a second")
 print(f"while it moves one number, the core can make {value / speed.arithmetic(1):.0f} operations")
 
 # %% [markdown]
-# `x - mean` moves two numbers, and makes one operation. So the core waits nearly all the time: the line is **bound by memory**.
+# For one operation, `x - mean` moves two numbers. So a fast core waits nearly all the time: the line is **bound by memory**.
 #
 # A program takes at least the time of its arithmetic, and at least the time of its moving. The longer one decides: this is the **roofline** model.
 # To make BN faster, move less.
 #
 # ## Fewer passes
 #
-# `np.vecdot(a, b)` adds up the products $a_i b_i$ of each row, and writes no products. So a sum of products has two passes instead of four.
-# If all $b_i$ are 1, it is a plain sum, and faster than NumPy's `sum`: it is left to BLAS, a library for linear algebra.
-# `total` makes of it a sum for each channel:
+# `np.vecdot(a, b)` adds up the products $a_i b_i$ of each row, and does not write them anywhere. So the sum of `a * b` has two passes, for reading `a` and `b`, instead of four. The sum of `a * a` has one: `a` is
+# read once.
+#
+# If all $b_i$ are 1, `np.vecdot` gives the plain sum of each row. It is faster than NumPy's `sum`, because it is computed by BLAS, a library for linear algebra. `total` adds up the rows of each channel:
 
 
 # %%
@@ -156,15 +154,18 @@ speed.lines(in_place, speed.counted["in_place"], layer)
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# B: about half. A processor usually fetches a piece of memory before it writes to it, although nobody needs the old values. So writing to another array moves
-# this array twice. In place, the piece has been fetched already.
+# B. A processor usually fetches a piece of memory before it writes to it, although nobody needs the old values. So `gamma * x_hat` moves three arrays: `x_hat`, the old values of `y`, and the new ones. In place, the
+# piece has been fetched already. And a new array takes some time to be made.
 #
 # </details>
 #
 # So not all passes cost the same. We go on counting each as one.
 #
-# These are 22 passes, 7 fewer. Three are saved because the mean and the differences are computed only once. Four are saved by `total`: the products
-# for the variance and for `dgamma` are not written.
+# `in_place` has 22 passes, 7 fewer than the textbook:
+#
+# - the mean and the differences are computed once, and not again for the variance: 3 fewer;
+# - the squares for the variance are not written: 2 fewer;
+# - the products for `dgamma` are not written: 2 fewer.
 #
 # ## Fold
 #
@@ -176,12 +177,11 @@ speed.lines(in_place, speed.counted["in_place"], layer)
 # \end{aligned}$$
 #
 # So $y$ is $x$ times one number of the channel, plus another: BN is **folded** into a product and a sum. For $dx$ take the line of lesson 04,
-# $\frac{\gamma}{s}\big(dy - \frac{d\beta}{m} - \hat{x}\,\frac{d\gamma}{m}\big)$, put in $\hat{x}$, and call the factor of $x$ the **slope**,
-# $k = -\frac{d\gamma}{s\,m}$:
+# $\frac{\gamma}{s}\big(dy - \frac{d\beta}{m} - \hat{x}\,\frac{d\gamma}{m}\big)$, put in $\hat{x}$, and write $k = -\frac{d\gamma}{s\,m}$, the **slope**:
 #
 # $$dx = \frac{\gamma}{s}\Big(dy - \frac{d\beta}{m} + k\,(x - \mu)\Big) = \frac{\gamma}{s}\Big(dy + k\,x - \big(\tfrac{d\beta}{m} + k\,\mu\big)\Big)$$
 #
-# The variance needs no differences either: it is the mean of $x^2$ minus $\mu^2$.
+# The variance needs no differences either: it is the mean of $x^2$ minus $\mu^2$. (This is dangerous, as we shall see.)
 
 
 # %%
@@ -203,22 +203,44 @@ def folded(x, gamma, beta, dy):
 
 
 # %% [markdown]
-# These are 18 passes. The table has `folded` twice, to show the noise of the measurement. **Memory** is the most that new arrays take at once, in units of $x$.
+# These are 18 passes. **Memory** is the most that new arrays take at once, in units of $x$.
+#
+# **Predict.** PyTorch's layer is compiled code. On one thread, is `folded` **A** much slower than PyTorch's layer, **B** about as fast, **C** faster?
 
 # %% tags=["nbval-ignore-output"]
 ways = {"textbook": textbook, "in place": in_place, "folded": folded}
 passes = {"textbook": 29, "in place": 22, "folded": 18}
-speed.table({**ways, "again": folded}, passes, layer)
+speed.table(ways, passes, layer)
+
+# %% tags=["draws", "nbval-ignore-output"] alt="A pair of bars for each way: the passes that we counted, and the time measured, in passes. Textbook 29 and about 30, in place 22 and about 17, folded 18 and about 14. PyTorch has one bar, its time, at about 22."
+times = speed.in_passes({**ways, "PyTorch": speed.pytorch}, layer)
+ax, looks = figures.new_axes(size=(6.4, 2.6)), [figures.role(role).color for role in ("moved", "data")]
+for row, name in enumerate(times):
+    for place, (value, color) in enumerate(zip((passes.get(name, 0), times[name]), looks, strict=True)):
+        ax.barh(row + 0.36 * place, value, 0.34, color=color)
+for color, words in zip(looks, ("counted", "measured"), strict=True):
+    ax.barh([0], [0], color=color, label=words)
+figures.frame(ax, title="Fewer passes, less time", x="passes", ylim=(3.7, -0.4))
+ax.set_yticks(np.arange(4) + 0.18, times)
+ax.legend(loc="lower right", frameon=False)
+figures.show(ax)
 
 # %% [markdown]
-# On the machine that built this page, `folded` takes half of the textbook's time, and less than PyTorch's. But this is not PyTorch at its best: with channels last
-# its layer takes about half (exercise 3). Several threads and a GPU are not measured here.
+# <details><summary>Answer</summary>
+#
+# C, on the machine that built this page.
+#
+# </details>
+#
+# There `folded` takes half of the textbook's time. A part of the gain is the faster sums, and `in place` and `folded` take less than their count, because writing in place is cheap. But this is not PyTorch at its best: if
+# the channels are the last axis in memory, PyTorch's layer takes about half its time here (exercise 3). Several threads and a GPU are not measured.
 #
 # ## Which digits the fold loses
 #
-# So far $x$ had the mean 0.5 and the variance 1. Now the mean is 10 000. Float32 keeps about seven digits.
+# So far $x$ had the mean 0.5 and the variance 1. Now the mean is 100, and then 10 000. Float32 keeps about seven digits. The cell prints the largest error among $y$, $dx$, $d\gamma$ and $d\beta$, each divided by
+# its root mean square. (`inf`: a result is not a number.)
 #
-# **Predict.** `folded` computes the variance as the mean of $x^2$ minus $\mu^2$. What does it get: **A** 1, right to three digits, **B** 1, but only
+# **Predict.** At the mean 10 000, `folded` computes the variance as the mean of $x^2$ minus $\mu^2$. What does it get: **A** 1, right to three digits, **B** 1, but only
 # roughly, **C** a number that has nothing to do with 1?
 
 # %% tags=["nbval-ignore-output"]
@@ -237,7 +259,7 @@ for name, way in ways.items():
 #
 # </details>
 #
-# Each number is the largest error of a result, divided by its root mean square. (`inf`: the variance is negative, and its root is not a number.) The errors grow because the
+# If it comes out negative, its root is not a number. The errors grow with the mean, because the
 # **step** from a number to the next one that float32 can store grows:
 
 # %%
@@ -250,11 +272,11 @@ for number in (1.0, 1e4, 1e8):
 #
 # This reckons with one rounding. A sum is rounded many times, so the measured errors are larger.
 #
-# In practice, subtract first the mean, or a number near it, or make the sums in float64.
+# In practice, subtract the mean first, or a number near it, or make the sums in float64. Lesson 13b does this, and pays for it.
 # Deeper: [Which variance survives float32?](deeper/which_variance_survives_float32.ipynb)
 #
-# **What was shown.** On arrays larger than the cache BN is bound by memory, and its time is near the count of passes. `total` and the fold leave 18 of 29. Where
-# mean/std is large, the fold loses all digits.
+# **What was shown.** On arrays larger than the cache BN is mostly bound by memory, and fewer passes take less time. `total` and the fold leave 18 of 29. Where
+# mean/std is large, the fold loses digits, and at 10 000 all of them.
 #
 # **Exercises.** [Make it fast](exercises/13_make_it_fast.ipynb), 25 minutes.
 #
