@@ -12,7 +12,7 @@
 # | scale γ, shift β | `weight`, `bias` | `gamma`, `beta` | `scale`, `bias` | `scale`, `B` |
 # | running mean, variance | `running_mean`, `running_var` | `moving_mean`, `moving_variance` | `mean`, `var` | `input_mean`, `input_var` |
 # | ε | 0.00001 | **0.001** | 0.00001 | 0.00001 |
-# | momentum, the weight of … | the new batch: 0.1 | **the old average**: 0.99 | **the old average**: 0.99 | **the old average**: 0.9 |
+# | momentum | 0.1, for the **new batch** | 0.99, for the **old average** | 0.99, for the old average | 0.9, for the old average |
 # | axis of the channels | 1 | **last** | **last** | 1 |
 # | the variance that it stores | divided by $m - 1$ | by $m$ | by $m$ | by $m$ |
 
@@ -28,12 +28,12 @@ from bnteach.trials import elsewhere
 # %% [markdown]
 # ## Momentum and ε
 #
-# A wrong momentum or ε raises no error. In the lab you type the same momentum into PyTorch and Keras.
+# The new running mean is a mixture of the old one and the mean of the new batch. In PyTorch the momentum is the weight of the new batch, elsewhere it is the weight of the old average. A wrong momentum or ε raises
+# no error. In the lab you type the same momentum into PyTorch and Keras.
 #
 # 1. Momentum 0.99, Keras' default: what does PyTorch's running mean do?
-# 2. Momentum 0.1, PyTorch's default: what does Keras' do now?
-# 3. Which momentum means the same in both?
-# 4. A channel has a standard deviation of 0.01. What does Keras' ε do to it?
+# 2. Which momentum means the same in both?
+# 3. A channel has a standard deviation of 0.01. What does Keras' ε do to it?
 
 # %%
 labs.Momentum()
@@ -42,16 +42,15 @@ labs.Momentum()
 # <details><summary>Answers</summary>
 #
 # 1. It jumps: 99 % of it is the last batch. With 0.01, which is $1 - 0.99$, it does what Keras does.
-# 2. Keras' jumps: 90 % of it is the last batch.
-# 3. 0.5 only.
-# 4. $\hat{x}$ has a standard deviation of 0.30 instead of 1: $\sigma^2 = 0.0001$ is a tenth of $\varepsilon = 0.001$.
+# 2. 0.5 only.
+# 3. $\hat{x}$ has a standard deviation of 0.30 instead of 1: $\sigma^2 = 0.0001$ is a tenth of $\varepsilon = 0.001$.
 #
 # </details>
 #
 # What does it cost to copy Keras' 0.99 into PyTorch? A small network learns the digits in batches of 4, once with the momentum copied, once with it translated to
 # 0.01. For five seeds: the training loss of the last epoch, and the test accuracy.
 #
-# **Predict.** In which of the two does the copied momentum show?
+# **Predict.** Where does the copied momentum show: in the training loss, in the test accuracy, or in both?
 
 # %% tags=["nbval-ignore-output"]
 digits = data.digits()
@@ -116,7 +115,7 @@ figures.show(figure)
 # %% [markdown]
 # bnteach takes the axis of the channels as an argument, `channel_axis`. The correct axis is the last; we also try axis 1.
 #
-# **Predict.** What does axis 1 count? So what gets the mean 0?
+# **Predict.** What does axis 1 count here? And what gets the mean 0, if BN takes it for the channels?
 
 # %%
 normalized = {}
@@ -127,28 +126,15 @@ for axis in (-1, 1):
     print(f"channel_axis={axis:2}   means of the channels {means.round(2) + 0.0}", end="   ")
     print(f"of the top row {rows[0].round(2) + 0.0:5.2f}, of the bottom row {rows[-1].round(2) + 0.0:5.2f}")
 
-# %% tags=["draws"] alt="The second landscape three times: as it is, with a blue sky, a yellow sun and dark green ground; normalized over the last axis, where the sky is still lighter than the ground; normalized over axis 1, where the ground is no longer darker than the sky and the rows of the sun make a stripe."
-figure, axes = figures.new_figure(columns=3, size=(7.2, 2.1))
-shown = {"x": pictures, "axis −1, the channels": normalized[-1], "axis 1, the rows": normalized[1]}
-for ax, (title, values) in zip(axes, shown.items(), strict=True):
-    picture = values[1] if title == "x" else np.clip(0.5 + values[1] / 4, 0, 1)
-    ax.imshow(picture)
-    figures.frame(ax, title=title)
-    ax.set_axis_off()
-figures.show(figure)
-
 # %% [markdown]
-# ($\hat{x} = 0$ is drawn as a middle gray.)
-#
 # <details><summary>Answer</summary>
 #
-# Axis 1 counts the rows. So each *row* of the pictures gets the mean 0, over red, green and blue together: sky and ground no longer differ in this mean, and the rows of the sun make a
-# stripe. The channels keep their differences.
+# Axis 1 counts the rows. So each *row* of the pictures gets the mean 0, over red, green and blue together. The means of the channels stay different.
 #
 # </details>
 #
-# `nn.BatchNorm2d(3)` has no such argument: its channels are on axis 1. Pictures of height 12 raise an error; pictures of height 3 raise
-# none, and their rows are normalized.
+# `nn.BatchNorm2d(3)` has no such argument: its channels are on axis 1. If it is given these pictures as they are, (4, 12, 16, 3), it raises an error, because it finds 12 channels. With pictures of height 3 it would
+# raise none, and normalize rows.
 #
 # Kernels have another layout, too: Keras' (H, W, in, out) is PyTorch's (out, in, H, W). And the layout decides the order behind a `Flatten`, here for a picture of 2 × 2 places and
 # 3 channels:
@@ -165,23 +151,29 @@ print("Flatten in PyTorch:", picture.transpose(2, 0, 1).reshape(-1))
 # ## Which variance is stored
 #
 # All frameworks normalize a training batch with the variance divided by $m$, the number of values of a channel. What they store for evaluation
-# differs: PyTorch multiplies it by $m/(m-1)$ first. For a batch of 8 values that is 14 % more, for 3 000 values 0.03 %.
+# differs: Keras and Flax store this variance, and PyTorch multiplies it by $m/(m-1)$ first. Here is a batch of two values, with a momentum of 1, so that only this batch is stored:
+
+# %%
+layer = nn.BatchNorm1d(1, momentum=1.0)
+layer(torch.tensor([[1.0], [3.0]]))
+print("variance of 1 and 3:", np.var([1.0, 3.0]), "  PyTorch stores:", layer.running_var.item())
+
+# %% [markdown]
+# For a batch of 8 values PyTorch stores 14 % more, for 3 000 values 0.03 %. So what do you do with a stored variance?
 #
-# - **To predict** in the other framework, copy the stored variance as it is: the layer has to compute what it computed before.
-# - **To go on training**, translate it into what PyTorch would have stored after the same batches ([exercise
-#   1](exercises/12_the_same_layer_elsewhere.ipynb)). Before the first batch all of them store the mean 0 and the variance 1.
+# - **To predict** in the other framework, copy it as it is: the layer has to compute what it computed before.
+# - **To go on training**, translate it: what would PyTorch have stored after the same batches? You write this in
+#   [exercise 1](exercises/12_the_same_layer_elsewhere.ipynb).
 #
 # An exception: for pictures, tf.keras 2 by default used a fused kernel, and its `moving_variance` is divided by $m - 1$.
 #
 # ## Which mode is a new layer in?
 #
-# In PyTorch a new layer is in training mode, until you call `eval()`. In Keras `layer(x)` alone means evaluation; only
+# In PyTorch a new layer is in training mode, until you call `eval()`. In Keras a call of `layer(x)` alone means evaluation; only
 # `layer(x, training=True)`, or `fit`, takes the batch. Flax has no default: you give `use_running_average`; `True` is evaluation.
 #
-# To freeze parameters: `requires_grad = False` in PyTorch, `trainable = False` in Keras. (You do not need Keras: its results are stored.)
-#
-# **Predict.** Which of these frozen layers still normalizes with the batch, so that the means become 0: PyTorch's `layer(x)`,
-# Keras' `layer(x)`, Keras' `layer(x, training=True)`?
+# And a frozen layer? In Keras its parameters are frozen by `trainable = False`, in PyTorch by `requires_grad = False`. For BN these two do not mean the same. We give the batch (1, 10), (3, 30) to frozen layers, and
+# print the mean of each channel of the result. It is 0 if the layer normalizes with the batch. (You do not need Keras: its results are stored.)
 
 # %%
 in_keras = training.stored("results/12_calls.json", elsewhere.keras_calls)["results"]
@@ -192,12 +184,8 @@ means = layer(torch.tensor([[1.0, 10], [3, 30]])).mean(dim=0)
 print("PyTorch, requires_grad = False, layer(x)           means", means.numpy().round(2))
 
 # %% [markdown]
-# <details><summary>Answer</summary>
-#
-# Only PyTorch's. `requires_grad = False` stops the gradients of γ and β, and nothing else: the layer still normalizes with the batch, and
-# still updates its running statistics. In Keras `trainable = False` puts a BN layer into evaluation mode, even with `training=True`. (19.99, not 20: the new layer divides by √(1 + ε).)
-#
-# </details>
+# In PyTorch, `requires_grad = False` stops the gradients of γ and β, and nothing else: the layer still normalizes with the batch, and
+# still updates its running statistics. In Keras, `trainable = False` puts a BN layer into evaluation mode, even with `training=True`. (19.99, not 20: the new layer divides by √(1 + ε).)
 #
 # ## Write PyTorch's layer yourself
 #
@@ -233,11 +221,11 @@ class MyBatchNorm(nn.Module):
 
 
 # %% [markdown]
-# The names are PyTorch's, so each layer can load the other's state. Both get the same γ and β, the same batch and the same $dy$.
+# The names are PyTorch's, so each layer can load the other's state. (In tutorials such a layer may have the name `BatchNorm(dim=5)`.) Both get the same γ and β, the same batch of 4 × 5 and the same $dy$.
 
 # %%
 torch.manual_seed(0)
-mine, theirs = MyBatchNorm(5), nn.BatchNorm1d(5)  # a tutorial may write BatchNorm(dim=5)
+mine, theirs = MyBatchNorm(5), nn.BatchNorm1d(5)
 nn.init.normal_(mine.weight)
 nn.init.normal_(mine.bias)
 theirs.load_state_dict(mine.state_dict())
@@ -254,9 +242,9 @@ def passes(layer):
 
 
 for (name, ours), pytorch in zip(passes(mine).items(), passes(theirs).values(), strict=True):
-    print(f"{name:16} largest difference {(ours - pytorch).abs().max():.5f}")
+    print(f"{name:16} largest difference {(ours - pytorch).abs().max():.0e}")
     assert torch.allclose(ours, pytorch, atol=1e-5)
-mine.load_state_dict(theirs.state_dict())  # and back
+_ = mine.load_state_dict(theirs.state_dict())  # and back
 
 # %% [markdown]
 # A state holds γ, β, both running statistics and the count of the batches. It does **not** hold ε and the momentum: give the new layer the same ones. (bnteach's layer reads
@@ -280,7 +268,7 @@ assert torch.allclose(y, kept["y"], atol=1e-5)
 # %% [markdown]
 # ## Two models from tutorials
 #
-# These two are built as Keras tutorials publish them. Both should give two numbers for each sample.
+# Keras tutorials build models like these two, and both models should give two numbers for each sample. Both have a mistake, but no error is raised.
 #
 # ```python
 # dense = Sequential()
@@ -300,6 +288,8 @@ assert torch.allclose(y, kept["y"], atol=1e-5)
 # conv.add(MaxPooling2D((2, 2)))
 # conv.add(Dense(2, activation="softmax"))
 # ```
+#
+# **Predict.** What shapes do they return?
 
 # %%
 models = training.stored("results/12_tutorial_models.json", None)["results"]
@@ -307,10 +297,16 @@ for name, (shape, parameters) in models.items():
     print(f"{name:6} returns {shape}   parameters of each layer {parameters}")
 
 # %% [markdown]
-# Both are built without an error. The dense model returns (1, 2), for its input is declared as one row of five numbers: `Input(shape=(5,))` mends it. The
-# convolutional model classifies each of 12 · 12 positions: `Flatten()` or `GlobalAveragePooling2D()` before the last `Dense` mends it.
+# <details><summary>Answer</summary>
 #
-# BN behind 16 units has $4 \cdot 16 = 64$ parameters in Keras: γ, β and both running statistics. In PyTorch γ and β, 32 numbers, are parameters; the other 33 are in buffers.
+# (None, 1, 2) and (None, 12, 12, 2).
+#
+# </details>
+#
+# The input of the dense model is declared as one row of five numbers, so it returns one row of two. With `Input(shape=(5,))` it returns two numbers. The
+# convolutional model has a map of 12 · 12 positions at the end, and classifies each of them. It needs `Flatten()` or `GlobalAveragePooling2D()` before the last `Dense`.
+#
+# BN behind 16 units has $4 \cdot 16 = 64$ parameters in Keras: γ, β and both running statistics. In PyTorch only γ and β are parameters; the running statistics are buffers.
 #
 # ## When a layer moves
 #
@@ -323,7 +319,7 @@ for name, (shape, parameters) in models.items():
 # | stored variance | a factor of $m/(m-1)$, small for large $m$ |
 # | mode, frozen layers | the batch is taken where the running statistics were meant |
 #
-# **Shown:** with ε, layout and mode translated, Keras (its stored results) and PyTorch give the same numbers; many differences raise no error. Flax and ONNX are from
+# **Shown:** many differences raise no error. A small model of Keras (its stored results) gave the same numbers in PyTorch, once ε, layout and mode were translated. The columns of Flax and ONNX are from
 # their documentation.
 #
 # **Practice:** [the exercises](exercises/12_the_same_layer_elsewhere.ipynb), 30 minutes. **Deeper:**

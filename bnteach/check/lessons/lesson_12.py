@@ -59,6 +59,10 @@ MOVED = """
         weight = kernel.reshape(kernel.shape[3], kernel.shape[2], *kernel.shape[:2])
         | The shape is right, but `reshape` keeps the values in their order. Move the axes: `transpose`.
 
+    height_and_width_swapped: height and width of the kernel change places
+        weight = kernel.transpose(3, 2, 1, 0)
+        | `transpose(3, 2, 1, 0)` turns the order of all axes round. The height comes before the width.
+
     pictures_reshaped: the pictures are reshaped
         x = pictures.reshape(len(pictures), pictures.shape[3], *pictures.shape[1:3])
         | The shape is right, but each channel gets values of all the old ones. Move the axis: `transpose`.
@@ -67,7 +71,7 @@ MOVED = """
 
 def kernels(rng: np.random.Generator) -> list[Probe]:
     """A small one to read; then others, whose sizes all differ, and a square one."""
-    read = {"kernel": np.arange(4.0).reshape(1, 2, 1, 2), "pictures": np.arange(8.0).reshape(1, 2, 2, 2)}
+    read = {"kernel": np.arange(8.0).reshape(2, 2, 1, 2), "pictures": np.arange(8.0).reshape(1, 2, 2, 2)}
     sizes = (((2, 3, 4, 5), (3, 6, 7, 4)), ((3, 3, 2, 4), (2, 5, 5, 2)))
     return [read, *({"kernel": rng.normal(size=k), "pictures": rng.normal(size=p)} for k, p in sizes)]
 

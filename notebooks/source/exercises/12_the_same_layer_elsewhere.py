@@ -182,7 +182,7 @@ def learn(seed, momentum=0.1, eps=1e-5):
 # change. (The lesson's batches had 4 samples; here they have 32.)
 #
 # **Predict first**, and write it down. When the check has passed, run five seeds in a cell below:
-# `for seed in range(5): print(*effect_of_a_default(learn, seed))`.
+# `for seed in range(5): print(*effect_of_a_default(learn, seed))`. Do all five move to the same side, and by more than a point?
 #
 # <details><summary>Hint 1</summary>
 #
