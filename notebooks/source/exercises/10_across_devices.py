@@ -77,7 +77,7 @@ check.merge_statistics(merge_statistics)
 # *10 minutes · difficulty: 3 of 4*
 #
 # On each device the loss is the mean over *its own* share, and `dy` is the gradient of that loss. The shares may have different sizes. Wanted are
-# the gradients of the mean over *all* samples. A colleague wrote this. It runs, and nothing warns:
+# the gradients of the mean over *all* samples. This BN is the only one in the network, and the loss comes directly after it. A colleague wrote this. It runs, and nothing warns:
 #
 # ```python
 # def sync_backward(dy, x_hat, gamma, std, count, all_reduce):
@@ -130,6 +130,7 @@ check.sync_backward(sync_backward)
 #
 # - The mean over a share divides by $n$, the mean over all samples by `count`. So each `dy` gets the factor $n$ / `count`. With equal shares it is the same on all devices, and
 #   nobody notices when it is missing: the step is only larger.
+#   (In a deep network, give this factor to the loss of the share instead, once: then all layers get it.)
 # - The sums run over all samples, so they are divided by `count`, not by `len(dy)`.
 # - `dgamma` and `dbeta` are returned as parts, because the gradients of *all* parameters are added up later. Whoever returns the totals counts them once for each device.
 #   (`DistributedDataParallel` averages instead: with it, multiply the loss of each share by the number of devices, too.)
