@@ -246,7 +246,7 @@ EXERCISES = [
         "The whole interval lies above the margin": then its lower end does. Translate the other two \
         sentences in the same way.
         For "no difference" both ends must be in the band. What is left is undecided.""",
-        lesson=("07_put_the_claims_on_trial", "A margin and four answers"),
+        lesson=("07_put_the_claims_on_trial", "When five seeds do not decide"),
         mistakes=(IN_RULE,),
     ),
     two_networks(
