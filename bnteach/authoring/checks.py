@@ -6,6 +6,7 @@ checks of outputs are in `output_checks`, those of text in `prose_checks`.
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Callable, Iterator
 from itertools import groupby
@@ -97,7 +98,31 @@ def few_code_cells_in_a_row(lesson: Lesson, notebook: NotebookNode) -> Iterator[
         number += length
 
 
+def asserts_print_nothing(lesson: Lesson, notebook: NotebookNode) -> Iterator[str]:
+    """An assert calls no function that prints: the student's copy leaves out asserts."""
+    code = ast.parse("\n".join(cell.source for cell in code_cells(notebook) if plain_python(cell.source)))
+    printing = {f.name for f in ast.walk(code) if isinstance(f, ast.FunctionDef) and "print" in calls_in(f)}
+    for statement in code.body:
+        if isinstance(statement, ast.Assert) and (called := calls_in(statement) & printing):
+            yield f"an assert calls {min(called)}, which prints; call it before"
+
+
+def plain_python(source: str) -> bool:
+    """No magic, and nothing that is wrong on purpose."""
+    try:
+        return bool(ast.parse(source))
+    except SyntaxError:
+        return False
+
+
+def calls_in(tree: ast.AST) -> set[str]:
+    """The names that are called."""
+    calls = (node.func for node in ast.walk(tree) if isinstance(node, ast.Call))
+    return {function.id for function in calls if isinstance(function, ast.Name)}
+
+
 NOTEBOOK_CHECKS = (
+    asserts_print_nothing,
     in_step,
     executed_in_order,
     tags_are_known,

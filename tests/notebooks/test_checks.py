@@ -50,6 +50,11 @@ def executed_out_of_order(cells):
     return "execution counts are [1, 3, 2, 4, 5, 6]"
 
 
+def assert_that_prints(cells):
+    cells[2].source = "def show(x):\n    print(x)\n    return x\n\n\nassert show(1)"
+    return "an assert calls show, which prints"
+
+
 def unmeant_error(cells):
     cells[2].outputs = cells[5].outputs
     return "cell 3 failed"
@@ -161,6 +166,7 @@ def image_in_text_without_alt(cells):
             cell_missing,
             not_executed,
             executed_out_of_order,
+            assert_that_prints,
             unmeant_error,
             error_that_did_not_come,
             warning_shown,

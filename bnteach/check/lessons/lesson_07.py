@@ -228,8 +228,8 @@ EXERCISES = [
     Check(
         difference_interval,
         results_by_seed,
-        hints="""What a seed does to both networks must cancel. So what do you compute first, before any \
-        mean?
+        hints="""What a seed does to both networks alike must cancel. So what do you compute first, before \
+        any mean?
         The interval is mean ± t · s / √n. Which of the two divisors does this s have, n or n − 1?
         95 % in the middle leaves 2.5 % on each side: so `share` is 0.975. There are n − 1 degrees of \
         freedom.""",
@@ -246,7 +246,7 @@ EXERCISES = [
         "The whole interval lies above the margin": then its lower end does. Translate the other two \
         sentences in the same way.
         For "no difference" both ends must be in the band. What is left is undecided.""",
-        lesson=("07_put_the_claims_on_trial", "A margin and four answers"),
+        lesson=("07_put_the_claims_on_trial", "When five seeds do not decide"),
         mistakes=(IN_RULE,),
     ),
     two_networks(

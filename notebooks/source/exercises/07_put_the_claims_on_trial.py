@@ -38,7 +38,7 @@ print("correlation of the two:", np.corrcoef(with_bn, without_bn)[0, 1].round(2)
 #
 # <details><summary>Hint 1</summary>
 #
-# What a seed does to both networks must cancel. So what do you compute first, before any mean?
+# What a seed does to both networks alike must cancel. So what do you compute first, before any mean?
 #
 # </details>
 # <details><summary>Hint 2</summary>
@@ -69,7 +69,7 @@ check.difference_interval(difference_interval)
 # %% [markdown] tags=["solution"]
 # ### The solution, explained
 #
-# - **Differences first.** A lucky seed is lucky for both networks, here with a correlation of 0.79. In the difference this cancels, and the interval goes from 2.5 to 6.7.
+# - **Differences first.** In these results a lucky seed is lucky for both networks: the correlation is 0.79. In the difference this cancels, and the interval goes from 2.5 to 6.7.
 #   Treated as if the two had nothing to do with each other, it would go from 1.2 to 8.0. With a margin of 2 the first is for the claim, the second undecided.
 # - **Student's t, not 1.96.** With five seeds, $s$ itself is only an estimate. That needs 2.78; with three seeds even 4.30.
 # - **$\sqrt{n}$.** $s$ says how far apart single seeds are. The question is how sure their *mean* is.
