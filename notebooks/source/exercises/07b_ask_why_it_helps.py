@@ -22,7 +22,7 @@ from bnteach.trials.claims import learn
 # *5 minutes · difficulty: 1 of 4*
 #
 # Take a claim that you would have bet on, such as "BN learns more in the same number of steps", and a condition that lessons 07 and 07b have not tried: another
-# depth, width, batch size, number of steps, or the activation `"sigmoid"`. Each run is a call of this function:
+# depth, width, batch size (2 or more), number of steps, or the activation `"sigmoid"`. Each run is a call of this function:
 
 
 # %%
