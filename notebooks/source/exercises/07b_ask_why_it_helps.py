@@ -22,7 +22,7 @@ from bnteach.trials.claims import learn
 # *5 minutes · difficulty: 1 of 4*
 #
 # Take a claim that you would have bet on, such as "BN learns more in the same number of steps", and a condition that lessons 07 and 07b have not tried: another
-# depth, width, batch size, number of steps, or the activation `"sigmoid"`. Each run is a call of this function:
+# depth, width, batch size (2 or more), number of steps, or the activation `"sigmoid"`. Each run is a call of this function:
 
 
 # %%
@@ -110,8 +110,8 @@ if check.trial_of_bn(trial_of_bn).state == "passed":
 #
 # 1. BN changes many things at once: the shift, but also the gradient along a step. Each of them goes together with the higher accuracy. To test a reason, change this one thing and
 #    keep the rest: keep BN, and let the inputs move again, as the lesson did.
-# 2. Noise does more than move the inputs. It can also hide what the network has to learn, and with eight layers it does so eight times. The same noise in a network *without* BN
-#    would be a better comparison: if it costs as much there, still inputs are not what BN's gain needs.
+# 2. Noise does more than move the inputs. It can also hide what the network has to learn, and with eight layers it does so eight times. Compare with the same noise in a network *without* BN: if
+#    it costs as much there, it does not show that BN needs inputs that move less.
 #
 # </details>
 #
