@@ -20,7 +20,7 @@ from bnteach import check
 #
 # *10 minutes · difficulty: 2 of 4*
 #
-# In the lesson two of four kinds of network failed in the test, though the training loss fell. One batch is enough to show the fault.
+# A missing path is easily overlooked in training. One batch is enough to find it.
 #
 # Write `missing_path(backward)`. It gets a backward pass of BN over axis 0, and returns the name of what is missing in it:
 # `"nothing"`, `"mean"`, `"variance"` or `"both"`.
