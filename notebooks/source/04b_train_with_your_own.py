@@ -315,8 +315,7 @@ labs.BackpropGraph()
 
 
 # %% tags=["nbval-ignore-output"]
-def follow(network):
-    """Batch means and running means of the 100 channels after each of 66 steps, and their standard deviations."""
+def follow(network):  # the batch means and the running means of 100 channels after each of 66 steps
     network, rng = deepcopy(network), np.random.default_rng(0)
     layer_4, means, running = network.layers[3], [], []
     for _ in range(3):
@@ -328,12 +327,9 @@ def follow(network):
 
 
 followed = {missing: [follow(network) for network in five] for missing, five in networks.items()}
-lags = {}
 for missing, five in followed.items():
-    lags[missing] = [np.mean(abs(means - running) / std) for means, running, std in five]
-    print(
-        f"missing: {missing:14} difference, in standard deviations:", *(f"{lag:.2f}" for lag in lags[missing])
-    )
+    lags = (np.mean(abs(means - running) / std) for means, running, std in five)
+    print(f"missing: {missing:14} difference, in standard deviations:", *(f"{lag:.2f}" for lag in lags))
 
 # %% tags=["draws", "nbval-ignore-output"] alt="Three panels, over 66 steps: the mean of channel 0 in each batch as dots, and its running mean as a line. With all paths both stay at 0. Without the path through the mean the dots jump from step to step and rise to 3 standard deviations; the line follows below them. Without both paths the dots move a little, and the line is close to them."
 figure, axes = figures.new_figure(columns=3, size=(7.2, 2.6))
@@ -345,6 +341,7 @@ for ax, (missing, title) in zip(axes, titles.items(), strict=True):
     ax.plot(places[1], color=figures.role("with_bn").color, lw=2, label="running mean")
     figures.frame(ax, title=title, x="step", y="standard deviations", ylim=(-1, 3.2))
 axes[0].legend(loc="upper left", frameon=False, fontsize=8)
+lags = {missing: [np.mean(abs(m - r) / std) for m, r, std in five] for missing, five in followed.items()}
 assert min(lags["mean path"]) > 0.15 > max(lags["both"]) > 3 * max(lags["nothing"])
 figures.show(figure)
 
