@@ -78,9 +78,9 @@ def fifty(seed):
 
 
 # %% [markdown]
-# A fourth row, **recalibrated**, takes the network of the first way. At the end its statistics are measured again, on all 50 pictures (lesson 04b).
+# The cell trains five networks in each way, and prints a table. A fourth row, **recalibrated**, is the network of the way *training*, whose statistics are measured again at the end, on all 50 pictures (lesson 04b).
 #
-# **Predict.** One of the three ways does much worse in batches of 2 than in batches of 4. Which one? Are its weights bad in the end, or its running averages?
+# **Predict.** One of the three ways does much worse in batches of 2 than in batches of 4. Which one? And does recalibrating help it?
 
 
 # %% tags=["nbval-ignore-output"]
@@ -114,14 +114,14 @@ print(five.drop(columns="rate").set_index(["size", "seed"]).T.round().astype(int
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# Training. Of two values BN leaves −1 and +1 (lesson 02), so the layer cannot see how far they are apart. Weights or averages? For most seeds new averages do not give back what is lost, so it is mostly the weights; for seed 0 they give back about a half.
+# Training. A likely reason: of two values BN leaves −1 and +1 (lesson 02), so the layer cannot see how far they are apart. Recalibrating gives seed 0 back a half of what it lost, and the other seeds little.
 #
 # </details>
 #
 # The last two rows show the *old* digits, before and after fine-tuning in evaluation. Nearly all are lost. This is called **catastrophic forgetting**: the network now knows 5 to 9 alone.
 #
-# Now 20 seeds, stored. A dot is the difference of two ways in one seed. The margin is 2 points (gray band; [lesson 07](07_put_the_claims_on_trial.ipynb)). The dark bar is the 95 % interval of the mean: it decides where the single
-# dots disagree. The words on the right are the answer.
+# Now 20 seeds, stored. A dot is the difference of two ways in one seed. The margin is 2 points, the gray band. The words on the right are the answer by the rule of [lesson 07](07_put_the_claims_on_trial.ipynb): where the dots disagree, the dark bar
+# decides, the 95 % interval of their mean.
 
 
 # %%
@@ -158,10 +158,11 @@ ax.set_xlabel("difference in right answers, points")
 figures.show(figure)
 
 # %% [markdown]
-# In batches of 2, evaluation is better than training. In batches of 4 there is no difference. Whether γ and β learn makes no difference in either: the linear layers learn anyway. (With a rate of 0.02 the answers are the same.)
+# In batches of 2, evaluation is better than training. It is better than the recalibrated networks, too, so most of what is lost is in the weights. In batches of 4 there is no difference of 2 points. Whether γ and β learn makes no difference
+# in either. (With a rate of 0.02 the answers are the same.)
 #
-# People advise: "Freeze BN when batches are small." Here what helps in batches of 2 is to use the stored statistics, and to freeze BN is one way to do it. These pictures are from the same source as before. The stored statistics would
-# fit less well if that changed, too.
+# People advise: "Freeze BN when batches are small." In batches of 2 it does help here, because the stored statistics are used. But these pictures are from the same source as those of the first training. If the source
+# changes, the stored statistics may not fit.
 #
 # ## Another camera: which changes can statistics mend?
 #
@@ -236,7 +237,7 @@ def tent(network, x):
 
 
 # %% [markdown]
-# TENT begins where AdaBN ends, and takes ten steps. We compare stored statistics, AdaBN and TENT with 20 networks. Each row has the mean difference in points, ± half the 95 % interval.
+# The network is in training mode and gets all test pictures as one batch. So TENT begins where AdaBN ends. It takes ten steps. We compare stored statistics, AdaBN and TENT with 20 networks. Each row has the mean difference in points, ± half the 95 % interval.
 #
 # **Predict.** For which changes does AdaBN help by more than 2 points? And can TENT help where AdaBN does not?
 
@@ -285,8 +286,9 @@ figures.show(figure)
 #
 # </details>
 #
-# On the negative hardly a digit is right, fewer than by guessing: with the sign of each $\hat{x}$ turned, the network is sure of wrong digits. Such answers have a small entropy, too, so TENT cannot mend them. Wang and others gained with TENT,
-# in larger networks, on blurred or noisy photographs. We tried one setting of it.
+# On the negative hardly a digit is right, fewer than by guessing: the sign of each $\hat{x}$ in the first layer is turned.
+#
+# TENT makes the answers surer, but a sure answer can be wrong. Wang and others gained with TENT, in larger networks, on blurred or noisy photographs. We tried one setting of it, in a small network.
 #
 # ## Lab: change the pictures
 #
