@@ -87,12 +87,13 @@ def test_each_corner_draws_prints_nothing_and_the_last_is_the_one_that_is_seen(l
 
 def test_each_control_changes_the_picture_and_the_reading(lab):
     advance(lab)
+    before, reading = picture(lab), lab.reading
     for name, control in lab.widgets.items():
-        before, reading = picture(lab), lab.reading
-        control.value = another(control)
+        value, control.value = control.value, another(control)
         advance(lab)
         assert picture(lab) != before, name
         assert lab.reading != reading, name
+        control.value = value
 
 
 def advance(lab):
