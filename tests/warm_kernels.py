@@ -1,7 +1,7 @@
 """Notebooks' kernels in a fraction of the time: each is forked from a process that has imported PyTorch.
 
 Importing takes two seconds or three, and the tests start two hundred kernels. Each notebook still has a
-kernel of its own. Where a start or an end usually waits for some time to pass, here it waits for what happens.
+kernel of its own. Where a start or an end usually waits for a time, it waits here for what happens.
 On other systems than Linux a fork is not safe with all that is imported: there nothing changes.
 """
 
