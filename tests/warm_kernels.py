@@ -26,7 +26,7 @@ from jupyter_client.utils import ensure_async, run_sync
 # Not bnteach itself: that a notebook can import it is a part of the test.
 IMPORTED = """ipykernel.ipkernel ipykernel.debugger IPython.core.oinspect ipywidgets matplotlib.pyplot
     matplotlib.backends.backend_agg matplotlib_inline.backend_inline pandas scipy.stats sklearn.datasets
-    sklearn.model_selection torch tqdm""".split()
+    sklearn.model_selection torch torch._dynamo tqdm""".split()
 TESTS = str(Path(__file__).parent)
 
 
