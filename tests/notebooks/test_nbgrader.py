@@ -25,8 +25,7 @@ from bnteach.authoring.exercises import Exercise
 from bnteach.authoring.lessons import NOTEBOOKS, code_cells, read_source
 
 apps = pytest.importorskip("nbgrader.apps", reason="nbgrader is not installed: pip install nbgrader")
-from nbgrader import api
-
+api = pytest.importorskip("nbgrader.api")
 alembic_version = cache(api.get_alembic_version)
 
 NAME = "02_normalize"
@@ -35,18 +34,19 @@ POINTS = {"standardize": 1, "largest_x_hat_batch": 2, "matching_rate": 2}
 
 
 def nbgrader(course: Path, *arguments: str) -> None:
-    """Run a command of nbgrader in the course, as a teacher does, but in this process: it has warm kernels."""
+    """Run a command of nbgrader in the course, as a teacher does, in this process, which has warm kernels."""
     said = io.StringIO()
     with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings(), redirect_stderr(said):
         patch.chdir(course)
-        # nbgrader calls the program `alembic`, which is beside Python in the environment: here once, not 20 times.
+        # nbgrader calls the program `alembic`, which is beside Python in the environment; here once.
         patch.setenv("PATH", str(Path(sys.executable).parent), prepend=os.pathsep)
         patch.setattr(api, "get_alembic_version", alembic_version)
         warnings.simplefilter("ignore")  # those of nbgrader are not ours
         try:
             apps.NbGraderApp.launch_instance([*arguments])
         except SystemExit as end:
-            assert not end.code, said.getvalue()
+            if end.code:
+                raise AssertionError(said.getvalue()) from None
         finally:
             Application.instance().clear_instance()
 
