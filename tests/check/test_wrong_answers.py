@@ -26,6 +26,7 @@ SPOILED = {
     "huge": lambda value: 1e300 * value,
     "a constant": lambda value: np.full(value.shape, 0.123),
 }
+IN_THE_LAST_ALONE = ("a little noise", "one value", "huge")  # the others spoil all that is returned
 
 
 def with_spoiled(one, which, spoil):
@@ -47,14 +48,14 @@ def with_spoiled(one, which, spoil):
 def test_nothing_is_named(name, spoil):
     one = check.CHECKS[name]
     quantities = range(len(one.recipe.returns))
-    for which in {quantities[-1:], quantities}:
-        begin = time.process_time()
-        verdict = one.judge(with_spoiled(one, which, SPOILED[spoil]), seed=len(spoil))
-        assert time.process_time() - begin < 2
-        assert verdict.state == "not yet"
-        assert verdict.mistakes == (), verdict
-        assert f"{one.recipe.returns[which[0]]}" in verdict.why
-        assert max(map(len, str(verdict).splitlines())) < 130
+    which = quantities[-1:] if spoil in IN_THE_LAST_ALONE else quantities
+    begin = time.process_time()
+    verdict = one.judge(with_spoiled(one, which, SPOILED[spoil]), seed=len(spoil))
+    assert time.process_time() - begin < 2
+    assert verdict.state == "not yet"
+    assert verdict.mistakes == (), verdict
+    assert f"{one.recipe.returns[which[0]]}" in verdict.why
+    assert max(map(len, str(verdict).splitlines())) < 130
 
 
 def pieces(x, eps):

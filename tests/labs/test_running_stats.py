@@ -11,7 +11,7 @@ from scipy import stats
 
 from bnteach import figures, labs
 from bnteach.labs import running_stats
-from bnteach.labs.running_stats import BATCHES, MOMENTA, SIZES
+from bnteach.labs.running_stats import BATCHES
 from test_every_lab import FAILED, buttons_of
 from test_readings import numbers
 
@@ -136,17 +136,6 @@ def test_next_batch_stops_at_the_last():
     assert lab.state.batches == BATCHES
     lab.press(lab.buttons[1])  # it raises nothing: a button would hide that
     assert lab.state.batches == BATCHES
-
-
-def test_every_momentum_size_and_kind_of_data_draws_and_prints_nothing(capfd):
-    lab = labs.RunningStats()
-    for _, momentum in MOMENTA:
-        for size in (SIZES[0], SIZES[-1]):
-            for data, batches in (("same", 0), ("drift", 1), ("jump", BATCHES)):
-                lab.set(momentum=momentum, batch_size=size, data=data, batches=batches)
-                assert FAILED not in lab.reading
-                assert "nan" not in lab.reading
-    assert capfd.readouterr() == ("", "")
 
 
 def test_a_stream_marks_what_lies_beyond_the_edges():

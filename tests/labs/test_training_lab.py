@@ -44,7 +44,7 @@ def button(lab, name: str):
     return next(button for button in buttons_of(lab) if button.description == name)
 
 
-def test_start_pause_go_on_reset_by_the_buttons():
+def test_start_pause_go_on_reset_by_the_buttons(drawn):
     async def scenario():
         lab = Training()
         assert lab.reading == "Two untrained networks. Press Start."
@@ -209,7 +209,7 @@ def test_the_pair_is_trained_as_the_training_room_trains():
     assert int(read[2]) == round(100 * experiments.accuracy(model, digits().x_test, digits().y_test))
 
 
-def test_a_loss_that_is_no_number_is_told_and_drawn_over():
+def test_a_loss_that_is_no_number_is_told_and_drawn_over(drawn):
     lab = Training()
     lab._pair = paired_training.PairedTraining(learning_rate=1e38, scale=1.0, batch_size=64, seed=0)
     lab.advance(epochs=1)
@@ -217,7 +217,7 @@ def test_a_loss_that_is_no_number_is_told_and_drawn_over():
     assert "did not work" not in lab.reading
 
 
-def test_a_loss_far_above_guessing_is_told():
+def test_a_loss_far_above_guessing_is_told(drawn):
     lab = Training(learning_rate=10.0, scale=10.0)
     lab.advance(epochs=1)
     assert re.search(r"A \(no BN\) goes astray: its loss is [\d.]+; guessing would have 2\.30", lab.reading)

@@ -109,7 +109,7 @@ def test_reading_by_pytorchs_numbers():
     assert lab.reading.endswith("The digits are as they were.")
 
 
-def test_a_bar_for_each_digit_is_as_long_as_its_move():
+def test_a_bar_for_each_digit_is_as_long_as_its_move(drawn):
     lab = labs.WhichValues(norm="batch", sample=0)
     bars = [bar.get_width() for bar in lab.canvas.axes[1].patches]
     np.testing.assert_allclose(bars, lab.frame.moved)

@@ -3,40 +3,52 @@
 from __future__ import annotations
 
 import csv
+import io
 import os
 import re
 import shutil
-import subprocess
 import sys
+import warnings
 from collections.abc import Callable
+from contextlib import redirect_stderr
+from functools import cache
 from html import unescape
 from pathlib import Path
 
 import nbformat
 import pytest
 from nbformat import NotebookNode
+from traitlets.config import Application
 
 from bnteach.authoring.__main__ import main
 from bnteach.authoring.exercises import Exercise
 from bnteach.authoring.lessons import NOTEBOOKS, code_cells, read_source
 
-pytest.importorskip("nbgrader", reason="nbgrader is not installed: pip install nbgrader")
+apps = pytest.importorskip("nbgrader.apps", reason="nbgrader is not installed: pip install nbgrader")
+api = pytest.importorskip("nbgrader.api")
+alembic_version = cache(api.get_alembic_version)
 
 NAME = "02_normalize"
 WRONG_LINE = ("np.sqrt(var + eps)", "(np.sqrt(var) + eps)")  # ε outside the root, in standardize
 POINTS = {"standardize": 1, "largest_x_hat_batch": 2, "matching_rate": 2}
 
 
-def nbgrader(course: Path, *arguments: str) -> str:
-    """Run a command of nbgrader in the course, as a teacher does."""
-    command = [sys.executable, "-m", "nbgrader", *arguments, "--course=" + str(course)]
-    # nbgrader calls the program `alembic`, which is beside Python in the environment.
-    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-    done = subprocess.run(
-        command, cwd=course, capture_output=True, text=True, check=False, env={**os.environ, "PATH": path}
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout + done.stderr
+def nbgrader(course: Path, *arguments: str) -> None:
+    """Run a command of nbgrader in the course, as a teacher does, in this process, which has warm kernels."""
+    said = io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings(), redirect_stderr(said):
+        patch.chdir(course)
+        # nbgrader calls the program `alembic`, which is beside Python in the environment; here once.
+        patch.setenv("PATH", str(Path(sys.executable).parent), prepend=os.pathsep)
+        patch.setattr(api, "get_alembic_version", alembic_version)
+        warnings.simplefilter("ignore")  # those of nbgrader are not ours
+        try:
+            apps.NbGraderApp.launch_instance([*arguments])
+        except SystemExit as end:
+            if end.code:
+                raise AssertionError(said.getvalue()) from None
+        finally:
+            Application.instance().clear_instance()
 
 
 def hand_in(course: Path, student: str) -> Path:

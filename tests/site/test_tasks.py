@@ -38,7 +38,10 @@ def task(text: str) -> str:
 
 @cache
 def lab_and_controls(name: str):
-    lab = getattr(labs, name)()
+    """A lab that computes and draws nothing, and its controls."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(getattr(labs, name), "update", lambda lab: None)
+        lab = getattr(labs, name)()
     return lab, controls_of(lab)
 
 

@@ -74,7 +74,7 @@ def test_on_a_dask_cluster_nothing_but_the_backend_changes():
     distributed = pytest.importorskip("distributed", reason="Dask is not installed: pip install distributed")
     how = {"learning_rate": [0.1, 0.2], "progress": False}
     alone = run_seeds(last_loss, range(3), **how)
-    cluster = distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None)
+    cluster = distributed.LocalCluster(n_workers=1, threads_per_worker=2, dashboard_address=None)
     with cluster, distributed.Client(cluster), joblib.parallel_config(backend="dask"):
         spread = run_seeds(last_loss, range(3), **how)
         places = run_seeds(lambda seed: os.getpid(), range(4), progress=False)["result"]
