@@ -1,4 +1,4 @@
-"""Five kinds of blocks: where batch normalization stands, and what a skip connection passes."""
+"""Four kinds of blocks: where batch normalization stands, and what a skip connection passes."""
 
 from __future__ import annotations
 

@@ -174,7 +174,7 @@ for name, ours, expected in zip(("y", "dx", "dgamma", "dbeta"), joined, whole, s
 #
 # </details>
 #
-# Here the loss is thought to be a sum over the samples, so the parts are added. PyTorch's `DistributedDataParallel` averages the parts of the devices, because usually each device takes the
+# We added $d\gamma$ and $d\beta$ of the two devices. This is right if the loss is a sum over all samples. PyTorch's `DistributedDataParallel` averages them, because usually each device takes the
 # *mean* loss of its share. That is right when all shares are equally large. Exercise 2 is about unequal ones.
 #
 # In PyTorch, `nn.SyncBatchNorm.convert_sync_batchnorm(network)` replaces each BN layer by `nn.SyncBatchNorm`, which is made for GPUs ([tried
@@ -217,7 +217,7 @@ assert min(times[0][2:]) > times[0][0]
 #
 # </details>
 #
-# So the *number* of messages counts: SyncBN sends one or more at every BN layer, forward and backward. (Our forward pass sends three; PyTorch sends one, as in exercise 1.) And each device waits for the slowest. Between GPUs the times are others.
+# So the *number* of messages counts: SyncBN sends one or more at every BN layer, forward and backward. (Our forward pass sends three; PyTorch sends one, as in exercise 1.) And each device waits for the slowest. Between GPUs the times are different; we have not measured them.
 #
 # ## Which running mean is saved?
 #
@@ -247,7 +247,7 @@ print("mean of all samples:", x.mean(axis=0).round(1))
 # </details>
 #
 # Shuffled, the running means of both devices come near 4.1, too. Only one running mean is saved with the model. In PyTorch's
-# `DistributedDataParallel` it is that of device 0, which is copied to the other devices before each forward pass.
+# `DistributedDataParallel` it is that of device 0: before each forward pass it is copied to the other devices, so what they have computed is lost.
 #
 # ## When to use SyncBN
 #
@@ -270,10 +270,10 @@ show_shares(rows, devices=(0,), height=2.1)
 # - **Gradient accumulation** adds up the gradients of several shares before a step. It does not change BN ([shown
 #   here](deeper/what_goes_wrong_between_devices.ipynb)): each share is normalized alone.
 # - **Cross mini-batch BN (CmBN)** also takes the statistics of the shares since the last step. The weights are still the same.
-# - **Cross-iteration BN (CBN)** also takes those of some shares before the last step. They were computed with older weights. So CBN corrects them first: it takes the gradient of the old mean with respect to the weights, and
-#   reckons how the mean has changed with the weights since then.
+# - **Cross-iteration BN (CBN)** also takes those of some shares before the last step. Their weights were older. So CBN corrects their statistics first: with
+#   the gradient of an old mean with respect to the weights, it estimates how the mean has changed since then.
 #
-# Does this help? A small network learned the digits, with 20 seeds ([the experiment](deeper/can_bn_remember.ipynb)). We look at three gains in test accuracy; the margin is 2 points, and CBN used seven earlier shares.
+# Does this help? A small network learned the digits, with 20 seeds ([the experiment](deeper/can_bn_remember.ipynb)). We look at three gains in test accuracy; the margin is 2 points. (The picture shows three earlier shares, and steps of four. Here CBN used seven, and CmBN had steps of eight.)
 #
 # - A: CBN instead of BN, for shares of 2 samples.
 # - B: CBN instead of BN, for shares of 4 samples.

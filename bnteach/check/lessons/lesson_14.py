@@ -22,7 +22,7 @@ OF_SKIPS = """
         added = 1
         | A mean is no difference between pictures. The variance of ReLU(x̂) is 1/2 − 1/(2π): add twice that.
 
-    > 14_deep_enough_to_break: Five kinds of blocks
+    > 14_deep_enough_to_break: Four kinds of blocks
 
     stream_does_not_grow: each block gets the same variance
         variances = np.full(blocks, start)
@@ -82,7 +82,7 @@ EXERCISES = [
         hints="""Go through one block: which variance comes in? By which factor does the mean square grow?
         Two paths: past the branch, factor 1; through it, 1/2 (ReLU) · 2 (weights) / the incoming variance.
         `variances = start + (1 - 1 / np.pi) * np.arange(blocks)`. Multiply all `1 + 1 / variances`.""",
-        lesson=("14_deep_enough_to_break", "Five kinds of blocks"),
+        lesson=("14_deep_enough_to_break", "Four kinds of blocks"),
         mistakes=(OF_SKIPS,),
     ),
     Check(
