@@ -91,7 +91,7 @@ def test_the_hunt_counts_the_right_letters_and_gives_none_away():
     ("answer", "words"),
     [
         (lambda: ["eps_outside"], "expected a dictionary"),
-        (lambda: {"A": "eps_outside"}, "No name yet for B, C, D, E, F, G, H"),
+        (lambda: {"A": "eps_outside"}, "No answer yet for B, C, D, E, F, G, H"),
         (lambda: {**BUGS, "A": "a typo"}, "a typo: not in the list of names"),
     ],
 )

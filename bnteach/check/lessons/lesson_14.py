@@ -56,6 +56,15 @@ OF_EQUILIBRIUM = """
         turn = np.sqrt(2 * rate * decay)
         | That is the lesson's approximation. Draw the decayed weights, the step and the new weights.
 
+    small_products_only: length and turn are those of a small product
+        lost = 2 * rate * decay
+        turn = np.sqrt(lost)
+        | 2ηλ and √(2ηλ) are the lesson's approximations. Exactly, decay takes 1 − (1 − ηλ)² of ‖w‖².
+
+    in_degrees: the turn is in degrees
+        turn = np.degrees(np.arcsin(np.sqrt(lost)))
+        | Radians are asked for.
+
     sine_for_the_angle: the sine of the angle is returned
         turn = np.sqrt(lost)
         | The step over the length, η‖dw‖ / ‖w‖, is the sine of the angle. The angle is its arcsine.

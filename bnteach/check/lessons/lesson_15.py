@@ -40,6 +40,10 @@ OF_MIXING = """
         inv_std = 1 / (new * np.sqrt(batch_var + eps) + (1 - new) * np.sqrt(running_var + eps))
         | First mix the variances, then take the root.
 
+    pooled: the distance of the two means counts in the variance
+        batch_var = x.var(axis=0) + (1 - new) * (batch_mean - running_mean) ** 2
+        | That is the variance of both sets of pictures together. Here only the two variances are mixed.
+
     outputs_mixed: two normalized batches are mixed
         batch_var = np.sqrt(x.var(axis=0) + eps)
         var = np.sqrt(running_var + eps)

@@ -38,7 +38,7 @@ def compared(
     """The letters one by one; the words give no answer away."""
     given = answer()
     if not isinstance(given, dict):
-        raise OddAnswer(f"Your function returns {described(given)}, expected a dictionary: letter -> name.")
+        raise OddAnswer(f"Your function returns {described(given)}, expected a dictionary: letter -> answer.")
     named = {str(letter).removeprefix("bn_").upper(): name for letter, name in given.items()}
     if named and not named.keys() & right.keys():
         yours = ", ".join(list(named)[:3]) + (", …" if len(named) > 3 else ".")
@@ -46,7 +46,7 @@ def compared(
     if unknown := [str(name) for name in named.values() if name not in known]:
         raise OddAnswer(f"{', '.join(unknown)}: not in the list of names.")
     if missing := [letter for letter in right if letter not in named]:
-        raise OddAnswer(f"No name yet for {', '.join(missing)}.")
+        raise OddAnswer(f"No answer yet for {', '.join(missing)}.")
     if wrong := [letter for letter, name in right.items() if named[letter] != name]:
         told = f"{len(right) - len(wrong)} of {len(right)} are right. Look again at {', '.join(wrong)}."
         raise OddAnswer("\n".join([told, *(f"{letter}: {signs[letter]}" for letter in wrong)]))
