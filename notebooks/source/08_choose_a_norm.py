@@ -26,12 +26,12 @@ figures.show(figures.norm_cubes())
 # | norm | its set |
 # |---|---|
 # | **batch normalization (BN)** | one channel of all samples |
-# | **layer normalization (LN)**, **RMSNorm** | one sample |
+# | **layer normalization (LN)**, **RMSNorm** | one sample, or one token of it |
 # | **instance normalization (IN)** | one channel of one sample |
 # | **group normalization (GN)** | a group of channels of one sample |
 #
-# With LN you choose the axes of the set. `nn.LayerNorm((C, H, W))` takes a whole picture. In transformers `nn.LayerNorm(C)` takes only the
-# channels of one token.
+# With LN you choose the axes of the set. `nn.LayerNorm((C, H, W))` takes a whole picture. In a transformer a sample is a text, a row of **tokens**, and `nn.LayerNorm(C)` takes
+# the channels of one token.
 #
 # ## Two functions, five norms
 #
@@ -116,8 +116,8 @@ for name, layer in layers.items():
 #
 # ## Lab: who shares a mean with whom
 #
-# You know this lab from lesson 06. Left are the outputs of four filters for three digits, and the set of the orange value is blue. Right are the digits. The chosen one
-# becomes dimmer, and a bar shows how far the $\hat{x}$ of each digit moves.
+# You know this lab from lesson 06. On the left are the outputs of four filters for three digits. The set of the orange value is blue. On the right are the three digits. One of them is
+# made dimmer, and the bars show by how much this changes the $\hat{x}$ of each digit.
 #
 # 1. Go through the norms, and say before each click which values will be blue.
 # 2. Under which norms do the *other* digits have bars?
@@ -138,8 +138,8 @@ labs.WhichValues(norm="batch")
 # A norm **forgets** what all values of a set have in common. A number added to all of them is subtracted with the mean.
 # A positive factor of all of them is divided away (up to ε).
 #
-# The cell changes the input of the norm in six ways. "Times 0.3" changes the contrast, and "plus 5" the brightness. For each norm it prints how far the $\hat{x}$ of the
-# *first sample* moves at most.
+# The cell changes the input of the norm in six ways: it multiplies by 0.3 or adds 5, in sample 0, in some of its channels, or in others. For each norm it prints how far the $\hat{x}$ of
+# *sample 0* moves at most.
 #
 # **Predict.** Which of the six changes does each norm forget, so that the cell prints 0.00?
 
@@ -168,16 +168,16 @@ for words, (where, times, plus) in changes.items():
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# - **BN** forgets what a channel of *all* samples has in common, and only BN looks at the other samples.
-# - **LN** forgets the brightness and the contrast of the sample, **GN** those of each group, **IN** those of each channel.
-# - **RMSNorm** forgets only the contrast of the sample.
+# - **BN** forgets what is added to a channel of *all* samples, and only BN looks at the other samples.
+# - **LN** forgets what is added to the sample or multiplies it, **GN** the same for each group, **IN** for each channel.
+# - **RMSNorm** forgets only a factor of the sample.
 #
 # </details>
 #
 # Forgetting has a price: the next layers cannot use what is forgotten. After IN they cannot see how strongly a filter answered to this
 # picture, because a channel and 0.3 times this channel give the same $\hat{x}$.
 #
-# A norm that looks at no neighbors needs no running statistics. Those of BN are fixed
+# A norm that does not look at other samples needs no running statistics. Those of BN are fixed
 # after training, so BN can be [folded](09_slim_and_fold.ipynb#Fold) into the layer directly before it. Then it costs nothing.
 #
 # ## A brighter picture
@@ -211,7 +211,7 @@ for name in ("IN", "GN"):
 # the error was 23.6 % with BN and 24.1 % with GN. With 2, it was 34.7 % and 24.1 %.
 #
 # We train three small networks for digits in batches of $N$ pictures, once with BN, and once with other norms that do not look at the batch: LN after a linear
-# layer, and GN with 4 groups after a convolution. The last column has $m$, the values in a set of BN, for each hidden layer.
+# layer, and GN with 4 groups after a convolution. The last column has $m$, the number of values in a set of BN, for each hidden layer.
 #
 # | network | hidden layers | $m$ |
 # |---|---|---|
@@ -267,12 +267,12 @@ figures.show(figure)
 #
 # </details>
 #
-# From $N = 4$ on, BN is worse in none. But this is no limit for other networks: with Wu and He the smallest $m$ was 98 (2 maps of 7 × 7), and BN lost
+# From $N = 4$ on, BN is not shown to be worse in any. But other networks may need more than 4: with Wu and He the smallest $m$ was 98 (2 maps of 7 × 7), and BN lost
 # nearly 11 points. So $m$ does not explain everything, and our trial does not tell what else does.
 #
 # ## Why transformers use LN or RMSNorm
 #
-# A transformer reads a sentence as a row of **tokens**, words or pieces of words: $x$ has the shape $(N, \text{tokens}, C)$.
+# A transformer reads a sentence as a row of tokens, words or pieces of words: $x$ has the shape $(N, \text{tokens}, C)$.
 # A transformer that writes is trained to guess each next token. So what it computes for a token must not depend on later tokens: these are what it has to guess. And a
 # sentence should not depend on which other sentences are in the batch.
 #
@@ -308,7 +308,7 @@ for name, norm in x_hat_in.items():
 # transformer that only reads may see later tokens. For it BN has another drawback: in language the statistics of a batch are often far from the running ones
 # (Shen et al.), so evaluation differs from training (lesson 05).
 #
-# Most transformers use LN of each token, or RMSNorm of each token, which saves the mean.
+# Most transformers use LN of each token, or RMSNorm of each token, which does not have to compute a mean.
 #
 # Short sentences are filled with zeros, the **padding**. A **mask** is True where a token is real. BN can take its statistics over these tokens
 # alone: you write this in the exercises.
@@ -322,7 +322,7 @@ for name, norm in x_hat_in.items():
 # | pictures whose brightness must not count | IN | each channel forgets its own number |
 # | a transformer | LN or RMSNorm, of each token | no later token is in the set |
 # | sequences of different length, norm free after training | BN with a mask | folds; padding is not in the set |
-# | a layer of one or two units, tiny batches | none | two values give only −1 and +1 |
+# | a layer of one or two units | none of these | LN of two values gives only −1 and +1 |
 #
 # **Shown:** two functions give five norms. A norm forgets what all values of a set have in common. In our trial BN was worse where $m = 2$; elsewhere, measure.
 #
