@@ -82,7 +82,7 @@ for name, batch in (("this batch", x), ("the next one", x_next)):
 #
 # </details>
 #
-# After training, BN uses stored numbers for $\mu$ and $\sigma^2$ (lesson 05). If $\gamma$ and $\beta$ are computed from these, every batch comes back.
+# After training, BN uses stored numbers for $\mu$ and $\sigma^2$ (lesson 05). With $\gamma$ and $\beta$ computed from the stored numbers, BN gives back every batch.
 #
 # ## Lab: move γ and β
 #
@@ -108,7 +108,7 @@ labs.GammaBeta()
 # Take one unit in layer 2. Each training step changes the weights of layer 1, and this can change the mean and the standard
 # deviation of our unit. With BN, they are $\beta$ and $|\gamma|$ in each batch, whatever the weights of layer 1 are.
 #
-# To see this, we add noise to the weights of layer 1 in 60 different ways. The weights of layer 2 stay the same. For each of these 60 versions we
+# To see this, we add noise to the weights of layer 1 in 60 different ways. (It is half as large as the weights, far more than one step would change them, so that the difference is easy to see.) The weights of layer 2 stay the same. For each of these 60 versions we
 # compute the unit's values for all digits.
 
 # %%
@@ -119,9 +119,9 @@ without = layer_1 @ w_2  # 60 versions, a column for each picture
 gamma, beta = without.std(axis=1).mean(), without.mean()  # of a similar size as without BN
 with_bn = np.array([batch_norm(row, gamma, beta) for row in without])
 for name, rows in (("without BN", without), ("with BN", with_bn)):
-    print(
-        f"{name:10}  the 60 means lie between {rows.mean(axis=1).min():.2f} and {rows.mean(axis=1).max():.2f}"
-    )
+    means, stds = rows.mean(axis=1), rows.std(axis=1)
+    print(f"{name:10}  60 means from {means.min():.2f} to {means.max():.2f}", end=", ")
+    print(f"60 standard deviations from {stds.min():.2f} to {stds.max():.2f}")
 
 # %% tags=["draws"] alt="Two panels on the same axes with 60 thin histograms each. Without BN the histograms form a broad fan: each has another center and another width. With BN they lie on each other in one narrow bundle around a vertical line at beta = -0.73."
 figure, axes = figures.new_figure(columns=2, size=(7.0, 2.6))
@@ -224,7 +224,7 @@ figures.show(figure)
 #
 # - The linear layer gives $z$ for $p$ and $-z$ for $-p$.
 # - All points come in such pairs, so the mean of $z$ is 0. BN subtracts 0 and multiplies each $z$ by the same number.
-# - So the sigmoid gets opposite values, too. Its outputs for $a$ and $-a$ always add up to 1.
+# - So the sigmoid gets opposite values, too. Its outputs for $v$ and $-v$ always add up to 1, whatever $v$ is.
 #
 # The score is a weighted sum of 50 such outputs, plus a bias. What do the two scores of *any* pair have in common? We look at a network that is
 # not trained yet.
@@ -262,14 +262,14 @@ for name, nets in {"γ and β": both[0], "γ only": gamma_only[0]}.items():
 #
 # </details>
 #
-# So whatever its weights are, a network without $\beta$ has no right pair on one of the rings. These five give one answer to all points.
+# So whatever its weights are, a network without $\beta$ has no right pair on one of the rings. These five give one answer to all points: "outer" is right for 57 % of the new points, and "inner" for 43 %.
 #
 # With $\beta$ the sigmoid gets $z + \beta$ and $-z + \beta$. These are no opposite numbers, and the sums differ from pair to pair. The bias of the
 # output layer cannot do this: it adds the same number to all scores, so all sums stay equal.
 #
 # ## And with ReLU?
 #
-# **Predict.** Can a network with ReLU tell the two rings apart without $\gamma$ and $\beta$? Think of two hidden units with the weights $w$ and $-w$, and add their outputs.
+# **Predict.** Can a network with ReLU tell the two rings apart without $\gamma$ and $\beta$?
 
 # %% tags=["nbval-ignore-output"]
 _, relu = five_seeds("neither", learn_gamma=False, learn_beta=False, activation=nn.ReLU)
@@ -278,17 +278,15 @@ assert min(relu) > 0.9
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# Yes: $\text{ReLU}(z) + \text{ReLU}(-z) = |z|$ is the same for $p$ and $-p$, and on the whole larger on the outer ring.
+# Yes. Take two hidden units with the weights $w$ and $-w$: $\text{ReLU}(z) + \text{ReLU}(-z) = |z|$ is the same for $p$ and $-p$, and on the whole larger on the outer ring.
 #
 # </details>
-#
-# Other labels a ReLU network cannot learn without $\beta$: see exercise 3.
 #
 # And $\gamma$? None of these networks needed it. For a ReLU there is a reason. If $\gamma > 0$,
 #
 # $$\text{ReLU}(\gamma \hat{x} + \beta) = \gamma\;\text{ReLU}\Big(\hat{x} + \frac{\beta}{\gamma}\Big)$$
 #
-# So a layer without $\gamma$ can give the same: $\beta/\gamma$ is its shift, and the weights of the *next* layer are multiplied by $\gamma$. For a sigmoid this does not hold,
+# So a layer without $\gamma$ can give the same: $\beta/\gamma$ is its shift, and the weights of the *next* layer are multiplied by $\gamma$. (If $\gamma < 0$, first turn the sign of the weights before BN.) For a sigmoid this does not hold,
 # but the network did not need $\gamma$ there either.
 #
 # ## The gradients of γ and β

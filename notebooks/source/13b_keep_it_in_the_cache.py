@@ -21,7 +21,11 @@ from bnteach.trials.speed import total  # as in lesson 13: the sum of a·b of ea
 # subtract a number near the mean before we fold: the first value of each channel. Then all values lie near 0. (This needs a first value that is not
 # itself far from the others.)
 #
-# Here are the folded lines with this change, forward and backward. `x`, `y`, `dy` and `dx` have the shape (samples, channels, positions). The results are written into `y` and
+# In lesson 13, folding made of BN one product and one sum for each channel, and of the backward pass
+#
+# $$dx = \frac{\gamma}{s}\Big(dy + k\,x - \big(\tfrac{d\beta}{m} + k\,\mu\big)\Big) \qquad k = -\frac{d\gamma}{s\,m}$$
+#
+# Here are these lines with $x$ minus the first value (`near`) in the place of $x$. `x`, `y`, `dy` and `dx` have the shape (samples, channels, positions). The results are written into `y` and
 # `dx`.
 
 # %%
@@ -79,7 +83,7 @@ assert speed.error(shifted, mean=10_000) < 1e-4 < speed.error(speed.textbook, me
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# C. The difference of two stored numbers that are near each other is exact. The mean of $x$ is not a stored number: it has to be rounded first. And the mean of the
+# C. (`inf`: the variance of `folded` came out negative, and has no root.) The difference of two stored numbers that are near each other is exact. The mean of $x$ is not a stored number: it has to be rounded first. And the mean of the
 # differences is near 0, where float32 has small steps.
 #
 # </details>
@@ -88,10 +92,10 @@ assert speed.error(shifted, mean=10_000) < 1e-4 < speed.error(speed.textbook, me
 #
 # ## One block at a time
 #
-# The digits have a price. Each time, $x$ is read and the difference is written: two passes more forward, and two more backward. So `shifted` has 22 passes, and `folded` 18.
+# The digits have a price. A **pass** is the reading or the writing of one large array (lesson 13). For `near`, $x$ is read and the difference is written: two passes more forward, and two more backward. So `shifted` has 22 passes, and `folded` 18.
 #
-# But BN needs only one channel at a time. Four channels of our layer are a **block** of 32 × 4 × 3136 values, or 1.6 MB. A block can stay in the cache: then it is read from memory once, and
-# all later passes over it are in the cache. `blocked` calls `forward` and `backward` for one block after the other. `x[:, b]` is the block, without a copy.
+# But BN needs only one channel at a time. Eight channels of our layer are a **block** of 32 × 8 × 3136 values, or 3.2 MB. The cache of the machine that built this page has 32 MB. So a block can stay in the cache: it is read from memory
+# once, and all later passes over it are in the cache. `blocked` calls `forward` and `backward` for one block after the other. `x[:, b]` is the block, without a copy.
 #
 # All 22 passes are still made. But only five of them go through memory: $x$ is read and $y$ is written, then $x$ and $dy$ are read and $dx$ is written.
 #
@@ -102,7 +106,7 @@ assert speed.error(shifted, mean=10_000) < 1e-4 < speed.error(speed.textbook, me
 def blocked(x, gamma, beta, dy):
     y, dx = np.empty_like(x), np.empty_like(x)
     dgamma, dbeta, kept = np.empty_like(gamma), np.empty_like(beta), []
-    blocks = [slice(c, c + 4) for c in range(0, 64, 4)]
+    blocks = [slice(c, c + 8) for c in range(0, 64, 8)]
     for b in blocks:
         kept.append(forward(x[:, b], gamma[:, b], beta[:, b], y[:, b]))
     for b, (mean, inv_std) in zip(blocks, kept, strict=True):
@@ -125,28 +129,28 @@ speed.table(ways, passes, layer)
 #
 # </details>
 #
-# The 17 passes through the cache are faster than those through memory, but they are not free. So a block saves about as much time as the subtraction costs: `blocked` takes about the time of
-# `folded`, and keeps its digits.
+# The 17 passes through the cache are faster than those through memory, but they are not free. So blocks save about as much time as the subtraction costs: `blocked` takes about the time of
+# `folded`, and keeps its digits. (From run to run, these times change by a pass or so. **Memory** is the most that new arrays take at once, in units of $x$.)
 #
 # ## Lab: how large should a block be?
 #
-# `blocked` takes four channels. Would one or ten be better? The lab reckons the time from three speeds, near those of the machine that built this page: 40 billion bytes a second from memory,
-# 100 billion from the cache, and a microsecond for each call of NumPy.
+# `blocked` takes eight channels. Would one or 32 be better? The lab reckons the time from three speeds: 40 billion bytes a second from memory,
+# 100 billion from the cache, and a microsecond for each call of NumPy, of which a block needs some 40. A block counts as being in the cache if three arrays of its size fit: $x$, `near` and the result. A real machine has several caches, and a call often takes
+# longer, so the clock decides (exercise 2).
 #
-# 1. *32 × 64 × 56 × 56*: which blocks stay in a cache of 8 MB? And in one of 2 MB?
-# 2. *32 × 512 × 7 × 7*, 2 MB: why is 1 channel slow, though it fits?
-# 3. *32 × 256 × 14 × 14*, 2 MB: why is the best block neither the smallest nor the largest?
+# 1. *32 × 64 × 56 × 56*, cache 32 MB: which block is best? Why neither a smaller nor a larger one?
+# 2. The same with a cache of 2 MB: which blocks still fit?
+# 3. *32 × 512 × 7 × 7*: why is 1 channel slow, though it fits?
 
 # %% tags=["nbval-ignore-output"]
-labs.Blocks()
+labs.Blocks(cache=32)
 
 # %% [markdown]
 # <details><summary>What you may have found</summary>
 #
-# 1. Up to three arrays of a block are used at once. In 8 MB three blocks of up to 4 channels fit, in 2 MB only those of 1 channel. Larger blocks send all 22 passes
-#    to memory.
-# 2. 512 blocks cost 20 480 calls of NumPy, and a call takes longer than the work on its 1 568 values.
-# 3. Up to 16 channels fit in the 2 MB. Smaller blocks cost calls, larger ones go to memory.
+# 1. 16 channels. Smaller blocks cost more calls. With 32 channels three arrays do not fit, and all 22 passes go to memory.
+# 2. Only those of 1 channel.
+# 3. 512 blocks cost 20 480 calls of NumPy, and a call takes longer than the work on its 1 568 values.
 #
 # </details>
 #
@@ -162,7 +166,7 @@ labs.Blocks()
 #         y[n, c, i] = (x[n, c, i] - mean) * scale + shift
 # ```
 #
-# **Numba** compiles such loops into machine code (`speed.loops` has all of them). Where it is not installed, you see stored numbers.
+# **Numba** compiles such loops into machine code. `speed.loops` has all of them: they subtract the mean, and add up in float64, so they keep their digits. Where it is not installed, you see stored numbers.
 
 
 # %% tags=["nbval-ignore-output"]
@@ -189,11 +193,10 @@ assert compiled["error"] < 1e-5
 # Two more ways take part. One is PyTorch's layer. The other is the **engine** of `bnteach.BatchNorm`, in plain NumPy (`bnteach/core/fast.py`). It differs
 # from `blocked` in two things:
 #
-# - Its blocks are **tiles**: many rows, of several channels, but from a part of the batch only. So it needs fewer calls. But $y$ has to wait until
-#   the sums of all tiles are finished, so it reads $x$ twice forward, and $x$ and $dy$ twice backward. It has eight passes through memory.
+# - Its blocks are **tiles**: all channels, but only a part of the batch. A channel's sums are finished only after the last tile. So each tile is read from memory twice, first for the sums and then for $y$ or $dx$: eight passes in all.
 # - It subtracts only if the sums show a mean larger than the standard deviation, and then makes the sums again. In our layer it does not subtract.
 #
-# **Predict.** `blocked` has five passes through memory, and the engine eight. Does the engine take **A** 8/5 of the time of `blocked`, **B** about the same time, or less?
+# **Predict.** `blocked` has five passes through memory, and the engine eight. Does the engine take **A** 8/5 of the time of `blocked`, or **B** about the same time?
 #
 # The bars show the time of each way. Orange are the passes through memory, as we counted them, each taken as one unit. Blue is what the measured time has beyond them:
 # the cache, the calls, and slow sums. (A way that writes in place can need less time than its count, lesson 13: its whole bar is orange.) PyTorch's passes are not
@@ -232,12 +235,11 @@ figures.show(ax)
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# B, on the machine that built this page: fewer calls and no subtraction save about what three more passes through memory cost.
+# B, on the machine that built this page. The engine makes fewer calls and does not subtract here, but has three more passes through memory. What each of these is worth, we have not measured.
 #
 # </details>
 #
-# With whole arrays most of the time is memory. With blocks and tiles a large part is the cache and the calls. The compiled loops make few calls and need few passes
-# through the cache, so they come nearest to the limit.
+# With blocks, tiles and compiled loops, more than half of the time is not memory any more, if a pass through memory costs what we think. The compiled loops come nearest to the limit. They still take about twice as long.
 #
 # **What was shown.** Subtracting a value near the mean keeps the digits. A block that stays in the cache makes up for the time that this costs. Compiled loops come nearest to
 # the limit of five passes.
