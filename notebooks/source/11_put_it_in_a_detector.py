@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 11 · Put it in a detector
 #
-# *35 minutes · previous: [10 · Across devices](10_across_devices.ipynb) · next:
+# *40 minutes · previous: [10 · Across devices](10_across_devices.ipynb) · next:
 # [12 · The same layer elsewhere](12_the_same_layer_elsewhere.ipynb) · [exercises](exercises/11_put_it_in_a_detector.ipynb)*
 #
 # A **detector** says what is in a picture, and where. YOLO is a well-known one: its first version, of 2016, has no BN; the
