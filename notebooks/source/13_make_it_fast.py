@@ -4,7 +4,7 @@
 # *30 minutes · previous: [12 · The same layer elsewhere](12_the_same_layer_elsewhere.ipynb) ·
 # next: [13b · Keep it in the cache](13b_keep_it_in_the_cache.ipynb) · [exercises](exercises/13_make_it_fast.ipynb)*
 #
-# BN needs little arithmetic. Yet a textbook's lines in NumPy take longer than PyTorch's layer. You find out why, and rewrite the lines twice, until they
+# BN needs little arithmetic. Yet a textbook's lines in NumPy take longer than PyTorch's layer. You find out where the time of these lines goes, and rewrite them twice, until they
 # take about half the time.
 
 # %%
@@ -42,7 +42,7 @@ print(f"x, y, dx and dy have {x.nbytes / 1e6:.1f} MB each")
 # %% [markdown]
 # ## Count the passes
 #
-# A core computes with what is in its **cache**, a small and fast memory. Our four arrays together are much larger than a usual cache. So they lie in the slow **main memory**:
+# A core computes with what is in its **cache**, a small and fast memory. Our four arrays have more than 100 MB together, and even large caches have 32 MB or so. So most of their values lie in the slow **main memory**:
 # each operation of NumPy reads its arrays from there, and writes its result there.
 #
 # A **pass** is the reading, or the writing, of one large array from end to end. Arrays with one number for each channel, such as `mean`, are too small to count.
@@ -82,8 +82,8 @@ speed.lines(textbook, speed.counted["textbook"], layer)  # lines without a pass 
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# C. `dy - …` has two passes, and `x_hat * …` has two. The minus between them reads both results and writes one array: three. The product with
-# `gamma / std` has two.
+# C. `dy - dbeta / m` reads and writes: 2. `x_hat * (dgamma / m)`: 2. The minus between them reads both results and writes one array: 3. The product with
+# `gamma / std`: 2.
 #
 # </details>
 #
@@ -104,7 +104,7 @@ print(f"memory moves {4 / value / 1e9:.0f} billion bytes in a second")
 print(f"while it moves one number, the core can make {value / speed.arithmetic(1):.0f} operations")
 
 # %% [markdown]
-# For one operation, `x - mean` moves two numbers. So a fast core waits nearly all the time: the line is **bound by memory**.
+# For one operation, `x - mean` moves two numbers. So a core that computes so fast waits nearly all the time: the line is **bound by memory**.
 #
 # A program takes at least the time of its arithmetic, and at least the time of its moving. The longer one decides: this is the **roofline** model.
 # To make BN faster, move less.
@@ -154,7 +154,7 @@ speed.lines(in_place, speed.counted["in_place"], layer)
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# B. A processor usually fetches a piece of memory before it writes to it, although nobody needs the old values. So `gamma * x_hat` moves three arrays: `x_hat`, the old values of `y`, and the new ones. In place, the
+# B. A processor usually fetches a piece of memory before it writes to it, although nobody needs the old values. So `gamma * x_hat` moves three arrays: `x_hat`, what was in the memory of `y` before, and the new `y`. In place, the
 # piece has been fetched already. And a new array takes some time to be made.
 #
 # </details>
@@ -220,7 +220,7 @@ for row, name in enumerate(times):
         ax.barh(row + 0.36 * place, value, 0.34, color=color)
 for color, words in zip(looks, ("counted", "measured"), strict=True):
     ax.barh([0], [0], color=color, label=words)
-figures.frame(ax, title="Fewer passes, less time", x="passes", ylim=(3.7, -0.4))
+figures.frame(ax, title="Time, and passes counted", x="passes", ylim=(3.7, -0.4))
 ax.set_yticks(np.arange(4) + 0.18, times)
 ax.legend(loc="lower right", frameon=False)
 figures.show(ax)
@@ -238,7 +238,7 @@ figures.show(ax)
 # ## Which digits the fold loses
 #
 # So far $x$ had the mean 0.5 and the variance 1. Now the mean is 100, and then 10 000. Float32 keeps about seven digits. The cell prints the largest error among $y$, $dx$, $d\gamma$ and $d\beta$, each divided by
-# its root mean square. (`inf`: a result is not a number.)
+# its root mean square. (`inf` stands for a result that is not a number.)
 #
 # **Predict.** At the mean 10 000, `folded` computes the variance as the mean of $x^2$ minus $\mu^2$. What does it get: **A** 1, right to three digits, **B** 1, but only
 # roughly, **C** a number that has nothing to do with 1?
