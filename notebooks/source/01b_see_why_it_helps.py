@@ -4,8 +4,8 @@
 # *30 minutes · previous: [01 · Measure a batch](01_measure_a_batch.ipynb) · next:
 # [01c · See why in a network](01c_see_why_in_a_network.ipynb) · [exercises](exercises/01b_see_why_it_helps.ipynb)*
 #
-# BN gives each channel the mean 0 and the standard deviation 1: why should this help? You fit one line to 500 cars: 1 000 steps are not enough
-# with their age in years, and one step is enough with the normalized age. At the end you can tell the number of steps from the feature alone.
+# BN gives each channel the mean 0 and the standard deviation 1: why should this help? You fit one line to 500 cars: 1 000 steps of gradient descent are not enough
+# with their age in years, and one step is enough with the normalized age. At the end you can tell roughly from the feature alone how many steps are needed.
 
 # %%
 import numpy as np
@@ -57,11 +57,12 @@ print("rate 0.013: b after 1000 steps:", descend(age, price, 0.013, 1000)[-1, 1]
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# C. With 0.007 the first step changes $w$ by 3.3, and from there $w$ hardly moves. A step of more than twice this length goes too far, and the next step goes too far back. Gradient descent **diverges**.
+# C. With 0.007 the first step takes $w$ from 0 nearly to a place from which it moves only slowly. A step of a little more than twice this length lands on the other side of this place, a little farther away than it
+# began. The next step lands farther away again. Gradient descent **diverges**.
 #
 # </details>
 #
-# A rate just below 0.015 is a little better than 0.007. But even with 0.013, 1 000 steps do not reach 72.3. So we change the feature. Its **z-score** is $x$ minus the mean, divided by the standard deviation.
+# The rate 0.013 is a little better than 0.007, but 1 000 steps do not reach 72.3 either. So we change the feature. Its **z-score** is $x$ minus the mean, divided by the standard deviation.
 
 
 # %%
@@ -122,7 +123,7 @@ figures.show(figure)
 # - With a rate above $2/c$ the step lands farther away: gradient descent diverges.
 #
 # Now there are two weights. Let $v = (v_w, v_b)$ be our place, seen from the lowest point. The gradient has two parts: the mean of
-# error times $x$, and the mean of the error. At the lowest point both are 0. At $v$ each error is larger by $v_w x + v_b$. So the
+# error times $x$, and the mean of the error. At the lowest point both are 0. At $v$ each error differs from that by $v_w x + v_b$. So the
 # gradient at $v$ is the mean of $(v_w x + v_b)\,x$, and the mean of $v_w x + v_b$. That is a matrix times $v$:
 #
 # $$\text{gradient} = \begin{pmatrix} \text{mean of } x^2 & \text{mean of } x \\ \text{mean of } x & 1 \end{pmatrix}
@@ -143,7 +144,7 @@ for c, v in zip(curvatures, directions.T, strict=True):  # each column is one di
     print(f"v = {v.round(3)}, matrix times v = {(matrix @ v).round(2)}, curvature {c:.4g}")
 
 # %% [markdown]
-# The first direction is the floor, and the second one is the wall: the dotted lines in the picture. For the wall $1/c$ is
+# The first direction is the floor of the ravine, and the second one is its wall: the dotted lines in the picture above. For the wall $1/c$ is
 # $1/143.1 = 0.007$. So the rate 0.007 needs one step for the wall, and 0.015 is above the limit $2/c$.
 #
 # ## How many steps: the condition number
@@ -199,7 +200,7 @@ for name, x in {**features, "z-score": z_score(age)}.items():
 #
 # </details>
 #
-# If we only divide by the standard deviation, $\kappa$ is 16: here dividing alone helps more. It takes both to make a bowl, with $\kappa = 1$.
+# If we only divide by the standard deviation, $\kappa$ is 16, so here dividing alone helps more than subtracting alone. But the mean is still 1.5 times the standard deviation. It takes both to make a bowl, with $\kappa = 1$.
 #
 # ## Lab: from a ravine to a bowl
 #
@@ -237,8 +238,8 @@ for name, x in {"km": in_km, "10 000 km": in_km / [1, 10_000], "z-scores": z_sco
     print(f"{name:9}: smallest {three[0]:.2f}, largest {three[-1]:.4g}, κ = {three[-1] / three[0]:.3g}")
 
 # %% [markdown]
-# In km the mean of $x^2$ is enormous, and with it the largest curvature. With z-scores the unit does not matter, because each feature
-# then has the mean square 1, as the column of ones has that belongs to $b$. But the correlation stays: a z-score treats each feature
+# In km the mean of $x^2$ is enormous, and with it the largest curvature. With z-scores the unit does not matter: it cancels when
+# we divide. And each feature then has the mean square 1, like the column of ones that belongs to $b$. But the correlation stays: a z-score treats each feature
 # alone, and so does BN.
 #
 # **What was shown.** One rate must serve the largest and the smallest curvature. So with plain gradient descent a large $\kappa$ means many
