@@ -46,8 +46,8 @@ outputs = {
 #
 # ## The curvatures
 #
-# A fifth layer gets the outputs of the fourth as its features. It is linear and gives one number for each picture, and its loss is half the mean of the squared errors. This is the fit of 01b, with about
-# 100 weights and $b$ in the place of $w$ and $b$. So there are about 101 directions, each with its own curvature. `curvatures_of` of 01b computes the curvatures.
+# A fifth layer gets the outputs of the fourth as its features. It is linear and gives one number for each picture, and its loss is half the mean of the squared errors. This is the fit of 01b, but with about
+# 100 weights, one for each feature, and $b$. So there are about 101 directions, each with its own curvature.
 #
 # One rate must serve all directions. We take the rate 1/(largest curvature). By 01b, a direction with the curvature $c$ then needs about
 #
@@ -55,7 +55,7 @@ outputs = {
 #
 # until $1/e$ of the distance along it is left. We compute this number for each direction, and print it for the **middle** direction: half of the directions need fewer steps, and half need more.
 #
-# In 01b, a mean that was large beside the standard deviation made a ravine. Here, too, the means decide. We add up the squared means of the 100 outputs, and we add up their variances:
+# In 01b, a mean that was large beside the standard deviation made a ravine. So we look at the means here, too. We add up the squared means of the 100 outputs, and we add up their variances:
 
 # %%
 for name, five in outputs.items():
@@ -64,8 +64,8 @@ for name, five in outputs.items():
     print(f"{name:10}: squared means {np.mean(squared_means):4.1f}, variances {np.mean(variances):4.1f}")
 
 # %% [markdown]
-# Outputs of a ReLU are never negative, so in both networks the means are above 0. With BN, each layer subtracts the mean of its $z$, and its ReLU makes a new one. Without BN nothing is subtracted, and in the end the
-# pictures differ little beside what they have in common.
+# Outputs of a ReLU are never negative, so in both networks the means are above 0. With BN, each layer subtracts the mean of its $z$, and its ReLU makes a new one. Without BN nothing is subtracted, and the pictures differ
+# little beside what they have in common.
 #
 # **Predict.** With BN the middle direction needs about 120 steps. How many without BN: (A) fewer, (B) about 120, (C) about 300, or (D) more than 2 000?
 
@@ -175,12 +175,12 @@ figures.show(ax)
 #
 # </details>
 #
-# So the network with BN is faster, as the curvatures say. But for four seeds the factor is 1.3 to 5, far below 23, and for one seed it is larger. How much of the loss lies along which directions depends on what is to be learned, and the
-# curvatures do not know that.
+# So the network with BN is faster, in the direction that the curvatures say. But for four seeds the factor is 1.3 to 5, far below 23, and for seed 1 it is more than 30. How large it is depends on the goal, too: we took the loss after 100
+# steps with BN.
 #
-# They do not know either how low the loss can become: for four of the five seeds, the lowest loss is lower *without* BN. After 3 000 steps these networks have overtaken those with BN.
+# The curvatures say nothing about how low the training loss can become: for four of the five seeds, the lowest loss is lower *without* BN. After 3 000 steps these networks have overtaken those with BN.
 #
-# Well-balanced curvatures are one reason why BN may help. We measured them with random weights in the four layers, and with the squared loss. Lesson 07 measures whole trainings.
+# So curvatures that are closer to each other are one reason why BN may help. We measured them with random weights in the four layers, and with the squared loss. Lesson 07 measures whole trainings.
 #
 # **What was shown.** Behind four layers with BN, the curvatures are closer to each other: the middle direction needs 23 to 34 times fewer steps. In our task the loss fell sooner with BN, mostly by a smaller factor, and for four of five
 # seeds the lowest loss was lower without BN.

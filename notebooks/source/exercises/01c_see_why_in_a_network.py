@@ -114,7 +114,7 @@ if check.effect_on_steps(effect_on_steps).state == "passed":
 # %% [markdown]
 # <details><summary>What you may have found</summary>
 #
-# - Without subtracting the mean, 23 to 36 times as many steps are needed: about as many as without BN. The squared means are then four to six times the variances, and with BN less than half of them.
+# - Without subtracting the mean, 23 to 36 times as many steps are needed: about as many as without BN. The squared means are then about four to six times the variances, and with BN less than half of them.
 # - Without dividing, 2.5 times as many steps, because of $b$. The outputs are small, and their squared means add up to only 0.7. With the 1 of $b$ the largest curvature is about 1.7, so most of it comes from $b$.
 #   In a layer without $b$, 118 to 130 steps are needed without dividing, and 106 to 111 as usual: nearly the same.
 # - With BN *after* the ReLU, five to seven times fewer, and the squared means are 0. (This is about curvatures before training. It does not
