@@ -95,7 +95,7 @@ for b in (1, 10, 24, 49):
 # The input of BN is $z = w_1 h_1 + \dots + w_{100} h_{100}$, where each $h = \mathrm{ReLU}(\hat{x})$ comes from the block before. We need $\sigma^2$, the variance of $z$ over the batch:
 #
 # - **The mean of $h$ does not count.** From picture to picture $h$ changes, but the weights stay. So the mean of $h$ adds the same number to $z$ for each picture, and BN subtracts it. Only $\mathrm{Var}(h)$ counts.
-# - **The 100 variances add up.** A term $w h$ has the variance $w^2\,\mathrm{Var}(h)$. The weights have random signs, so the covariances of two terms cancel on average. Only the
+# - **The 100 variances add up.** A term $w h$ has the variance $w^2\,\mathrm{Var}(h)$. The variance of a sum also has the covariances of its terms. Here they have random signs, because the weights do, and nearly cancel. So only the
 #   variances of the 100 terms are left: $\sigma^2 = 100 \cdot \frac{2}{100}\,\mathrm{Var}(h) = 2\,\mathrm{Var}(h)$.
 #
 # The next cell takes ten million normal numbers for $\hat{x}$. Then it measures $\sigma^2$ in block 2 of a real network, as the mean over its 100 units.
@@ -123,7 +123,7 @@ print(f"σ² in block 2 of the network: {z.var(dim=0).mean():.2f}")
 #
 # ## Lab: other activations
 #
-# Twelve layers, each with 64 units, before training. The last words give the growth of the gradient a layer, for ReLU a bit more than 1.21 in this small network. (The curve looks nearly flat,
+# Twelve layers, each with 64 units, before training. The words under the picture end with the growth of the gradient in one layer: for ReLU it is a bit more than 1.21 in this small network. (The curve of the gradient looks nearly flat,
 # because its axis covers twelve powers of ten.)
 #
 # 1. Change ReLU to tanh and to sigmoid. With which activation does the gradient grow least?
@@ -142,8 +142,8 @@ labs.Depth(activation="ReLU", batch_norm=True)
 #
 # ## Four kinds of blocks
 #
-# Deep networks usually have **skip connections**: the input $h$ of a block is added to the output of a **branch**. The gradient then comes back on two paths, through the branch and past it. The mean
-# squares of both paths add up. (The branches end with the linear layer. If they ended with the ReLU, they could only add to $h$, and never subtract.)
+# Deep networks usually have **skip connections**: the input $h$ of a block is added to the output of a **branch**. The gradient then comes back on two paths, through the branch and past it. The two parts are nearly independent of each other, so
+# their mean squares add up. (The branches end with the linear layer. If they ended with the ReLU, they could only add to $h$, and never subtract.)
 
 # %% tags=["draws"] alt="Four blocks, each from left to right. No BN: linear, ReLU. BN: linear, BN, ReLU. Skip, no BN: the branch is ReLU, linear; the skip connection adds h at the end. Skip, BN in the branch: the branch is BN, ReLU, linear; the skip connection adds h at the end."
 ax = figures.block_kinds()
@@ -202,7 +202,7 @@ figures.show(ax)
 #
 # - **No BN.** The ReLU multiplies the mean square by $\frac12$, and the linear layer by 2. So the length stays.
 # - **BN.** The length is multiplied by $1/\sigma = 1.21$.
-# - **Skip, no BN.** Each of the two paths multiplies the mean square by 1. Their sum is 2, so the length is multiplied by $\sqrt{2} = 1.41$. Over 49 blocks that is 24 million, a bit more than measured.
+# - **Skip, no BN.** Each of the two paths multiplies the mean square by 1. Their sum is 2, so the length is multiplied by $\sqrt{2} = 1.41$. Over 49 blocks that is 24 million, somewhat more than the 11 to 21 million measured.
 # - **Skip, BN in the branch.** BN divides by the standard deviation of $h$. Each block adds its output to $h$, so this becomes larger from block to block, and the branches of late blocks give back
 #   little. In the end the gradient is only about 10 times as long. You compute this in the exercises.
 #
