@@ -276,7 +276,7 @@ test_again("means and variances", "both")
 #
 # </details>
 #
-# Fresh variances alone do not help. Fresh means alone help for each seed, more or less. So above all the running *means* are wrong. Why?
+# Fresh variances alone do not help. Fresh means alone help each seed, some much and some less. So above all the running *means* are wrong. Why?
 #
 # A running mean averages over about the last ten batches, and the weights were different for each
 # of them. If the steps move the mean of a channel far, its running mean lags behind.

@@ -86,7 +86,7 @@ check.missing_path(missing_path)
 #
 # *10 minutes · difficulty: 2 of 4*
 #
-# In the lesson all inputs of a layer were 0.5, to see what a step does. Now they are any numbers.
+# In the lesson we took an input of 0.5, to see what a step does. Now the inputs are any numbers.
 #
 # The layer computes `z = a @ W`, with the inputs `a` $(N, I)$ and the weights `W` $(I, C)$. The gradient `dz` $(N, C)$ comes back, and
 # the step is `W -= rate * a.T @ dz`. After it the same inputs give another `z`.
