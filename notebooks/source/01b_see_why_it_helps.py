@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 01b · See why BN may help
 #
-# *30 minutes · previous: [01 · Measure a batch](01_measure_a_batch.ipynb) · next:
+# *35 minutes · previous: [01 · Measure a batch](01_measure_a_batch.ipynb) · next:
 # [01c · See why in a network](01c_see_why_in_a_network.ipynb) · [exercises](exercises/01b_see_why_it_helps.ipynb)*
 #
 # BN gives each channel the mean 0 and the standard deviation 1: why should this help? You fit one line to 500 cars: 1 000 steps of gradient descent are not enough

@@ -143,6 +143,10 @@ noise_costs = percent["BN"] - percent["BN + noise"]
 noisy_helps = percent["BN + noise"] - percent["without BN"]
 judge("The noise costs accuracy", noise_costs, margin=1)
 judge("BN with noise still helps", noisy_helps, margin=1)
+for kind in ("without BN", "BN"):
+    print(
+        f"{kind}, seed 0: the inputs of the last layer have standard deviations of {means_and_stds(0, kind)[1].mean():.2f}"
+    )
 
 # %% [markdown]
 # <details><summary>Answer</summary>
@@ -151,8 +155,8 @@ judge("BN with noise still helps", noisy_helps, margin=1)
 #
 # </details>
 #
-# With BN the noise costs less than the margin, and BN with noise is still better than no BN. Without BN the same noise costs more than three points. So in this network, most of the gain of BN does not need
-# inputs that move less. What this does not show: noise moves the inputs at random, and learning moves them in some direction. And in
+# With BN the noise costs less than the margin, and BN with noise is still better than no BN. Without BN the same noise costs more than three points; but there it is also larger beside the
+# inputs, whose standard deviation is smaller. So in this network, most of the gain of BN is there although noise moves the inputs. What this does not show: noise moves the inputs at random, and learning moves them in some direction. And in
 # [eight layers](deeper/which_claims_hold.ipynb) the noise costs more.
 #
 # ## 5 · "It makes the loss smoother"
@@ -160,8 +164,8 @@ judge("BN with noise still helps", noisy_helps, margin=1)
 # This is the reason that Santurkar and others give. The gradient tells the way downhill only for the point where we are. After a step, it may point in another direction. A loss is **smooth** if
 # the gradient changes little along a step. Then a longer step still goes downhill.
 #
-# We stop a training after 20, 40, 60 and 80 steps and look ahead: how does the gradient of one batch turn along a step of length 0.1? This is about the length of a step in this
-# training. We measure the cosine of the angle between the gradients before and after: 1 means the same direction, 0 a right angle, −1 the opposite. The margin is 0.1.
+# We stop a training after 20, 40, 60 and 80 steps and look ahead: how does the gradient of one batch turn along a step of length 0.1? The length is the same for
+# both networks. We measure the cosine of the angle between the gradients before and after: 1 means the same direction, 0 a right angle, −1 the opposite. The margin is 0.1.
 #
 # **Predict.** Without BN the mean cosine is 0.55: the gradient turns by more than 50°. With BN, is it (A) smaller, (B) about the same, or (C) above 0.9?
 
@@ -294,7 +298,7 @@ ax.set_xticks(range(-18, 13, 3))
 figures.show(ax)
 
 # %% [markdown]
-# **What was shown.** In this network, BN reduces the shift. But it helps although noise moves the inputs again. With BN, the loss is smoother along a step of usual length. BN did not regularize, and with
+# **What was shown.** In this network, BN reduces the shift. But it helps although noise moves the inputs again. With BN, the loss is smoother along a step of length 0.1. BN did not regularize, and with
 # noisy digits it did the opposite.
 #
 # **Exercises.** [Ask why it helps](exercises/07b_ask_why_it_helps.ipynb), 10 minutes, and 15 for the deeper one.
