@@ -239,9 +239,9 @@ figures.show(ax)
 #
 # </details>
 #
-# With blocks, tiles and compiled loops, more than half of the time is not memory any more, if a pass through memory costs what we think. The compiled loops come nearest to the limit. They still take about twice as long.
+# If a pass through memory costs one unit, memory takes less than half of the time of `blocked` and of the compiled loops. The compiled loops come nearest to the limit. They still take about twice as long.
 #
-# **What was shown.** Subtracting a value near the mean keeps the digits. A block that stays in the cache makes up for the time that this costs. Compiled loops come nearest to
+# **What was shown.** Subtracting a value near the mean keeps the digits. Here, a block that stays in the cache makes up for the time that this costs. Compiled loops come nearest to
 # the limit of five passes.
 #
 # **Exercises.** [Keep it in the cache](exercises/13b_keep_it_in_the_cache.ipynb), 25 minutes.

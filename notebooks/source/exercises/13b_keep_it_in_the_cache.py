@@ -128,7 +128,7 @@ for channels, positions in ((64, 3136), (512, 49)):
 #
 # `blocked`. Nearly all the time of `folded` is memory: 18 passes. As soon as a few cores take all that memory can deliver, more cores only wait for each other. `blocked` sends five passes
 # through memory. The rest of its time is spent in the cache and in calls, and each core has its own cache and makes its own calls; so this part is divided by 16. Only
-# when the five passes of all cores fill the memory, it gains no more.
+# when the five passes of all cores take all that memory can deliver, it gains no more.
 #
 # </details>
 #
