@@ -14,6 +14,7 @@ from itertools import groupby
 import nbformat
 from nbformat import NotebookNode
 
+from .clean import statements_in
 from .exercise_checks import EXERCISE_CHECKS
 from .exercises import POINTS, SOLUTION, Solution, find_exercises
 from .lessons import DRAWS, PLACES, Lesson, code_cells, find_lessons, kept, read_source, tags
@@ -100,19 +101,11 @@ def few_code_cells_in_a_row(lesson: Lesson, notebook: NotebookNode) -> Iterator[
 
 def asserts_print_nothing(lesson: Lesson, notebook: NotebookNode) -> Iterator[str]:
     """An assert calls no function that prints: the student's copy leaves out asserts."""
-    code = ast.parse("\n".join(cell.source for cell in code_cells(notebook) if plain_python(cell.source)))
-    printing = {f.name for f in ast.walk(code) if isinstance(f, ast.FunctionDef) and "print" in calls_in(f)}
-    for statement in code.body:
+    statements = [statement for cell in code_cells(notebook) for statement in statements_in(cell.source)]
+    printing = {s.name for s in statements if isinstance(s, ast.FunctionDef) and "print" in calls_in(s)}
+    for statement in statements:
         if isinstance(statement, ast.Assert) and (called := calls_in(statement) & printing):
             yield f"an assert calls {min(called)}, which prints; call it before"
-
-
-def plain_python(source: str) -> bool:
-    """No magic, and nothing that is wrong on purpose."""
-    try:
-        return bool(ast.parse(source))
-    except SyntaxError:
-        return False
 
 
 def calls_in(tree: ast.AST) -> set[str]:

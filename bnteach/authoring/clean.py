@@ -53,14 +53,18 @@ def clear_answers(notebook: NotebookNode) -> None:
 def without_asserts(source: str) -> str:
     """The source without the asserts that stand alone; unchanged where it is not plain Python."""
     lines = source.splitlines()
-    try:
-        statements = ast.parse(source).body
-    except SyntaxError:
-        return source
-    for statement in reversed(statements):
+    for statement in reversed(statements_in(source)):
         if isinstance(statement, ast.Assert):
             del lines[statement.lineno - 1 : statement.end_lineno]
     return "\n".join(lines).rstrip()
+
+
+def statements_in(source: str) -> list[ast.stmt]:
+    """The statements of a cell; none where it is not plain Python."""
+    try:
+        return ast.parse(source).body
+    except SyntaxError:
+        return []
 
 
 def is_bare_widget(output: NotebookNode) -> bool:
